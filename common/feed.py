@@ -1,0 +1,77 @@
+"""Whole batches from a data set to Keras: an index pipeline in TensorFlow, one gather per batch, nothing per object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .backend import keras, tf
+
+PREFETCHED = 4
+"""Batches gathered ahead of the step that uses them."""
+
+
+class EpochOrder(keras.callbacks.Callback):
+    """Knows the epoch, so that each epoch has an order of its own that depends on seed and epoch alone."""
+
+    def __init__(self, seed: int, count: int):
+        super().__init__()
+        self.seed, self.count, self.epoch = seed, count, 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Take note of the epoch before Keras asks for its batches."""
+        self.epoch = epoch
+
+    def permutation(self) -> np.ndarray:
+        """Return the order of this epoch, int64 ``(count,)``."""
+        return np.random.default_rng([self.seed, self.epoch]).permutation(self.count)
+
+
+def batches(
+    gather: Callable[[np.ndarray], tuple[np.ndarray, ...]],
+    name: str,
+    count: int,
+    batch_size: int,
+    order: EpochOrder | None = None,
+) -> tf.data.Dataset:
+    """Make the batches of one epoch.
+
+    Parameters
+    ----------
+    gather : callable
+        Takes positions, int64 ``(batch,)``, and returns the arrays of those objects: the input, or input and target.
+    name : str
+        Name of the model's input.
+    count : int
+        Number of objects; each occurs once, the last batch may be smaller.
+    batch_size : int
+    order : EpochOrder, optional
+        Shuffles; without it the objects come as they are.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Elements ``({name: input}, target)``, or ``({name: input},)`` where `gather` returns the input only.
+    """
+    sample = gather(np.zeros(1, np.int64))
+    dtypes = [array.dtype for array in sample]
+
+    def positions():
+        yield np.arange(count) if order is None else order.permutation()
+
+    def load(index: tf.Tensor):
+        arrays = tf.numpy_function(gather, [index], dtypes)
+        for array, like in zip(arrays, sample, strict=True):
+            array.set_shape((None, *like.shape[1:]))
+        return ({name: arrays[0]}, *arrays[1:])
+
+    epoch = tf.data.Dataset.from_generator(positions, output_signature=tf.TensorSpec((count,), tf.int64))
+    index = epoch.flat_map(lambda order: tf.data.Dataset.from_tensor_slices(order).batch(batch_size))
+    index = index.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
+    return index.map(load, deterministic=True).prefetch(PREFETCHED)
+
+
+def steps_per_execution(batch_bytes: int, steps: int) -> int:
+    """Choose how many steps TensorFlow runs between two looks at Python: many where a step is short."""
+    return max(1, min(128, 2**22 // max(batch_bytes, 1), steps))

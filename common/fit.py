@@ -1,0 +1,172 @@
+"""Build a network, fit it, keep its best epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from sdss_gs.schema import Input, Output
+
+from .backend import keras, tf
+from .feed import EpochOrder
+from .outputs import CLASS_LOSS, attach_head
+from .state import Progress, assign, save_state
+
+STEP_EPOCHS, STEP_FACTOR = 10, 0.5
+"""The ``step`` schedule of the predecessor: half the rate every ten epochs."""
+
+
+def build(item: Input, output: Output, shape: tuple[int, ...], features: Callable, name: str) -> keras.Model:
+    """Put input, a model folder's features and the output's head together.
+
+    Parameters
+    ----------
+    item, output : Input, Output
+    shape : tuple of int
+        Shape of one object, as the data set has it.
+    features : callable
+        The model folder's function.
+    name : str
+
+    Returns
+    -------
+    keras.Model
+        Input ``{item.name: (batch, *shape)}``, output ``(batch, 1)`` or ``(batch, classes)``.
+    """
+    inputs = keras.Input(shape, dtype=item.dtype, name=item.name)
+    return keras.Model({item.name: inputs}, attach_head(output, features(inputs)), name=name)
+
+
+def adapt_normalisation(model: keras.Model, chunks: tf.data.Dataset) -> None:
+    """Set the statistics of the model's `Normalization` layers from the training objects.
+
+    Parameters
+    ----------
+    chunks : tf.data.Dataset
+        Arrays ``(m, *shape)`` that together are the inputs of the training objects.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.adapt(chunks)
+
+
+def compile_model(model: keras.Model, output: Output, options: dict, steps: int, steps_per_execution: int) -> None:
+    """Give the model its loss, optimizer and schedule.
+
+    Parameters
+    ----------
+    steps : int
+        Steps of one epoch.
+    """
+    rate = options["learning_rate"]
+    if options["schedule"] == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, options["epochs"] * steps)
+    elif options["schedule"] == "step":
+        rate = keras.optimizers.schedules.ExponentialDecay(rate, STEP_EPOCHS * steps, STEP_FACTOR, staircase=True)
+    optimizer = {"class_name": options["optimizer"], "config": {"learning_rate": rate}}
+    model.compile(
+        optimizer=keras.optimizers.get(optimizer),
+        loss=CLASS_LOSS if output.classes else options["loss"],
+        metrics=["accuracy" if output.classes else "mae"],
+        steps_per_execution=steps_per_execution,
+        # XLA on a CPU is ten times slower than TensorFlow's own graph for these networks.
+        jit_compile=False,
+    )
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the lowest validation loss, writes the state, stops when patience ends."""
+
+    def __init__(self, progress: Progress, best: list[np.ndarray], path: Path, patience: int):
+        super().__init__()
+        self.progress, self.best, self.path, self.patience = progress, best, path, patience
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Record the epoch."""
+        progress = self.progress
+        metrics = {name: float(value) for name, value in logs.items()}
+        metrics["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
+        progress.history.append(metrics)
+        progress.epoch = epoch + 1
+        if metrics["val_loss"] < progress.best_loss:
+            progress.best_epoch, progress.best_loss = progress.epoch, metrics["val_loss"]
+            self.best[:] = [np.asarray(variable) for variable in self.model.variables]
+        save_state(self.path, progress, self.model, self.best)
+        if self.patience and progress.epoch - progress.best_epoch >= self.patience:
+            self.model.stop_training = True
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """One bar over the whole run, with the time left, and a line per epoch."""
+
+    def __init__(self, epochs: int, first_epoch: int, steps: int, objects: int):
+        super().__init__()
+        self.epochs, self.steps, self.objects = epochs, steps, objects
+        self.bar = tqdm(
+            total=epochs * steps, initial=first_epoch * steps, unit=" steps", desc="training", mininterval=1
+        )
+        self.began = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Start the clock."""
+        self.began = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Move the bar."""
+        self.bar.update(min(batch + 1, self.steps) - self.bar.n % self.steps)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Print the epoch's line."""
+        self.bar.n = (epoch + 1) * self.steps
+        values = "  ".join(f"{name} {value:.5g}" for name, value in logs.items())
+        seconds = time.perf_counter() - self.began
+        self.bar.write(
+            f"epoch {epoch + 1:>3}/{self.epochs}  {values}  {seconds:.1f} s  {self.objects / seconds:,.0f} galaxies/s"
+        )
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Leave the bar as it is."""
+        self.bar.close()
+
+
+def fit(
+    model: keras.Model,
+    training: tf.data.Dataset,
+    validation: tf.data.Dataset,
+    progress: Progress,
+    best: list[np.ndarray],
+    order: EpochOrder,
+    state_path: Path,
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    """Fit from ``progress.epoch`` to the last epoch, then leave the model with its best epoch's weights.
+
+    Parameters
+    ----------
+    training, validation : tf.data.Dataset
+        From `feed.batches`.
+    progress : Progress
+        Updated in place, like `best`.
+    best : list of ndarray
+        Best weights so far; empty at the start.
+    """
+    options, steps = progress.options, int(training.cardinality())
+    bar = ProgressBar(options["epochs"], progress.epoch, steps, order.count)
+    keep = KeepBest(progress, best, state_path, options["patience"])
+    try:
+        model.fit(
+            training,
+            epochs=options["epochs"],
+            initial_epoch=progress.epoch,
+            validation_data=validation,
+            shuffle=False,
+            verbose=0,
+            callbacks=[order, keep, *callbacks, bar],
+        )
+    finally:
+        bar.bar.close()
+    assign(model, best)

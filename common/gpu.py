@@ -1,0 +1,97 @@
+"""Which device trains, how much of its memory, and in which precision."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from joblib import cpu_count
+
+from sdss_gs.errors import OptionError
+
+from .backend import keras, tf
+
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+"""Keras dtype policies; with a mixed policy the weights stay float32."""
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a run computes on.
+
+    Parameters
+    ----------
+    kind : str
+        ``GPU`` or ``CPU``.
+    name : str
+    count : int
+        Number of GPUs, or of CPU cores that may be used.
+    precision : str
+        Key of `PRECISIONS`.
+    """
+
+    kind: str
+    name: str
+    count: int
+    precision: str
+
+    def line(self) -> str:
+        """Say in one line what runs where."""
+        unit = "core" if self.kind == "CPU" else "device"
+        return f"{self.kind}: {self.name}, {self.count} {unit}{'s' * (self.count != 1)}, {self.precision}"
+
+
+def prepare(precision: str = "auto", memory_limit: int = 0, heavy: bool = True) -> Device:
+    """Find the device and set Keras' precision; call it before a model is built.
+
+    Parameters
+    ----------
+    precision : str
+        ``auto``, ``float32``, ``bfloat16`` or ``float16``. ``auto`` takes bfloat16 where the hardware multiplies it
+        faster and the network is heavy.
+    memory_limit : int
+        Megabytes of each GPU to use; 0 lets the use grow as needed.
+    heavy : bool
+        Whether the network is convolutional: the small dense ones gain nothing from bfloat16.
+
+    Raises
+    ------
+    OptionError
+        If the precision is unknown.
+    """
+    if precision not in ("auto", *PRECISIONS):
+        raise OptionError(f"precision: expected auto, {', '.join(PRECISIONS)}, found {precision!r}")
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        if memory_limit:
+            limit = tf.config.LogicalDeviceConfiguration(memory_limit=memory_limit)
+            tf.config.set_logical_device_configuration(gpu, [limit])
+        else:
+            tf.config.experimental.set_memory_growth(gpu, True)
+    details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+    if precision == "auto":
+        faster = details.get("compute_capability", (0, 0)) >= (8, 0) if gpus else _cpu_has_bfloat16()
+        precision = "bfloat16" if faster and heavy else "float32"
+    keras.config.set_dtype_policy(PRECISIONS[precision])
+    if gpus:
+        return Device("GPU", details.get("device_name", "unknown"), len(gpus), precision)
+    return Device("CPU", _cpu_name(), cpu_count(), precision)
+
+
+def _cpu_lines() -> dict[str, str]:
+    """First processor's lines of /proc/cpuinfo; empty where there is none (macOS, Windows)."""
+    try:
+        text = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+    except OSError:
+        return {}
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def _cpu_has_bfloat16() -> bool:
+    return bool(BFLOAT16_FLAGS & set(_cpu_lines().get("flags", "").split()))
+
+
+def _cpu_name() -> str:
+    return _cpu_lines().get("model name") or platform.processor() or platform.machine()

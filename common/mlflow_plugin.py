@@ -1,0 +1,49 @@
+"""What the zoo adds to MLflow: a version tag on every run, and the ``--no-conda`` flag that ``mlflow run`` has dropped.
+
+MLflow loads this module in every process, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import wrapt
+from mlflow.tracking.context.abstract_context import RunContextProvider
+
+from sdss_gs import __version__
+from sdss_gs.locate import LAUNCH_FOLDER
+
+# `mlflow run` starts its child in the model's folder; only here is it known where the user typed the command.
+os.environ.setdefault(LAUNCH_FOLDER, os.getcwd())
+
+
+class ZooRunContext(RunContextProvider):
+    """Tags every run with the version of the zoo."""
+
+    def in_context(self) -> bool:
+        """Tell MLflow that the tags apply: always."""
+        return True
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags of a new run."""
+        return {"zoo.version": __version__}
+
+
+@wrapt.when_imported("mlflow.cli")
+def add_no_conda(cli: Any) -> None:
+    """Give ``mlflow run`` the flag ``--no-conda``, an alias of ``--env-manager=local``."""
+    import click
+
+    def use_local(context: click.Context, _parameter: click.Parameter, given: bool) -> None:
+        if given:
+            context.params["env_manager"] = "local"
+
+    flag = click.Option(
+        ["--no-conda"],
+        is_flag=True,
+        expose_value=False,
+        callback=use_local,
+        help="Use the Python this command runs in (the same as --env-manager=local).",
+    )
+    cli.run.params.append(flag)

@@ -1,0 +1,155 @@
+"""A model folder's ``MLproject``: the only home of its defaults, and the options that a user may set."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from sdss_gs.errors import OptionError
+from sdss_gs.schema import Input, Output, parse_model_name
+
+LOSSES = ("mse", "mae", "huber")
+OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
+SCHEDULES = ("constant", "cosine", "step")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a training run: its type, bounds and help. Its default is in ``MLproject``."""
+
+    kind: type
+    help: str
+    low: float = -math.inf
+    choices: tuple[str, ...] = ()
+
+
+OPTIONS = {
+    "epochs": Option(int, "passes over the training objects", 1),
+    "batch_size": Option(int, "objects per step", 1),
+    "loss": Option(str, "what training minimises", choices=LOSSES),
+    "optimizer": Option(str, "how the weights are changed", choices=OPTIMIZERS),
+    "learning_rate": Option(float, "first step size of the optimizer", 1e-12),
+    "schedule": Option(
+        str, "step size over the run: constant, cosine to 0, or halved every 10 epochs", choices=SCHEDULES
+    ),
+    "patience": Option(int, "stop after so many epochs without a better validation loss; 0: never", 0),
+    "seed": Option(int, "the same seed gives the same scores", 0),
+    "precision": Option(str, "arithmetic; auto: bfloat16 where the hardware is faster with it", choices=PRECISIONS),
+    "memory_limit": Option(int, "megabytes of each GPU to use; 0: grow as needed", 0),
+    "ds": Option(str, "data set; empty: $SDSS_GS, else ../sdss-gs beside the repository, else a generated sample"),
+    "limit": Option(int, "use only so many objects; 0: all", 0),
+    "image_scale": Option(float, "arcsec per pixel of the image files; another one than 0.2 has them resampled", 1e-3),
+    "resume": Option(str, "id of an interrupted MLflow run to go on with"),
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A model folder.
+
+    Parameters
+    ----------
+    folder : Path
+    input, output : Input, Output
+        What the folder's name says.
+    defaults : dict of str to object
+        Typed defaults of ``MLproject``.
+    """
+
+    folder: Path
+    input: Input
+    output: Output
+    defaults: dict[str, object]
+
+    @property
+    def name(self) -> str:
+        """Name of the model, for example ``i2r``."""
+        return self.folder.name
+
+    @property
+    def repository(self) -> Path:
+        """Folder that holds all model folders."""
+        return self.folder.parent
+
+
+def read_project(folder: str | Path) -> Project:
+    """Read a model folder.
+
+    Raises
+    ------
+    OptionError
+        If the folder's name is no model, or its ``MLproject`` is missing or names an unknown option.
+    """
+    folder = Path(folder).resolve()
+    item, output = parse_model_name(folder.name)
+    path = folder / "MLproject"
+    try:
+        parameters = yaml.safe_load(path.read_text())["entry_points"]["main"]["parameters"]
+        defaults = {name: parameter["default"] for name, parameter in parameters.items()}
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise OptionError(f"{path}: expected an MLproject with a default for each parameter, found {error!r}") from None
+    return Project(folder, item, output, {name: convert(name, value) for name, value in defaults.items()})
+
+
+def convert(name: str, value: object) -> object:
+    """Turn an option's text into its type.
+
+    Raises
+    ------
+    OptionError
+        Names the option, what was expected and what was found.
+    """
+    if name not in OPTIONS:
+        raise OptionError(f"{name}: unknown option, expected one of {', '.join(OPTIONS)}")
+    option, text = OPTIONS[name], str(value).strip()
+    if option.choices and text not in option.choices:
+        raise OptionError(f"{name}: expected one of {', '.join(option.choices)}, found {text!r}")
+    if option.kind is str:
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    # A parameter file or a sweep may write 10.0 for a whole number.
+    if not math.isfinite(number) or number < option.low or (option.kind is int and number != int(number)):
+        wanted = "a whole number" if option.kind is int else "a number"
+        raise OptionError(f"{name}: expected {wanted} of at least {option.low:g}, found {text!r}")
+    return option.kind(number)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        names = ", ".join(action.dest for action in self._actions if action.dest != "help")
+        raise OptionError(f"{message} (options: {names})")
+
+
+def parse_options(project: Project, arguments: list[str]) -> dict[str, object]:
+    """Read the command line of a model's ``train.py``.
+
+    Returns
+    -------
+    dict of str to object
+        Typed values of all options that the model's ``MLproject`` has.
+
+    Raises
+    ------
+    OptionError
+        For an unknown option or an impossible value.
+    """
+    parser = _Parser(
+        prog=f"{project.name}/train.py",
+        description=f"Train {project.name}: {project.input.description} → {project.output.description}.",
+        allow_abbrev=False,
+    )
+    for name, default in project.defaults.items():
+        choices = f" ({', '.join(OPTIONS[name].choices)})" if OPTIONS[name].choices else ""
+        parser.add_argument(
+            f"--{name}", default=default, metavar=OPTIONS[name].kind.__name__.upper(),
+            help=f"{OPTIONS[name].help}{choices} (default: {default!r})",
+        )  # fmt: skip
+    return {name: convert(name, value) for name, value in vars(parser.parse_args(arguments)).items()}

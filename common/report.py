@@ -1,0 +1,130 @@
+"""The pictures of a run, and its table of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from sdss_gs.schema import Output
+
+from .metrics import normalised_difference
+
+AXIS_LABELS = {"redshift": "redshift z", "smass": "log10 stellar mass / Msun"}
+GALLERY_ROWS, GALLERY_COLUMNS = 3, 6
+INK, ACCENT = "#24476b", "#c8553d"
+
+
+def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, loss: str) -> Figure:
+    """Draw training and validation loss by epoch."""
+    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    axes = figure.subplots()
+    epochs = np.arange(1, len(history) + 1)
+    axes.plot(epochs, [line["loss"] for line in history], color=INK, marker=".", label="training")
+    axes.plot(epochs, [line["val_loss"] for line in history], color=ACCENT, marker=".", label="validation")
+    axes.axvline(best_epoch, color="0.6", linestyle=":", label=f"kept: epoch {best_epoch}")
+    axes.set(xlabel="epoch", ylabel=f"loss ({loss})", yscale="log", title="Loss")
+    axes.legend()
+    return figure
+
+
+def predicted_against_true(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figure:
+    """Draw predicted against true values of a regression as a density, with the one-to-one line."""
+    truth, predicted = _plotted(output, truth, predicted)
+    figure = Figure(figsize=(5.6, 5), layout="constrained")
+    axes = figure.subplots()
+    low, high = np.percentile(np.concatenate([truth, predicted]), [0.1, 99.9])
+    margin = 0.03 * (high - low)
+    extent = (low - margin, high + margin)
+    cells = axes.hexbin(truth, predicted, gridsize=60, extent=extent * 2, bins="log", mincnt=1, cmap="viridis")
+    axes.plot(extent, extent, color=ACCENT, linewidth=1)
+    label = AXIS_LABELS[output.name]
+    outside = int(((truth < extent[0]) | (truth > extent[1]) | (predicted < extent[0]) | (predicted > extent[1])).sum())
+    note = f", {outside} outside the frame" if outside else ""
+    axes.set(xlabel=f"true {label}", ylabel=f"predicted {label}", xlim=extent, ylim=extent)
+    axes.set_title(f"{len(truth):,} test galaxies{note}")
+    figure.colorbar(cells, label="galaxies per cell")
+    return figure
+
+
+def residuals(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figure:
+    """Draw residuals against the truth, with their median and 16–84 % range in bins of equal number."""
+    if output.name == "redshift":
+        difference, ylabel = normalised_difference(truth, predicted), "Δz = (predicted − true) / (1 + true)"
+        truth = _plotted(output, truth, predicted)[0]
+    else:
+        truth, logarithm = _plotted(output, truth, predicted)
+        difference, ylabel = logarithm - truth, "predicted − true, dex"
+    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(truth, difference, s=4, color=INK, alpha=min(1.0, 300 / len(truth)), linewidths=0)
+    axes.axhline(0, color="0.6", linewidth=0.8)
+    bins = np.array_split(np.argsort(truth), max(2, min(12, len(truth) // 25)))
+    middle = [np.median(truth[chosen]) for chosen in bins]
+    low, median, high = np.transpose([np.percentile(difference[chosen], [16, 50, 84]) for chosen in bins])
+    axes.plot(middle, median, color=ACCENT, label="median")
+    axes.fill_between(middle, low, high, color=ACCENT, alpha=0.25, linewidth=0, label="16–84 %")
+    limit = 1.1 * np.percentile(np.abs(difference), 99)
+    beyond = int((np.abs(difference) > limit).sum())
+    axes.set(xlabel=f"true {AXIS_LABELS[output.name]}", ylabel=ylabel, ylim=(-limit, limit))
+    axes.set_title(f"Residuals ({beyond} outside the frame)")
+    axes.legend()
+    return figure
+
+
+def confusion(output: Output, truth: np.ndarray, probabilities: np.ndarray) -> Figure:
+    """Draw the confusion matrix, rows normalised to the true class."""
+    count = len(output.classes)
+    matrix = np.bincount(truth * count + probabilities.argmax(axis=1), minlength=count**2).reshape(count, count)
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    size = 3 + 0.35 * count
+    figure = Figure(figsize=(size + 1, size), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(count), output.classes, rotation=90)
+    axes.set_yticks(
+        range(count), [f"{label} ({n})" for label, n in zip(output.classes, matrix.sum(axis=1), strict=True)]
+    )
+    axes.set(xlabel="predicted", ylabel="true (test galaxies)", title="Confusion")
+    figure.colorbar(image, label="share of the true class")
+    return figure
+
+
+def worst_cases(captions: Sequence[str], images: Sequence[np.ndarray | None]) -> Figure:
+    """Draw the objects a model gets most wrong.
+
+    Parameters
+    ----------
+    captions : sequence of str
+    images : sequence of (ndarray of uint8, shape (150, 150, 3), or None)
+        None where the data set has no image of the object.
+    """
+    figure = Figure(figsize=(2 * GALLERY_COLUMNS, 2.5 * GALLERY_ROWS), layout="constrained")
+    grid = figure.subplots(GALLERY_ROWS, GALLERY_COLUMNS).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, caption, image in zip(grid, captions, images, strict=False):
+        if image is None:
+            axes.text(0.5, 0.5, "no image", ha="center", va="center", color="0.5", transform=axes.transAxes)
+        else:
+            axes.imshow(image)
+        axes.set_title(caption, fontsize=7)
+    figure.suptitle("Worst test cases")
+    return figure
+
+
+def score_table(scores: dict[str, dict[str, float]]) -> str:
+    """Lay scores out as text: a line for the model and one for each baseline, a column for each metric."""
+    metrics = list(next(iter(scores.values())))
+    width = max(len(name) for name in scores) + 2
+    columns = [max(10, len(metric) + 2) for metric in metrics]
+    lines = [" " * width + "".join(f"{metric:>{column}}" for metric, column in zip(metrics, columns, strict=True))]
+    for name, values in scores.items():
+        cells = (f"{values[metric]:>{column}.5g}" for metric, column in zip(metrics, columns, strict=True))
+        lines.append(f"{name:<{width}}" + "".join(cells))
+    return "\n".join(lines)
+
+
+def _plotted(output: Output, *values: np.ndarray) -> tuple[np.ndarray, ...]:
+    return tuple(np.log10(value) for value in values) if output.name == "smass" else values

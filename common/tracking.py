@@ -1,0 +1,133 @@
+"""One training run's record: numbers, text and pictures to MLflow and TensorBoard at once."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import time
+from pathlib import Path
+
+import mlflow
+import numpy as np
+from matplotlib.figure import Figure
+from mlflow.entities import Metric, RunStatus
+from PIL import Image
+
+from .backend import keras, tf
+from .project import Project
+
+PLOTS = "plots"
+LOGS_TAG, FAILURE_TAG = "zoo.logs", "zoo.failure"
+
+
+class Run:
+    """An active MLflow run with a TensorBoard folder of its own, ``<model>/logs/<run name>-<id>/``.
+
+    Parameters
+    ----------
+    project : Project
+
+    Attributes
+    ----------
+    id, name : str
+    logs : Path
+    """
+
+    def __init__(self, project: Project):
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        choose_store(project.repository)
+        self._run = mlflow.start_run()
+        self.id, self.name = self._run.info.run_id, self._run.info.run_name
+        self.logs = project.folder / "logs" / f"{self.name}-{self.id[:8]}"
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
+        mlflow.set_tags({"zoo.model": project.name, LOGS_TAG: str(self.logs)})
+
+    def parameters(self, values: dict[str, object]) -> None:
+        """Record what the run was given; ``mlflow run`` has recorded its own parameters already."""
+        recorded = mlflow.get_run(self.id).data.params
+        mlflow.log_params({name: value for name, value in values.items() if name not in recorded})
+
+    def tags(self, values: dict[str, object]) -> None:
+        """Record facts about the run."""
+        mlflow.set_tags(values)
+
+    def metrics(self, values: dict[str, float], epoch: int, part: str = "") -> None:
+        """Record numbers of an epoch in MLflow and, under `part`, in TensorBoard.
+
+        Names that begin with ``val_`` go to TensorBoard's ``validation`` run under the name without it, so that both
+        curves share a chart.
+        """
+        now = int(time.time() * 1000)
+        finite = {name: value for name, value in values.items() if np.isfinite(value)}
+        entries = [Metric(name, value, now, epoch) for name, value in finite.items()]
+        mlflow.tracking.MlflowClient().log_batch(self.id, metrics=entries)
+        for name, value in finite.items():
+            writer = part or ("validation" if name.startswith("val_") else "train")
+            with self._writer(writer).as_default(step=epoch):
+                tf.summary.scalar(f"{part or 'epoch'}/{name.removeprefix('val_')}", value)
+
+    def figure(self, figure: Figure, name: str) -> None:
+        """Record a picture as ``plots/<name>.png`` and as a TensorBoard image."""
+        buffer = io.BytesIO()
+        figure.savefig(buffer, dpi=110)
+        buffer.seek(0)
+        pixels = np.asarray(Image.open(buffer).convert("RGB"))
+        mlflow.log_image(pixels, f"{PLOTS}/{name}.png")
+        with self._writer("plots").as_default(step=0):
+            tf.summary.image(name, pixels[None])
+
+    def text(self, text: str, name: str) -> None:
+        """Record a text file."""
+        mlflow.log_text(text, name)
+
+    def artifacts(self) -> str:
+        """Return where the run's files are: a path for a local store, else an address."""
+        return mlflow.get_artifact_uri().removeprefix("file://")
+
+    def end(self, status: str, reason: str = "") -> None:
+        """Close the run as ``FINISHED``, ``FAILED`` or ``KILLED``; `reason` is kept as a tag."""
+        if reason:
+            mlflow.set_tag(FAILURE_TAG, reason[:5000])
+        for writer in self._writers.values():
+            writer.close()
+        mlflow.end_run(RunStatus.to_string(RunStatus.from_string(status)))
+
+    def _writer(self, part: str):
+        if part not in self._writers:
+            self._writers[part] = tf.summary.create_file_writer(str(self.logs / part))
+        return self._writers[part]
+
+
+def choose_store(repository: Path) -> None:
+    """Use ``mlflow.db`` at the root of the repository, unless the user (or ``mlflow run``) has chosen a store."""
+    if os.environ.get("MLFLOW_TRACKING_URI") or mlflow.is_tracking_uri_set():
+        return
+    mlflow.set_tracking_uri(f"sqlite:///{repository / 'mlflow.db'}")
+    # A new store puts its files into ./mlruns, which belongs beside the data base.
+    with contextlib.chdir(repository):
+        mlflow.search_experiments()
+
+
+def logs_of(run_id: str) -> Path | None:
+    """Find the TensorBoard folder of an earlier run; None if the store does not know the run."""
+    try:
+        logs = mlflow.get_run(run_id).data.tags.get(LOGS_TAG)
+    except mlflow.MlflowException:
+        return None
+    return Path(logs) if logs else None
+
+
+class LogEpochs(keras.callbacks.Callback):
+    """Records each epoch's metrics."""
+
+    def __init__(self, run: Run):
+        super().__init__()
+        self.run = run
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Record the epoch that has just ended, counted from 1."""
+        values = {name: float(value) for name, value in logs.items()}
+        self.run.metrics(values | {"learning_rate": float(np.asarray(self.model.optimizer.learning_rate))}, epoch + 1)

@@ -1,0 +1,84 @@
+"""One training run from the command line to the scores: what every model folder's ``train.py`` calls."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from sdss_gs.errors import ZooError
+
+from .project import Project, parse_options, read_project
+from .session import Session
+from .tracking import Run
+
+
+def run(train_file: str, features: Callable) -> None:
+    """Train the model of a folder with the options of the command line, then exit.
+
+    Parameters
+    ----------
+    train_file : str
+        ``__file__`` of the model folder's ``train.py``.
+    features : callable
+        Takes the input as a KerasTensor ``(batch, ...)`` and returns features ``(batch, n)``.
+
+    Notes
+    -----
+    Exit code 0 for a finished run, 1 for a failed one (the MLflow run is FAILED and has the reason as a tag), 130 for
+    an interrupted one (KILLED).
+    """
+    sys.exit(_run(Path(train_file).resolve().parent, features, sys.argv[1:]))
+
+
+def _run(folder: Path, features: Callable, arguments: list[str]) -> int:
+    try:
+        project = read_project(folder)
+        if {"-h", "--help"} & set(arguments):
+            parse_options(project, arguments)
+        record = Run(project)
+    except ZooError as error:
+        return _say(error)
+    signal.signal(signal.SIGTERM, _interrupt)
+    session = None
+    try:
+        session = Session(project, record, parse_options(project, arguments))
+        session.train(features)
+        session.finish(features)
+    except ZooError as error:
+        record.end("FAILED", str(error))
+        return _say(error)
+    except KeyboardInterrupt:
+        return _stop(project, record, session)
+    except BaseException as error:
+        record.end("FAILED", f"{type(error).__name__}: {error}")
+        traceback.print_exc()
+        return 1
+    record.end("FINISHED")
+    return 0
+
+
+def _say(error: ZooError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 1
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    # `mlflow run` passes Ctrl-C on as SIGTERM after the terminal has sent SIGINT: one interruption is enough.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _stop(project: Project, record: Run, session: Session | None) -> int:
+    """End an interrupted run: keep the best weights so far and say how to go on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    kept = session.keep_best() if session else ""
+    record.end("KILLED", "interrupted")
+    print("\ninterrupted", file=sys.stderr)
+    if kept:
+        print(f"best weights so far: {kept}", file=sys.stderr)
+        print(f"go on with: mlflow run {project.name} -P resume={record.id} --no-conda", file=sys.stderr)
+    return 130

@@ -1,0 +1,223 @@
+"""``data.csv`` → typed columns: ids stay int64, sentinels become missing, everything odd is counted or named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from .errors import DataError
+from .schema import OUTPUTS, QUANTITIES, Quantity
+
+ID_PATTERN = r"^[0-9]{1,19}$"
+NUMBER_PATTERN = r"(?i)^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$"
+NOT_A_NUMBER = ("", "nan", "null", "none", "na", "n/a", "--")
+BROADLINE = "BROADLINE"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong in a data set, named so that a person can find it.
+
+    Parameters
+    ----------
+    where : str
+        File, or ``data.csv`` with the object.
+    item : str
+        Input, output or column concerned.
+    text : str
+        What was expected and what was found.
+    """
+
+    where: str
+    item: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The typed content of ``data.csv``; ``n`` rows with distinct ids, in file order.
+
+    Parameters
+    ----------
+    objid : ndarray of int64, shape (n,)
+    numbers : dict of str to ndarray of float64, shape (n,)
+        Columns of `schema.QUANTITIES`; NaN where missing.
+    labels : dict of str to ndarray of int16, shape (n,)
+        Class numbers by output name; -1 where missing.
+    missing : dict of str to dict of str to int
+        Missing values by column and by reason (``empty``, ``sentinel -9999``, …).
+    problems : tuple of Problem
+        What is wrong (impossible values, duplicate ids, unknown classes); missing values are not wrong.
+    """
+
+    objid: np.ndarray
+    numbers: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray]
+    missing: dict[str, dict[str, int]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.objid)
+
+    def table(self, columns: tuple[str, ...]) -> np.ndarray:
+        """Return some number columns side by side, float32 ``(n, len(columns))``, NaN where missing."""
+        return np.stack([self.numbers[column] for column in columns], axis=1).astype(np.float32)
+
+
+def read_catalogue(folder: str | Path) -> Catalogue:
+    """Read ``data.csv`` of a data set.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder that holds ``data.csv``.
+
+    Returns
+    -------
+    Catalogue
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, no table, or has no ``objid`` column or no usable row.
+    """
+    path = Path(folder) / "data.csv"
+    problems: list[Problem] = []
+    table = _read_strings(path, problems)
+    table = _keep_good_ids(table, path, problems)
+    objid = pc.cast(table["objid"], pa.int64()).to_numpy()
+    if not len(objid):
+        raise DataError(f"{path}: expected at least one row with a usable objid, found none")
+    numbers, labels, missing = {}, {}, {}
+    for column, quantity in QUANTITIES.items():
+        numbers[column], missing[column] = _numbers(table, quantity, objid, problems)
+    for output in OUTPUTS.values():
+        if output.classes:
+            labels[output.name], missing[output.column] = _labels(table, output, objid, problems)
+    return Catalogue(objid, numbers, labels, missing, tuple(problems))
+
+
+# === Rows ===
+
+
+def _read_strings(path: Path, problems: list[Problem]) -> pa.Table:
+    """Read all wanted columns as stripped strings; rows with a wrong number of cells are left out and named."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file (expected an SDSS-GS folder with data.csv)")
+
+    def skip(row):
+        problems.append(
+            Problem(
+                f"data.csv line {row.number}",
+                "row",
+                f"expected {row.expected_columns} cells, found {row.actual_columns}",
+            )
+        )
+        return "skip"
+
+    wanted = ("objid", *QUANTITIES, *(output.column for output in OUTPUTS.values() if output.classes))
+    try:
+        with csv.open_csv(path, read_options=csv.ReadOptions(use_threads=False)) as reader:
+            present = reader.schema.names
+        if "objid" not in present:
+            raise DataError(f"{path}: expected a column objid, found {', '.join(present[:8])}")
+        columns = [name for name in wanted if name in present]
+        table = csv.read_csv(
+            path,
+            # Row numbers of skipped rows are only known to the single-threaded reader.
+            read_options=csv.ReadOptions(use_threads=False),
+            parse_options=csv.ParseOptions(invalid_row_handler=skip),
+            convert_options=csv.ConvertOptions(
+                include_columns=columns, column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: expected a comma-separated table: {error}") from None
+    return pa.table({name: pc.utf8_trim_whitespace(table[name]) for name in table.column_names})
+
+
+def _keep_good_ids(table: pa.Table, path: Path, problems: list[Problem]) -> pa.Table:
+    """Drop rows without an integer id, repeated rows, and all rows of an id whose repeats contradict each other."""
+    ids = table["objid"].to_pylist()
+    good = pc.match_substring_regex(table["objid"], ID_PATTERN).to_pylist()
+    rows_of: dict[int, list[int]] = {}
+    for row, text in enumerate(ids):
+        if not good[row] or int(text) > np.iinfo(np.int64).max:
+            problems.append(Problem(f"data.csv row {row + 1}", "objid", f"expected an integer, found {text!r}"))
+        else:
+            rows_of.setdefault(int(text), []).append(row)
+    keep = []
+    for objid, rows in rows_of.items():
+        if len(rows) > 1:
+            same = len({tuple(table.slice(row, 1).to_pylist()[0].values()) for row in rows}) == 1
+            verdict = "identical, one kept" if same else "they differ, none kept"
+            shown = ", ".join(str(row + 1) for row in rows[:5])
+            problems.append(Problem(f"data.csv objid {objid}", "objid", f"duplicate in rows {shown}: {verdict}"))
+            rows = rows[:1] if same else []
+        keep += rows
+    return table if len(keep) == len(ids) else table.take(pa.array(keep, pa.int64()))
+
+
+# === Cells ===
+
+
+def _numbers(table, quantity: Quantity, objid, problems) -> tuple[np.ndarray, dict[str, int]]:
+    """Turn one string column into float64 with NaN for missing, and count why values are missing."""
+    if quantity.column not in table.column_names:
+        return np.full(len(objid), np.nan), {"no such column": len(objid)}
+    text = table[quantity.column]
+    empty = pc.is_in(pc.utf8_lower(text), value_set=pa.array(NOT_A_NUMBER)).to_numpy()
+    numeric = pc.match_substring_regex(text, NUMBER_PATTERN)
+    values = pc.cast(pc.if_else(numeric, text, "nan"), pa.float64()).to_numpy().copy()
+    unreadable = ~empty & ~numeric.to_numpy()
+    sentinel = np.isin(values, quantity.sentinels)
+    impossible = np.isfinite(values) & ~sentinel & ~((values > quantity.low) & (values < quantity.high))
+    impossible |= np.isinf(values)
+    for row in np.flatnonzero(unreadable | impossible):
+        expected = "a number" if unreadable[row] else f"{quantity.low:g} < value < {quantity.high:g}"
+        problems.append(
+            Problem(
+                f"data.csv objid {objid[row]}", quantity.column, f"expected {expected}, found {text[int(row)].as_py()}"
+            )
+        )
+    reasons = Counter(
+        {"empty": int(empty.sum()), "not a number": int(unreadable.sum()), "impossible": int(impossible.sum())}
+    )
+    reasons.update(f"sentinel {value:g}" for value in values[sentinel])
+    values[sentinel | impossible] = np.nan
+    return values, {reason: count for reason, count in reasons.items() if count}
+
+
+def _labels(table, output, objid, problems) -> tuple[np.ndarray, dict[str, int]]:
+    """Turn one class column into class numbers, -1 for missing.
+
+    A compound sub-class such as ``STARFORMING BROADLINE`` is BROADLINE: the pipeline appends that word when the lines
+    are broad, which is what the class says.
+    """
+    if output.column not in table.column_names:
+        return np.full(len(objid), -1, np.int16), {"no such column": len(objid)}
+    number_of = {label: number for number, label in enumerate(output.classes)}
+    reasons: Counter[str] = Counter()
+    encoded = table[output.column].combine_chunks().dictionary_encode()
+    rows = encoded.indices.to_numpy()
+    numbers = np.full(len(encoded.dictionary), -1, np.int16)
+    for position, label in enumerate(encoded.dictionary.to_pylist()):
+        count = int((rows == position).sum())
+        words = label.split()
+        if label.lower() in NOT_A_NUMBER:
+            reasons["empty"] += count
+        elif label in number_of:
+            numbers[position] = number_of[label]
+        elif BROADLINE in number_of and BROADLINE in words and all(word in number_of for word in words):
+            numbers[position] = number_of[BROADLINE]
+        else:
+            reasons["unknown class"] += count
+            found = f"found {label!r} in {count} rows, first objid {objid[np.argmax(rows == position)]}"
+            problems.append(Problem("data.csv", output.column, f"expected one of {', '.join(output.classes)}; {found}"))
+    return numbers[rows], dict(reasons)

@@ -1,0 +1,79 @@
+"""Read every file of a data set and name everything that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .catalogue import Problem, read_catalogue
+from .pack import read_files
+from .raw import Layout, list_files, probe_layout
+from .schema import INPUTS, PIXEL_SCALE
+
+
+def verify(
+    folder: str | Path, *, image_scale: float = PIXEL_SCALE, processes: int | None = None, progress: bool = True
+) -> tuple[list[Problem], list[str]]:
+    """Check a whole data set.
+
+    Parameters
+    ----------
+    folder : path-like
+    image_scale : float
+        Arcsec per pixel of the ``img`` files; another value than 0.2 has them resampled.
+    processes : int, optional
+        All cores by default.
+    progress : bool
+
+    Returns
+    -------
+    problems : list of Problem
+        What is wrong. An absent file, an empty cell or a sentinel is missing, not wrong.
+    notes : list of str
+        What is right but worth knowing.
+
+    Raises
+    ------
+    DataError
+        If there is no usable catalogue.
+    """
+    folder = Path(folder)
+    catalogue = read_catalogue(folder)
+    problems, notes = list(catalogue.problems), []
+    known = set(catalogue.objid.tolist())
+    for name, item in INPUTS.items():
+        if item.columns or not (folder / name).is_dir():
+            continue
+        files = list_files(folder, name)
+        if not files:
+            problems.append(Problem(str(folder / name), name, f"expected files <objid>{item.suffix}, found none"))
+            continue
+        strangers = len(files.keys() - known)
+        if strangers:
+            notes.append(f"{name}: {strangers} files belong to no row of data.csv and are passed over")
+        paths = [file.path for file in files.values()]
+        layout = probe_layout(name, paths, image_scale)
+        notes += layout_notes(name, layout)
+        with tqdm(total=len(paths), desc=f"reading {name}", unit=" files", disable=not progress) as bar:
+            for start, results in read_files(name, paths, layout, processes):
+                for path, (problem, *_) in zip(paths[start:], results, strict=False):
+                    if problem:
+                        problems.append(Problem(str(Path(path).relative_to(folder)), name, problem))
+                bar.update(len(results))
+    return problems, notes
+
+
+def layout_notes(name: str, layout: Layout) -> list[str]:
+    """Say how a set whose files are not the standard ones enters."""
+    side = INPUTS["img"].shape[0]
+    if layout.scale not in (None, PIXEL_SCALE):
+        return [f"{name}: resampled from {layout.scale} to {PIXEL_SCALE} arcsec per pixel"]
+    if layout.size is not None and layout.size != (side, side):
+        width, height = layout.size
+        return [
+            f"{name}: {width}x{height} pixels, cropped or edge-padded about the centre to {side}x{side}, same scale"
+        ]
+    if layout.grid is not None:
+        return [f"{name}: {len(layout.grid)} points (SDSS's standard is {INPUTS[name].shape[0]})"]
+    return []

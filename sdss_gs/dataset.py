@@ -1,0 +1,223 @@
+"""A data set opened for training or prediction: which objects are usable, and whole batches of their arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import bands, wise
+from .catalogue import Catalogue, Problem, read_catalogue
+from .errors import DataError, OptionError
+from .files import replacing
+from .pack import pack
+from .packed import Packed, packed_folder
+from .raw import served_by
+from .schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, VERSION, in_windows
+
+TABLE_READERS = {"bands": bands.read, "wise": wise.read}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The objects of a catalogue with the inputs that were asked for; ``n`` objects.
+
+    Parameters
+    ----------
+    folder : Path
+    catalogue : Catalogue
+    rows : dict of str to ndarray of int64, shape (n,)
+        Row of each object in an input's array, -1 where the object lacks the input.
+    arrays : dict of str to ndarray or Packed
+    checksums : dict of str to ndarray of uint32, shape (n,)
+        CRC-32 of each object's input.
+    """
+
+    folder: Path
+    catalogue: Catalogue
+    rows: dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray | Packed]
+    checksums: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.catalogue)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of one object of an input."""
+        if isinstance(self.arrays[name], np.ndarray):
+            return self.arrays[name].shape[1:]
+        if INPUTS[name].suffix != ".csv":
+            return self.arrays[name].manifest.layout.shape
+        return self.wavelengths(name).shape
+
+    def wavelengths(self, name: str) -> np.ndarray:
+        """Return the wavelengths of ``spectra`` or ``ssel``, Å, float64."""
+        source = served_by(self.folder, name)
+        grid = self.arrays[name].manifest.layout.wavelengths(source)
+        return grid[in_windows(grid)] if source != name else grid
+
+    def usable(self, inputs: Sequence[str], output: str | None = None) -> np.ndarray:
+        """List the objects that have all the inputs (and the output).
+
+        Returns
+        -------
+        ndarray of int64
+            Positions in the catalogue, ascending.
+        """
+        good = np.ones(len(self), bool)
+        for name in inputs:
+            good &= self.rows[name] >= 0
+        if output is not None:
+            good &= has_output(self.catalogue, output)
+        return np.flatnonzero(good)
+
+    def load(self, name: str, objects: np.ndarray, column: str = SPECTRUM_COLUMNS[0]) -> np.ndarray:
+        """Gather one input of some objects into a new array.
+
+        Parameters
+        ----------
+        name : str
+            Input.
+        objects : ndarray of int64, shape (m,)
+            Positions in the catalogue, all usable.
+        column : str
+            ``BestFit`` or ``Flux``, for ``spectra`` and ``ssel``.
+
+        Returns
+        -------
+        ndarray, shape (m, ...), dtype of the schema
+        """
+        array, rows = self.arrays[name], self.rows[name][objects]
+        if isinstance(array, np.ndarray):
+            return array[rows]
+        if INPUTS[name].suffix != ".csv":
+            return array.take(rows)
+        spectra = array.take(rows, SPECTRUM_COLUMNS.index(column))
+        source = served_by(self.folder, name)
+        return spectra if source == name else spectra[:, in_windows(array.manifest.layout.wavelengths(source))]
+
+    def target(self, name: str, objects: np.ndarray) -> np.ndarray:
+        """Return the truth of some objects: float64 in the catalogue's unit, or int16 class numbers, ``(m,)``."""
+        output = OUTPUTS[name]
+        return (self.catalogue.labels[name] if output.classes else self.catalogue.numbers[output.column])[objects]
+
+    def fingerprint(self, inputs: Sequence[str], output: str, objects: np.ndarray) -> str:
+        """Hash the content that a model sees: ids, inputs and truths, independent of machine and file dates."""
+        digest = hashlib.sha256(self.catalogue.objid[objects].tobytes())
+        for name in inputs:
+            digest.update(self.checksums[name][objects].tobytes())
+        digest.update(self.target(output, objects).tobytes())
+        return digest.hexdigest()[:16]
+
+
+def has_output(catalogue: Catalogue, name: str) -> np.ndarray:
+    """Tell which objects have an output's truth, bool ``(n,)``."""
+    output = OUTPUTS[name]
+    return catalogue.labels[name] >= 0 if output.classes else np.isfinite(catalogue.numbers[output.column])
+
+
+def open_dataset(
+    folder: str | Path, inputs: Sequence[str], *, image_scale: float = PIXEL_SCALE, progress: bool = True
+) -> Dataset:
+    """Open a data set, packing first what has not been packed or has changed since.
+
+    Parameters
+    ----------
+    folder : path-like
+        SDSS-GS folder.
+    inputs : sequence of str
+        Inputs to open.
+    image_scale : float
+        Arcsec per pixel of the ``img`` files; another value than 0.2 has them resampled.
+    progress : bool
+        Show a progress bar while packing.
+
+    Raises
+    ------
+    DataError
+        If the folder is no data set, or holds no usable file of an input.
+    OptionError
+        If an input is unknown.
+    """
+    folder = Path(folder)
+    catalogue = open_catalogue(folder)
+    rows, arrays, checksums = {}, {}, {}
+    for name in inputs:
+        if name not in INPUTS:
+            raise OptionError(f"input {name!r}: expected one of {', '.join(INPUTS)}")
+        if name in TABLE_READERS:
+            table = arrays[name] = TABLE_READERS[name](catalogue)
+            rows[name] = np.where(np.isfinite(table).all(axis=1), np.arange(len(table)), -1)
+            checksums[name] = table
+            continue
+        source = served_by(folder, name)
+        manifest = pack(folder, source, catalogue.objid, image_scale=image_scale, progress=progress)
+        _require_some(folder, source, manifest)
+        arrays[name] = Packed(packed_folder(folder) / source)
+        rows[name], checksums[name] = arrays[name].locate(catalogue.objid)
+    return Dataset(folder, catalogue, rows, arrays, checksums)
+
+
+def _require_some(folder: Path, source: str, manifest) -> None:
+    if manifest.available:
+        return
+    if manifest.rejects:
+        objid, problem = next(iter(manifest.rejects.items()))
+        found = f"all {len(manifest.rejects)} refused, the first ({objid}): {problem}"
+    else:
+        found = "none"
+    raise DataError(
+        f"{folder / source}: expected files <objid>{INPUTS[source].suffix} of catalogue objects, found {found}"
+    )
+
+
+def open_catalogue(folder: str | Path) -> Catalogue:
+    """Read ``data.csv``, from the packed copy where it is of the file as it is now.
+
+    Raises
+    ------
+    DataError
+        See `read_catalogue`.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder (expected a data set)")
+    source, copy = folder / "data.csv", packed_folder(folder) / "catalogue.npz"
+    stamp = [VERSION, *(source.stat().st_size, source.stat().st_mtime_ns)] if source.is_file() else None
+    try:
+        with np.load(copy, allow_pickle=False) as stored:
+            about = json.loads(str(stored["about"]))
+            if about["stamp"] == stamp:
+                return Catalogue(
+                    stored["objid"],
+                    {name[8:]: stored[name] for name in stored.files if name.startswith("numbers_")},
+                    {name[7:]: stored[name] for name in stored.files if name.startswith("labels_")},
+                    about["missing"],
+                    tuple(Problem(**problem) for problem in about["problems"]),
+                )
+    except (OSError, KeyError, ValueError):
+        pass
+    catalogue = read_catalogue(folder)
+    _store_catalogue(catalogue, copy, stamp)
+    return catalogue
+
+
+def _store_catalogue(catalogue: Catalogue, copy: Path, stamp: list[int]) -> None:
+    about = {
+        "stamp": stamp,
+        "missing": catalogue.missing,
+        "problems": [asdict(problem) for problem in catalogue.problems],
+    }
+    columns = {f"numbers_{name}": values for name, values in catalogue.numbers.items()}
+    columns |= {f"labels_{name}": values for name, values in catalogue.labels.items()}
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(copy) as temporary, open(temporary, "wb") as file:
+            np.savez(file, objid=catalogue.objid, about=np.array(json.dumps(about)), **columns)
+    except OSError:
+        # The copy saves a second at the next start; a folder that cannot be written costs only that.
+        return

@@ -1,0 +1,29 @@
+"""Errors a user can act on: one line that names the file or option, what was expected and what was found."""
+
+
+class ZooError(Exception):
+    """Base of every error that is reported to the user as one line, without a traceback."""
+
+
+class DataError(ZooError):
+    """A data set as a whole cannot be used (missing folder, no ``data.csv``, no usable object, …)."""
+
+
+class BadFileError(DataError):
+    """One raw file cannot be used; the object loses this input, the data set goes on without it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    problem : str
+        What was expected and what was found.
+    """
+
+    def __init__(self, path, problem: str):
+        super().__init__(f"{path}: {problem}")
+        self.problem = problem
+
+
+class OptionError(ZooError):
+    """An option has an unknown name or an impossible value."""

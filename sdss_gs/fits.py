@@ -1,0 +1,42 @@
+"""Reader of ``fits``: the five-band cut-out stored as ``.npy``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .errors import BadFileError
+from .schema import INPUTS
+
+
+def read(path: str | Path) -> np.ndarray:
+    """Read one cut-out.
+
+    Parameters
+    ----------
+    path : path-like
+        ``.npy`` file of floats; pickled arrays are refused.
+
+    Returns
+    -------
+    ndarray of float32, shape (61, 61, 5)
+        Nanomaggies per pixel; axes y, x, band (u g r i z).
+
+    Raises
+    ------
+    BadFileError
+        If the file is no array, has another shape or dtype, or holds a value that is not finite.
+    """
+    try:
+        array = np.load(path, mmap_mode=None, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadFileError(path, f"expected a .npy array, found an unreadable file ({error})") from None
+    shape = INPUTS["fits"].shape
+    if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype.kind != "f":
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an archive"
+        raise BadFileError(path, f"expected float32 {shape}, found {found}")
+    bad = array.size - int(np.isfinite(array).sum())
+    if bad:
+        raise BadFileError(path, f"expected finite pixels, found {bad} that are NaN or infinite")
+    return array.astype(np.float32, copy=False)

@@ -1,0 +1,123 @@
+"""Count what a data set holds, without reading its raw files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .dataset import TABLE_READERS, has_output, open_catalogue
+from .packed import Packed, packed_folder, read_manifest
+from .raw import list_files, served_by
+from .check import layout_notes
+from .schema import INPUTS, OUTPUTS
+
+
+def summarise(folder: str | Path) -> dict[str, Any]:
+    """Summarise a data set.
+
+    Returns
+    -------
+    dict
+        ``folder``, ``objects``, ``problems`` (number of wrong values), ``inputs`` and ``outputs`` (a dict per name),
+        and ``usable``: objects that have both, by input and output.
+
+    Raises
+    ------
+    DataError
+        If there is no usable catalogue.
+    """
+    folder = Path(folder)
+    catalogue = open_catalogue(folder)
+    have, inputs = {}, {}
+    for name in INPUTS:
+        have[name], inputs[name] = _table(catalogue, name) if name in TABLE_READERS else _files(folder, catalogue, name)
+    outputs = {name: _output(catalogue, name) for name in OUTPUTS}
+    usable = {
+        name: {output: int((present & has_output(catalogue, output)).sum()) for output in OUTPUTS}
+        for name, present in have.items()
+    }
+    return {
+        "folder": str(folder),
+        "objects": len(catalogue),
+        "problems": len(catalogue.problems),
+        "inputs": inputs,
+        "outputs": outputs,
+        "usable": usable,
+    }
+
+
+def _table(catalogue, name: str) -> tuple[np.ndarray, dict]:
+    values = TABLE_READERS[name](catalogue)
+    present = np.isfinite(values).all(axis=1)
+    summary = {"state": "data.csv", "available": int(present.sum()), "rejected": 0, "shape": list(values.shape[1:])}
+    if present.any():
+        summary |= {"low": float(values[present].min()), "high": float(values[present].max())}
+    reasons: dict[str, int] = {}
+    for column in INPUTS[name].columns:
+        for reason, count in catalogue.missing[column].items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    return present, summary | {"bytes": values.nbytes, "missing": reasons, "notes": []}
+
+
+def _files(folder: Path, catalogue, name: str) -> tuple[np.ndarray, dict]:
+    source = served_by(folder, name)
+    target = packed_folder(folder) / source
+    manifest = read_manifest(target)
+    if manifest is None:
+        present = np.isin(catalogue.objid, list(list_files(folder, source)))
+        state = "not packed" if present.any() else "none"
+        return present, {"state": state, "available": int(present.sum()), "rejected": 0, "missing": {}, "notes": []}
+    packed = Packed(target)
+    present = packed.locate(catalogue.objid)[0] >= 0
+    summary = {
+        "state": "packed" if source == name else f"from {source}",
+        "available": int(present.sum()),
+        "rejected": len(manifest.rejects),
+        "shape": list(manifest.layout.shape),
+        "bytes": packed.nbytes() if source == name else 0,
+        "missing": {},
+        "notes": layout_notes(source, manifest.layout),
+    }
+    return present, summary | ({"low": manifest.low, "high": manifest.high} if manifest.available else {})
+
+
+def _output(catalogue, name: str) -> dict:
+    output, present = OUTPUTS[name], has_output(catalogue, name)
+    summary = {"available": int(present.sum()), "missing": catalogue.missing[output.column]}
+    if output.classes:
+        counts = np.bincount(catalogue.labels[name][present], minlength=len(output.classes))
+        return summary | {"classes": dict(zip(output.classes, counts.tolist(), strict=True))}
+    if present.any():
+        values = catalogue.numbers[output.column][present]
+        summary |= {"low": float(values.min()), "median": float(np.median(values)), "high": float(values.max())}
+    return summary
+
+
+def as_text(summary: dict[str, Any]) -> str:
+    """Lay a summary out for a terminal."""
+    lines = [f"{summary['folder']}: {summary['objects']:,} objects, {summary['problems']} wrong values in data.csv", ""]
+    lines.append(f"{'input':<9}{'available':>10}{'missing':>9}{'refused':>9}  {'range':<22}{'size':>10}  state")
+    for name, item in summary["inputs"].items():
+        missing = summary["objects"] - item["available"] - item["rejected"]
+        span = f"{item['low']:.4g} .. {item['high']:.4g} {INPUTS[name].unit}" if "low" in item else ""
+        size = f"{item.get('bytes', 0) / 1e6:,.1f} MB"
+        lines.append(
+            f"{name:<9}{item['available']:>10,}{missing:>9,}{item['rejected']:>9,}  {span:<22.22}{size:>10}  {item['state']}"
+        )
+        lines += [f"{'':9}{reason}: {count:,}" for reason, count in item["missing"].items()]
+        lines += [f"{'':9}{note}" for note in item["notes"]]
+    lines += ["", f"{'output':<9}{'available':>10}{'missing':>9}"]
+    for name, item in summary["outputs"].items():
+        detail = ""
+        if "classes" in item and item["available"]:
+            shares = {label: count / item["available"] for label, count in item["classes"].items() if count}
+            detail = "  ".join(f"{label} {share:.1%}" for label, share in shares.items())
+        elif "low" in item:
+            detail = f"{item['low']:.4g} .. {item['median']:.4g} (median) .. {item['high']:.4g} {OUTPUTS[name].unit}"
+        lines.append(f"{name:<9}{item['available']:>10,}{summary['objects'] - item['available']:>9,}  {detail}")
+    lines += ["", "objects usable for <input>2<output>", f"{'':<9}" + "".join(f"{name:>10}" for name in OUTPUTS)]
+    for name, counts in summary["usable"].items():
+        lines.append(f"{name:<9}" + "".join(f"{count:>10,}" for count in counts.values()))
+    return "\n".join(lines)

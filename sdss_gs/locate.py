@@ -1,0 +1,72 @@
+"""Which data set a command means when it is told one, or told none."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from .errors import DataError
+
+ENVIRONMENT = "SDSS_GS"
+LAUNCH_FOLDER = "ZOO_LAUNCH_FOLDER"
+"""Environment variable with the folder in which the user typed the command (``mlflow run`` changes it for its child)."""
+SAMPLE_FOLDER, SAMPLE_OBJECTS, SAMPLE_SEED = "sdss-gs-sample", 2000, 0
+SAMPLE_NOTICE = """\
+No data set given: using the generated sample in {folder}.
+Its galaxies are synthetic: scores on it show that the software works and say nothing about real galaxies.
+The real set is the SDSS Galaxy Subset (https://doi.org/10.5281/zenodo.6393487): unpack it as {beside},
+or point -P ds=<folder> or the environment variable {variable} at it."""
+
+
+def find_dataset(ds: str | None, repository: Path) -> tuple[Path, str]:
+    """Find the data set: the option, else ``$SDSS_GS``, else ``../sdss-gs``, else the generated sample.
+
+    Parameters
+    ----------
+    ds : str or None
+        The option as the user typed it; a relative path starts where the command was typed. Empty means not given.
+    repository : Path
+        Root of the repository; the sample is generated inside it once.
+
+    Returns
+    -------
+    folder : Path
+    notice : str
+        What the user must know about this choice; empty for an explicit one.
+
+    Raises
+    ------
+    DataError
+        If a data set that was named is none.
+    """
+    for origin, value in (
+        (f"ds={ds}", ds),
+        (f"${ENVIRONMENT}={os.environ.get(ENVIRONMENT)}", os.environ.get(ENVIRONMENT)),
+    ):
+        if value:
+            folder = Path(os.environ.get(LAUNCH_FOLDER, "."), Path(value).expanduser()).resolve()
+            if not (folder / "data.csv").is_file():
+                found = "a folder without it" if folder.is_dir() else "no such folder"
+                raise DataError(f"{origin}: expected a folder with data.csv at {folder}, found {found}")
+            return folder, ""
+    beside = repository.parent / "sdss-gs"
+    if (beside / "data.csv").is_file():
+        return beside, f"Using the data set {beside}."
+    sample = repository / SAMPLE_FOLDER
+    return _sample(sample), SAMPLE_NOTICE.format(folder=sample, beside=beside, variable=ENVIRONMENT)
+
+
+def _sample(folder: Path) -> Path:
+    """Generate the sample unless this version's is there; one of another version makes room for it."""
+    # Imported here: the MLflow plug-in loads this module in every process.
+    from .sample import SAMPLE_VERSION, write_sample
+
+    expected = {"n": SAMPLE_OBJECTS, "seed": SAMPLE_SEED, "version": SAMPLE_VERSION}
+    try:
+        if json.loads((folder / "sample.json").read_text()) == expected:
+            return folder
+        folder.rename(folder.with_name(f"{folder.name}-{os.urandom(3).hex()}"))
+    except FileNotFoundError:
+        pass
+    return write_sample(folder, SAMPLE_OBJECTS, SAMPLE_SEED)

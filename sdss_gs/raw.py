@@ -1,0 +1,133 @@
+"""The raw files of a data set: where they are, what they have in common, how one of them becomes an array."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import fits, img, spectra, ssel
+from .errors import BadFileError
+from .schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, SSEL_INDEX, WAVELENGTH
+
+PROBED = 25
+"""Files looked at to learn the layout of a set."""
+STANDARD_GRIDS = {"spectra": WAVELENGTH, "ssel": WAVELENGTH[SSEL_INDEX]}
+SUFFIXES = {".jpg": (".jpg", ".jpeg")}
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One file on disk; `size` and `mtime` (ns) tell whether it has changed since it was packed."""
+
+    path: str
+    size: int
+    mtime: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What all files of one input in a set have in common.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one packed object.
+    size : tuple of int, optional
+        Width and height in pixels of the ``img`` files.
+    scale : float, optional
+        Arcsec per pixel of the ``img`` files.
+    grid : tuple of float, optional
+        Wavelengths, Å, where they are not the standard ones.
+    """
+
+    shape: tuple[int, ...]
+    size: tuple[int, int] | None = None
+    scale: float | None = None
+    grid: tuple[float, ...] | None = None
+
+    def wavelengths(self, name: str) -> np.ndarray:
+        """Return the wavelength grid of ``spectra`` or ``ssel``, Å, float64 ``(n,)``."""
+        return STANDARD_GRIDS[name] if self.grid is None else np.array(self.grid)
+
+
+def list_files(folder: str | Path, name: str) -> dict[int, RawFile]:
+    """List the files of one input by object id; an empty dict where there is no such folder.
+
+    Endings are compared without case (``.JPG`` is taken); files whose name is no id are passed over.
+    """
+    suffix = INPUTS[name].suffix
+    endings = SUFFIXES.get(suffix, (suffix,))
+    found = {}
+    try:
+        with os.scandir(Path(folder) / name) as entries:
+            for entry in entries:
+                stem, ending = os.path.splitext(entry.name)
+                if ending.lower() in endings and stem.isascii() and stem.isdigit() and entry.is_file():
+                    status = entry.stat()
+                    found[int(stem)] = RawFile(entry.path, status.st_size, status.st_mtime_ns)
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def probe_layout(name: str, paths: Sequence[str], image_scale: float = PIXEL_SCALE) -> Layout:
+    """Learn the layout of a set from some of its files: the commonest one wins, others are refused when read.
+
+    Parameters
+    ----------
+    name : str
+        Input with one file per object.
+    paths : sequence of str
+        The set's files; none gives the standard layout.
+    image_scale : float
+        Arcsec per pixel of the images.
+    """
+    if name == "fits":
+        return Layout(INPUTS[name].shape)
+    chosen = [paths[position] for position in np.unique(np.linspace(0, len(paths) - 1, PROBED).astype(int)) if paths]
+    probe = {"img": img.probe, "spectra": spectra.probe, "ssel": ssel.probe}[name]
+    probed = []
+    for path in chosen:
+        try:
+            probed.append(probe(path))
+        except BadFileError:
+            continue
+    if name == "img":
+        return Layout(INPUTS[name].shape, Counter(probed).most_common(1)[0][0] if probed else None, image_scale)
+    return _spectrum_layout(name, probed)
+
+
+def _spectrum_layout(name: str, probed: list[np.ndarray]) -> Layout:
+    standard = STANDARD_GRIDS[name]
+    lengths = Counter(len(wavelength) for wavelength in probed)
+    length = lengths.most_common(1)[0][0] if lengths else len(standard)
+    if length in (0, len(standard)):
+        return Layout((len(SPECTRUM_COLUMNS), len(standard)))
+    grid = next(wavelength for wavelength in probed if len(wavelength) == length)
+    return Layout((len(SPECTRUM_COLUMNS), length), grid=tuple(grid.tolist()))
+
+
+def read_file(name: str, path: str, layout: Layout) -> np.ndarray:
+    """Read one raw file as the array that is packed: ``layout.shape``, dtype of the schema.
+
+    Raises
+    ------
+    BadFileError
+        Names the file, what was expected and what was found.
+    """
+    if name == "img":
+        return img.read(path, layout.size, layout.scale)
+    if name == "fits":
+        return fits.read(path)
+    reader = {"spectra": spectra.read, "ssel": ssel.read}[name]
+    return reader(path, layout.wavelengths(name))
+
+
+def served_by(folder: str | Path, name: str) -> str:
+    """Tell which input's packed array serves an input: ``ssel`` is cut out of ``spectra`` where a set has them."""
+    return "spectra" if name == "ssel" and (Path(folder) / "spectra").is_dir() else name

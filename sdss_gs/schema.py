@@ -1,0 +1,241 @@
+"""What the zoo's inputs and outputs are: the only home of shapes, units, class lists, windows and valid ranges.
+
+A model is named by what goes in and what comes out: ``i2r`` is image (code ``i``) to redshift (code ``r``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import OptionError
+
+VERSION = 1
+"""Version of the packed layout; a set packed under another version is packed again."""
+
+# === Spectral grid ===
+
+GRID_FIRST, GRID_LAST = 36021, 39542
+WAVELENGTH = 10.0 ** (np.arange(GRID_FIRST, GRID_LAST + 1) * 1e-4)
+"""Vacuum wavelengths of ``spectra``, angstrom, float64 ``(3522,)``: SDSS's log10 grid between 4000 and 9000 Å."""
+
+WAVELENGTH_RANGE = (4000.0, 9000.0)
+
+SSEL_WINDOWS = (
+    (4000, 4200), (4452, 4474), (4514, 4559), (4634, 4720), (4800, 5134), (5154, 5196), (5245, 5285), (5312, 5352),
+    (5387, 5415), (5696, 5720), (5776, 5796), (5876, 5909), (5936, 5994), (6189, 6272), (6500, 6800), (7000, 7300),
+    (7500, 7700),
+)  # fmt: skip
+"""Closed intervals in observed-frame angstrom, after Sánchez Almeida et al. 2010 (arXiv:1003.3186)."""
+
+
+def in_windows(wavelength: np.ndarray) -> np.ndarray:
+    """Tell which wavelengths lie in one of the 17 windows of ``ssel``.
+
+    Parameters
+    ----------
+    wavelength : ndarray of float64, shape (n,)
+        Angstrom. Two decimals suffice; with one, the grid point 5415.02 Å would slip in.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    low, high = np.array(SSEL_WINDOWS, float).T
+    return ((wavelength[:, None] >= low) & (wavelength[:, None] <= high)).any(axis=1)
+
+
+SSEL_INDEX = np.flatnonzero(in_windows(WAVELENGTH))
+"""Positions of the 1423 ``ssel`` points on the 3522-point grid, int64."""
+
+SPECTRUM_COLUMNS = ("BestFit", "Flux")
+"""Columns of a spectrum table that are packed, in this order; 1e-17 erg/s/cm²/Å."""
+
+# === Images ===
+
+PIXEL_SCALE = 0.2
+"""Scale of ``img``, arcsec per pixel."""
+CUTOUT_SCALE = 0.396
+"""Scale of ``fits``, arcsec per pixel."""
+BANDS = ("u", "g", "r", "i", "z")
+
+# === Classes ===
+
+SUBCLASSES = ("AGN", "BROADLINE", "STARBURST", "STARFORMING")
+GZ2_CLASSES = (
+    "A", "Ec", "Ei", "Er", "SBa", "SBaR", "SBb", "SBbR", "SBc", "SBcR", "SBd", "SBdR",
+    "Sa", "SaR", "Sb", "SbR", "Sc", "ScR", "Sd", "SdR", "Seb", "Sen", "Ser",
+)  # fmt: skip
+
+# === Catalogue values ===
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number in ``data.csv``: what counts as missing and what as impossible.
+
+    Parameters
+    ----------
+    column : str
+    low, high : float
+        A finite value outside the open interval (low, high) is *impossible*: treated as missing and reported as wrong.
+    sentinels : tuple of float
+        Values by which surveys write "not measured": treated as missing, counted, not wrong.
+    unit : str
+    """
+
+    column: str
+    low: float
+    high: float
+    sentinels: tuple[float, ...]
+    unit: str
+
+
+_SENTINELS = (-9999.0, -999.0, -99.0, 99.0, 999.0, 9999.0)
+# 0 is no sentinel of its own where it lies outside (low, high): it must be listed to count as missing, not as wrong.
+QUANTITIES = {
+    quantity.column: quantity
+    for quantity in (
+        *(Quantity(f"modelMag_{band}", 5.0, 30.0, (*_SENTINELS, 0.0), "mag") for band in BANDS),
+        *(Quantity(f"w{n}mag", -5.0, 25.0, (*_SENTINELS, 0.0), "mag (Vega)") for n in (1, 2, 3, 4)),
+        Quantity("redshift", -0.01, 8.0, (*_SENTINELS, 0.0), ""),
+        Quantity("stellarmass", 1e4, 1e14, (*_SENTINELS, 0.0, -1.0), "Msun"),
+    )
+}
+"""Numbers by column. A redshift of exactly 0 is a failed fit; a mass below 1e4 Msun is log10 written as linear."""
+
+# === Inputs and outputs ===
+
+
+@dataclass(frozen=True)
+class Input:
+    """One of the six things a model can look at.
+
+    Parameters
+    ----------
+    name, code : str
+        ``img`` and ``i``: the code begins a model's name.
+    shape : tuple of int
+        Standard shape of one object; axes are named in `description`.
+    dtype : str
+        Dtype in the packed array.
+    unit, description, source : str
+    columns : tuple of str
+        Columns of ``data.csv`` for a table input; empty for an input with one file per object.
+    suffix : str
+        File-name ending of a file input; the folder has the input's name.
+    """
+
+    name: str
+    code: str
+    shape: tuple[int, ...]
+    dtype: str
+    unit: str
+    description: str
+    source: str
+    columns: tuple[str, ...] = ()
+    suffix: str = ""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One of the four things a model can predict.
+
+    Parameters
+    ----------
+    name, code : str
+        ``redshift`` and ``r``: the code ends a model's name.
+    column : str
+        Column of ``data.csv`` that holds the truth.
+    unit, description, source : str
+    classes : tuple of str
+        Labels in one-hot order; empty for a regression.
+    """
+
+    name: str
+    code: str
+    column: str
+    unit: str
+    description: str
+    source: str
+    classes: tuple[str, ...] = ()
+
+
+INPUTS = {
+    item.name: item
+    for item in (
+        Input(
+            "img", "i", (150, 150, 3), "uint8", "",
+            "colour JPEG, 30\" field at 0.2\"/pixel; axes y, x, RGB (made from i, r, g)",
+            "SkyServer getjpeg", suffix=".jpg",
+        ),
+        Input(
+            "fits", "f", (61, 61, 5), "float32", "nanomaggy",
+            "cut-out of the calibrated, sky-subtracted frames, 24\" at 0.396\"/pixel; axes y, x, band (u g r i z)",
+            "SDSS DR17 imaging frames", suffix=".npy",
+        ),
+        Input(
+            "spectra", "s", (3522,), "float32", "1e-17 erg/s/cm²/Å",
+            "best-fit model spectrum of the pipeline on the 1e-4 dex vacuum grid, 4000–9000 Å, observed frame",
+            "SDSS/BOSS spectroscopic pipeline", suffix=".csv",
+        ),
+        Input(
+            "ssel", "ss", (1423,), "float32", "1e-17 erg/s/cm²/Å",
+            "the points of `spectra` inside 17 windows (arXiv:1003.3186)",
+            "SDSS/BOSS spectroscopic pipeline", suffix=".csv",
+        ),
+        Input(
+            "bands", "b", (5,), "float32", "mag",
+            "asinh model magnitudes u g r i z, not corrected for extinction",
+            "SDSS SpecPhoto", columns=tuple(f"modelMag_{band}" for band in BANDS),
+        ),
+        Input(
+            "wise", "w", (4,), "float32", "mag (Vega)",
+            "aperture magnitudes W1–W4 (3.4, 4.6, 12, 22 µm); a non-detection is a 95 % upper limit",
+            "WISE all-sky catalogue", columns=("w1mag", "w2mag", "w3mag", "w4mag"),
+        ),
+    )
+}  # fmt: skip
+
+OUTPUTS = {
+    item.name: item
+    for item in (
+        Output("redshift", "r", "redshift", "", "spectroscopic redshift z", "SDSS SpecPhoto"),
+        Output("smass", "sm", "stellarmass", "Msun", "stellar mass, linear in the catalogue", "eBOSS Firefly"),
+        Output("subclass", "s", "subclass", "", "spectroscopic sub-class", "SDSS spectroscopic pipeline", SUBCLASSES),
+        Output(
+            "gz2c", "g", "gz2c_s", "", "simplified Galaxy Zoo 2 class", "Willett et al. 2013 (MNRAS 435, 2835)",
+            GZ2_CLASSES,
+        ),
+    )
+}  # fmt: skip
+
+
+def parse_model_name(name: str) -> tuple[Input, Output]:
+    """Split a model's name into its input and output.
+
+    Parameters
+    ----------
+    name : str
+        For example ``"ss2sm"``.
+
+    Raises
+    ------
+    OptionError
+        If the name is not ``<input code>2<output code>``.
+
+    Examples
+    --------
+    >>> [item.name for item in parse_model_name("ss2sm")]
+    ['ssel', 'smass']
+    """
+    inputs = {item.code: item for item in INPUTS.values()}
+    outputs = {item.code: item for item in OUTPUTS.values()}
+    left, _, right = name.partition("2")
+    if left not in inputs or right not in outputs:
+        raise OptionError(
+            f"model {name!r}: expected <input>2<output> with input one of {', '.join(inputs)} "
+            f"and output one of {', '.join(outputs)}"
+        )
+    return inputs[left], outputs[right]

@@ -1,0 +1,81 @@
+"""Reader of ``spectra``: the table of one spectrum, 4000–9000 Å."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv
+
+from .errors import BadFileError
+from .schema import SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
+
+TOLERANCE = 0.1
+"""How far a wavelength may lie from the grid, Å: tables print three decimals, the grid step is 0.9 to 2.1 Å."""
+
+
+def probe(path: str | Path) -> np.ndarray:
+    """Read a table's wavelengths between 4000 and 9000 Å, float64 ``(n,)``."""
+    return read_table(path)[0]
+
+
+def read(path: str | Path, grid: np.ndarray = WAVELENGTH) -> np.ndarray:
+    """Read one spectrum.
+
+    Parameters
+    ----------
+    path : path-like
+        CSV with the columns Wavelength, Flux and BestFit.
+    grid : ndarray of float64, shape (n,)
+        Wavelengths, Å, that every spectrum of the set has; SDSS's 3522 by default.
+
+    Returns
+    -------
+    ndarray of float32, shape (2, n)
+        Rows `schema.SPECTRUM_COLUMNS`, 1e-17 erg/s/cm²/Å.
+
+    Raises
+    ------
+    BadFileError
+        If the table is unreadable, has other wavelengths, or holds a flux that is not finite.
+    """
+    return on_grid(path, *read_table(path), grid)
+
+
+def on_grid(path, wavelength: np.ndarray, fluxes: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Check wavelengths against the set's grid and fluxes for being finite; return float32 ``(2, n)``."""
+    if len(wavelength) != len(grid):
+        standard = "" if len(grid) == len(WAVELENGTH) else f" (SDSS's standard is {len(WAVELENGTH)})"
+        raise BadFileError(path, f"expected {len(grid)} points{standard}, found {len(wavelength)}")
+    worst = float(np.abs(wavelength - grid).max())
+    if not worst < TOLERANCE:
+        raise BadFileError(path, f"expected wavelengths on the grid of the set, found one {worst:.2f} Å off")
+    bad = fluxes.size - int(np.isfinite(fluxes).sum())
+    if bad:
+        raise BadFileError(path, f"expected finite fluxes, found {bad} that are missing or not finite")
+    return fluxes
+
+
+def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read wavelengths (Å, float64, shape (n,)) and fluxes (float32, shape (2, n)) between 4000 and 9000 Å."""
+    columns = ("Wavelength", *SPECTRUM_COLUMNS)
+    try:
+        table = csv.read_csv(
+            path,
+            read_options=csv.ReadOptions(use_threads=False),
+            convert_options=csv.ConvertOptions(
+                include_columns=columns, column_types=dict.fromkeys(columns, pa.float64())
+            ),
+        )
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise BadFileError(
+            path, f"expected a table with {', '.join(columns)}, found an unreadable file ({reason})"
+        ) from None
+    wavelength = table["Wavelength"].to_numpy()
+    low, high = WAVELENGTH_RANGE
+    inside = (wavelength >= low) & (wavelength <= high)
+    return wavelength[inside], np.stack([table[name].to_numpy()[inside] for name in SPECTRUM_COLUMNS]).astype(
+        np.float32
+    )

@@ -1,0 +1,49 @@
+"""Packaging of the zoo; versions are ranges that are known to install and pass the tests together."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "sdss_gs" / "__init__.py").read_text()).group(1)
+
+REQUIREMENTS = [
+    "tensorflow>=2.21,<3",
+    "keras>=3.15,<4",
+    "mlflow>=3.17,<4",
+    "numpy>=2.2,<3",
+    "pandas>=2.3,<4",
+    "astropy>=7.1,<9",
+    "pillow>=12,<14",
+    "scikit-learn>=1.7,<2",
+    "tensorboard>=2.20,<3",
+    "matplotlib>=3.10,<4",
+    "scipy>=1.15,<2",
+    "speclite>=1.0,<2",
+    "pyarrow>=21",
+    "filelock>=3.16,<4",
+    "joblib>=1.5,<2",
+    "tqdm>=4.67,<5",
+    "wrapt>=1.17,<3",
+    "pyyaml>=6,<7",
+]
+
+EXTRAS = {
+    "test": ["pytest>=8.4,<10", "pytest-socket>=0.7,<1", "ruff>=0.14,<1", "uv>=0.9"],
+    "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
+}
+
+setup(
+    name="sdss-zoo",
+    version=VERSION,
+    description="A model zoo for characterising galaxies: redshift, stellar mass, sub-class and morphology from SDSS data",
+    long_description=(HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["common", "common.*", "sdss_gs", "sdss_gs.*"]),
+    install_requires=REQUIREMENTS,
+    extras_require=EXTRAS,
+    entry_points={"mlflow.run_context_provider": ["zoo = common.mlflow_plugin:ZooRunContext"]},
+)
