@@ -37,7 +37,7 @@ EXTRAS = {
 setup(
     name="sdss-zoo",
     version=VERSION,
-    description="A model zoo for characterising galaxies: redshift, stellar mass, sub-class and morphology from SDSS data",
+    description="A model zoo for characterising galaxies: redshift, mass, sub-class and morphology from SDSS data",
     long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="MIT",

@@ -25,6 +25,7 @@ with tempfile.TemporaryFile() as _held:
 
         tf.get_logger().setLevel("ERROR")
         tf.config.list_physical_devices()
+        keras.utils.disable_interactive_logging()
         _failed = False
     except BaseException:
         _failed = True

@@ -38,7 +38,8 @@ def baselines(
     -------
     dict of str to ndarray, shape (test_count,) or (test_count, classes)
         Predictions like `outputs.decode` gives them, by baseline: ``mean`` and ``median``, or ``majority`` (the class
-        shares of the training objects), and ``gradient boosting`` for a table input.
+        shares of the training objects), and ``gradient boosting`` on magnitudes and
+        colours for a table input.
     """
     found = {
         name: np.broadcast_to(value, (test_count, *value.shape))
@@ -56,7 +57,13 @@ def _constants(output: Output, truth: np.ndarray) -> dict[str, np.ndarray]:
     return {name: decode(output, reduce(target, axis=0)[None])[0] for name, reduce in _REDUCTIONS.items()}
 
 
+def _with_colours(magnitudes: np.ndarray) -> np.ndarray:
+    """Add the differences of neighbouring magnitudes: a tree cannot form them, and they carry the redshift."""
+    return np.concatenate([magnitudes, np.diff(magnitudes, axis=1)], axis=1)
+
+
 def _boosting(output, train_inputs, train_truth, test_inputs, seed) -> np.ndarray:
+    train_inputs, test_inputs = _with_colours(train_inputs), _with_colours(test_inputs)
     target = encode(output, train_truth)[:, 0]
     if not output.classes:
         model = HistGradientBoostingRegressor(random_state=seed).fit(train_inputs, target)

@@ -67,9 +67,9 @@ def batches(
         return ({name: arrays[0]}, *arrays[1:])
 
     epoch = tf.data.Dataset.from_generator(positions, output_signature=tf.TensorSpec((count,), tf.int64))
-    index = epoch.flat_map(lambda order: tf.data.Dataset.from_tensor_slices(order).batch(batch_size))
+    index = epoch.flat_map(lambda positions: tf.data.Dataset.from_tensor_slices(positions).batch(batch_size))
     index = index.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
-    return index.map(load, deterministic=True).prefetch(PREFETCHED)
+    return index.map(load).prefetch(PREFETCHED)
 
 
 def steps_per_execution(batch_bytes: int, steps: int) -> int:

@@ -106,10 +106,8 @@ class ProgressBar(keras.callbacks.Callback):
     def __init__(self, epochs: int, first_epoch: int, steps: int, objects: int):
         super().__init__()
         self.epochs, self.steps, self.objects = epochs, steps, objects
-        self.bar = tqdm(
-            total=epochs * steps, initial=first_epoch * steps, unit=" steps", desc="training", mininterval=1
-        )
-        self.began = 0.0
+        self.bar = tqdm(total=epochs * steps, initial=first_epoch * steps, unit=" steps", desc="training", disable=None)
+        self.began = self.trained = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Start the clock."""
@@ -118,12 +116,13 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Move the bar."""
         self.bar.update(min(batch + 1, self.steps) - self.bar.n % self.steps)
+        self.trained = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Print the epoch's line."""
         self.bar.n = (epoch + 1) * self.steps
         values = "  ".join(f"{name} {value:.5g}" for name, value in logs.items())
-        seconds = time.perf_counter() - self.began
+        seconds = self.trained - self.began
         self.bar.write(
             f"epoch {epoch + 1:>3}/{self.epochs}  {values}  {seconds:.1f} s  {self.objects / seconds:,.0f} galaxies/s"
         )

@@ -16,6 +16,8 @@ from sdss_gs.locate import LAUNCH_FOLDER
 
 # `mlflow run` starts its child in the model's folder; only here is it known where the user typed the command.
 os.environ.setdefault(LAUNCH_FOLDER, os.getcwd())
+# Nothing leaves the user's machine unless the user says so.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
 class ZooRunContext(RunContextProvider):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from sdss_gs.schema import Output
 
@@ -25,6 +26,7 @@ def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, loss: str)
     axes.plot(epochs, [line["val_loss"] for line in history], color=ACCENT, marker=".", label="validation")
     axes.axvline(best_epoch, color="0.6", linestyle=":", label=f"kept: epoch {best_epoch}")
     axes.set(xlabel="epoch", ylabel=f"loss ({loss})", yscale="log", title="Loss")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     return figure
 
@@ -65,9 +67,9 @@ def residuals(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figur
     low, median, high = np.transpose([np.percentile(difference[chosen], [16, 50, 84]) for chosen in bins])
     axes.plot(middle, median, color=ACCENT, label="median")
     axes.fill_between(middle, low, high, color=ACCENT, alpha=0.25, linewidth=0, label="16–84 %")
-    limit = 1.1 * np.percentile(np.abs(difference), 99)
-    beyond = int((np.abs(difference) > limit).sum())
-    axes.set(xlabel=f"true {AXIS_LABELS[output.name]}", ylabel=ylabel, ylim=(-limit, limit))
+    limit, xlim = 1.1 * np.percentile(np.abs(difference), 99), np.percentile(truth, [0.1, 99.7])
+    beyond = int(((np.abs(difference) > limit) | (truth < xlim[0]) | (truth > xlim[1])).sum())
+    axes.set(xlabel=f"true {AXIS_LABELS[output.name]}", ylabel=ylabel, ylim=(-limit, limit), xlim=xlim)
     axes.set_title(f"Residuals ({beyond} outside the frame)")
     axes.legend()
     return figure
@@ -118,7 +120,7 @@ def score_table(scores: dict[str, dict[str, float]]) -> str:
     """Lay scores out as text: a line for the model and one for each baseline, a column for each metric."""
     metrics = list(next(iter(scores.values())))
     width = max(len(name) for name in scores) + 2
-    columns = [max(10, len(metric) + 2) for metric in metrics]
+    columns = [max(13, len(metric) + 2) for metric in metrics]
     lines = [" " * width + "".join(f"{metric:>{column}}" for metric, column in zip(metrics, columns, strict=True))]
     for name, values in scores.items():
         cells = (f"{values[metric]:>{column}.5g}" for metric, column in zip(metrics, columns, strict=True))

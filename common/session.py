@@ -1,27 +1,21 @@
-"""The stages of a training run: data, network, fit, judgement."""
+"""The stages of a training run: options and data, network and fit, judgement and keeping."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
 
 import numpy as np
 
-from sdss_gs.dataset import open_dataset
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.locate import find_dataset
-from sdss_gs.schema import PIXEL_SCALE
-from sdss_gs.split import limited, split
 
 from . import gpu, report, state
 from .backend import keras
-from .baselines import baselines
-from .feed import EpochOrder, batches, steps_per_execution
+from .data import TrainingData
+from .feed import EpochOrder, steps_per_execution
 from .fit import adapt_normalisation, build, compile_model, fit
-from .metrics import normalised_difference, score
-from .outputs import CLASS_LOSS, decode, encode
+from .judge import PREDICTION_BATCH, all_scores, figures, predict
 from .project import Project
 from .store import log_model
 from .tracking import PLOTS, LogEpochs, Run, logs_of
@@ -30,10 +24,11 @@ STATE = "state.npz"
 ADAPT_BATCH = 2048
 RESUMED_FREELY = ("ds", "resume", "memory_limit")
 """Options that may differ between a run and its continuation."""
+RECORDED_VERSIONS = ("tensorflow", "keras", "mlflow", "numpy")
 
 
 class Session:
-    """One run of one model: opens the data at once, then trains and judges.
+    """One run of one model.
 
     Parameters
     ----------
@@ -41,6 +36,8 @@ class Session:
     record : Run
     options : dict
         Typed options, from `project.parse_options`.
+    features : callable
+        The model folder's function.
 
     Raises
     ------
@@ -48,19 +45,21 @@ class Session:
         For a data set or an option that cannot be used.
     """
 
-    def __init__(self, project: Project, record: Run, options: dict):
-        self.project, self.record = project, record
-        self.item, self.output = project.input, project.output
-        self.progress, self.arrays = self._progress(options)
+    def __init__(self, project: Project, record: Run, options: dict, features: Callable):
+        self.project, self.record, self.features = project, record, features
+        self.progress, self._arrays = self._begin(options)
         self.options = self.progress.options
-        self.model: keras.Model | None = None
-        self.best: list[np.ndarray] = []
-        self._open_data()
+        record.parameters({name: value for name, value in self.options.items() if value != ""})
+        self.data = TrainingData(project, self.options)
+        if self._arrays and self.data.fingerprint != self.progress.fingerprint:
+            expected, found = self.progress.fingerprint, self.data.fingerprint
+            raise DataError(f"{self.data.folder}: expected the data the run began with ({expected}), found {found}")
+        self.progress.fingerprint = self.data.fingerprint
+        self._best: list[np.ndarray] = []
+        self._describe()
 
-    # === Data ===
-
-    def _progress(self, options: dict) -> tuple[state.Progress, dict]:
-        """Start a new run's progress, or load the one that is resumed."""
+    def _begin(self, options: dict) -> tuple[state.Progress, dict[str, np.ndarray]]:
+        """Start a new run's progress, or take up that of the run that is resumed."""
         if not options["resume"]:
             return state.Progress(options, ""), {}
         logs = logs_of(options["resume"])
@@ -73,199 +72,90 @@ class Session:
                 raise OptionError(f"resume: the run goes on with {name}={stored}, found {name}={value}")
         progress.options |= {name: options[name] for name in RESUMED_FREELY}
         self.record.tags({"zoo.resumed_from": options["resume"]})
-        for number, metrics in enumerate(progress.history, 1):
-            self.record.metrics(metrics, number)
+        for epoch, metrics in enumerate(progress.history, 1):
+            self.record.metrics(metrics, epoch)
         return progress, arrays
 
-    def _open_data(self) -> None:
-        folder, notice = find_dataset(self.options["ds"], self.project.repository)
-        if notice:
-            print(f"\n{notice}\n", flush=True)
-        scale = self.options.get("image_scale", PIXEL_SCALE)
-        self.data = open_dataset(folder, [self.item.name], image_scale=scale)
-        self.objects = self.data.usable([self.item.name], self.output.name)
-        if self.options["limit"]:
-            self.objects = self.objects[limited(self.data.catalogue.objid[self.objects], self.options["limit"])]
-        self.parts = {
-            name: self.objects[chosen] for name, chosen in split(self.data.catalogue.objid[self.objects]).items()
-        }
-        sizes = {name: len(objects) for name, objects in self.parts.items()}
-        if not all(sizes.values()):
-            found = ", ".join(f"{size} for {name}" for name, size in sizes.items())
-            wanted = f"objects with {self.item.name} and {self.output.name} in every part of the split"
-            raise DataError(f"{folder}: expected {wanted}, found {found}")
-        fingerprint = self.data.fingerprint([self.item.name], self.output.name, self.objects)
-        if self.arrays and fingerprint != self.progress.fingerprint:
-            raise DataError(
-                f"{folder}: expected the data the run began with ({self.progress.fingerprint}), found {fingerprint}"
-            )
-        self.progress.fingerprint = fingerprint
-        self._describe(folder, sizes)
-
-    def _describe(self, folder, sizes: dict[str, int]) -> None:
-        """Say, and record, what is used and what is not."""
-        total, problems = len(self.data), self.data.catalogue.problems
-        lacking = total - len(self.data.usable([self.item.name]))
-        unlabelled = total - len(self.data.usable([], self.output.name))
-        print(
-            f"{folder}: {total:,} objects; {lacking:,} without {self.item.name}, "
-            f"{unlabelled:,} without {self.output.name}, {len(self.objects):,} used "
-            f"({', '.join(f'{name} {size:,}' for name, size in sizes.items())})"
-        )
-        columns = (*self.item.columns, self.output.column)
-        missing = {
-            column: self.data.catalogue.missing[column] for column in columns if self.data.catalogue.missing[column]
-        }
-        for column, reasons in missing.items():
-            print(f"  {column}: missing " + ", ".join(f"{count:,} ({reason})" for reason, count in reasons.items()))
-        rejects = getattr(self.data.arrays[self.item.name], "manifest", None)
-        refused = list(rejects.rejects.values()) if rejects else []
-        wrong = [f"{problem.where} {problem.item}: {problem.text}" for problem in problems]
-        if refused or wrong:
-            print(f"  {len(refused)} files refused, {len(wrong)} wrong values (python -m sdss_gs verify {folder})")
-        self.record.parameters({name: value for name, value in self.options.items() if value != ""})
+    def _describe(self) -> None:
+        print(self.data.description(), flush=True)
         self.record.tags(
             {
-                "zoo.dataset": folder,
-                "zoo.fingerprint": self.progress.fingerprint,
-                **{f"zoo.{name}_objects": size for name, size in sizes.items()},
-                **{f"zoo.{package}": version(package) for package in ("tensorflow", "keras", "mlflow", "numpy")},
+                "zoo.dataset": self.data.folder,
+                "zoo.fingerprint": self.data.fingerprint,
+                **{f"zoo.{part}_objects": size for part, size in self.data.sizes().items()},
+                **{f"zoo.{package}": version(package) for package in RECORDED_VERSIONS},
             }
         )
-        self.record.text("\n".join(wrong + refused) or "nothing wrong", "data_problems.txt")
+        self.record.text("\n".join(self.data.problems()) or "nothing wrong", "data_problems.txt")
 
-    def _batches(self, part: str, with_target: bool = True, order: EpochOrder | None = None, batch_size: int = 0):
-        objects = self.parts[part]
-        target = encode(self.output, self.data.target(self.output.name, objects))
+    # === Network and fit ===
 
-        def gather(index: np.ndarray) -> tuple[np.ndarray, ...]:
-            values = self.data.load(self.item.name, objects[index])
-            return (values, target[index]) if with_target else (values,)
+    def _build(self) -> keras.Model:
+        return build(self.project.input, self.project.output, self.data.shape(), self.features, self.project.name)
 
-        return batches(gather, self.item.name, len(objects), batch_size or self.options["batch_size"], order)
-
-    # === Network ===
-
-    def train(self, features: Callable) -> None:
-        """Fit the network; afterwards it has the best epoch's weights."""
-        options = self.options
-        heavy = not self.item.columns and len(self.item.shape) > 1 or self.item.name == "spectra"
-        device = gpu.prepare(options["precision"], options["memory_limit"], heavy)
+    def train(self) -> None:
+        """Fit the network and keep its best epoch."""
+        options, item = self.options, self.project.input
+        device = gpu.prepare(options["precision"], options["memory_limit"], heavy=not item.columns)
         print(device.line(), flush=True)
-        self.record.tags({"zoo.device": device.line(), "zoo.precision": device.precision})
         keras.utils.set_random_seed(options["seed"])
-        self.model = build(self.item, self.output, self.data.shape(self.item.name), features, self.project.name)
-        order = EpochOrder(options["seed"], len(self.parts["train"]))
-        training = self._batches("train", order=order)
+        model = self._build()
+        self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": model.count_params()})
+        order = EpochOrder(options["seed"], self.data.sizes()["train"])
+        training = self.data.batches("train", options["batch_size"], order=order)
+        validation = self.data.batches("validation", max(options["batch_size"], PREDICTION_BATCH))
         steps = int(training.cardinality())
-        example = self.data.load(self.item.name, self.parts["train"][:1])
-        executed = steps_per_execution(example.nbytes * options["batch_size"], steps)
-        compile_model(self.model, self.output, options, steps, executed)
-        if self.arrays:
-            self.best[:] = state.restore(self.model, self.arrays)
+        batch_bytes = self.data.inputs("train", 1).nbytes * options["batch_size"]
+        compile_model(model, self.project.output, options, steps, steps_per_execution(batch_bytes, steps))
+        if self._arrays:
+            self._best[:] = state.restore(model, self._arrays)
         else:
-            chunks = self._batches("train", with_target=False, batch_size=ADAPT_BATCH)
-            adapt_normalisation(self.model, chunks.map(lambda inputs: inputs[self.item.name]))
-        self.record.tags({"zoo.network_parameters": self.model.count_params()})
+            chunks = self.data.batches("train", ADAPT_BATCH, with_target=False)
+            adapt_normalisation(model, chunks.map(lambda inputs: inputs[item.name]))
         self.record.logs.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
-        validation = self._batches("validation", batch_size=max(options["batch_size"], 128))
-        state_path = self.record.logs / STATE
-        fit(self.model, training, validation, self.progress, self.best, order, state_path, [LogEpochs(self.record)])
+        path = self.record.logs / STATE
+        fit(model, training, validation, self.progress, self._best, order, path, [LogEpochs(self.record)])
         self.record.metrics({"training_seconds": time.perf_counter() - began}, 0, part="test")
 
-    def _stored(self, features: Callable) -> keras.Model:
+    def _best_model(self) -> keras.Model:
         """Rebuild the best network in float32: what is judged is what is stored and used."""
         keras.config.set_dtype_policy("float32")
-        model = build(self.item, self.output, self.data.shape(self.item.name), features, self.project.name)
-        state.assign(model, self.best)
+        model = self._build()
+        state.assign(model, self._best)
         return model
 
     def keep_best(self) -> str:
-        """Log an interrupted run's best weights so far as a model that is not registered; return its address."""
-        if self.model is None or not self.best:
-            return ""
-        state.assign(self.model, self.best)
-        example = self.data.load(self.item.name, self.parts["train"][:1])
-        return log_model(self.model, self.project.name, self.item, self.output, example, register=False)
+        """Log the best weights so far as an unregistered model; return its address, empty if there are none."""
+        return self._log(self._best_model(), register=False) if self._best else ""
+
+    def _log(self, model: keras.Model, register: bool) -> str:
+        item, output = self.project.input, self.project.output
+        return log_model(model, self.project.name, item, output, self.data.inputs("train", 1), register)
 
     # === Judgement ===
 
-    def finish(self, features: Callable) -> None:
-        """Judge the best epoch on the test objects beside the baselines; draw, store and say where everything is."""
-        if not self.best:
-            raise DataError(
-                "training: expected a finite validation loss in some epoch, found none (try a lower learning_rate)"
-            )
-        model = self._stored(features)
-        objects = self.parts["test"]
-        raw = model.predict(self._batches("test", with_target=False, batch_size=128), verbose=0)
-        predictions = {self.project.name: decode(self.output, raw), **self._baselines()}
-        truth = self.data.target(self.output.name, objects)
-        scores = {name: score(self.output, truth, values) for name, values in predictions.items()}
-        for name, values in scores.items():
-            prefix = "test" if name == self.project.name else f"baseline_{name.replace(' ', '_')}"
+    def finish(self) -> None:
+        """Judge the best epoch on the test objects beside the baselines; draw, store, and say where everything is."""
+        if not self._best:
+            raise DataError("training: expected a finite validation loss, found none (try a lower learning_rate)")
+        name, progress, model = self.project.name, self.progress, self._best_model()
+        predicted = predict(model, self.data, "test")
+        scores = all_scores(name, predicted, self.data, self.options["seed"])
+        for rival, values in scores.items():
+            prefix = "test" if rival == name else f"baseline_{rival.replace(' ', '_')}"
             self.record.metrics({f"{prefix}_{metric}": value for metric, value in values.items()}, 0, part="test")
         table = report.score_table(scores)
         self.record.text(table, "scores.txt")
-        self._draw(truth, predictions[self.project.name])
-        example = self.data.load(self.item.name, self.parts["train"][:1])
-        address = log_model(model, self.project.name, self.item, self.output, example)
-        self._conclude(table, address)
-
-    def _baselines(self) -> dict[str, np.ndarray]:
-        train, test = self.parts["train"], self.parts["test"]
-        tables = [self.data.load(self.item.name, part) if self.item.columns else None for part in (train, test)]
-        truth = self.data.target(self.output.name, train)
-        return baselines(self.item, self.output, tables[0], truth, tables[1], len(test), self.options["seed"])
-
-    def _draw(self, truth: np.ndarray, predicted: np.ndarray) -> None:
-        loss = CLASS_LOSS if self.output.classes else self.options["loss"]
-        self.record.figure(report.loss_curves(self.progress.history, self.progress.best_epoch, loss), "loss")
-        if self.output.classes:
-            self.record.figure(report.confusion(self.output, truth, predicted), "confusion")
-        else:
-            self.record.figure(report.predicted_against_true(self.output, truth, predicted), "predicted_vs_true")
-            self.record.figure(report.residuals(self.output, truth, predicted), "residuals")
-        self.record.figure(self._worst(truth, predicted), "worst_cases")
-
-    def _worst(self, truth: np.ndarray, predicted: np.ndarray):
-        """Draw the worst test cases, with images where the data set has them."""
-        if self.output.classes:
-            error = 1 - predicted[np.arange(len(truth)), truth]
-            labels = np.array(self.output.classes)
-            shown = [f"{labels[t]} as {labels[p]}" for t, p in zip(truth, predicted.argmax(axis=1), strict=True)]
-        else:
-            relative = self.output.name == "smass"
-            error = np.abs(np.log10(predicted / truth) if relative else normalised_difference(truth, predicted))
-            shown = [f"{t:.3g} as {p:.3g}" for t, p in zip(truth, predicted, strict=True)]
-        worst = np.argsort(-error)[: report.GALLERY_ROWS * report.GALLERY_COLUMNS]
-        objects = self.parts["test"][worst]
-        captions = [f"{self.data.catalogue.objid[o]}\ntrue {shown[w]}" for o, w in zip(objects, worst, strict=True)]
-        return report.worst_cases(captions, self._images(objects))
-
-    def _images(self, objects: np.ndarray) -> list[np.ndarray | None]:
-        from sdss_gs import img
-        from sdss_gs.raw import list_files
-
-        if self.item.name == "img":
-            return list(self.data.load("img", objects))
-        files, images = list_files(self.data.folder, "img"), []
-        for objid in self.data.catalogue.objid[objects].tolist():
-            try:
-                images.append(img.read(files[objid].path))
-            except (KeyError, DataError):
-                images.append(None)
-        return images
-
-    def _conclude(self, table: str, address: str) -> None:
-        progress, name = self.progress, self.project.name
+        for title, figure in figures(progress, predicted, self.data).items():
+            self.record.figure(figure, title)
+        address = self._log(model, register=True)
         print(
-            f"\n{name} on {len(self.parts['test']):,} test galaxies (kept: epoch {progress.best_epoch} of {progress.epoch})"
+            f"\n{name} on {len(predicted):,} test galaxies (kept: epoch {progress.best_epoch} of {progress.epoch})\n"
+            f"{table}\n\n"
+            f"plots   {self.record.artifacts()}/{PLOTS}\n"
+            f"model   {address}\n"
+            f"look    mlflow ui\n"
+            f"        tensorboard --logdir {name}/logs/",
+            flush=True,
         )
-        print(f"{table}\n")
-        print(f"plots   {self.record.artifacts()}/{PLOTS}")
-        print(f"model   {address}")
-        print("look    mlflow ui")
-        print(f"        tensorboard --logdir {name}/logs/")
-        sys.stdout.flush()

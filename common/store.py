@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 
 import mlflow
-import mlflow.keras
+import mlflow.tensorflow
 import numpy as np
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
@@ -38,7 +37,7 @@ def log_model(
     Returns
     -------
     str
-        URI by which ``mlflow.keras.load_model`` finds the model.
+        URI by which ``mlflow.tensorflow.load_model`` finds the model.
     """
     width = max(1, len(output.classes))
     signature = ModelSignature(
@@ -46,11 +45,11 @@ def log_model(
         outputs=Schema([TensorSpec(np.dtype("float32"), (-1, width), output.name)]),
     )
     unit = "log10 Msun" if output.name == "smass" else output.unit
-    logging.getLogger("mlflow.models.model").setLevel(logging.ERROR)
+    # MLflow's Keras flavour cannot save an input example (3.17); the TensorFlow one keeps the same .keras file.
     with warnings.catch_warnings():
         # MLflow and what it calls warn about their own deprecations, which no user of the zoo can act on.
         warnings.simplefilter("ignore")
-        logged = mlflow.keras.log_model(
+        logged = mlflow.tensorflow.log_model(
             model,
             name=ARTIFACT,
             signature=signature,

@@ -44,9 +44,9 @@ def _run(folder: Path, features: Callable, arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     session = None
     try:
-        session = Session(project, record, parse_options(project, arguments))
-        session.train(features)
-        session.finish(features)
+        session = Session(project, record, parse_options(project, arguments), features)
+        session.train()
+        session.finish()
     except ZooError as error:
         record.end("FAILED", str(error))
         return _say(error)

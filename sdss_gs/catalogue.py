@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv as csv
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
+from pyarrow import csv as arrow_csv
 
 from .errors import DataError
 from .schema import OUTPUTS, QUANTITIES, Quantity
@@ -123,17 +124,17 @@ def _read_strings(path: Path, problems: list[Problem]) -> pa.Table:
 
     wanted = ("objid", *QUANTITIES, *(output.column for output in OUTPUTS.values() if output.classes))
     try:
-        with csv.open_csv(path, read_options=csv.ReadOptions(use_threads=False)) as reader:
-            present = reader.schema.names
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            present = next(csv.reader(file), [])
         if "objid" not in present:
-            raise DataError(f"{path}: expected a column objid, found {', '.join(present[:8])}")
+            raise DataError(f"{path}: expected a column objid, found {', '.join(present[:8]) or 'an empty file'}")
         columns = [name for name in wanted if name in present]
-        table = csv.read_csv(
+        table = arrow_csv.read_csv(
             path,
             # Row numbers of skipped rows are only known to the single-threaded reader.
-            read_options=csv.ReadOptions(use_threads=False),
-            parse_options=csv.ParseOptions(invalid_row_handler=skip),
-            convert_options=csv.ConvertOptions(
+            read_options=arrow_csv.ReadOptions(use_threads=False),
+            parse_options=arrow_csv.ParseOptions(invalid_row_handler=skip),
+            convert_options=arrow_csv.ConvertOptions(
                 include_columns=columns, column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
             ),
         )

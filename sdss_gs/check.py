@@ -55,7 +55,7 @@ def verify(
         paths = [file.path for file in files.values()]
         layout = probe_layout(name, paths, image_scale)
         notes += layout_notes(name, layout)
-        with tqdm(total=len(paths), desc=f"reading {name}", unit=" files", disable=not progress) as bar:
+        with tqdm(total=len(paths), desc=f"reading {name}", unit=" files", disable=None if progress else True) as bar:
             for start, results in read_files(name, paths, layout, processes):
                 for path, (problem, *_) in zip(paths[start:], results, strict=False):
                     if problem:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .check import layout_notes
 from .dataset import TABLE_READERS, has_output, open_catalogue
 from .packed import Packed, packed_folder, read_manifest
 from .raw import list_files, served_by
-from .check import layout_notes
 from .schema import INPUTS, OUTPUTS
 
 
@@ -97,27 +97,35 @@ def _output(catalogue, name: str) -> dict:
 
 def as_text(summary: dict[str, Any]) -> str:
     """Lay a summary out for a terminal."""
-    lines = [f"{summary['folder']}: {summary['objects']:,} objects, {summary['problems']} wrong values in data.csv", ""]
-    lines.append(f"{'input':<9}{'available':>10}{'missing':>9}{'refused':>9}  {'range':<22}{'size':>10}  state")
+    objects = summary["objects"]
+    lines = [f"{summary['folder']}: {objects:,} objects, {summary['problems']} wrong values in data.csv", ""]
+    lines.append(f"{'input':<9}{'available':>10}{'missing':>9}{'refused':>9}{'size':>12}  {'state':<14}range")
     for name, item in summary["inputs"].items():
-        missing = summary["objects"] - item["available"] - item["rejected"]
-        span = f"{item['low']:.4g} .. {item['high']:.4g} {INPUTS[name].unit}" if "low" in item else ""
-        size = f"{item.get('bytes', 0) / 1e6:,.1f} MB"
-        lines.append(
-            f"{name:<9}{item['available']:>10,}{missing:>9,}{item['rejected']:>9,}  {span:<22.22}{size:>10}  {item['state']}"
-        )
-        lines += [f"{'':9}{reason}: {count:,}" for reason, count in item["missing"].items()]
-        lines += [f"{'':9}{note}" for note in item["notes"]]
+        lines += _input_lines(name, item, objects)
     lines += ["", f"{'output':<9}{'available':>10}{'missing':>9}"]
     for name, item in summary["outputs"].items():
-        detail = ""
-        if "classes" in item and item["available"]:
-            shares = {label: count / item["available"] for label, count in item["classes"].items() if count}
-            detail = "  ".join(f"{label} {share:.1%}" for label, share in shares.items())
-        elif "low" in item:
-            detail = f"{item['low']:.4g} .. {item['median']:.4g} (median) .. {item['high']:.4g} {OUTPUTS[name].unit}"
-        lines.append(f"{name:<9}{item['available']:>10,}{summary['objects'] - item['available']:>9,}  {detail}")
+        missing = objects - item["available"]
+        lines.append(f"{name:<9}{item['available']:>10,}{missing:>9,}  {_output_detail(name, item)}")
     lines += ["", "objects usable for <input>2<output>", f"{'':<9}" + "".join(f"{name:>10}" for name in OUTPUTS)]
     for name, counts in summary["usable"].items():
         lines.append(f"{name:<9}" + "".join(f"{count:>10,}" for count in counts.values()))
     return "\n".join(lines)
+
+
+def _input_lines(name: str, item: dict, objects: int) -> list[str]:
+    missing = objects - item["available"] - item["rejected"]
+    span = f"{item['low']:.4g} .. {item['high']:.4g} {INPUTS[name].unit}" if "low" in item else ""
+    size = f"{item.get('bytes', 0) / 1e6:,.1f} MB"
+    counts = f"{item['available']:>10,}{missing:>9,}{item['rejected']:>9,}"
+    lines = [f"{name:<9}{counts}{size:>12}  {item['state']:<14}{span}"]
+    lines += [f"{'':9}values missing: {count:,} ({reason})" for reason, count in item["missing"].items()]
+    return lines + [f"{'':9}{note}" for note in item["notes"]]
+
+
+def _output_detail(name: str, item: dict) -> str:
+    if "classes" in item:
+        shares = {label: count / item["available"] for label, count in item["classes"].items() if count}
+        return "  ".join(f"{label} {share:.1%}" for label, share in shares.items())
+    if "low" not in item:
+        return ""
+    return f"{item['low']:.4g} .. {item['median']:.4g} (median) .. {item['high']:.4g} {OUTPUTS[name].unit}"

@@ -10,7 +10,7 @@ from .errors import DataError
 
 ENVIRONMENT = "SDSS_GS"
 LAUNCH_FOLDER = "ZOO_LAUNCH_FOLDER"
-"""Environment variable with the folder in which the user typed the command (``mlflow run`` changes it for its child)."""
+"""Variable with the folder in which the user typed the command: ``mlflow run`` starts its child elsewhere."""
 SAMPLE_FOLDER, SAMPLE_OBJECTS, SAMPLE_SEED = "sdss-gs-sample", 2000, 0
 SAMPLE_NOTICE = """\
 No data set given: using the generated sample in {folder}.

@@ -107,7 +107,9 @@ def _bring_up_to_date(target, name, files, image_scale, processes, progress) -> 
     index = read_index(target, manifest)
     index = index[np.isin(index["objid"], list(files))]
     todo = _changed(index, files)
-    with tqdm(total=len(todo), desc=f"packing {name}", unit=" files", disable=not progress or not todo) as bar:
+    with tqdm(
+        total=len(todo), desc=f"packing {name}", unit=" files", disable=None if progress and todo else True
+    ) as bar:
         for objids in _shards(todo, manifest):
             entries = _write_shard(target, name, manifest, [(objid, files[objid]) for objid in objids], processes, bar)
             index = np.concatenate([index[~np.isin(index["objid"], objids)], entries])

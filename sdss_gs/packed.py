@@ -70,7 +70,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """Read the manifest of one input's packed folder; None where there is none or it is of another version."""
     try:
         content = json.loads((folder / "manifest.json").read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         raise DataError(f"{folder / 'manifest.json'}: expected a manifest, found {error}; delete the folder") from None

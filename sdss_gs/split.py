@@ -41,7 +41,7 @@ def split(objid: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def folds(objid: np.ndarray, count: int) -> np.ndarray:
-    """Number each object's fold for k-fold cross-validation, int64 ``(n,)`` in ``[0, count)``.
+    """Give each object its fold for k-fold cross-validation, int64 ``(n,)`` in ``[0, count)``.
 
     Raises
     ------

@@ -1,0 +1,34 @@
+# make i2r             install what is missing, then train a model (any folder with an MLproject)
+# make i2r EPOCHS=5    any of EPOCHS, DS (data set) and OPTIONS ("-P batch_size=64 -P seed=1")
+# make test            install with the test extra, then run the tests
+# make bench           measure the data path and the training loop
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
+PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
+PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
+
+.PHONY: help test bench $(MODELS)
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+$(VENV)/installed: setup.py
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing (about two minutes)"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(PIP) --editable ".[test]"
+	@touch $@
+
+$(MODELS): $(VENV)/installed
+	PATH="$(abspath $(VENV))/bin:$$PATH" mlflow run $@ $(PARAMETERS) --no-conda
+
+test: $(VENV)/installed-test
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest $(OPTIONS)
+
+bench: $(VENV)/installed-test
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python benchmarks/training.py $(OPTIONS)

@@ -1,0 +1,139 @@
+"""The data of one training run: which objects are used, in which part, and how they reach Keras."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sdss_gs import img
+from sdss_gs.check import layout_notes
+from sdss_gs.dataset import open_dataset
+from sdss_gs.errors import DataError
+from sdss_gs.locate import find_dataset
+from sdss_gs.packed import Manifest
+from sdss_gs.raw import list_files
+from sdss_gs.schema import PIXEL_SCALE
+from sdss_gs.split import limited, split
+
+from .backend import tf
+from .feed import EpochOrder, batches
+from .outputs import encode
+from .project import Project
+
+
+class TrainingData:
+    """The usable objects of a data set, in three parts.
+
+    Parameters
+    ----------
+    project : Project
+    options : dict
+        Typed options; ``ds``, ``limit`` and ``image_scale`` are used.
+
+    Attributes
+    ----------
+    folder : Path
+    parts : dict of str to ndarray of int64
+        Positions in the catalogue for ``train``, ``validation`` and ``test``.
+    fingerprint : str
+        Hash of what the model sees.
+
+    Raises
+    ------
+    DataError
+        If there is no data set, or a part of the split would be empty.
+    """
+
+    def __init__(self, project: Project, options: dict):
+        self.item, self.output = project.input, project.output
+        self.folder, notice = find_dataset(str(options["ds"]), project.repository)
+        if notice:
+            print(f"\n{notice}\n", flush=True)
+        self._data = open_dataset(
+            self.folder, [self.item.name], image_scale=float(options.get("image_scale", PIXEL_SCALE))
+        )
+        objid = self._data.catalogue.objid
+        objects = self._data.usable([self.item.name], self.output.name)
+        if options["limit"]:
+            objects = objects[limited(objid[objects], int(options["limit"]))]
+        self.parts = {name: objects[chosen] for name, chosen in split(objid[objects]).items()}
+        self.fingerprint = self._data.fingerprint([self.item.name], self.output.name, objects)
+        if not all(self.sizes().values()):
+            found = ", ".join(f"{size} for {name}" for name, size in self.sizes().items())
+            wanted = f"objects with {self.item.name} and {self.output.name} in every part of the split"
+            raise DataError(f"{self.folder}: expected {wanted}, found {found}")
+
+    def sizes(self) -> dict[str, int]:
+        """Return the number of objects of each part."""
+        return {name: len(objects) for name, objects in self.parts.items()}
+
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of one object's input."""
+        return self._data.shape(self.item.name)
+
+    def inputs(self, part: str, count: int | None = None) -> np.ndarray:
+        """Gather the inputs of (the first `count` objects of) a part, ``(n, ...)``."""
+        return self._data.load(self.item.name, self.parts[part][:count])
+
+    def truth(self, part: str) -> np.ndarray:
+        """Return the truth of a part in the catalogue's unit or as class numbers, ``(n,)``."""
+        return self._data.target(self.output.name, self.parts[part])
+
+    def objid(self, part: str) -> np.ndarray:
+        """Return the ids of a part, int64 ``(n,)``."""
+        return self._data.catalogue.objid[self.parts[part]]
+
+    def batches(
+        self, part: str, batch_size: int, *, with_target: bool = True, order: EpochOrder | None = None
+    ) -> tf.data.Dataset:
+        """Make the batches of one epoch of a part; see `feed.batches`."""
+        objects = self.parts[part]
+        target = encode(self.output, self.truth(part))
+
+        def gather(index: np.ndarray) -> tuple[np.ndarray, ...]:
+            values = self._data.load(self.item.name, objects[index])
+            return (values, target[index]) if with_target else (values,)
+
+        return batches(gather, self.item.name, len(objects), batch_size, order)
+
+    def images(self, part: str, chosen: np.ndarray) -> list[np.ndarray | None]:
+        """Read the images of some objects of a part, whatever the model's input is; None where there is none."""
+        if self.item.name == "img":
+            return list(self._data.load("img", self.parts[part][chosen]))
+        files = list_files(self.folder, "img")
+        images: list[np.ndarray | None] = []
+        for objid in self.objid(part)[chosen].tolist():
+            try:
+                images.append(img.read(files[objid].path))
+            except (KeyError, DataError):
+                images.append(None)
+        return images
+
+    def _manifest(self) -> Manifest | None:
+        return getattr(self._data.arrays[self.item.name], "manifest", None)
+
+    def problems(self) -> list[str]:
+        """Name every wrong value and every refused file of the input."""
+        wrong = [f"{problem.where} {problem.item}: {problem.text}" for problem in self._data.catalogue.problems]
+        manifest = self._manifest()
+        refused = manifest.rejects.items() if manifest else ()
+        return wrong + [f"{self.item.name} of {objid}: {problem}" for objid, problem in refused]
+
+    def description(self) -> str:
+        """Say in a few lines what is used and what is not."""
+        data, sizes = self._data, self.sizes()
+        lacking = len(data) - len(data.usable([self.item.name]))
+        unlabelled = len(data) - len(data.usable([], self.output.name))
+        used = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+        lines = [
+            f"{self.folder}: {len(data):,} objects; {lacking:,} without {self.item.name}, {unlabelled:,} without "
+            f"{self.output.name}; {sum(sizes.values()):,} used ({used})"
+        ]
+        for column in (*self.item.columns, self.output.column):
+            if reasons := data.catalogue.missing[column]:
+                counts = ", ".join(f"{count:,} ({reason})" for reason, count in reasons.items())
+                lines.append(f"  {column}: missing {counts}")
+        manifest = self._manifest()
+        lines += [f"  {note}" for note in (layout_notes(self.item.name, manifest.layout) if manifest else ())]
+        if problems := self.problems():
+            lines.append(f"  {len(problems)} wrong values or files, left out (python -m sdss_gs verify {self.folder})")
+        return "\n".join(lines)

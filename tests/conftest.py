@@ -1,0 +1,100 @@
+"""Small data sets in the SDSS-GS layout, written by hand so that each test knows every value."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sdss_gs.schema import INPUTS, OUTPUTS, QUANTITIES, WAVELENGTH, in_windows
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST_ID = 1237648720693755918
+COLUMNS = ("objid", "class", *QUANTITIES, "subclass", "gz2c_s")
+
+
+def write_spectrum(path, wavelength, best_fit):
+    lines = ["Wavelength,Flux,BestFit,SkyFlux"]
+    lines += [f"{w:.3f},{value + 0.5:.3f},{value:.3f},0.000" for w, value in zip(wavelength, best_fit, strict=True)]
+    path.write_text("\r\n".join(lines) + "\r\n")
+
+
+def write_image(path, level, size=(150, 150)):
+    pixels = np.full((size[1], size[0], 3), level, np.uint8)
+    pixels[size[1] // 2 - 5 : size[1] // 2 + 5, size[0] // 2 - 5 : size[0] // 2 + 5] = 255 - level
+    Image.fromarray(pixels).save(path, quality=95)
+
+
+def survey_rows(n, seed=0):
+    """Catalogue rows whose magnitudes, and images, tell the redshift."""
+    rng = np.random.default_rng(seed)
+    redshift = rng.uniform(0.02, 0.3, n)
+    rows = []
+    for number, z in enumerate(redshift):
+        row = dict.fromkeys(COLUMNS, "")
+        row |= {"objid": str(FIRST_ID + 7 * number), "class": "GALAXY", "redshift": f"{z:.5f}"}
+        colours = np.array([2.5, 1.2, 0, -0.4, -0.7]) * (1 + z)
+        magnitudes = 16.5 + colours + rng.normal(0, 0.02, 5)
+        row |= {f"modelMag_{band}": f"{m:.4f}" for band, m in zip("ugriz", magnitudes, strict=True)}
+        row |= {f"w{k}mag": f"{14 - k + 2 * z + rng.normal(0, 0.05):.3f}" for k in (1, 2, 3, 4)}
+        row["stellarmass"] = f"{10 ** (10 + 3 * z):.6g}"
+        row["subclass"] = OUTPUTS["subclass"].classes[int(z > 0.15) * 3]
+        row["gz2c_s"] = OUTPUTS["gz2c"].classes[1 + int(z > 0.15)]
+        rows.append(row)
+    return rows
+
+
+def write_survey(folder, rows, inputs=()):
+    """Write a data set; files of each input follow from the row's redshift."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [",".join(COLUMNS), *(",".join(row[column] for column in COLUMNS) for row in rows)]
+    (folder / "data.csv").write_text("\n".join(lines) + "\n")
+    table = np.round(10.0 ** (np.arange(35900, 39600) * 1e-4), 3)
+    for name in inputs:
+        (folder / name).mkdir(exist_ok=True)
+        for row in rows:
+            path, z = folder / name / f"{row['objid']}{INPUTS[name].suffix}", float(row["redshift"])
+            if name == "img":
+                write_image(path, int(40 + 600 * z))
+            elif name == "fits":
+                np.save(path, np.full((61, 61, 5), z, np.float32))
+            else:
+                wavelength = table if name == "spectra" else table[in_windows(table)]
+                write_spectrum(path, wavelength, z * wavelength / 1000)
+    return folder
+
+
+@pytest.fixture
+def survey(tmp_path):
+    """Make a survey of 12 objects with every input."""
+    return write_survey(tmp_path / "survey", survey_rows(12), ("img", "fits", "spectra", "ssel"))
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory):
+    """Copy the model folders, so that logs and the store of a test stay out of the real ones."""
+    root = tmp_path_factory.mktemp("repository") / "zoo"
+    root.mkdir()
+    shutil.copy(ROOT / "conda.yaml", root)
+    for project in ROOT.glob("*/MLproject"):
+        folder = root / project.parent.name
+        folder.mkdir()
+        for name in ("MLproject", "train.py"):
+            shutil.copy(project.parent / name, folder)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch, tmp_path):
+    """Keep the user's data set, cache and MLflow settings out of the tests."""
+    for name in [name for name in os.environ if name.startswith("MLFLOW_") or name in ("SDSS_GS", "ZOO_LAUNCH_FOLDER")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+@pytest.fixture
+def wavelengths():
+    return WAVELENGTH

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+from conftest import FIRST_ID, survey_rows, write_survey
+
+from sdss_gs.catalogue import read_catalogue
+from sdss_gs.errors import DataError
+
+
+def write(tmp_path, rows):
+    return write_survey(tmp_path / "ds", rows)
+
+
+def one(tmp_path, **cells):
+    rows = survey_rows(2)
+    rows[0] |= cells
+    return read_catalogue(write(tmp_path, rows))
+
+
+def test_ids_beyond_float_precision_stay_exact(tmp_path):
+    rows = survey_rows(2)
+    rows[0]["objid"], rows[1]["objid"] = "1237648720693755919", "1237648720693755920"
+    assert read_catalogue(write(tmp_path, rows)).objid.tolist() == [1237648720693755919, 1237648720693755920]
+
+
+@pytest.mark.parametrize("cell", ["", "nan", "NULL", "-9999", "-9999.0", "9999", "99", "-99", "0", "-999"])
+def test_missing_values_become_nan_and_are_counted_not_wrong(tmp_path, cell):
+    catalogue = one(tmp_path, modelMag_u=cell)
+    assert np.isnan(catalogue.numbers["modelMag_u"]).tolist() == [True, False]
+    assert sum(catalogue.missing["modelMag_u"].values()) == 1
+    assert catalogue.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "expected"),
+    [
+        ("modelMag_u", "abc", "expected a number, found abc"),
+        ("modelMag_u", "1,5".replace(",", ";"), "expected a number, found 1;5"),
+        ("modelMag_g", "45", "expected 5 < value < 30, found 45"),
+        ("modelMag_g", "inf", "expected a number"),
+        ("modelMag_g", "1e999", "expected 5 < value < 30, found 1e999"),
+        ("redshift", "-0.5", "expected -0.01 < value < 8"),
+        ("stellarmass", "10.7", "expected 10000 < value < 1e\\+14, found 10.7"),
+    ],
+)
+def test_impossible_values_are_missing_and_named(tmp_path, column, cell, expected):
+    catalogue = one(tmp_path, **{column: cell})
+    assert np.isnan(catalogue.numbers[column][0])
+    assert np.isfinite(catalogue.numbers[column][1])
+    (problem,) = catalogue.problems
+    assert str(FIRST_ID) in problem.where
+    assert problem.item == column
+    assert problem.text.startswith(expected.replace("\\", ""))
+
+
+@pytest.mark.parametrize("column", ["redshift", "stellarmass"])
+def test_zero_is_missing_where_it_means_a_failed_fit(tmp_path, column):
+    assert one(tmp_path, **{column: "0"}).missing[column] == {"sentinel 0": 1}
+
+
+def test_numbers_are_read_as_written(tmp_path):
+    catalogue = one(tmp_path, modelMag_u="1.8125e1", modelMag_g=" 17.5 ", redshift="-0.0004", stellarmass="1.25E+10")
+    found = {name: values[0] for name, values in catalogue.numbers.items()}
+    assert (found["modelMag_u"], found["modelMag_g"], found["redshift"]) == (18.125, 17.5, -0.0004)
+    assert found["stellarmass"] == 1.25e10
+
+
+@pytest.mark.parametrize("cell", ["", "12x", "1.2376e18", "-5", "99999999999999999999", "9223372036854775808"])
+def test_rows_without_an_integer_id_are_left_out_and_named(tmp_path, cell):
+    catalogue = one(tmp_path, objid=cell)
+    assert catalogue.objid.tolist() == [FIRST_ID + 7]
+    assert "expected an integer" in catalogue.problems[0].text
+    assert catalogue.problems[0].where == "data.csv row 1"
+
+
+def test_identical_duplicates_are_kept_once(tmp_path):
+    rows = survey_rows(3)
+    catalogue = read_catalogue(write(tmp_path, [*rows, rows[1]]))
+    assert catalogue.objid.tolist() == [int(row["objid"]) for row in rows]
+    assert catalogue.problems[0].text == "duplicate in rows 2, 4: identical, one kept"
+
+
+def test_contradicting_duplicates_are_all_left_out(tmp_path):
+    rows = survey_rows(3)
+    catalogue = read_catalogue(write(tmp_path, [*rows, rows[1] | {"redshift": "0.25"}]))
+    assert catalogue.objid.tolist() == [int(rows[0]["objid"]), int(rows[2]["objid"])]
+    assert "they differ, none kept" in catalogue.problems[0].text
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("AGN", 0), ("STARFORMING", 3), ("STARFORMING BROADLINE", 1), ("AGN BROADLINE", 1), ("", -1), (" AGN ", 0)],
+)
+def test_sub_classes_become_numbers_and_compounds_are_broadline(tmp_path, cell, number):
+    catalogue = one(tmp_path, subclass=cell)
+    assert catalogue.labels["subclass"][0] == number
+    assert catalogue.problems == ()
+
+
+@pytest.mark.parametrize(("column", "cell"), [("subclass", "QUASAR"), ("gz2c_s", "ScB"), ("subclass", "FOO BROADLINE")])
+def test_unknown_classes_are_missing_and_named(tmp_path, column, cell):
+    catalogue = one(tmp_path, **{column: cell})
+    assert catalogue.labels["subclass" if column == "subclass" else "gz2c"][0] == -1
+    assert f"found {cell!r} in 1 rows" in catalogue.problems[0].text
+
+
+def test_absent_columns_are_all_missing(tmp_path):
+    (tmp_path / "data.csv").write_text("objid,redshift\n5,0.1\n6,0.2\n")
+    catalogue = read_catalogue(tmp_path)
+    assert catalogue.missing["w1mag"] == {"no such column": 2}
+    assert (catalogue.labels["gz2c"] == -1).all()
+
+
+def test_ragged_rows_are_left_out_and_named(tmp_path):
+    (tmp_path / "data.csv").write_text("objid,redshift\n5,0.1\n6,0.2,9\n7,0.3\n")
+    catalogue = read_catalogue(tmp_path)
+    assert catalogue.objid.tolist() == [5, 7]
+    assert (catalogue.problems[0].where, catalogue.problems[0].text) == ("data.csv line 3", "expected 2 cells, found 3")
+
+
+def test_byte_order_mark_and_windows_lines_are_read(tmp_path):
+    (tmp_path / "data.csv").write_bytes(b"\xef\xbb\xbfobjid,redshift\r\n5,0.1\r\n")
+    assert read_catalogue(tmp_path).numbers["redshift"].tolist() == [0.1]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "no such file"),
+        (b"", "expected a column objid, found an empty file"),
+        (b"id,z\n1,2\n", "expected a column objid, found id, z"),
+        (b"objid,redshift\n", "expected at least one row"),
+        (b"objid,redshift\nx,1\n", "expected at least one row"),
+        (b"objid,redshift\n\xff\xfe,1\n", "expected a comma-separated table"),
+    ],
+)
+def test_files_that_are_no_catalogue_are_one_clear_error(tmp_path, content, expected):
+    if content is not None:
+        (tmp_path / "data.csv").write_bytes(content)
+    with pytest.raises(DataError, match=expected) as caught:
+        read_catalogue(tmp_path)
+    assert "data.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)

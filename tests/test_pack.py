@@ -1,0 +1,247 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import survey_rows, write_image, write_spectrum, write_survey
+
+from sdss_gs import pack as pack_module
+from sdss_gs.catalogue import read_catalogue
+from sdss_gs.errors import DataError
+from sdss_gs.pack import pack
+from sdss_gs.packed import Packed, packed_folder
+from sdss_gs.raw import list_files, read_file
+
+
+def pack_all(folder, name, **options):
+    return pack(folder, name, read_catalogue(folder).objid, progress=False, **options)
+
+
+def raw_arrays(folder, name):
+    manifest = Packed(packed_folder(folder) / name).manifest
+    return {objid: read_file(name, file.path, manifest.layout) for objid, file in list_files(folder, name).items()}
+
+
+def packed_arrays(folder, name):
+    packed, objid = Packed(packed_folder(folder) / name), read_catalogue(folder).objid
+    rows, _ = packed.locate(objid)
+    arrays = packed.take(rows[rows >= 0])
+    return dict(zip(objid[rows >= 0].tolist(), arrays, strict=True))
+
+
+def assert_packed_as_raw(folder, name):
+    expected, found = raw_arrays(folder, name), packed_arrays(folder, name)
+    assert found.keys() == expected.keys()
+    for objid, array in expected.items():
+        np.testing.assert_array_equal(found[objid], array)
+
+
+def read_paths(monkeypatch):
+    """Record which files are opened from here on."""
+    opened = []
+    original = pack_module.read_file
+
+    def record(name, path, layout):
+        opened.append(os.path.basename(path))
+        return original(name, path, layout)
+
+    monkeypatch.setattr(pack_module, "read_file", record)
+    return opened
+
+
+@pytest.mark.parametrize("name", ["img", "fits", "spectra", "ssel"])
+def test_packed_arrays_equal_the_raw_files(survey, name):
+    assert pack_all(survey, name).available == 12
+    assert_packed_as_raw(survey, name)
+
+
+def test_parallel_and_single_process_packs_are_equal(tmp_path, monkeypatch):
+    folder = write_survey(tmp_path / "ds", survey_rows(70), ("img",))
+    monkeypatch.setattr(pack_module, "FEW_FILES", 1)
+    assert pack_all(folder, "img", processes=2).available == 70
+    assert_packed_as_raw(folder, "img")
+
+
+def test_second_pack_opens_no_file(survey, monkeypatch):
+    pack_all(survey, "img")
+    opened = read_paths(monkeypatch)
+    assert pack_all(survey, "img").available == 12
+    assert opened == []
+
+
+def test_only_new_and_changed_files_are_read(survey, monkeypatch):
+    rows = survey_rows(14)
+    pack_all(survey, "img")
+    write_survey(survey, rows)
+    for row in rows[12:]:
+        write_image(survey / "img" / f"{row['objid']}.jpg", 77)
+    changed = survey / "img" / f"{rows[3]['objid']}.jpg"
+    write_image(changed, 200)
+    opened = read_paths(monkeypatch)
+    assert pack_all(survey, "img").available == 14
+    assert sorted(opened) == sorted(f"{row['objid']}.jpg" for row in (rows[3], *rows[12:]))
+    assert_packed_as_raw(survey, "img")
+
+
+def test_removed_file_is_no_longer_available(survey):
+    pack_all(survey, "fits")
+    gone = next((survey / "fits").iterdir())
+    gone.unlink()
+    assert pack_all(survey, "fits").available == 11
+    assert int(gone.stem) not in packed_arrays(survey, "fits")
+
+
+def test_bad_files_are_named_and_stay_out(survey):
+    paths = sorted((survey / "img").iterdir())
+    paths[0].write_bytes(paths[0].read_bytes()[:-30])
+    write_image(paths[1], 10, size=(140, 150))
+    manifest = pack_all(survey, "img")
+    assert manifest.available == 10
+    assert "damaged" in manifest.rejects[paths[0].stem]
+    assert "found 140x150" in manifest.rejects[paths[1].stem]
+    assert packed_arrays(survey, "img").keys() == {int(path.stem) for path in paths[2:]}
+
+
+def test_repaired_file_is_taken_and_no_longer_named(survey):
+    path = next((survey / "img").iterdir())
+    good = path.read_bytes()
+    path.write_bytes(good[:100])
+    assert pack_all(survey, "img").available == 11
+    path.write_bytes(good)
+    manifest = pack_all(survey, "img")
+    assert (manifest.available, manifest.rejects) == (12, {})
+
+
+def test_set_of_smaller_images_enters_padded_and_a_stranger_among_them_not(survey):
+    for number, path in enumerate(sorted((survey / "img").iterdir())):
+        write_image(path, 20 * number, size=(120, 120) if number else (150, 150))
+    manifest = pack_all(survey, "img")
+    assert manifest.layout.size == (120, 120)
+    assert manifest.available == 11
+    assert "expected 120x120 pixels as the rest of the set, found 150x150" in next(iter(manifest.rejects.values()))
+
+
+def test_another_image_scale_packs_again(survey):
+    for path in (survey / "img").iterdir():
+        write_image(path, 0, size=(150, 150))
+    pack_all(survey, "img")
+    before = next(iter(packed_arrays(survey, "img").values()))
+    pack_all(survey, "img", image_scale=0.4)
+    after = next(iter(packed_arrays(survey, "img").values()))
+    assert ((before[75, :, 0] > 128).sum(), (after[75, :, 0] > 128).sum()) == (10, 20)
+
+
+def test_spectra_of_any_consistent_length_are_packed(survey):
+    wavelength = np.arange(4000.0, 8000.0, 2.0)
+    for path in (survey / "spectra").iterdir():
+        write_spectrum(path, wavelength, wavelength)
+    short = next((survey / "spectra").iterdir())
+    write_spectrum(short, wavelength[:-3], wavelength[:-3])
+    manifest = pack_all(survey, "spectra")
+    assert manifest.layout.shape == (2, 2000)
+    assert manifest.rejects == {short.stem: "expected 2000 points (SDSS's standard is 3522), found 1997"}
+
+
+def test_files_without_catalogue_row_or_with_other_names_are_passed_over(survey):
+    write_image(survey / "img" / "12345.jpg", 1)
+    write_image(survey / "img" / "thumbnail.jpg", 1)
+    (survey / "img" / "notes.txt").write_text("x")
+    assert pack_all(survey, "img").available == 12
+
+
+def test_upper_case_ending_is_taken(survey):
+    path = next((survey / "img").iterdir())
+    path.rename(path.with_suffix(".JPG"))
+    assert pack_all(survey, "img").available == 12
+
+
+def test_several_shards_are_gathered_in_any_order(survey, monkeypatch):
+    monkeypatch.setattr(pack_module, "SMALLEST_SHARD", 61 * 61 * 5 * 4 * 5)
+    pack_all(survey, "fits")
+    assert len(Packed(packed_folder(survey) / "fits").manifest.shards) == 3
+    assert_packed_as_raw(survey, "fits")
+    packed = Packed(packed_folder(survey) / "fits")
+    rows = np.array([11, 0, 7, 7, 3])
+    np.testing.assert_array_equal(packed.take(rows), np.stack([packed.take(np.array([row]))[0] for row in rows]))
+
+
+def test_part_of_a_spectrum_table_is_that_column(survey):
+    pack_all(survey, "spectra")
+    packed = Packed(packed_folder(survey) / "spectra")
+    rows = np.array([2, 0])
+    np.testing.assert_array_equal(packed.take(rows, 1), packed.take(rows)[:, 1])
+
+
+def test_read_only_set_is_packed_in_the_users_cache(survey, tmp_path):
+    for path in (survey, *survey.iterdir()):
+        path.chmod(path.stat().st_mode & ~0o222)
+    try:
+        assert pack_all(survey, "img").available == 12
+        assert not (survey / "packed").exists()
+        assert packed_folder(survey).is_relative_to(tmp_path / "cache")
+        assert_packed_as_raw(survey, "img")
+    finally:
+        for path in (survey, *survey.iterdir()):
+            path.chmod(path.stat().st_mode | 0o200)
+
+
+def test_unwritable_packed_folder_is_one_clear_error(survey):
+    (survey / "packed").write_text("in the way")
+    with pytest.raises(DataError, match="cannot write the packed arrays"):
+        pack_all(survey, "img")
+
+
+def test_damaged_manifest_is_named(survey):
+    pack_all(survey, "img")
+    (packed_folder(survey) / "img" / "manifest.json").write_text("{")
+    with pytest.raises(DataError, match=r"manifest\.json: expected a manifest"):
+        pack_all(survey, "img")
+
+
+def test_set_packed_by_another_version_is_packed_again(survey, monkeypatch):
+    pack_all(survey, "img")
+    path = packed_folder(survey) / "img" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": -1}))
+    opened = read_paths(monkeypatch)
+    assert pack_all(survey, "img").available == 12
+    assert len(opened) == 12
+    assert len(list(path.parent.glob("0*.npy"))) == 1
+
+
+def test_killed_pack_keeps_finished_shards_and_goes_on(tmp_path):
+    folder = write_survey(tmp_path / "ds", survey_rows(60), ("img",))
+    script = (
+        "import sys, time; from sdss_gs import pack as p; from sdss_gs.catalogue import read_catalogue\n"
+        "p.SMALLEST_SHARD = 10 * 150 * 150 * 3; read = p.read_file\n"
+        "p.read_file = lambda *a: (time.sleep(0.02), read(*a))[1]\n"
+        f"p.pack({str(folder)!r}, 'img', read_catalogue({str(folder)!r}).objid, progress=False)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script])
+    target = packed_folder(folder) / "img"
+    deadline = time.monotonic() + 30
+    while len(list(target.glob("0000*.npy"))) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = Packed(target).manifest.available
+    assert 10 <= finished < 60
+    assert pack_all(folder, "img").available == 60
+    assert_packed_as_raw(folder, "img")
+    assert not list(target.glob("*.part"))
+
+
+def test_two_processes_pack_the_same_set_at_once(tmp_path):
+    folder = write_survey(tmp_path / "ds", survey_rows(40), ("img", "fits"))
+    command = [sys.executable, "-m", "sdss_gs", "pack", str(folder)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    for process in running:
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        assert "img: 40 packed, 0 refused" in output
+    assert_packed_as_raw(folder, "img")
+    assert len(Packed(packed_folder(folder) / "img").manifest.shards) == 1

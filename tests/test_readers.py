@@ -1,0 +1,173 @@
+import io
+
+import numpy as np
+import pytest
+from conftest import write_image, write_spectrum
+from PIL import Image
+
+from sdss_gs import bands, fits, img, spectra, ssel, wise
+from sdss_gs.catalogue import read_catalogue
+from sdss_gs.errors import BadFileError
+from sdss_gs.schema import SSEL_INDEX, WAVELENGTH
+
+# === img ===
+
+
+def test_jpeg_is_what_pillow_decodes(tmp_path):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (150, 150, 3), np.uint8)).save(tmp_path / "1.jpg")
+    expected = np.asarray(Image.open(tmp_path / "1.jpg").convert("RGB"))
+    np.testing.assert_array_equal(img.read(tmp_path / "1.jpg"), expected)
+
+
+def test_larger_image_is_cropped_about_its_centre_not_stretched():
+    pixels = np.arange(200 * 180 * 3, dtype=np.uint32).reshape(200, 180, 3)
+    np.testing.assert_array_equal(img.crop_or_pad(pixels), pixels[25:175, 15:165])
+
+
+def test_smaller_image_is_padded_with_its_edges_not_stretched():
+    pixels = np.random.default_rng(0).integers(0, 255, (120, 121, 3), np.uint8)
+    padded = img.crop_or_pad(pixels)
+    np.testing.assert_array_equal(padded[15:135, 14:135], pixels)
+    assert (padded[:15, 14:135] == pixels[0]).all()
+    assert (padded[15:135, 135:] == pixels[:, -1:]).all()
+
+
+def test_other_scale_is_resampled_only_when_stated(tmp_path):
+    write_image(tmp_path / "1.jpg", 0, size=(75, 75))
+    with pytest.raises(BadFileError, match=r"expected sides of 100 to 300 pixels.*found 75x75.*image_scale"):
+        img.read(tmp_path / "1.jpg")
+    resampled = img.read(tmp_path / "1.jpg", scale=0.4)
+    # The 10-pixel bright square of the file covers 20 pixels at twice the scale.
+    assert (resampled[75, :, 0] > 128).sum() == 20
+
+
+@pytest.mark.parametrize("cut", [20, 200, 600])
+def test_truncated_jpeg_is_refused(tmp_path, cut):
+    write_image(tmp_path / "1.jpg", 90)
+    content = (tmp_path / "1.jpg").read_bytes()
+    (tmp_path / "1.jpg").write_bytes(content[:cut] if cut < 600 else content[:-40])
+    with pytest.raises(BadFileError, match=r"1\.jpg: expected a (complete )?JPEG"):
+        img.read(tmp_path / "1.jpg")
+
+
+def test_web_page_named_jpg_is_refused(tmp_path):
+    (tmp_path / "1.jpg").write_text("<html>error</html>")
+    with pytest.raises(BadFileError, match="expected a JPEG image, found something else"):
+        img.read(tmp_path / "1.jpg")
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_image_without_three_colours_is_refused(tmp_path, mode):
+    Image.new(mode, (150, 150)).save(tmp_path / "1.jpg")
+    with pytest.raises(BadFileError, match=f"expected an RGB image, found mode {mode}"):
+        img.read(tmp_path / "1.jpg")
+
+
+def test_size_other_than_the_sets_is_refused(tmp_path):
+    write_image(tmp_path / "1.jpg", 90, size=(150, 149))
+    with pytest.raises(BadFileError, match="expected 150x150 pixels as the rest of the set, found 150x149"):
+        img.read(tmp_path / "1.jpg", size=(150, 150))
+
+
+def test_huge_image_is_refused_before_it_is_decoded(tmp_path):
+    buffer = io.BytesIO()
+    Image.new("RGB", (5000, 10)).save(buffer, "JPEG")
+    (tmp_path / "1.jpg").write_bytes(buffer.getvalue())
+    with pytest.raises(BadFileError, match="at most 4096 pixels a side, found 5000x10"):
+        img.read(tmp_path / "1.jpg", scale=0.006)
+
+
+# === fits ===
+
+
+def test_cutout_keeps_every_value_and_becomes_native_float32(tmp_path):
+    array = np.random.default_rng(0).normal(size=(61, 61, 5))
+    np.save(tmp_path / "1.npy", array.astype(">f8"))
+    read = fits.read(tmp_path / "1.npy")
+    assert read.dtype == np.float32
+    assert read.dtype.isnative
+    np.testing.assert_array_equal(read, array.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.zeros((61, 60, 5), np.float32), r"expected float32 \(61, 61, 5\), found float32 \(61, 60, 5\)"),
+        (np.zeros((61, 61, 5), np.int16), "found int16"),
+        (np.full((61, 61, 5), np.nan, np.float32), "18605 that are NaN or infinite"),
+        (np.array([{"a": 1}], object), "unreadable"),
+    ],
+)
+def test_cutouts_of_another_kind_are_refused(tmp_path, array, expected):
+    np.save(tmp_path / "1.npy", array, allow_pickle=True)
+    with pytest.raises(BadFileError, match=expected):
+        fits.read(tmp_path / "1.npy")
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"\x93NUMPY\x01\x00"])
+def test_damaged_cutout_is_refused(tmp_path, content):
+    (tmp_path / "1.npy").write_bytes(content)
+    with pytest.raises(BadFileError, match=r"1\.npy: expected a \.npy array"):
+        fits.read(tmp_path / "1.npy")
+
+
+# === spectra and ssel ===
+
+TABLE = np.round(10.0 ** (np.arange(35810, 39650) * 1e-4), 3)
+
+
+def test_spectrum_is_the_best_fit_and_flux_between_4000_and_9000(tmp_path):
+    write_spectrum(tmp_path / "1.csv", TABLE, TABLE / 1000)
+    read = spectra.read(tmp_path / "1.csv")
+    assert read.shape == (2, 3522)
+    assert read.dtype == np.float32
+    np.testing.assert_allclose(read[0], WAVELENGTH / 1000, atol=1e-3)
+    np.testing.assert_allclose(read[1], WAVELENGTH / 1000 + 0.5, atol=1e-3)
+
+
+def test_selection_is_a_subset_of_the_spectrum(tmp_path):
+    write_spectrum(tmp_path / "1.csv", TABLE, np.sin(TABLE))
+    np.testing.assert_array_equal(ssel.read(tmp_path / "1.csv"), spectra.read(tmp_path / "1.csv")[:, SSEL_INDEX])
+
+
+def test_short_spectrum_names_found_and_standard_length(tmp_path):
+    write_spectrum(tmp_path / "1.csv", TABLE[TABLE < 7350], TABLE[TABLE < 7350])
+    with pytest.raises(BadFileError, match="expected 3522 points, found 26"):
+        spectra.read(tmp_path / "1.csv")
+    with pytest.raises(BadFileError, match=r"expected 3000 points \(SDSS's standard is 3522\)"):
+        spectra.read(tmp_path / "1.csv", WAVELENGTH[:3000])
+
+
+def test_spectrum_off_the_grid_is_refused(tmp_path):
+    write_spectrum(tmp_path / "1.csv", TABLE + 0.4, TABLE)
+    with pytest.raises(BadFileError, match=r"expected wavelengths on the grid of the set, found one 0\.40 Å off"):
+        spectra.read(tmp_path / "1.csv")
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf", ""])
+def test_spectrum_with_a_flux_that_is_no_number_is_refused(tmp_path, cell):
+    write_spectrum(tmp_path / "1.csv", TABLE, TABLE)
+    lines = (tmp_path / "1.csv").read_text().splitlines()
+    middle = lines[2000].split(",")
+    lines[2000] = ",".join([middle[0], middle[1], cell, middle[3]])
+    (tmp_path / "1.csv").write_text("\n".join(lines))
+    with pytest.raises(BadFileError, match="expected finite fluxes, found 1"):
+        spectra.read(tmp_path / "1.csv")
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "Wavelength,Flux,BestFit,SkyFlux\n1,2\n", "<html>"])
+def test_file_that_is_no_spectrum_is_refused(tmp_path, content):
+    (tmp_path / "1.csv").write_text(content)
+    with pytest.raises(BadFileError, match="expected a table with Wavelength, BestFit, Flux"):
+        spectra.read(tmp_path / "1.csv")
+
+
+# === bands and wise ===
+
+
+def test_tables_are_the_catalogue_columns_in_order(survey):
+    catalogue = read_catalogue(survey)
+    assert bands.read(catalogue).shape == (12, 5)
+    np.testing.assert_allclose(bands.read(catalogue)[:, 2], catalogue.numbers["modelMag_r"], rtol=1e-6)
+    np.testing.assert_allclose(wise.read(catalogue)[:, 3], catalogue.numbers["w4mag"], rtol=1e-6)

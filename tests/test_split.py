@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from sdss_gs.errors import OptionError
+from sdss_gs.split import folds, limited, split
+
+IDS = 1237648720693755918 + 13 * np.arange(20000)
+EXPECTED_PARTS = {
+    "train": [1, 1237648720693755918],
+    "validation": [1237668296598683803, 9223372036854775807],
+    "test": [2],
+}
+
+
+def test_shares_are_seventy_fifteen_fifteen_and_nothing_is_lost():
+    parts = split(IDS)
+    assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(len(IDS)))
+    for name, share in (("train", 0.70), ("validation", 0.15), ("test", 0.15)):
+        assert len(parts[name]) / len(IDS) == pytest.approx(share, abs=0.01)
+
+
+def test_an_object_is_in_the_same_part_in_every_set():
+    whole = {int(IDS[k]): name for name, chosen in split(IDS).items() for k in chosen}
+    some = np.random.default_rng(0).permutation(IDS)[:500]
+    assert all(whole[int(some[k])] == name for name, chosen in split(some).items() for k in chosen)
+
+
+def test_the_parts_of_known_ids_never_change():
+    """A change here would leak the test objects of every model that has been trained so far."""
+    ids = np.array([1, 2, 1237648720693755918, 1237668296598683803, 9223372036854775807])
+    parts = {name: ids[chosen].tolist() for name, chosen in split(ids).items()}
+    assert parts == EXPECTED_PARTS
+
+
+def test_folds_are_even_and_independent_of_the_split():
+    numbers = folds(IDS, 5)
+    counts = np.bincount(numbers, minlength=5)
+    assert counts.sum() == len(IDS)
+    np.testing.assert_allclose(counts / len(IDS), 0.2, atol=0.01)
+    in_test = numbers[split(IDS)["test"]]
+    np.testing.assert_allclose(np.bincount(in_test, minlength=5) / len(in_test), 0.2, atol=0.03)
+
+
+def test_one_fold_is_refused():
+    with pytest.raises(OptionError, match="folds: expected at least 2, found 1"):
+        folds(IDS, 1)
+
+
+def test_a_larger_limit_keeps_the_smaller_ones_objects():
+    few, many = limited(IDS, 100), limited(IDS, 1000)
+    assert len(few) == 100
+    assert set(few.tolist()) < set(many.tolist())
+    assert len(limited(IDS[:5], 100)) == 5
