@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from sdss_gs.errors import DataError
 from sdss_gs.schema import Input, Output
 
 from .backend import keras, tf
 from .feed import EpochOrder
 from .outputs import CLASS_LOSS, attach_head
-from .state import Progress, assign, save_state
+from .state import Progress, save_state
 
 STEP_EPOCHS, STEP_FACTOR = 10, 0.5
 """The ``step`` schedule of the predecessor: half the rate every ten epochs."""
@@ -142,7 +143,7 @@ def fit(
     state_path: Path,
     callbacks: list[keras.callbacks.Callback],
 ) -> None:
-    """Fit from ``progress.epoch`` to the last epoch, then leave the model with its best epoch's weights.
+    """Fit from ``progress.epoch`` to the last epoch; the best epoch's weights are in `best` afterwards.
 
     Parameters
     ----------
@@ -152,6 +153,11 @@ def fit(
         Updated in place, like `best`.
     best : list of ndarray
         Best weights so far; empty at the start.
+
+    Raises
+    ------
+    DataError
+        If no epoch had a finite validation loss.
     """
     options, steps = progress.options, int(training.cardinality())
     bar = ProgressBar(options["epochs"], progress.epoch, steps, order.count)
@@ -168,4 +174,5 @@ def fit(
         )
     finally:
         bar.bar.close()
-    assign(model, best)
+    if not best:
+        raise DataError("training: expected a finite validation loss, found none (try a lower learning_rate)")

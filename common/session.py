@@ -137,8 +137,6 @@ class Session:
 
     def finish(self) -> None:
         """Judge the best epoch on the test objects beside the baselines; draw, store, and say where everything is."""
-        if not self._best:
-            raise DataError("training: expected a finite validation loss, found none (try a lower learning_rate)")
         name, progress, model = self.project.name, self.progress, self._best_model()
         predicted = predict(model, self.data, "test")
         scores = all_scores(name, predicted, self.data, self.options["seed"])

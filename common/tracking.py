@@ -16,6 +16,7 @@ from mlflow.entities import Metric, RunStatus
 from PIL import Image
 
 from .backend import keras, tf
+from .mlflow_plugin import ZooRunContext
 from .project import Project
 
 PLOTS = "plots"
@@ -43,7 +44,8 @@ class Run:
         self.id, self.name = self._run.info.run_id, self._run.info.run_name
         self.logs = project.folder / "logs" / f"{self.name}-{self.id[:8]}"
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
-        mlflow.set_tags({"zoo.model": project.name, LOGS_TAG: str(self.logs)})
+        # `mlflow run` creates its runs without asking the context providers; a run started here has asked them.
+        mlflow.set_tags({**ZooRunContext().tags(), "zoo.model": project.name, LOGS_TAG: str(self.logs)})
 
     def parameters(self, values: dict[str, object]) -> None:
         """Record what the run was given; ``mlflow run`` has recorded its own parameters already."""

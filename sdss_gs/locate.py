@@ -60,13 +60,16 @@ def find_dataset(ds: str | None, repository: Path) -> tuple[Path, str]:
 def _sample(folder: Path) -> Path:
     """Generate the sample unless this version's is there; one of another version makes room for it."""
     # Imported here: the MLflow plug-in loads this module in every process.
+    from filelock import FileLock
+
     from .sample import SAMPLE_VERSION, write_sample
 
     expected = {"n": SAMPLE_OBJECTS, "seed": SAMPLE_SEED, "version": SAMPLE_VERSION}
-    try:
-        if json.loads((folder / "sample.json").read_text()) == expected:
-            return folder
-        folder.rename(folder.with_name(f"{folder.name}-{os.urandom(3).hex()}"))
-    except FileNotFoundError:
-        pass
-    return write_sample(folder, SAMPLE_OBJECTS, SAMPLE_SEED)
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        try:
+            if json.loads((folder / "sample.json").read_text()) == expected:
+                return folder
+            folder.rename(folder.with_name(f"{folder.name}-{os.urandom(3).hex()}"))
+        except FileNotFoundError:
+            pass
+        return write_sample(folder, SAMPLE_OBJECTS, SAMPLE_SEED)

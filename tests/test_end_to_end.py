@@ -1,0 +1,160 @@
+"""The commands of the README, run as a user types them; servers are real and on loopback."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from conftest import survey_rows, write_survey
+
+BIN = Path(sys.executable).parent
+
+
+def typed(*command, folder, **environment):
+    """Run a command to its end."""
+    return subprocess.run(command, cwd=folder, env=clean(environment), capture_output=True, text=True, timeout=240)
+
+
+def clean(extra=None):
+    return {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "HOME": os.environ.get("HOME", "/"), **(extra or {})}
+
+
+@pytest.fixture(scope="module")
+def trained(repository):
+    """Train b2r from the root of the repository, on a data set named by a relative path."""
+    write_survey(repository.parent / "data", survey_rows(300))
+    return typed("mlflow", "run", "b2r", "-P", "epochs=3", "-P", "ds=../data", "--no-conda", folder=repository)
+
+
+def test_mlflow_run_ends_with_scores_and_where_to_look(trained, repository):
+    assert trained.returncode == 0, trained.stderr
+    text = trained.stdout
+    for expected in ("b2r on ", "gradient boosting", "plots   ", "mlflow ui", "tensorboard --logdir b2r/logs/"):
+        assert expected in text
+    plots = Path(re.search(r"plots   (.+)", text).group(1))
+    assert {path.name for path in plots.iterdir()} >= {"loss.png", "residuals.png"}
+    assert "Traceback" not in trained.stderr
+    assert "oneDNN" not in trained.stderr
+    assert "cudart" not in trained.stderr
+
+
+def test_all_runs_are_in_one_store_at_the_root_and_logs_in_the_model_folder(trained, repository):
+    assert (repository / "mlflow.db").is_file()
+    assert not list(repository.glob("*/mlflow.db"))
+    assert not list(repository.glob("*/mlruns"))
+    assert len(list((repository / "b2r" / "logs").iterdir())) == 1
+
+
+def test_train_without_mlflow_run_uses_the_same_store(trained, repository):
+    arguments = ("train.py", "--epochs", "1", "--ds", "../../data")
+    done = typed(sys.executable, *arguments, folder=repository / "b2r")
+    assert done.returncode == 0, done.stderr
+    assert not list(repository.glob("*/mlflow.db"))
+    assert not list(repository.glob("*/mlruns"))
+    assert len(list((repository / "b2r" / "logs").iterdir())) == 2
+
+
+def test_mistakes_are_one_line_and_an_exit_code(trained, repository):
+    done = typed("mlflow", "run", "b2r", "-P", "optimizer=adamm", "--no-conda", folder=repository)
+    assert done.returncode != 0
+    assert [line for line in done.stderr.splitlines() if line.startswith("error: ")] == [
+        "error: optimizer: expected one of rmsprop, adam, adamw, sgd, found 'adamm'"
+    ]
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_ctrl_c_ends_the_run_and_says_how_to_go_on(trained, repository):
+    command = ("mlflow", "run", "b2r", "-P", "epochs=5000", "-P", "ds=../data", "--no-conda")
+    log = repository.parent / "interrupted.log"
+    with open(log, "w") as output:
+        process = subprocess.Popen(
+            command, cwd=repository, env=clean(), stdout=output, stderr=output, start_new_session=True
+        )
+    deadline = time.monotonic() + 120
+    while "epoch   3/5000" not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+    # A terminal sends the signal to every process of the group.
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    text = log.read_text()
+    assert re.search(r"go on with: mlflow run b2r -P resume=[0-9a-f]{32} --no-conda", text)
+    assert "best weights so far: models:/" in text
+    assert "Traceback" not in text
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def fetch(url, process, body=None):
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.read().decode()
+        except OSError:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+
+
+@pytest.fixture
+def server(repository):
+    """Start a server in the repository; stop it and its children afterwards."""
+    started = []
+
+    def start(*command):
+        port = free_port()
+        process = subprocess.Popen(
+            (*command, "--port", str(port)), cwd=repository, env=clean(), start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        started.append(process)
+        return f"http://127.0.0.1:{port}", process
+
+    yield start
+    for process in started:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def test_mlflow_ui_shows_the_run(trained, server):
+    address, process = server("mlflow", "ui")
+    assert "<title>MLflow</title>" in fetch(address, process)
+    body = json.dumps({"experiment_ids": ["0"], "filter": "tags.`zoo.model` = 'b2r'"}).encode()
+    runs = json.loads(fetch(f"{address}/api/2.0/mlflow/runs/search", process, body))["runs"]
+    names = {metric["key"] for run in runs for metric in run["data"].get("metrics", [])}
+    assert {"val_loss", "test_nmad", "baseline_mean_nmad"} <= names
+
+
+def test_tensorboard_shows_curves_and_pictures(trained, server):
+    address, process = server("tensorboard", "--logdir", "b2r/logs/")
+    deadline = time.monotonic() + 60
+    while True:
+        images = json.loads(fetch(f"{address}/data/plugin/images/tags", process))
+        scalars = json.loads(fetch(f"{address}/data/plugin/scalars/tags", process))
+        if any(run.endswith("plots") for run in images):
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    tags = {tag for tagged in scalars.values() for tag in tagged}
+    assert {"epoch/loss", "epoch/learning_rate"} <= tags
+    pictures = next(set(tagged) for run, tagged in images.items() if run.endswith("plots"))
+    assert {"loss", "residuals", "predicted_vs_true", "worst_cases"} <= pictures
+
+
+def test_no_conda_is_a_flag_of_mlflow_run():
+    done = typed("mlflow", "run", "--help", folder=".")
+    assert "--no-conda" in done.stdout
+    assert "--env-manager=local" in done.stdout

@@ -1,0 +1,105 @@
+"""The networks, their blocks and their heads."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from common.backend import keras, tf
+from common.fit import build
+from common.layers import dense_stack, separable_blocks, standardise
+from common.outputs import attach_head, decode, encode
+from common.project import read_project
+from sdss_gs.schema import INPUTS, OUTPUTS
+
+PARAMETERS = {"i2r": 436_220, "b2r": 1_292}
+"""Counts of the predecessor's networks, the statistics of `Normalization` included."""
+
+
+def features_of(name):
+    specification = importlib.util.spec_from_file_location(name, ROOT / name / "train.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module.features
+
+
+@pytest.mark.parametrize(("name", "count"), PARAMETERS.items())
+def test_network_has_the_predecessors_parameters(name, count):
+    project = read_project(ROOT / name)
+    model = build(project.input, project.output, project.input.shape, features_of(name), name)
+    assert model.count_params() == count
+    assert model.output_shape == (None, 1)
+    assert list(model.input) == [project.input.name]
+
+
+def test_every_model_folder_is_known_to_this_test():
+    assert {path.parent.name for path in ROOT.glob("*/MLproject")} == set(PARAMETERS)
+
+
+def test_separable_block_equals_its_formula():
+    """Depthwise 3x3, pointwise, ReLU, 2x2 maximum: written out with numpy."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((7, 7, 2))
+    model = keras.Model(inputs, separable_blocks(inputs, (3,)))
+    image = np.random.default_rng(0).normal(size=(1, 7, 7, 2)).astype(np.float32)
+    depthwise, pointwise, bias = (np.asarray(weight) for weight in model.layers[1].weights)
+    windows = np.lib.stride_tricks.sliding_window_view(image[0], (3, 3), axis=(0, 1))
+    mixed = np.einsum("yxcij,ijc->yxc", windows, depthwise[..., 0]) @ pointwise[0, 0] + bias
+    positive = np.maximum(mixed, 0)[:4, :4]
+    expected = positive.reshape(2, 2, 2, 2, 3).max(axis=(1, 3))
+    np.testing.assert_allclose(model(image)[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_dense_stack_equals_its_formula():
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, dense_stack(inputs, (4, 2)))
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    expected = x
+    for layer in model.layers[1:]:
+        expected = np.maximum(expected @ np.asarray(layer.kernel) + np.asarray(layer.bias), 0)
+    np.testing.assert_allclose(model(x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_standardise_uses_the_adapted_statistics():
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, standardise(inputs))
+    x = np.array([[1.0, 10.0], [3.0, 30.0], [5.0, 20.0]], np.float32)
+    model.layers[-1].adapt(tf.data.Dataset.from_tensor_slices(x).batch(2))
+    expected = (x - x.mean(axis=0)) / x.std(axis=0)
+    np.testing.assert_allclose(model(x), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_heads_have_the_outputs_name_and_shape_in_float32(name):
+    output = OUTPUTS[name]
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        inputs = keras.Input((8,))
+        model = keras.Model(inputs, attach_head(output, dense_stack(inputs, (4,))))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    predicted = np.asarray(model(np.ones((2, 8), np.float32)))
+    assert model.layers[-1].name == name
+    assert predicted.dtype == np.float32
+    assert predicted.shape == (2, max(1, len(output.classes)))
+    if output.classes:
+        np.testing.assert_allclose(predicted.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_mass_is_learnt_as_logarithm_and_given_back_in_solar_masses():
+    mass = np.array([1e9, 2.5e11])
+    target = encode(OUTPUTS["smass"], mass)
+    np.testing.assert_allclose(target[:, 0], [9, 11.39794], rtol=1e-6)
+    np.testing.assert_allclose(decode(OUTPUTS["smass"], target), mass, rtol=1e-5)
+
+
+def test_redshift_and_classes_are_learnt_as_they_are():
+    np.testing.assert_allclose(encode(OUTPUTS["redshift"], np.array([0.1]))[0], [0.1], rtol=1e-6)
+    assert encode(OUTPUTS["subclass"], np.array([3], np.int16)).tolist() == [[3]]
+
+
+def test_inputs_keep_the_schemas_dtype():
+    model = build(INPUTS["img"], OUTPUTS["redshift"], (150, 150, 3), features_of("i2r"), "i2r")
+    assert model.input["img"].dtype == "uint8"

@@ -1,0 +1,89 @@
+import re
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from common.project import OPTIONS, convert, parse_options, read_project
+from sdss_gs.errors import OptionError
+from sdss_gs.schema import parse_model_name
+
+MODELS = sorted(path.parent.name for path in ROOT.glob("*/MLproject"))
+HIGHLIGHTED = {"i2r": (20, 32, "mse", "rmsprop"), "b2r": (20, 32, "mse", "rmsprop")}
+"""Epochs, batch size, loss and optimizer of the predecessor's best runs."""
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_mlproject_parameters_command_and_options_agree(name):
+    content = yaml.safe_load((ROOT / name / "MLproject").read_text())
+    main = content["entry_points"]["main"]
+    item, output = parse_model_name(name)
+    expected = (
+        set(OPTIONS) - ({"image_scale"} if item.name != "img" else set()) - ({"loss"} if output.classes else set())
+    )
+    assert content["name"] == name
+    assert set(main["parameters"]) == expected
+    assert dict(re.findall(r"--(\w+) \{(\w+)\}", main["command"])) == {option: option for option in expected}
+    assert (ROOT / name / content["conda_env"]).is_file()
+    for option, parameter in main["parameters"].items():
+        assert parameter["type"] == OPTIONS[option].kind.__name__
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_defaults_are_the_highlighted_rows(name):
+    defaults = read_project(ROOT / name).defaults
+    assert tuple(defaults[key] for key in ("epochs", "batch_size", "loss", "optimizer")) == HIGHLIGHTED[name]
+
+
+def test_train_without_options_takes_the_defaults_of_mlproject():
+    project = read_project(ROOT / "b2r")
+    assert parse_options(project, []) == project.defaults
+
+
+def test_options_are_typed():
+    options = parse_options(read_project(ROOT / "b2r"), ["--epochs", "10.0", "--learning_rate", "1e-2", "--ds", "a b"])
+    assert (options["epochs"], options["learning_rate"], options["ds"]) == (10, 0.01, "a b")
+    assert isinstance(options["epochs"], int)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--epochs", "ten"], "epochs: expected a whole number of at least 1, found 'ten'"),
+        (["--epochs", "0"], "epochs: expected a whole number of at least 1, found '0'"),
+        (["--epochs", "2.5"], "epochs: expected a whole number of at least 1, found '2.5'"),
+        (["--learning_rate", "nan"], "learning_rate: expected a number of at least 1e-12, found 'nan'"),
+        (["--optimizer", "adamm"], "optimizer: expected one of rmsprop, adam, adamw, sgd, found 'adamm'"),
+        (["--precision", "half"], "precision: expected one of auto, float32, bfloat16, float16, found 'half'"),
+        (["--epoch", "3"], "unrecognized arguments: --epoch 3 (options: epochs, batch_size"),
+        (["--image_scale", "1"], "unrecognized arguments: --image_scale"),
+    ],
+)
+def test_wrong_options_are_one_clear_line(arguments, expected):
+    with pytest.raises(OptionError) as caught:
+        parse_options(read_project(ROOT / "b2r"), arguments)
+    assert expected in str(caught.value)
+
+
+def test_help_shows_each_option_with_its_default(capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse_options(read_project(ROOT / "i2r"), ["--help"])
+    assert caught.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for name, default in read_project(ROOT / "i2r").defaults.items():
+        assert f"--{name} " in text
+        assert f"(default: {default!r})" in text
+
+
+@pytest.mark.parametrize("content", [None, "a: [", "name: x", "entry_points: {main: {parameters: {epochs: int}}}"])
+def test_damaged_mlproject_is_named(tmp_path, content):
+    (tmp_path / "b2r").mkdir()
+    if content is not None:
+        (tmp_path / "b2r" / "MLproject").write_text(content)
+    with pytest.raises(OptionError, match="MLproject: expected an MLproject"):
+        read_project(tmp_path / "b2r")
+
+
+def test_unknown_option_name_lists_the_known():
+    with pytest.raises(OptionError, match="momentum: unknown option, expected one of epochs"):
+        convert("momentum", 1)
