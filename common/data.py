@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from sdss_gs import img
@@ -45,9 +47,7 @@ class TrainingData:
 
     def __init__(self, project: Project, options: dict):
         self.item, self.output = project.input, project.output
-        self.folder, notice = find_dataset(str(options["ds"]), project.repository)
-        if notice:
-            print(f"\n{notice}\n", flush=True)
+        self.folder = find_dataset(str(options["ds"]), project.repository, partial(print, flush=True))
         self._data = open_dataset(
             self.folder, [self.item.name], image_scale=float(options.get("image_scale", PIXEL_SCALE))
         )

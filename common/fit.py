@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -124,9 +125,10 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.n = (epoch + 1) * self.steps
         values = "  ".join(f"{name} {value:.5g}" for name, value in logs.items())
         seconds = self.trained - self.began
-        self.bar.write(
-            f"epoch {epoch + 1:>3}/{self.epochs}  {values}  {seconds:.1f} s  {self.objects / seconds:,.0f} galaxies/s"
-        )
+        rate = f"{seconds:.1f} s  {self.objects / seconds:,.0f} galaxies/s"
+        self.bar.write(f"epoch {epoch + 1:>3}/{self.epochs}  {values}  {rate}")
+        # A pipe or a log file would otherwise show the epochs only at the end.
+        sys.stdout.flush()
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Leave the bar as it is."""

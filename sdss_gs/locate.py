@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from .errors import DataError
@@ -13,13 +14,15 @@ LAUNCH_FOLDER = "ZOO_LAUNCH_FOLDER"
 """Variable with the folder in which the user typed the command: ``mlflow run`` starts its child elsewhere."""
 SAMPLE_FOLDER, SAMPLE_OBJECTS, SAMPLE_SEED = "sdss-gs-sample", 2000, 0
 SAMPLE_NOTICE = """\
-No data set given: using the generated sample in {folder}.
+
+No data set given: using the generated sample in {folder} (made once, under a minute).
 Its galaxies are synthetic: scores on it show that the software works and say nothing about real galaxies.
 The real set is the SDSS Galaxy Subset (https://doi.org/10.5281/zenodo.6393487): unpack it as {beside},
-or point -P ds=<folder> or the environment variable {variable} at it."""
+or point -P ds=<folder> or the environment variable {variable} at it.
+"""
 
 
-def find_dataset(ds: str | None, repository: Path) -> tuple[Path, str]:
+def find_dataset(ds: str | None, repository: Path, say: Callable[[str], None] = print) -> Path:
     """Find the data set: the option, else ``$SDSS_GS``, else ``../sdss-gs``, else the generated sample.
 
     Parameters
@@ -28,12 +31,13 @@ def find_dataset(ds: str | None, repository: Path) -> tuple[Path, str]:
         The option as the user typed it; a relative path starts where the command was typed. Empty means not given.
     repository : Path
         Root of the repository; the sample is generated inside it once.
+    say : callable
+        Is told what the user must know about a choice that was not explicit.
 
     Returns
     -------
-    folder : Path
-    notice : str
-        What the user must know about this choice; empty for an explicit one.
+    Path
+        The data set's folder.
 
     Raises
     ------
@@ -49,12 +53,14 @@ def find_dataset(ds: str | None, repository: Path) -> tuple[Path, str]:
             if not (folder / "data.csv").is_file():
                 found = "a folder without it" if folder.is_dir() else "no such folder"
                 raise DataError(f"{origin}: expected a folder with data.csv at {folder}, found {found}")
-            return folder, ""
+            return folder
     beside = repository.parent / "sdss-gs"
     if (beside / "data.csv").is_file():
-        return beside, f"Using the data set {beside}."
+        say(f"Using the data set {beside}.")
+        return beside
     sample = repository / SAMPLE_FOLDER
-    return _sample(sample), SAMPLE_NOTICE.format(folder=sample, beside=beside, variable=ENVIRONMENT)
+    say(SAMPLE_NOTICE.format(folder=sample, beside=beside, variable=ENVIRONMENT))
+    return _sample(sample)
 
 
 def _sample(folder: Path) -> Path:

@@ -33,15 +33,17 @@ def test_relative_option_starts_where_the_command_was_typed(root, tmp_path, monk
     write_survey(tmp_path / "typed" / "data", survey_rows(1))
     monkeypatch.setenv("ZOO_LAUNCH_FOLDER", str(tmp_path / "typed"))
     monkeypatch.chdir(root)
-    assert find_dataset("data", root) == (tmp_path / "typed" / "data", "")
+    told = []
+    assert find_dataset("data", root, told.append) == tmp_path / "typed" / "data"
+    assert told == []
 
 
 def test_option_wins_over_environment_over_neighbour(root, tmp_path, monkeypatch):
     given, named, beside = (write_survey(tmp_path / name, survey_rows(1)) for name in ("a", "b", "work/sdss-gs"))
-    assert find_dataset("", root)[0] == beside
+    assert find_dataset("", root) == beside
     monkeypatch.setenv("SDSS_GS", str(named))
-    assert find_dataset("", root)[0] == named
-    assert find_dataset(str(given), root)[0] == given
+    assert find_dataset("", root) == named
+    assert find_dataset(str(given), root) == given
 
 
 @pytest.mark.parametrize("content", [None, "folder"])
@@ -57,16 +59,18 @@ def test_named_set_that_is_none_is_an_error_never_a_fallback(root, tmp_path, mon
 
 
 def test_sample_is_generated_once_and_said_to_be_synthetic(root, generated):
-    folder, notice = find_dataset("", root)
+    told = []
+    folder = find_dataset("", root, told.append)
+    (notice,) = told
     assert folder == root / "sdss-gs-sample"
     assert "synthetic" in notice
     assert "10.5281/zenodo.6393487" in notice
-    assert find_dataset("", root)[0] == folder
+    assert find_dataset("", root) == folder
     assert len(generated) == 1
 
 
 def test_sample_of_another_version_makes_room_and_is_not_lost(root, generated):
-    folder, _ = find_dataset("", root)
+    folder = find_dataset("", root)
     (folder / "sample.json").write_text(json.dumps({"n": 2000, "seed": 0, "version": -1}))
     (folder / "mine.txt").write_text("x")
     find_dataset("", root)
