@@ -9,6 +9,16 @@ from .backend import keras
 layers = keras.layers
 
 
+def _depthwise_glorot(size: int) -> keras.initializers.Initializer:
+    """Glorot's uniform initialisation (Glorot & Bengio 2010) for a depthwise kernel: size² inputs, size² outputs.
+
+    Keras counts all channels as inputs of each depthwise filter, although it sees one: signals then shrink by the
+    square root of the channels at each layer, and networks of four such layers learn nothing but the mean.
+    """
+    limit = (6 / (2 * size**2)) ** 0.5
+    return keras.initializers.RandomUniform(-limit, limit)
+
+
 def separable_blocks(x: keras.KerasTensor, filters: Sequence[int]) -> keras.KerasTensor:
     """Stack blocks of a 3×3 separable convolution (valid padding, ReLU) and 2×2 max-pooling.
 
@@ -24,7 +34,7 @@ def separable_blocks(x: keras.KerasTensor, filters: Sequence[int]) -> keras.Kera
         Each block takes 2 pixels off a side and then halves it.
     """
     for count in filters:
-        x = layers.SeparableConv2D(count, 3, activation="relu")(x)
+        x = layers.SeparableConv2D(count, 3, activation="relu", depthwise_initializer=_depthwise_glorot(3))(x)
         x = layers.MaxPooling2D(2)(x)
     return x
 
