@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="b2r,i2r", help="comma-separated (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="epochs of each kind (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=10, help="epochs of each kind (default: %(default)s)")
     parser.add_argument("--ds", default="", help="data set for the image model (default: the generated sample)")
     options = parser.parse_args()
     print(f"{'model':<8}{'from packed arrays':>20}{'from memory':>16}{'time packed/memory':>24}")
@@ -52,7 +52,7 @@ def write_magnitudes(folder: Path, count: int = 20_000) -> Path:
 
 
 def measure(name: str, ds: str, rounds: int) -> tuple[tuple[float, list[float]], tuple[float, list[float]]]:
-    """Time epochs of one model; return (median galaxies/s, seconds of each epoch) from packed arrays and from memory."""
+    """Time epochs of one model; return median galaxies/s and seconds of each epoch, packed and memory."""
     project = read_project(ROOT / name)
     specification = importlib.util.spec_from_file_location(name, ROOT / name / "train.py")
     module = importlib.util.module_from_spec(specification)

@@ -51,6 +51,8 @@ class Session:
         self.options = self.progress.options
         record.parameters({name: value for name, value in self.options.items() if value != ""})
         self.data = TrainingData(project, self.options)
+        # A continuation may be started in another folder, without naming the data set again.
+        self.options["ds"] = str(self.data.folder)
         if self._arrays and self.data.fingerprint != self.progress.fingerprint:
             expected, found = self.progress.fingerprint, self.data.fingerprint
             raise DataError(f"{self.data.folder}: expected the data the run began with ({expected}), found {found}")
@@ -70,7 +72,7 @@ class Session:
             stored = progress.options.get(name)
             if name not in RESUMED_FREELY and value not in (stored, self.project.defaults[name]):
                 raise OptionError(f"resume: the run goes on with {name}={stored}, found {name}={value}")
-        progress.options |= {name: options[name] for name in RESUMED_FREELY}
+        progress.options |= {name: options[name] for name in RESUMED_FREELY if options[name] or name != "ds"}
         self.record.tags({"zoo.resumed_from": options["resume"]})
         for epoch, metrics in enumerate(progress.history, 1):
             self.record.metrics(metrics, epoch)
@@ -78,10 +80,9 @@ class Session:
 
     def _describe(self) -> None:
         print(self.data.description(), flush=True)
+        self.record.data(self.data.folder, self.data.fingerprint)
         self.record.tags(
             {
-                "zoo.dataset": self.data.folder,
-                "zoo.fingerprint": self.data.fingerprint,
                 **{f"zoo.{part}_objects": size for part, size in self.data.sizes().items()},
                 **{f"zoo.{package}": version(package) for package in RECORDED_VERSIONS},
             }

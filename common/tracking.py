@@ -7,12 +7,16 @@ import io
 import logging
 import os
 import time
+import warnings
 from pathlib import Path
 
 import mlflow
 import numpy as np
 from matplotlib.figure import Figure
+from mlflow.data.dataset_source_registry import resolve_dataset_source
+from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Metric, RunStatus
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from PIL import Image
 
 from .backend import keras, tf
@@ -42,15 +46,35 @@ class Run:
         choose_store(project.repository)
         self._run = mlflow.start_run()
         self.id, self.name = self._run.info.run_id, self._run.info.run_name
+        if project.name not in self.name:
+            # All models share one list of runs: a name that MLflow made up does not say whose run it is.
+            self.name = f"{project.name}-{self.name}"
+            mlflow.set_tag(MLFLOW_RUN_NAME, self.name)
         self.logs = project.folder / "logs" / f"{self.name}-{self.id[:8]}"
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
         # `mlflow run` creates its runs without asking the context providers; a run started here has asked them.
         mlflow.set_tags({**ZooRunContext().tags(), "zoo.model": project.name, LOGS_TAG: str(self.logs)})
 
     def parameters(self, values: dict[str, object]) -> None:
-        """Record what the run was given; ``mlflow run`` has recorded its own parameters already."""
+        """Record what the run works with.
+
+        ``mlflow run`` has recorded what was typed, and MLflow never changes a parameter: where a resumed run goes on
+        with another value, that stands under ``resumed_<name>``.
+        """
         recorded = mlflow.get_run(self.id).data.params
-        mlflow.log_params({name: value for name, value in values.items() if name not in recorded})
+        new = {name: value for name, value in values.items() if name not in recorded}
+        other = {
+            f"resumed_{name}": value for name, value in values.items() if recorded.get(name, str(value)) != str(value)
+        }
+        mlflow.log_params(new | other)
+
+    def data(self, folder: Path, fingerprint: str) -> None:
+        """Record the data set, with the hash of what the model sees as its digest."""
+        with warnings.catch_warnings():
+            # MLflow 3.17 registers its source for local folders twice, and warns that it must choose.
+            warnings.simplefilter("ignore", UserWarning)
+            source = resolve_dataset_source(str(folder))
+        mlflow.log_input(MetaDataset(source, name=folder.name, digest=fingerprint), context="training")
 
     def tags(self, values: dict[str, object]) -> None:
         """Record facts about the run."""

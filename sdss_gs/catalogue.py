@@ -17,7 +17,8 @@ from .schema import OUTPUTS, QUANTITIES, Quantity
 
 ID_PATTERN = r"^[0-9]{1,19}$"
 NUMBER_PATTERN = r"(?i)^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$"
-NOT_A_NUMBER = ("", "nan", "null", "none", "na", "n/a", "--")
+MISSING = ("", "null", "none", "na", "n/a", "--")
+"""Cells that say that there is no value, in lower case; ``nan`` in a number column is named as wrong."""
 BROADLINE = "BROADLINE"
 
 
@@ -173,7 +174,7 @@ def _numbers(table, quantity: Quantity, objid, problems) -> tuple[np.ndarray, di
     if quantity.column not in table.column_names:
         return np.full(len(objid), np.nan), {"no such column": len(objid)}
     text = table[quantity.column]
-    empty = pc.is_in(pc.utf8_lower(text), value_set=pa.array(NOT_A_NUMBER)).to_numpy()
+    empty = pc.is_in(pc.utf8_lower(text), value_set=pa.array(MISSING)).to_numpy()
     numeric = pc.match_substring_regex(text, NUMBER_PATTERN)
     values = pc.cast(pc.if_else(numeric, text, "nan"), pa.float64()).to_numpy().copy()
     unreadable = ~empty & ~numeric.to_numpy()
@@ -211,7 +212,7 @@ def _labels(table, output, objid, problems) -> tuple[np.ndarray, dict[str, int]]
     for position, label in enumerate(encoded.dictionary.to_pylist()):
         count = int((rows == position).sum())
         words = label.split()
-        if label.lower() in NOT_A_NUMBER:
+        if label.lower() in (*MISSING, "nan"):
             reasons["empty"] += count
         elif label in number_of:
             numbers[position] = number_of[label]

@@ -79,6 +79,10 @@ def test_run_is_learnt_recorded_drawn_and_registered(launch, magnitudes, capsys)
     tags = run.data.tags
     assert tags["zoo.version"] == "0.1.0"
     assert tags["zoo.model"] == "b2r"
+    assert run.info.run_name.startswith("b2r-")
+    (used,) = run.inputs.dataset_inputs
+    assert used.dataset.name == "magnitudes"
+    assert len(used.dataset.digest) == 16
     assert int(tags["zoo.network_parameters"]) == 1292
     assert sum(int(tags[f"zoo.{part}_objects"]) for part in ("train", "validation", "test")) == 500
     plots = {"plots/loss.png", "plots/predicted_vs_true.png", "plots/residuals.png", "plots/worst_cases.png"}
@@ -152,6 +156,22 @@ def test_interrupted_run_goes_on_to_the_same_weights(launch, magnitudes, monkeyp
     assert history_of(resumed, "val_loss") == history_of(whole, "val_loss")
     for first, second in zip(model_of(whole).get_weights(), model_of(resumed).get_weights(), strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+def test_resumed_run_records_the_options_it_really_has(launch, magnitudes, monkeypatch):
+    """`mlflow run` records the defaults of MLproject before the child knows that it resumes."""
+    _, first = launch("b2r", ds=magnitudes, epochs=3, optimizer="sgd")
+    started = MlflowClient().create_run("0")
+    MlflowClient().log_param(started.info.run_id, "epochs", "20")
+    monkeypatch.setenv("MLFLOW_RUN_ID", started.info.run_id)
+    code = train._run(
+        Path(first.data.tags["zoo.logs"]).parent.parent, features_of("b2r"), ["--resume", first.info.run_id]
+    )
+    found = MlflowClient().get_run(started.info.run_id)
+    assert (code, found.info.status) == (0, "FINISHED")
+    assert found.data.params["resumed_epochs"] == "3"
+    assert found.data.params["optimizer"] == "sgd"
+    assert "resumed_optimizer" not in found.data.params
 
 
 def test_interrupted_run_keeps_its_best_weights_as_a_model(launch, magnitudes, monkeypatch):
