@@ -65,10 +65,10 @@ def load_state(path: Path) -> tuple[Progress, dict[str, np.ndarray]]:
         If there is no readable state.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         return Progress(**json.loads(str(arrays.pop("progress")))), arrays
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise OptionError(f"resume: expected the state of a run in {path}, found {error}") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -189,7 +190,7 @@ def open_catalogue(folder: str | Path) -> Catalogue:
     source, copy = folder / "data.csv", packed_folder(folder) / "catalogue.npz"
     stamp = [VERSION, *(source.stat().st_size, source.stat().st_mtime_ns)] if source.is_file() else None
     try:
-        with np.load(copy, allow_pickle=False) as stored:
+        with open(copy, "rb") as file, np.load(file, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))
             if about["stamp"] == stamp:
                 return Catalogue(
@@ -199,7 +200,8 @@ def open_catalogue(folder: str | Path) -> Catalogue:
                     about["missing"],
                     tuple(Problem(**problem) for problem in about["problems"]),
                 )
-    except (OSError, KeyError, ValueError):
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        # No copy yet, or a damaged one: it is made again.
         pass
     catalogue = read_catalogue(folder)
     _store_catalogue(catalogue, copy, stamp)

@@ -91,7 +91,7 @@ def read_index(folder: Path, manifest: Manifest | None) -> np.ndarray:
     """Read the index, structured `INDEX_DTYPE`, sorted by object id; empty where nothing is packed."""
     if manifest is None or not manifest.index:
         return np.empty(0, INDEX_DTYPE)
-    return np.load(folder / manifest.index, allow_pickle=False)
+    return _load(folder / manifest.index)
 
 
 class Packed:
@@ -114,7 +114,7 @@ class Packed:
             raise DataError(f"{folder}: not packed yet (run python -m sdss_gs pack)")
         self.folder, self.manifest = folder, manifest
         self.index = read_index(folder, manifest)
-        self._shards = [np.load(folder / name, mmap_mode="r", allow_pickle=False) for name, _ in manifest.shards]
+        self._shards = [_load(folder / name, mmap_mode="r") for name, _ in manifest.shards]
         self._ends = np.cumsum([rows for _, rows in manifest.shards])
 
     def locate(self, objid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -164,3 +164,10 @@ class Packed:
     def nbytes(self) -> int:
         """Return the size of the shards on disk, bytes."""
         return sum((self.folder / name).stat().st_size for name, _ in self.manifest.shards)
+
+
+def _load(path: Path, mmap_mode: str | None = None) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise DataError(f"{path}: expected a packed array, found {error}; delete {path.parent}") from None

@@ -91,6 +91,14 @@ def test_fingerprint_follows_content_not_dates(survey, tmp_path):
     assert fingerprint(copy) != first
 
 
+@pytest.mark.parametrize("content", [b"", b"junk", b"PK\x03\x04"])
+def test_damaged_copy_of_the_catalogue_is_made_again(survey, content):
+    open_catalogue(survey)
+    (survey / "packed" / "catalogue.npz").write_bytes(content)
+    assert len(open_catalogue(survey)) == 12
+    assert len((survey / "packed" / "catalogue.npz").read_bytes()) > 100
+
+
 def test_changed_catalogue_is_read_again(survey):
     assert len(open_catalogue(survey)) == 12
     write_survey(survey, survey_rows(15))

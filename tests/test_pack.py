@@ -202,6 +202,15 @@ def test_damaged_manifest_is_named(survey):
         pack_all(survey, "img")
 
 
+@pytest.mark.parametrize("pattern", ["index*.npy", "0*.npy"])
+def test_damaged_packed_array_is_named(survey, pattern):
+    pack_all(survey, "img")
+    (path,) = (packed_folder(survey) / "img").glob(pattern)
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(DataError, match=rf"{path.name}: expected a packed array.*delete"):
+        Packed(path.parent)
+
+
 def test_set_packed_by_another_version_is_packed_again(survey, monkeypatch):
     pack_all(survey, "img")
     path = packed_folder(survey) / "img" / "manifest.json"

@@ -101,7 +101,12 @@ def test_stored_model_is_the_best_epoch_and_predicts_alone_as_in_any_batch(launc
     rows = survey_rows(500)
     bands = np.array([[float(row[f"modelMag_{band}"]) for band in "ugriz"] for row in rows], np.float32)
     truth = np.array([float(row["redshift"]) for row in rows])
-    validation = split(np.array([int(row["objid"]) for row in rows]))["validation"]
+    parts = split(np.array([int(row["objid"]) for row in rows]))
+    validation = parts["validation"]
+    # The statistics inside the model are those of the training objects alone.
+    (normalisation,) = [layer for layer in model.layers if isinstance(layer, keras.layers.Normalization)]
+    np.testing.assert_allclose(np.ravel(normalisation.adapt_mean), bands[parts["train"]].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(np.ravel(normalisation.adapt_variance), bands[parts["train"]].var(axis=0), rtol=1e-3)
     loss = np.mean((model.predict({"bands": bands[validation]}, verbose=0)[:, 0] - truth[validation]) ** 2)
     assert loss == pytest.approx(min(history_of(run, "val_loss")), rel=1e-4)
     together = model.predict({"bands": bands}, verbose=0)
@@ -277,7 +282,13 @@ def test_image_model_takes_smaller_images_and_stores_float32(launch, tmp_path, c
     assert "60 objects; 1 without img" in output
     assert "120x120 pixels, cropped or edge-padded" in output
     assert "bfloat16" in output
-    assert {layer.compute_dtype for layer in model_of(run).layers} == {"float32"}
+    model = model_of(run)
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    images = np.random.default_rng(0).integers(0, 255, (9, 150, 150, 3), np.uint8)
+    together = model.predict({"img": images}, verbose=0)
+    alone = np.concatenate([model.predict({"img": images[k : k + 1]}, verbose=0) for k in range(9)])
+    np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model.predict({"img": images[::-1]}, verbose=0)[::-1], together, rtol=1e-5, atol=1e-6)
     assert run.data.metrics["test_mse"] < 0.1
 
 
