@@ -1,5 +1,6 @@
 # make i2r             install what is missing, then train a model (any folder with an MLproject)
 # make i2r EPOCHS=5    any of EPOCHS, DS (data set) and OPTIONS ("-P batch_size=64 -P seed=1")
+# make all EPOCHS=2    all 24 models, one after the other
 # make test            install with the test extra, then run the tests
 # make bench           measure the data path and the training loop
 
@@ -9,7 +10,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test bench $(MODELS)
+.PHONY: help test bench all $(MODELS)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -26,6 +27,8 @@ $(VENV)/installed-test: $(VENV)/installed
 
 $(MODELS): $(VENV)/installed
 	PATH="$(abspath $(VENV))/bin:$$PATH" mlflow run $@ $(PARAMETERS) --no-conda
+
+all: $(MODELS)
 
 test: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest $(OPTIONS)

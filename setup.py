@@ -27,6 +27,8 @@ REQUIREMENTS = [
     "tqdm>=4.67,<5",
     "wrapt>=1.17,<3",
     "pyyaml>=6,<7",
+    "jinja2>=3.1,<4",
+    "threadpoolctl>=3.5,<4",
 ]
 
 EXTRAS = {
@@ -42,6 +44,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
+    package_data={"common": ["templates/*"]},
     packages=find_packages(include=["common", "common.*", "sdss_gs", "sdss_gs.*"]),
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

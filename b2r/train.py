@@ -1,7 +1,8 @@
 """b2r: redshift from the five SDSS magnitudes.
 
-Input ``bands`` (batch, 5) float32, mag → output ``redshift`` (batch, 1). 1,292 parameters.
-The network of astromlp-models (https://github.com/nunorc/astromlp-models): standardised magnitudes, two dense layers.
+Input ``bands`` (batch, 5) float32, mag → output ``redshift`` (batch, 1).
+1,292 parameters. The network of astromlp-models (https://github.com/nunorc/astromlp-models):
+standardised magnitudes, two dense layers.
 """
 
 from common.layers import dense_stack, standardise

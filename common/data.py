@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -13,12 +14,12 @@ from sdss_gs.errors import DataError
 from sdss_gs.locate import find_dataset
 from sdss_gs.packed import Manifest
 from sdss_gs.raw import list_files
-from sdss_gs.schema import PIXEL_SCALE
+from sdss_gs.schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
 from sdss_gs.split import limited, split
 
 from .backend import tf
 from .feed import EpochOrder, batches
-from .outputs import encode
+from .outputs import TARGETS, class_weights, encode
 from .project import Project
 
 
@@ -29,7 +30,7 @@ class TrainingData:
     ----------
     project : Project
     options : dict
-        Typed options; ``ds``, ``limit`` and ``image_scale`` are used.
+        Typed options of the run.
 
     Attributes
     ----------
@@ -47,6 +48,9 @@ class TrainingData:
 
     def __init__(self, project: Project, options: dict):
         self.item, self.output = project.input, project.output
+        self.target = str(options.get("target", TARGETS[0]))
+        self._column = str(options.get("column", SPECTRUM_COLUMNS[0]))
+        self._weights = str(options.get("class_weights", "none"))
         self.folder = find_dataset(str(options["ds"]), project.repository, partial(print, flush=True))
         self._data = open_dataset(
             self.folder, [self.item.name], image_scale=float(options.get("image_scale", PIXEL_SCALE))
@@ -72,7 +76,7 @@ class TrainingData:
 
     def inputs(self, part: str, count: int | None = None) -> np.ndarray:
         """Gather the inputs of (the first `count` objects of) a part, ``(n, ...)``."""
-        return self._data.load(self.item.name, self.parts[part][:count])
+        return self._data.load(self.item.name, self.parts[part][:count], self._column)
 
     def truth(self, part: str) -> np.ndarray:
         """Return the truth of a part in the catalogue's unit or as class numbers, ``(n,)``."""
@@ -87,18 +91,31 @@ class TrainingData:
     ) -> tf.data.Dataset:
         """Make the batches of one epoch of a part; see `feed.batches`."""
         objects = self.parts[part]
-        target = encode(self.output, self.truth(part))
+        known = [encode(self.output, self.truth(part), self.target)] if with_target else []
+        # Validation stays unweighted: it must compare runs with different weights.
+        if with_target and self._weights != "none" and part == "train":
+            known.append(class_weights(self._weights, self.truth(part)))
 
         def gather(index: np.ndarray) -> tuple[np.ndarray, ...]:
-            values = self._data.load(self.item.name, objects[index])
-            return (values, target[index]) if with_target else (values,)
+            values = self._data.load(self.item.name, objects[index], self._column)
+            return (values, *(array[index] for array in known))
 
         return batches(gather, self.item.name, len(objects), batch_size, order)
 
-    def images(self, part: str, chosen: np.ndarray) -> list[np.ndarray | None]:
-        """Read the images of some objects of a part, whatever the model's input is; None where there is none."""
-        if self.item.name == "img":
-            return list(self._data.load("img", self.parts[part][chosen]))
+    def magnitudes(self, part: str) -> np.ndarray:
+        """Return the catalogue's ``bands`` and ``wise`` of a part, mag, float32 ``(n, 9)``; NaN where missing."""
+        columns = (*INPUTS["bands"].columns, *INPUTS["wise"].columns)
+        return self._data.catalogue.table(columns)[self.parts[part]]
+
+    def chunks(self, part: str, size: int = 512) -> Iterator[np.ndarray]:
+        """Gather the inputs of a part piece by piece, each ``(m, ...)`` with m up to `size`."""
+        for start in range(0, len(self.parts[part]), size):
+            yield self._data.load(self.item.name, self.parts[part][start : start + size], self._column)
+
+    def pictures(self, part: str, chosen: np.ndarray) -> list[np.ndarray | None]:
+        """Show some objects of a part: their spectra where the model sees those, else their images where there are."""
+        if self.item.name in ("img", "spectra", "ssel"):
+            return list(self._data.load(self.item.name, self.parts[part][chosen], self._column))
         files = list_files(self.folder, "img")
         images: list[np.ndarray | None] = []
         for objid in self.objid(part)[chosen].tolist():

@@ -40,7 +40,8 @@ def batches(
     Parameters
     ----------
     gather : callable
-        Takes positions, int64 ``(batch,)``, and returns the arrays of those objects: the input, or input and target.
+        Takes positions, int64 ``(batch,)``, and returns the arrays of those objects: the input, and maybe target and
+        weight.
     name : str
         Name of the model's input.
     count : int
@@ -52,7 +53,7 @@ def batches(
     Returns
     -------
     tf.data.Dataset
-        Elements ``({name: input}, target)``, or ``({name: input},)`` where `gather` returns the input only.
+        Elements ``({name: input}, target, weight)``, without what `gather` does not return.
     """
     sample = gather(np.zeros(1, np.int64))
     dtypes = [array.dtype for array in sample]

@@ -15,14 +15,17 @@ from sdss_gs.schema import Input, Output
 
 from .backend import keras, tf
 from .feed import EpochOrder
-from .outputs import CLASS_LOSS, attach_head
+from .inputs import enter
+from .outputs import attach_head
 from .state import Progress, save_state
 
 STEP_EPOCHS, STEP_FACTOR = 10, 0.5
 """The ``step`` schedule of the predecessor: half the rate every ten epochs."""
 
 
-def build(item: Input, output: Output, shape: tuple[int, ...], features: Callable, name: str) -> keras.Model:
+def build(
+    item: Input, output: Output, shape: tuple[int, ...], features: Callable, name: str, stretch: str = "asinh"
+) -> keras.Model:
     """Put input, a model folder's features and the output's head together.
 
     Parameters
@@ -33,6 +36,8 @@ def build(item: Input, output: Output, shape: tuple[int, ...], features: Callabl
     features : callable
         The model folder's function.
     name : str
+    stretch : str
+        See `inputs.enter`.
 
     Returns
     -------
@@ -40,7 +45,15 @@ def build(item: Input, output: Output, shape: tuple[int, ...], features: Callabl
         Input ``{item.name: (batch, *shape)}``, output ``(batch, 1)`` or ``(batch, classes)``.
     """
     inputs = keras.Input(shape, dtype=item.dtype, name=item.name)
-    return keras.Model({item.name: inputs}, attach_head(output, features(inputs)), name=name)
+    return keras.Model({item.name: inputs}, attach_head(output, features(enter(item, inputs, stretch))), name=name)
+
+
+def architecture(model: keras.Model) -> list[str]:
+    """Describe a network, a line per layer: name, type, output shape, parameters."""
+    return [
+        f"{layer.name:<24}{type(layer).__name__:<18}{layer.output.shape!s:<28}{layer.count_params():>12,}"
+        for layer in model.layers
+    ]
 
 
 def adapt_normalisation(model: keras.Model, chunks: tf.data.Dataset) -> None:
@@ -72,12 +85,18 @@ def compile_model(model: keras.Model, output: Output, options: dict, steps: int,
     optimizer = {"class_name": options["optimizer"], "config": {"learning_rate": rate}}
     model.compile(
         optimizer=keras.optimizers.get(optimizer),
-        loss=CLASS_LOSS if output.classes else options["loss"],
+        loss=_loss(output, options),
         metrics=["accuracy" if output.classes else "mae"],
         steps_per_execution=steps_per_execution,
         # XLA on a CPU is ten times slower than TensorFlow's own graph for these networks.
         jit_compile=False,
     )
+
+
+def _loss(output: Output, options: dict) -> keras.losses.Loss | str:
+    if output.classes:
+        return keras.losses.CategoricalCrossentropy(label_smoothing=options["label_smoothing"])
+    return options["loss"]
 
 
 class KeepBest(keras.callbacks.Callback):

@@ -9,9 +9,9 @@ from sdss_gs.schema import Output
 
 from . import report
 from .backend import keras
-from .baselines import baselines
+from .baselines import Rivals, baselines, image_features
 from .data import TrainingData
-from .metrics import normalised_difference, score
+from .metrics import log_mass, normalised_difference
 from .outputs import CLASS_LOSS, decode
 from .state import Progress
 
@@ -19,16 +19,28 @@ PREDICTION_BATCH = 128
 
 
 def predict(model: keras.Model, data: TrainingData, part: str) -> np.ndarray:
-    """Predict every object of a part once, in order, in the catalogue's unit or as class probabilities."""
-    return decode(data.output, model.predict(data.batches(part, PREDICTION_BATCH, with_target=False), verbose=0))
+    """Predict every object of a part once, in order, in the catalogue's unit or as class probabilities.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Input ``{item.name: (batch, ...)}``.
+    """
+    raw = model.predict(data.batches(part, PREDICTION_BATCH, with_target=False), verbose=0)
+    return decode(data.output, raw, data.target)
 
 
-def all_scores(name: str, predicted: np.ndarray, data: TrainingData, seed: int) -> dict[str, dict[str, float]]:
-    """Score the model and every baseline on the test objects, the model first."""
-    tables = [data.inputs(part) if data.item.columns else None for part in ("train", "test")]
-    truth, count = data.truth("test"), len(predicted)
-    rivals = baselines(data.item, data.output, tables[0], data.truth("train"), tables[1], count, seed)
-    return {rival: score(data.output, truth, values) for rival, values in {name: predicted, **rivals}.items()}
+def rivals(data: TrainingData, seed: int) -> dict[str, np.ndarray]:
+    """Predict the test objects with every baseline."""
+    train, test = (_for_baselines(data, part) for part in ("train", "test"))
+    return baselines(data.output, train, data.truth("train"), test, seed)
+
+
+def _for_baselines(data: TrainingData, part: str) -> Rivals:
+    features = None
+    if data.item.name in ("img", "fits"):
+        features = np.concatenate([image_features(chunk) for chunk in data.chunks(part)])
+    return Rivals(len(data.parts[part]), data.magnitudes(part), features)
 
 
 def figures(progress: Progress, predicted: np.ndarray, data: TrainingData) -> dict[str, Figure]:
@@ -41,26 +53,35 @@ def figures(progress: Progress, predicted: np.ndarray, data: TrainingData) -> di
         Predictions of the test objects.
     data : TrainingData
     """
+    loss = CLASS_LOSS if data.output.classes else str(progress.options["loss"])
+    return {"loss": report.loss_curves(progress.history, progress.best_epoch, loss), **_test_figures(predicted, data)}
+
+
+def _test_figures(predicted: np.ndarray, data: TrainingData) -> dict[str, Figure]:
     output, truth = data.output, data.truth("test")
-    loss = CLASS_LOSS if output.classes else str(progress.options["loss"])
-    drawn = {"loss": report.loss_curves(progress.history, progress.best_epoch, loss)}
+    error, captions = _errors(output, truth, predicted)
+    ranked, shown = np.argsort(-error, kind="stable"), report.GALLERY_ROWS * report.GALLERY_COLUMNS
+    names = [f"{objid}\n{caption}" for objid, caption in zip(data.objid("test"), captions, strict=True)]
+    drawn = {}
     if output.classes:
         drawn["confusion"] = report.confusion(output, truth, predicted)
     else:
         drawn["predicted_vs_true"] = report.predicted_against_true(output, truth, predicted)
         drawn["residuals"] = report.residuals(output, truth, predicted)
-    return drawn | {"worst_cases": _worst_cases(output, truth, predicted, data)}
+    for name, chosen in (("worst", ranked[:shown]), ("best", ranked[::-1][:shown])):
+        pictures = data.pictures("test", chosen)
+        title = f"{name.capitalize()} test cases"
+        drawn[f"{name}_cases"] = report.gallery(title, [names[position] for position in chosen], pictures)
+    return drawn
 
 
-def _worst_cases(output: Output, truth: np.ndarray, predicted: np.ndarray, data: TrainingData) -> Figure:
+def _errors(output: Output, truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Return by how much each object is missed, and what to write under it."""
     if output.classes:
-        error = 1 - predicted[np.arange(len(truth)), truth]
         labels, best = np.array(output.classes), predicted.argmax(axis=1)
-        shown = [f"{labels[t]}, predicted {labels[p]}" for t, p in zip(truth, best, strict=True)]
-    else:
-        logarithmic = output.name == "smass"
-        error = np.abs(np.log10(predicted / truth) if logarithmic else normalised_difference(truth, predicted))
-        shown = [f"{t:.3g}, predicted {p:.3g}" for t, p in zip(truth, predicted, strict=True)]
-    worst = np.argsort(-error)[: report.GALLERY_ROWS * report.GALLERY_COLUMNS]
-    captions = [f"{data.objid('test')[position]}\ntrue {shown[position]}" for position in worst]
-    return report.worst_cases(captions, data.images("test", worst))
+        captions = [f"{labels[t]}, predicted {labels[p]}" for t, p in zip(truth, best, strict=True)]
+        return 1 - predicted[np.arange(len(truth)), truth], captions
+    dex = output.name == "smass"
+    error = log_mass(predicted) - log_mass(truth) if dex else normalised_difference(truth, predicted)
+    captions = [f"true {t:.3g}, predicted {p:.3g}" for t, p in zip(truth, predicted, strict=True)]
+    return np.abs(error), captions

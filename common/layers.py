@@ -19,27 +19,54 @@ def _depthwise_glorot(size: int) -> keras.initializers.Initializer:
     return keras.initializers.RandomUniform(-limit, limit)
 
 
-def separable_blocks(x: keras.KerasTensor, filters: Sequence[int]) -> keras.KerasTensor:
-    """Stack blocks of a 3×3 separable convolution (valid padding, ReLU) and 2×2 max-pooling.
+def separable_blocks(x: keras.KerasTensor, filters: Sequence[int], repeat: int = 1) -> keras.KerasTensor:
+    """Stack blocks of 3×3 separable convolutions (valid padding, ReLU) and 2×2 max-pooling.
 
     Parameters
     ----------
     x : KerasTensor, shape (batch, height, width, channels)
     filters : sequence of int
         Filters of each block.
+    repeat : int
+        Convolutions per block.
 
     Returns
     -------
     KerasTensor, shape (batch, height', width', filters[-1])
-        Each block takes 2 pixels off a side and then halves it.
+        Each convolution takes 2 pixels off a side, each block then halves it.
     """
     for count in filters:
-        x = layers.SeparableConv2D(count, 3, activation="relu", depthwise_initializer=_depthwise_glorot(3))(x)
+        for _ in range(repeat):
+            x = layers.SeparableConv2D(count, 3, activation="relu", depthwise_initializer=_depthwise_glorot(3))(x)
         x = layers.MaxPooling2D(2)(x)
     return x
 
 
-def dense_stack(x: keras.KerasTensor, units: Sequence[int]) -> keras.KerasTensor:
+def spectral_blocks(x: keras.KerasTensor, filters: Sequence[int]) -> keras.KerasTensor:
+    """Stack blocks of two convolutions over three points (valid padding, ReLU) and a maximum over two, stride 1.
+
+    Parameters
+    ----------
+    x : KerasTensor, shape (batch, points)
+    filters : sequence of int
+        Filters of each block.
+
+    Returns
+    -------
+    KerasTensor, shape (batch, points', filters[-1])
+        Each block takes 5 points off.
+    """
+    x = layers.Reshape((x.shape[1], 1))(x)
+    for count in filters:
+        for _ in range(2):
+            x = layers.Conv1D(count, 3, activation="relu")(x)
+        x = layers.MaxPooling1D(2, strides=1)(x)
+    return x
+
+
+def dense_stack(
+    x: keras.KerasTensor, units: Sequence[int], dropout: float = 0.0, decay: float = 0.0
+) -> keras.KerasTensor:
     """Stack fully connected ReLU layers.
 
     Parameters
@@ -47,13 +74,20 @@ def dense_stack(x: keras.KerasTensor, units: Sequence[int]) -> keras.KerasTensor
     x : KerasTensor, shape (batch, features)
     units : sequence of int
         Width of each layer.
+    dropout : float
+        Share of values dropped after each layer; 0 adds no dropout layer.
+    decay : float
+        Factor of the L2 penalty on each layer's kernel.
 
     Returns
     -------
     KerasTensor, shape (batch, units[-1])
     """
+    penalty = keras.regularizers.L2(decay) if decay else None
     for count in units:
-        x = layers.Dense(count, activation="relu")(x)
+        x = layers.Dense(count, activation="relu", kernel_regularizer=penalty)(x)
+        if dropout:
+            x = layers.Dropout(dropout)(x)
     return x
 
 

@@ -8,7 +8,13 @@ from sdss_gs.schema import Output
 
 from .backend import keras
 
-CLASS_LOSS = "sparse_categorical_crossentropy"
+TARGETS = ("log", "linear")
+CLASS_WEIGHTS = ("none", "balanced", "effective")
+CLASS_LOSS = "categorical_crossentropy"
+OLD_MASS_UNIT = 1e9
+"""Msun; the unit in which older models learnt the mass (``target=linear``)."""
+EFFECTIVE_BETA = 0.999
+"""β of the effective number of samples (Cui et al. 2019, CVPR, arXiv:1901.05555)."""
 
 
 def attach_head(output: Output, features: keras.KerasTensor) -> keras.KerasTensor:
@@ -22,14 +28,14 @@ def attach_head(output: Output, features: keras.KerasTensor) -> keras.KerasTenso
     Returns
     -------
     KerasTensor of float32, shape (batch, 1) or (batch, classes)
-        Redshift; log10 of the stellar mass in Msun; or class probabilities.
+        Redshift; log10 of the stellar mass in Msun (or the mass in 1e9 Msun); or class probabilities.
     """
     units, activation = (len(output.classes), "softmax") if output.classes else (1, "linear")
     # float32 also under a mixed policy: bfloat16 has three digits, too few for a redshift.
     return keras.layers.Dense(units, activation=activation, name=output.name, dtype="float32")(features)
 
 
-def encode(output: Output, truth: np.ndarray) -> np.ndarray:
+def encode(output: Output, truth: np.ndarray, target: str = "log") -> np.ndarray:
     """Turn catalogue truth into the network's target.
 
     Parameters
@@ -37,23 +43,29 @@ def encode(output: Output, truth: np.ndarray) -> np.ndarray:
     output : Output
     truth : ndarray, shape (n,)
         Redshift, stellar mass in Msun, or class numbers.
+    target : str
+        For masses: ``log`` learns log10(M/Msun), ``linear`` M in 1e9 Msun.
 
     Returns
     -------
-    ndarray of float32 (regressions; mass as log10) or int32 (class numbers), shape (n, 1)
+    ndarray of float32, shape (n, 1), or one-hot (n, classes)
     """
     if output.classes:
-        return truth.astype(np.int32)[:, None]
-    return (np.log10(truth) if output.name == "smass" else truth).astype(np.float32)[:, None]
+        return np.eye(len(output.classes), dtype=np.float32)[truth]
+    if output.name == "smass":
+        truth = np.log10(truth) if target == "log" else truth / OLD_MASS_UNIT
+    return truth.astype(np.float32)[:, None]
 
 
-def decode(output: Output, predicted: np.ndarray) -> np.ndarray:
+def decode(output: Output, predicted: np.ndarray, target: str = "log") -> np.ndarray:
     """Turn the network's values into the catalogue's unit; class probabilities stay what they are.
 
     Parameters
     ----------
     output : Output
     predicted : ndarray of float32, shape (n, 1) or (n, classes)
+    target : str
+        As for `encode`.
 
     Returns
     -------
@@ -62,4 +74,47 @@ def decode(output: Output, predicted: np.ndarray) -> np.ndarray:
     predicted = predicted.astype(np.float64)
     if output.classes:
         return predicted
-    return 10.0 ** predicted[:, 0] if output.name == "smass" else predicted[:, 0]
+    if output.name != "smass":
+        return predicted[:, 0]
+    return 10.0 ** predicted[:, 0] if target == "log" else predicted[:, 0] * OLD_MASS_UNIT
+
+
+def constant_bias(output: Output, target: np.ndarray) -> np.ndarray:
+    """Compute the head's bias with which an untrained network already predicts the best constant.
+
+    Parameters
+    ----------
+    output : Output
+    target : ndarray of float32, shape (n, 1) or (n, classes)
+        Encoded truth of the training objects.
+
+    Returns
+    -------
+    ndarray of float32, shape (1,) or (classes,)
+        The mean, or the logarithms of the class shares (a class without an object counts as half an object).
+    """
+    if not output.classes:
+        return target.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return np.log(np.maximum(target.sum(axis=0), 0.5) / len(target)).astype(np.float32)
+
+
+def class_weights(kind: str, labels: np.ndarray) -> np.ndarray:
+    """Weigh training objects by their class, so that rare classes count.
+
+    Parameters
+    ----------
+    kind : str
+        ``none``; ``balanced``, inversely to the class's size; or ``effective``, inversely to its effective number of
+        samples (1 - β^n) / (1 - β).
+    labels : ndarray of int, shape (n,)
+        Class numbers.
+
+    Returns
+    -------
+    ndarray of float32, shape (n,)
+        Mean 1.
+    """
+    sizes = np.bincount(labels)[labels].astype(np.float64)
+    number = {"none": np.ones(len(labels)), "balanced": sizes, "effective": 1 - EFFECTIVE_BETA**sizes}[kind]
+    weight = 1 / number
+    return (weight / weight.mean()).astype(np.float32)

@@ -10,7 +10,10 @@ from pathlib import Path
 import yaml
 
 from sdss_gs.errors import OptionError
-from sdss_gs.schema import Input, Output, parse_model_name
+from sdss_gs.schema import INPUTS, OUTPUTS, SPECTRUM_COLUMNS, Input, Output, parse_model_name
+
+from .inputs import STRETCHES
+from .outputs import CLASS_WEIGHTS, TARGETS
 
 LOSSES = ("mse", "mae", "huber")
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
@@ -20,18 +23,22 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a training run: its type, bounds and help. Its default is in ``MLproject``."""
+    """One option of a run: type, help, bounds, and the models that have it. Its default is in ``MLproject``."""
 
     kind: type
     help: str
     low: float = -math.inf
     choices: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = tuple(INPUTS)
+    outputs: tuple[str, ...] = tuple(OUTPUTS)
 
 
+REGRESSIONS = tuple(name for name, output in OUTPUTS.items() if not output.classes)
+CLASSIFICATIONS = tuple(name for name, output in OUTPUTS.items() if output.classes)
 OPTIONS = {
     "epochs": Option(int, "passes over the training objects", 1),
     "batch_size": Option(int, "objects per step", 1),
-    "loss": Option(str, "what training minimises", choices=LOSSES),
+    "loss": Option(str, "what training minimises", choices=LOSSES, outputs=REGRESSIONS),
     "optimizer": Option(str, "how the weights are changed", choices=OPTIMIZERS),
     "learning_rate": Option(float, "first step size of the optimizer", 1e-12),
     "schedule": Option(
@@ -41,9 +48,20 @@ OPTIONS = {
     "seed": Option(int, "the same seed gives the same scores", 0),
     "precision": Option(str, "arithmetic; auto: bfloat16 where the hardware is faster with it", choices=PRECISIONS),
     "memory_limit": Option(int, "megabytes of each GPU to use; 0: grow as needed", 0),
+    "target": Option(
+        str, "learn log10 of the mass in Msun, or the mass in 1e9 Msun", choices=TARGETS, outputs=("smass",)
+    ),
+    "class_weights": Option(str, "weigh rare classes more", choices=CLASS_WEIGHTS, outputs=CLASSIFICATIONS),
+    "label_smoothing": Option(float, "share of the label spread over all classes", 0, outputs=CLASSIFICATIONS),
+    "stretch": Option(str, "of the cut-outs' flux, inside the model", choices=STRETCHES, inputs=("fits",)),
+    "column": Option(
+        str, "best-fit model spectrum or observed flux", choices=SPECTRUM_COLUMNS, inputs=("spectra", "ssel")
+    ),
     "ds": Option(str, "data set; empty: $SDSS_GS, else ../sdss-gs beside the repository, else a generated sample"),
     "limit": Option(int, "use only so many objects; 0: all", 0),
-    "image_scale": Option(float, "arcsec per pixel of the image files; another one than 0.2 has them resampled", 1e-3),
+    "image_scale": Option(
+        float, "arcsec per pixel of the image files; another one than 0.2 has them resampled", 1e-3, inputs=("img",)
+    ),
     "resume": Option(str, "id of an interrupted MLflow run to go on with"),
 }
 
@@ -120,6 +138,11 @@ def convert(name: str, value: object) -> object:
         wanted = "a whole number" if option.kind is int else "a number"
         raise OptionError(f"{name}: expected {wanted} of at least {option.low:g}, found {text!r}")
     return option.kind(number)
+
+
+def options_of(item: Input, output: Output) -> list[str]:
+    """List the options that a model with this input and output has."""
+    return [name for name, option in OPTIONS.items() if item.name in option.inputs and output.name in option.outputs]
 
 
 class _Parser(argparse.ArgumentParser):

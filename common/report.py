@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sdss_gs.schema import Output
 
-from .metrics import normalised_difference
+from .metrics import confusion_matrix, log_mass, normalised_difference
 
 AXIS_LABELS = {"redshift": "redshift z", "smass": "log10 stellar mass / Msun"}
 GALLERY_ROWS, GALLERY_COLUMNS = 3, 6
@@ -78,7 +78,7 @@ def residuals(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figur
 def confusion(output: Output, truth: np.ndarray, probabilities: np.ndarray) -> Figure:
     """Draw the confusion matrix, rows normalised to the true class."""
     count = len(output.classes)
-    matrix = np.bincount(truth * count + probabilities.argmax(axis=1), minlength=count**2).reshape(count, count)
+    matrix = confusion_matrix(output, truth, probabilities)
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     size = 3 + 0.35 * count
     figure = Figure(figsize=(size + 1, size), layout="constrained")
@@ -93,26 +93,29 @@ def confusion(output: Output, truth: np.ndarray, probabilities: np.ndarray) -> F
     return figure
 
 
-def worst_cases(captions: Sequence[str], images: Sequence[np.ndarray | None]) -> Figure:
-    """Draw the objects a model gets most wrong.
+def gallery(title: str, captions: Sequence[str], pictures: Sequence[np.ndarray | None]) -> Figure:
+    """Draw some objects side by side.
 
     Parameters
     ----------
+    title : str
     captions : sequence of str
-    images : sequence of (ndarray of uint8, shape (150, 150, 3), or None)
-        None where the data set has no image of the object.
+    pictures : sequence of ndarray or None
+        Per object an image, uint8 ``(150, 150, 3)``; a spectrum, float ``(n,)``; or None where there is neither.
     """
     figure = Figure(figsize=(2 * GALLERY_COLUMNS, 2.5 * GALLERY_ROWS), layout="constrained")
     grid = figure.subplots(GALLERY_ROWS, GALLERY_COLUMNS).ravel()
     for axes in grid:
         axes.set_axis_off()
-    for axes, caption, image in zip(grid, captions, images, strict=False):
-        if image is None:
+    for axes, caption, picture in zip(grid, captions, pictures, strict=False):
+        if picture is None:
             axes.text(0.5, 0.5, "no image", ha="center", va="center", color="0.5", transform=axes.transAxes)
+        elif picture.ndim == 1:
+            axes.plot(picture, color=INK, linewidth=0.5)
         else:
-            axes.imshow(image)
+            axes.imshow(picture)
         axes.set_title(caption, fontsize=7)
-    figure.suptitle("Worst test cases")
+    figure.suptitle(title)
     return figure
 
 
@@ -129,4 +132,4 @@ def score_table(scores: dict[str, dict[str, float]]) -> str:
 
 
 def _plotted(output: Output, *values: np.ndarray) -> tuple[np.ndarray, ...]:
-    return tuple(np.log10(value) for value in values) if output.name == "smass" else values
+    return tuple(log_mass(value) for value in values) if output.name == "smass" else values

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 import numpy as np
 
+from sdss_gs import __version__
 from sdss_gs.errors import DataError, OptionError
 
 from . import gpu, report, state
 from .backend import keras
+from .baselines import collapse
 from .data import TrainingData
 from .feed import EpochOrder, steps_per_execution
-from .fit import adapt_normalisation, build, compile_model, fit
-from .judge import PREDICTION_BATCH, all_scores, figures, predict
+from .fit import adapt_normalisation, architecture, build, compile_model, fit
+from .judge import PREDICTION_BATCH, figures, predict, rivals
+from .metrics import HEADLINE, binned_scores, cost, intervals, score
+from .outputs import constant_bias, encode
 from .project import Project
-from .store import log_model
+from .store import crown, log_model
+from .summary import Summary
 from .tracking import PLOTS, LogEpochs, Run, logs_of
 
 STATE = "state.npz"
@@ -92,11 +98,12 @@ class Session:
     # === Network and fit ===
 
     def _build(self) -> keras.Model:
-        return build(self.project.input, self.project.output, self.data.shape(), self.features, self.project.name)
+        item, output, stretch = self.project.input, self.project.output, str(self.options.get("stretch", "asinh"))
+        return build(item, output, self.data.shape(), self.features, self.project.name, stretch)
 
     def train(self) -> None:
         """Fit the network and keep its best epoch."""
-        options, item = self.options, self.project.input
+        options, item, output = self.options, self.project.input, self.project.output
         device = gpu.prepare(options["precision"], options["memory_limit"], heavy=not item.columns)
         print(device.line(), flush=True)
         keras.utils.set_random_seed(options["seed"])
@@ -107,12 +114,14 @@ class Session:
         validation = self.data.batches("validation", max(options["batch_size"], PREDICTION_BATCH))
         steps = int(training.cardinality())
         batch_bytes = self.data.inputs("train", 1).nbytes * options["batch_size"]
-        compile_model(model, self.project.output, options, steps, steps_per_execution(batch_bytes, steps))
+        compile_model(model, output, options, steps, steps_per_execution(batch_bytes, steps))
         if self._arrays:
             self._best[:] = state.restore(model, self._arrays)
         else:
             chunks = self.data.batches("train", ADAPT_BATCH, with_target=False)
             adapt_normalisation(model, chunks.map(lambda inputs: inputs[item.name]))
+            target = encode(output, self.data.truth("train"), self.data.target)
+            model.get_layer(output.name).bias.assign(constant_bias(output, target))
         self.record.logs.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
         path = self.record.logs / STATE
@@ -138,23 +147,57 @@ class Session:
 
     def finish(self) -> None:
         """Judge the best epoch on the test objects beside the baselines; draw, store, and say where everything is."""
-        name, progress, model = self.project.name, self.progress, self._best_model()
-        predicted = predict(model, self.data, "test")
-        scores = all_scores(name, predicted, self.data, self.options["seed"])
-        for rival, values in scores.items():
+        name, output, model = self.project.name, self.project.output, self._best_model()
+        predicted, truth = predict(model, self.data, "test"), self.data.truth("test")
+        predictions = {name: predicted, **rivals(self.data, self.options["seed"])}
+        summary = self._summary(model, truth, predictions)
+        for rival, values in summary.scores.items():
             prefix = "test" if rival == name else f"baseline_{rival.replace(' ', '_')}"
             self.record.metrics({f"{prefix}_{metric}": value for metric, value in values.items()}, 0, part="test")
-        table = report.score_table(scores)
+        table = report.score_table(summary.scores)
         self.record.text(table, "scores.txt")
-        for title, figure in figures(progress, predicted, self.data).items():
-            self.record.figure(figure, title)
+        page = self.record.summary(summary)
         address = self._log(model, register=True)
+        headline = HEADLINE[output.name]
+        validation = score(output, self.data.truth("validation"), predict(model, self.data, "validation"))[headline]
+        self.record.metrics({f"validation_{headline}": validation}, 0, part="test")
+        champion = crown(address, self.data.fingerprint, cost(headline, validation))
+        for warning in summary.warnings:
+            print(f"\nwarning: {warning}")
         print(
-            f"\n{name} on {len(predicted):,} test galaxies (kept: epoch {progress.best_epoch} of {progress.epoch})\n"
-            f"{table}\n\n"
+            f"\n{name} on {len(predicted):,} test galaxies (kept: epoch {self.progress.best_epoch} of "
+            f"{self.progress.epoch})\n{table}\n\n"
+            f"report  {page}\n"
             f"plots   {self.record.artifacts()}/{PLOTS}\n"
-            f"model   {address}\n"
+            f"model   {address}{' (champion: best validation score on these data)' if champion else ''}\n"
             f"look    mlflow ui\n"
             f"        tensorboard --logdir {name}/logs/",
             flush=True,
+        )
+
+    def _summary(self, model: keras.Model, truth: np.ndarray, predictions: dict[str, np.ndarray]) -> Summary:
+        name, output, data = self.project.name, self.project.output, self.data
+        scores = {rival: score(output, truth, values) for rival, values in predictions.items()}
+        warning = collapse(output, truth, predictions[name], scores)
+        return Summary(
+            model=name,
+            input=self.project.input,
+            output=output,
+            run_id=self.record.id,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            architecture=architecture(model),
+            parameters=model.count_params(),
+            options={key: value for key, value in self.options.items() if key not in ("ds", "resume")},
+            data={
+                "name": data.folder.name,
+                "fingerprint": data.fingerprint,
+                "description": data.description(),
+                "objects": data.sizes(),
+            },
+            scores=scores,
+            intervals={rival: intervals(output, truth, values) for rival, values in predictions.items()},
+            bins=binned_scores(truth, predictions[name]) if output.name == "redshift" else [],
+            warnings=[warning] if warning else [],
+            figures=figures(self.progress, predictions[name], data),
+            versions={"sdss-zoo": __version__, **{package: version(package) for package in RECORDED_VERSIONS}},
         )

@@ -1,27 +1,73 @@
-"""The model store is MLflow's registry: a Keras model with named inputs, registered under the zoo's name."""
+"""The model store is MLflow's registry: Keras models with named inputs, checked before they are opened."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import mlflow
 import mlflow.tensorflow
 import numpy as np
+from mlflow import MlflowClient
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from sdss_gs import __version__
+from sdss_gs.errors import ZooError
 from sdss_gs.schema import Input, Output
 
 from .backend import keras, tf
 
-ARTIFACT = "model"
+ARTIFACT, WEIGHTS = "model", "data/model.keras"
+CHAMPION = "champion"
+HASH_TAG, FINGERPRINT_TAG, SCORE_TAG = "zoo.sha256", "zoo.fingerprint", "zoo.validation_cost"
+TENSOR = "__keras_tensor__"
+"""How Keras writes a connection between layers: no class, no code."""
+
+
+class UnsafeModelError(ZooError):
+    """A stored model that is not what was stored, or that would run code which is not Keras'."""
+
+
+# === Keeping ===
+
+
+def serving_model(model: keras.Model, item: Input) -> keras.Model:
+    """Give a table model one named input per catalogue column, so that it takes a CSV file as it is.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Input ``{item.name: (batch, columns)}``.
+    item : Input
+
+    Returns
+    -------
+    keras.Model
+        For a table input: inputs ``{column: (batch,)}``; else the model itself.
+    """
+    if not item.columns:
+        return model
+    columns = {column: keras.Input((), name=column, dtype=item.dtype) for column in item.columns}
+    table = keras.ops.stack(list(columns.values()), axis=-1)
+    return keras.Model(columns, model({item.name: table}), name=model.name)
+
+
+def serving_inputs(item: Input, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Name an input's arrays as the stored model wants them: by column for a table, else by input."""
+    if not item.columns:
+        return {item.name: values}
+    return {column: values[:, number] for number, column in enumerate(item.columns)}
 
 
 def log_model(
     model: keras.Model, name: str, item: Input, output: Output, example: np.ndarray, register: bool = True
 ) -> str:
-    """Log a model to the active run and register it.
+    """Log a model to the active run, with signature, input example and SHA-256, and register it.
 
     Parameters
     ----------
@@ -37,25 +83,138 @@ def log_model(
     Returns
     -------
     str
-        URI by which ``mlflow.tensorflow.load_model`` finds the model.
+        ``models:/<name>/<version>``, or ``models:/<id>`` where the model is not registered.
     """
-    width = max(1, len(output.classes))
+    named = serving_inputs(item, example)
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(item.dtype), (-1, *example.shape[1:]), item.name)]),
-        outputs=Schema([TensorSpec(np.dtype("float32"), (-1, width), output.name)]),
+        inputs=Schema([TensorSpec(array.dtype, (-1, *array.shape[1:]), key) for key, array in named.items()]),
+        outputs=Schema([TensorSpec(np.dtype("float32"), (-1, max(1, len(output.classes))), output.name)]),
     )
-    unit = "log10 Msun" if output.name == "smass" else output.unit
-    # MLflow's Keras flavour cannot save an input example (3.17); the TensorFlow one keeps the same .keras file.
     with warnings.catch_warnings():
         # MLflow and what it calls warn about their own deprecations, which no user of the zoo can act on.
         warnings.simplefilter("ignore")
+        # MLflow's Keras flavour cannot save an input example (3.17); the TensorFlow one keeps the same .keras file.
         logged = mlflow.tensorflow.log_model(
-            model,
+            serving_model(model, item),
             name=ARTIFACT,
             signature=signature,
-            input_example={item.name: example},
+            input_example=named,
             registered_model_name=name if register else None,
             pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
-            metadata={"zoo_version": __version__, "unit": unit, "classes": list(output.classes)},
+            metadata={"zoo_version": __version__, "input": item.name, "output": output.name},
         )
-    return f"models:/{name}/{logged.registered_model_version}" if register else logged.model_uri
+    digest = sha256(Path(mlflow.artifacts.download_artifacts(logged.model_uri)) / WEIGHTS)
+    MlflowClient().set_logged_model_tags(logged.model_id, {HASH_TAG: digest})
+    if not register:
+        return logged.model_uri
+    version = str(logged.registered_model_version)
+    MlflowClient().set_model_version_tag(name, version, HASH_TAG, digest)
+    return f"models:/{name}/{version}"
+
+
+def crown(address: str, fingerprint: str, cost: float) -> bool:
+    """Give a new version the alias ``champion`` if its validation score is the best on its data.
+
+    Parameters
+    ----------
+    address : str
+        ``models:/<name>/<version>``.
+    fingerprint : str
+        Of the data; only versions that saw the same are compared.
+    cost : float
+        Headline metric on the validation objects, as `metrics.cost` turns it: less is better.
+
+    Returns
+    -------
+    bool
+        Whether it is the champion now.
+    """
+    client, (_, name, version) = MlflowClient(), address.rsplit("/", 2)
+    client.set_model_version_tag(name, version, FINGERPRINT_TAG, fingerprint)
+    client.set_model_version_tag(name, version, SCORE_TAG, repr(cost))
+    rivals = [
+        float(other.tags[SCORE_TAG])
+        for other in client.search_model_versions(f"name='{name}'")
+        if other.tags.get(FINGERPRINT_TAG) == fingerprint and other.version != version and SCORE_TAG in other.tags
+    ]
+    best = all(cost <= rival for rival in rivals)
+    if best:
+        client.set_registered_model_alias(name, CHAMPION, version)
+    return best
+
+
+# === Opening ===
+
+
+def load_model(address: str) -> keras.Model:
+    """Open a stored model after checking that it is the one that was stored and holds Keras layers only.
+
+    Parameters
+    ----------
+    address : str
+        ``models:/<name>/<version>``, ``models:/<name>@champion`` or ``models:/<id>``.
+
+    Raises
+    ------
+    ZooError
+        If there is no such model.
+    UnsafeModelError
+        If the file's SHA-256 is not the recorded one, or its description names a Lambda layer or foreign code.
+    """
+    try:
+        folder = Path(mlflow.artifacts.download_artifacts(address))
+        expected = _recorded_hash(address)
+    except mlflow.MlflowException as error:
+        raise ZooError(f"{address}: expected a model in this store, found none ({error.error_code})") from None
+    path = folder / WEIGHTS
+    found = sha256(path)
+    if found != expected:
+        raise UnsafeModelError(f"{path}: expected sha256 {expected}, found {found}")
+    check_description(path)
+    return keras.saving.load_model(path, safe_mode=True)
+
+
+def check_description(path: Path) -> None:
+    """Refuse a ``.keras`` file whose description names a Lambda layer or a class outside Keras.
+
+    Raises
+    ------
+    UnsafeModelError
+        Keras' own safe mode is no security boundary, so nothing is imported before this check.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            description = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise UnsafeModelError(f"{path}: expected a .keras file, found {error}") from None
+    for entry in _objects(description):
+        module, name = str(entry.get("module")), str(entry["class_name"])
+        if name == "Lambda" or (module.split(".")[0] != "keras" and name != TENSOR):
+            raise UnsafeModelError(f"{path}: expected layers of Keras without Lambda, found {module}.{name}")
+
+
+def sha256(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _recorded_hash(address: str) -> str:
+    client, reference = MlflowClient(), address.removeprefix("models:/")
+    if "@" in reference:
+        return client.get_model_version_by_alias(*reference.split("@")).tags.get(HASH_TAG, "none")
+    if "/" in reference:
+        return client.get_model_version(*reference.split("/")).tags.get(HASH_TAG, "none")
+    return client.get_logged_model(reference).tags.get(HASH_TAG, "none")
+
+
+def _objects(node: object) -> Iterator[dict]:
+    """Walk a description and yield every serialised object in it."""
+    if isinstance(node, dict):
+        if "class_name" in node:
+            yield node
+        for value in node.values():
+            yield from _objects(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _objects(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import time
@@ -20,10 +21,13 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from PIL import Image
 
 from .backend import keras, tf
+from .card import card_data, card_markdown
 from .mlflow_plugin import ZooRunContext
+from .page import html_page
 from .project import Project
+from .summary import Summary
 
-PLOTS = "plots"
+PLOTS, REPORT = "plots", "report.html"
 LOGS_TAG, FAILURE_TAG = "zoo.logs", "zoo.failure"
 
 
@@ -95,15 +99,23 @@ class Run:
             with self._writer(writer).as_default(step=epoch):
                 tf.summary.scalar(f"{part or 'epoch'}/{name.removeprefix('val_')}", value)
 
-    def figure(self, figure: Figure, name: str) -> None:
-        """Record a picture as ``plots/<name>.png`` and as a TensorBoard image."""
-        buffer = io.BytesIO()
-        figure.savefig(buffer, dpi=110)
-        buffer.seek(0)
-        pixels = np.asarray(Image.open(buffer).convert("RGB"))
+    def _picture(self, image: bytes, name: str) -> None:
+        """Record a PNG as ``plots/<name>.png`` and as a TensorBoard image."""
+        pixels = np.asarray(Image.open(io.BytesIO(image)).convert("RGB"))
         mlflow.log_image(pixels, f"{PLOTS}/{name}.png")
         with self._writer("plots").as_default(step=0):
             tf.summary.image(name, pixels[None])
+
+    def summary(self, summary: Summary) -> str:
+        """Record a run's pictures, report and model card; return where the report is."""
+        images = {name: _png(figure) for name, figure in summary.figures.items()}
+        for name, image in images.items():
+            self._picture(image, name)
+        card = card_data(summary)
+        self.text(html_page(summary, images), REPORT)
+        self.text(json.dumps(card, indent=1, allow_nan=False), "card.json")
+        self.text(card_markdown(card), "card.md")
+        return f"{self.artifacts()}/{REPORT}"
 
     def text(self, text: str, name: str) -> None:
         """Record a text file."""
@@ -125,6 +137,13 @@ class Run:
         if part not in self._writers:
             self._writers[part] = tf.summary.create_file_writer(str(self.logs / part))
         return self._writers[part]
+
+
+def _png(figure: Figure) -> bytes:
+    """Render a figure."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=110)
+    return buffer.getvalue()
 
 
 def choose_store(repository: Path) -> None:

@@ -1,7 +1,8 @@
 """i2r: redshift from the colour image.
 
-Input ``img`` (batch, 150, 150, 3) uint8 → output ``redshift`` (batch, 1). 436,220 parameters.
-The network of astromlp-models (https://github.com/nunorc/astromlp-models): four separable convolutions, three dense.
+Input ``img`` (batch, 150, 150, 3) uint8 → output ``redshift`` (batch, 1).
+436,220 parameters. The network of astromlp-models (https://github.com/nunorc/astromlp-models):
+four separable convolutions, three dense layers.
 """
 
 from common.backend import keras
@@ -11,8 +12,7 @@ from common.train import run
 
 def features(img):
     """Turn the image into 32 features."""
-    x = keras.layers.Rescaling(1 / 255)(img)
-    x = separable_blocks(x, (64, 64, 128, 128))
+    x = separable_blocks(img, (64, 64, 128, 128))
     x = keras.layers.Flatten()(x)
     return dense_stack(x, (64, 32, 32))
 

@@ -5,15 +5,24 @@ import importlib.util
 import numpy as np
 import pytest
 from conftest import ROOT
+from sklearn.utils.class_weight import compute_sample_weight
 
 from common.backend import keras, tf
 from common.fit import build
-from common.layers import dense_stack, separable_blocks, standardise
-from common.outputs import attach_head, decode, encode
+from common.inputs import enter
+from common.layers import dense_stack, separable_blocks, spectral_blocks, standardise
+from common.outputs import attach_head, class_weights, constant_bias, decode, encode
 from common.project import read_project
 from sdss_gs.schema import INPUTS, OUTPUTS
 
-PARAMETERS = {"i2r": 436_220, "b2r": 1_292}
+PARAMETERS = {
+    "i2r": 436_220, "i2sm": 436_220, "i2s": 435_263, "i2g": 435_890,
+    "f2r": 43_150, "f2sm": 43_150, "f2s": 2_482_321, "f2g": 2_482_948,
+    "s2r": 7_215_270, "s2sm": 7_223_686, "s2s": 7_223_785, "s2g": 28_827_228,
+    "ss2r": 404_448, "ss2sm": 404_448, "ss2s": 404_547, "ss2g": 405_174,
+    "b2r": 1_292, "b2sm": 1_292, "b2s": 1_855, "b2g": 2_018,
+    "w2r": 1_258, "w2sm": 1_258, "w2s": 1_821, "w2g": 1_984,
+}  # fmt: skip
 """Counts of the predecessor's networks, the statistics of `Normalization` included."""
 
 
@@ -29,7 +38,7 @@ def test_network_has_the_predecessors_parameters(name, count):
     project = read_project(ROOT / name)
     model = build(project.input, project.output, project.input.shape, features_of(name), name)
     assert model.count_params() == count
-    assert model.output_shape == (None, 1)
+    assert model.output_shape == (None, max(1, len(project.output.classes)))
     assert list(model.input) == [project.input.name]
 
 
@@ -106,7 +115,62 @@ def test_mass_is_learnt_as_logarithm_and_given_back_in_solar_masses():
 
 def test_redshift_and_classes_are_learnt_as_they_are():
     np.testing.assert_allclose(encode(OUTPUTS["redshift"], np.array([0.1]))[0], [0.1], rtol=1e-6)
-    assert encode(OUTPUTS["subclass"], np.array([3], np.int16)).tolist() == [[3]]
+    assert encode(OUTPUTS["subclass"], np.array([3, 0], np.int16)).tolist() == [[0, 0, 0, 1], [1, 0, 0, 0]]
+
+
+def test_linear_mass_is_in_the_old_unit():
+    mass = np.array([1e9, 2.5e11])
+    target = encode(OUTPUTS["smass"], mass, "linear")
+    np.testing.assert_allclose(target[:, 0], [1, 250])
+    np.testing.assert_allclose(decode(OUTPUTS["smass"], target, "linear"), mass)
+
+
+def test_untrained_head_predicts_the_best_constant():
+    redshift = np.array([[0.1], [0.2], [0.6]], np.float32)
+    np.testing.assert_allclose(constant_bias(OUTPUTS["redshift"], redshift), [0.3], rtol=1e-6)
+    labels = encode(OUTPUTS["subclass"], np.array([3, 3, 3, 0]))
+    shares = np.exp(constant_bias(OUTPUTS["subclass"], labels))
+    np.testing.assert_allclose(shares[[0, 3]], [0.25, 0.75], rtol=1e-6)
+
+
+def test_class_weights_follow_their_formulas():
+    labels = np.repeat([0, 1, 3], [900, 90, 10])
+    np.testing.assert_allclose(class_weights("none", labels), 1)
+    balanced = class_weights("balanced", labels)
+    expected = compute_sample_weight("balanced", labels)
+    np.testing.assert_allclose(balanced, expected / expected.mean(), rtol=1e-5)
+    effective = class_weights("effective", labels)
+    number = [(1 - 0.999**size) / (1 - 0.999) for size in (900, 10)]
+    assert effective[-1] / effective[0] == pytest.approx(number[0] / number[1], rel=1e-5)
+    assert effective.mean() == pytest.approx(1, rel=1e-6)
+
+
+def test_stretch_of_cutouts_is_asinh_and_can_be_left_out():
+    flux = np.random.default_rng(0).normal(0, 10, (2, 61, 61, 5)).astype(np.float32)
+    inputs = keras.Input((61, 61, 5))
+    for stretch, expected in (("asinh", np.arcsinh(flux / 0.05) / 4), ("none", flux)):
+        model = keras.Model(inputs, enter(INPUTS["fits"], inputs, stretch))
+        np.testing.assert_allclose(np.asarray(model(flux)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_images_enter_between_zero_and_one():
+    inputs = keras.Input((150, 150, 3), dtype="uint8")
+    model = keras.Model(inputs, enter(INPUTS["img"], inputs))
+    assert float(np.max(model(np.full((1, 150, 150, 3), 255, np.uint8)))) == pytest.approx(1)
+
+
+def test_spectral_block_equals_its_formula():
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((12,))
+    model = keras.Model(inputs, spectral_blocks(inputs, (3,)))
+    x = np.random.default_rng(0).normal(size=(1, 12)).astype(np.float32)
+    expected = x[0][:, None]
+    for layer in (model.layers[2], model.layers[3]):
+        kernel, bias = (np.asarray(weight) for weight in layer.weights)
+        windows = np.lib.stride_tricks.sliding_window_view(expected, 3, axis=0)
+        expected = np.maximum(np.einsum("xci,icf->xf", windows, kernel) + bias, 0)
+    expected = np.maximum(expected[:-1], expected[1:])
+    np.testing.assert_allclose(model(x)[0], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_inputs_keep_the_schemas_dtype():

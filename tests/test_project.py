@@ -4,12 +4,37 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from common.project import OPTIONS, convert, parse_options, read_project
+from common.project import OPTIONS, convert, options_of, parse_options, read_project
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import parse_model_name
 
 MODELS = sorted(path.parent.name for path in ROOT.glob("*/MLproject"))
-HIGHLIGHTED = {"i2r": (20, 32, "mse", "rmsprop"), "b2r": (20, 32, "mse", "rmsprop")}
+HIGHLIGHTED = {
+    "i2r": (20, 32, "mse", "rmsprop"),
+    "f2r": (20, 64, "mse", "adam"),
+    "s2r": (20, 32, "mse", "rmsprop"),
+    "ss2r": (20, 32, "mse", "rmsprop"),
+    "b2r": (20, 32, "mse", "rmsprop"),
+    "w2r": (20, 32, "mse", "rmsprop"),
+    "i2sm": (20, 64, "mae", "adam"),
+    "f2sm": (20, 32, "mae", "adam"),
+    "s2sm": (20, 32, "mae", "adam"),
+    "ss2sm": (20, 64, "mae", "adam"),
+    "b2sm": (20, 64, "mae", "adam"),
+    "w2sm": (20, 64, "mae", "adam"),
+    "i2s": (20, 64, None, "adam"),
+    "f2s": (20, 32, None, "adam"),
+    "s2s": (20, 32, None, "adam"),
+    "ss2s": (20, 32, None, "adam"),
+    "b2s": (20, 32, None, "adam"),
+    "w2s": (20, 32, None, "adam"),
+    "i2g": (20, 64, None, "adam"),
+    "f2g": (20, 64, None, "adam"),
+    "s2g": (20, 64, None, "adam"),
+    "ss2g": (20, 64, None, "adam"),
+    "b2g": (20, 64, None, "adam"),
+    "w2g": (20, 64, None, "adam"),
+}
 """Epochs, batch size, loss and optimizer of the predecessor's best runs."""
 
 
@@ -18,9 +43,7 @@ def test_mlproject_parameters_command_and_options_agree(name):
     content = yaml.safe_load((ROOT / name / "MLproject").read_text())
     main = content["entry_points"]["main"]
     item, output = parse_model_name(name)
-    expected = (
-        set(OPTIONS) - ({"image_scale"} if item.name != "img" else set()) - ({"loss"} if output.classes else set())
-    )
+    expected = set(options_of(item, output))
     assert content["name"] == name
     assert set(main["parameters"]) == expected
     assert dict(re.findall(r"--(\w+) \{(\w+)\}", main["command"])) == {option: option for option in expected}
@@ -32,7 +55,17 @@ def test_mlproject_parameters_command_and_options_agree(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_defaults_are_the_highlighted_rows(name):
     defaults = read_project(ROOT / name).defaults
-    assert tuple(defaults[key] for key in ("epochs", "batch_size", "loss", "optimizer")) == HIGHLIGHTED[name]
+    assert tuple(defaults.get(key) for key in ("epochs", "batch_size", "loss", "optimizer")) == HIGHLIGHTED[name]
+
+
+def test_models_have_the_options_of_their_input_and_output():
+    def extra(name):
+        return set(options_of(*parse_model_name(name))) - set(options_of(*parse_model_name("b2r")))
+
+    assert extra("i2r") == {"image_scale"}
+    assert extra("f2sm") == {"stretch", "target"}
+    assert extra("ss2g") == {"column", "class_weights", "label_smoothing"}
+    assert "loss" not in options_of(*parse_model_name("b2s"))
 
 
 def test_train_without_options_takes_the_defaults_of_mlproject():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT, survey_rows, write_image, write_survey
 from mlflow import MlflowClient
@@ -13,7 +14,8 @@ from test_networks import features_of
 from common import fit, session, train
 from common.backend import keras
 from common.state import load_state
-from sdss_gs.schema import OUTPUTS
+from common.store import load_model, serving_inputs
+from sdss_gs.schema import INPUTS, OUTPUTS
 from sdss_gs.split import split
 
 
@@ -34,10 +36,10 @@ def launch(repository, store, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(store)
 
-    def launch(name, features=None, **options):
+    def launch(name, features=None, root=repository, **options):
         arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
         before = {run.info.run_id for run in MlflowClient().search_runs(["0"])} if store_exists() else set()
-        code = train._run(repository / name, features or features_of(name), arguments)
+        code = train._run(root / name, features or features_of(name), arguments)
         (run,) = [run for run in MlflowClient().search_runs(["0"]) if run.info.run_id not in before]
         return code, run
 
@@ -58,7 +60,11 @@ def files_of(run, folder=""):
 
 def model_of(run):
     (version,) = MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
-    return mlflow.tensorflow.load_model(f"models:/{version.name}/{version.version}")
+    return load_model(f"models:/{version.name}/{version.version}")
+
+
+def predicted_by(model, item, values, **options):
+    return model.predict(serving_inputs(INPUTS[item], values), verbose=0, **options)
 
 
 def logs_of(run, part):
@@ -71,7 +77,7 @@ def test_run_is_learnt_recorded_drawn_and_registered(launch, magnitudes, capsys)
     assert (code, run.info.status) == (0, "FINISHED")
     metrics = run.data.metrics
     assert metrics["test_nmad"] < 0.25 * metrics["baseline_mean_nmad"]
-    assert {"test_bias", "test_outlier_fraction", "baseline_median_mse", "baseline_gradient_boosting_nmad"} < set(
+    assert {"test_bias", "test_outlier_fraction_05", "baseline_median_mse", "baseline_gradient_boosting_nmad"} < set(
         metrics
     )
     assert len(history_of(run, "val_loss")) == len(history_of(run, "loss")) == 15
@@ -85,14 +91,15 @@ def test_run_is_learnt_recorded_drawn_and_registered(launch, magnitudes, capsys)
     assert len(used.dataset.digest) == 16
     assert int(tags["zoo.network_parameters"]) == 1292
     assert sum(int(tags[f"zoo.{part}_objects"]) for part in ("train", "validation", "test")) == 500
-    plots = {"plots/loss.png", "plots/predicted_vs_true.png", "plots/residuals.png", "plots/worst_cases.png"}
-    assert files_of(run, "plots") == plots
+    drawn = ("loss", "predicted_vs_true", "residuals", "worst_cases", "best_cases")
+    assert files_of(run, "plots") == {f"plots/{name}.png" for name in drawn}
+    assert {"report.html", "card.md", "card.json", "scores.txt"} < files_of(run)
     output = capsys.readouterr().out
     for expected in ("gradient boosting", "mlflow ui", "tensorboard --logdir b2r/logs/", "models:/b2r/", "float32"):
         assert expected in output
     assert {"epoch/loss", "epoch/learning_rate"} <= set(logs_of(run, "train"))
     assert "epoch/loss" in logs_of(run, "validation")
-    assert {"loss", "predicted_vs_true", "residuals", "worst_cases"} <= set(logs_of(run, "plots"))
+    assert set(drawn) <= set(logs_of(run, "plots"))
 
 
 def test_stored_model_is_the_best_epoch_and_predicts_alone_as_in_any_batch(launch, magnitudes):
@@ -104,16 +111,18 @@ def test_stored_model_is_the_best_epoch_and_predicts_alone_as_in_any_batch(launc
     parts = split(np.array([int(row["objid"]) for row in rows]))
     validation = parts["validation"]
     # The statistics inside the model are those of the training objects alone.
-    (normalisation,) = [layer for layer in model.layers if isinstance(layer, keras.layers.Normalization)]
+    (normalisation,) = [
+        layer for layer in model.get_layer("b2r").layers if isinstance(layer, keras.layers.Normalization)
+    ]
     np.testing.assert_allclose(np.ravel(normalisation.adapt_mean), bands[parts["train"]].mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(np.ravel(normalisation.adapt_variance), bands[parts["train"]].var(axis=0), rtol=1e-3)
-    loss = np.mean((model.predict({"bands": bands[validation]}, verbose=0)[:, 0] - truth[validation]) ** 2)
+    loss = np.mean((predicted_by(model, "bands", bands[validation])[:, 0] - truth[validation]) ** 2)
     assert loss == pytest.approx(min(history_of(run, "val_loss")), rel=1e-4)
-    together = model.predict({"bands": bands}, verbose=0)
+    together = predicted_by(model, "bands", bands)
     order = np.random.default_rng(0).permutation(500)
-    shuffled = model.predict({"bands": bands[order]}, batch_size=7, verbose=0)
+    shuffled = predicted_by(model, "bands", bands[order], batch_size=7)
     np.testing.assert_allclose(shuffled, together[order], rtol=2e-6, atol=1e-7)
-    alone = np.concatenate([model.predict({"bands": bands[k : k + 1]}, verbose=0) for k in range(5)])
+    alone = np.concatenate([predicted_by(model, "bands", bands[k : k + 1]) for k in range(5)])
     np.testing.assert_allclose(alone, together[:5], rtol=2e-6, atol=1e-7)
 
 
@@ -121,13 +130,13 @@ def test_stored_model_has_a_signature_and_no_pickle(launch, magnitudes):
     _, run = launch("b2r", ds=magnitudes, epochs=1)
     (version,) = MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
     loaded = mlflow.pyfunc.load_model(f"models:/b2r/{version.version}")
-    (column,) = loaded.metadata.signature.inputs.to_dict()
-    assert (column["name"], column["tensor-spec"]["dtype"], column["tensor-spec"]["shape"]) == (
-        "bands",
-        "float32",
-        (-1, 5),
-    )
-    assert loaded.predict({"bands": np.full((2, 5), 17, np.float32)}).shape == (2, 1)
+    columns = loaded.metadata.signature.inputs.to_dict()
+    assert [column["name"] for column in columns] == list(INPUTS["bands"].columns)
+    assert {(column["tensor-spec"]["dtype"], column["tensor-spec"]["shape"]) for column in columns} == {
+        ("float32", (-1,))
+    }
+    table = pd.DataFrame({column: [17.0, 18.0] for column in INPUTS["bands"].columns})
+    assert loaded.predict(table).shape == (2, 1)
     folder = mlflow.artifacts.download_artifacts(f"models:/b2r/{version.version}")
     names = {path.name for path in Path(folder).rglob("*")}
     assert "input_example.json" in names
@@ -186,7 +195,7 @@ def test_interrupted_run_keeps_its_best_weights_as_a_model(launch, magnitudes, m
     monkeypatch.setattr(session.LogEpochs, "on_epoch_end", interrupt)
     _, run = launch("b2r", ds=magnitudes, epochs=3)
     (logged,) = MlflowClient().search_logged_models(["0"], filter_string=f"source_run_id='{run.info.run_id}'")
-    assert mlflow.tensorflow.load_model(logged.model_uri).count_params() == 1292
+    assert load_model(logged.model_uri).count_params() == 1292
     assert not MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
 
 
@@ -229,7 +238,7 @@ def test_failed_run_is_marked_with_its_reason_in_one_line(launch, magnitudes, op
 
 
 def test_fault_of_the_program_marks_the_run_failed_too(launch, magnitudes, monkeypatch):
-    monkeypatch.setattr(session, "all_scores", lambda *_: 1 / 0)
+    monkeypatch.setattr(session, "rivals", lambda *_: 1 / 0)
     code, run = launch("b2r", ds=magnitudes, epochs=1)
     assert (code, run.info.status) == (1, "FAILED")
     assert run.data.tags["zoo.failure"] == "ZeroDivisionError: division by zero"
@@ -292,14 +301,15 @@ def test_image_model_takes_smaller_images_and_stores_float32(launch, tmp_path, c
     assert run.data.metrics["test_mse"] < 0.1
 
 
-def test_new_model_takes_one_folder_with_two_short_files(launch, repository, magnitudes):
+def test_new_model_takes_one_folder_with_two_short_files(launch, tmp_path, magnitudes):
     """A class output from WISE: nothing but the folder is new."""
-    folder = repository / "w2s"
+    folder = tmp_path / "w2s"
     folder.mkdir()
     project = (ROOT / "b2r" / "MLproject").read_text().replace("b2r", "w2s")
-    project = project.replace("      loss: {type: str, default: mse}\n", "").replace(" --loss {loss}", "")
+    project = project.replace("loss: {type: str, default: mse}", "label_smoothing: {type: float, default: 0.1}")
+    project = project.replace("--loss {loss}", "--label_smoothing {label_smoothing}")
     (folder / "MLproject").write_text(project)
-    code, run = launch("w2s", features_of("b2r"), ds=magnitudes, epochs=8, learning_rate=0.01)
+    code, run = launch("w2s", features_of("b2r"), root=tmp_path, ds=magnitudes, epochs=8, learning_rate=0.01)
     assert code == 0
     assert run.data.metrics["test_accuracy"] > run.data.metrics["baseline_majority_accuracy"] + 0.1
     assert "plots/confusion.png" in files_of(run, "plots")

@@ -1,0 +1,59 @@
+"""Everything a run has to say about itself, gathered once for its report, its card and its record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from matplotlib.figure import Figure
+
+from sdss_gs.schema import Input, Output
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The outcome of one training run or evaluation.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model, for example ``i2r``.
+    input, output : Input, Output
+    run_id, created : str
+        MLflow run and date (ISO 8601, UTC).
+    architecture : list of str
+        One line per layer: name, type, output shape, parameters.
+    parameters : int
+        Weights, the statistics of `Normalization` included.
+    options : dict of str to object
+        Options the run really had.
+    data : dict of str to object
+        ``name``, ``fingerprint``, ``description`` (text, lines), ``objects`` (part to number).
+    scores : dict of str to dict of str to float
+        Metrics by rival: the model first, then the baselines.
+    intervals : dict of str to dict of str to tuple of float
+        95 % bootstrap interval (low, high) of each metric, by rival.
+    bins : list of dict of str to float
+        Redshift metrics in bins of true redshift: ``low``, ``high``, ``count``, metrics; empty for other outputs.
+    warnings : list of str
+        For example a collapse to one value.
+    figures : dict of str to Figure
+        Pictures by name.
+    versions : dict of str to str
+        Software, by package.
+    """
+
+    model: str
+    input: Input
+    output: Output
+    run_id: str
+    created: str
+    architecture: list[str]
+    parameters: int
+    options: dict[str, object]
+    data: dict[str, object]
+    scores: dict[str, dict[str, float]]
+    intervals: dict[str, dict[str, tuple[float, float]]]
+    bins: list[dict[str, float]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    figures: dict[str, Figure] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
