@@ -1,6 +1,7 @@
 # make i2r             install what is missing, then train a model (any folder with an MLproject)
 # make i2r EPOCHS=5    any of EPOCHS, DS (data set) and OPTIONS ("-P batch_size=64 -P seed=1")
 # make all EPOCHS=2    all 24 models, one after the other
+# make table           compare the registered champions; write the table of the README
 # make test            install with the test extra, then run the tests
 # make bench           measure the data path and the training loop
 
@@ -10,7 +11,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test bench all $(MODELS)
+.PHONY: help test bench all table $(MODELS)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -29,6 +30,9 @@ $(MODELS): $(VENV)/installed
 	PATH="$(abspath $(VENV))/bin:$$PATH" mlflow run $@ $(PARAMETERS) --no-conda
 
 all: $(MODELS)
+
+table: $(VENV)/installed
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m common.compare --insert README.md
 
 test: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest $(OPTIONS)

@@ -31,6 +31,8 @@ class TrainingData:
     project : Project
     options : dict
         Typed options of the run.
+    whole : bool
+        Take every object as a test object, to judge a model that was trained on other data.
 
     Attributes
     ----------
@@ -46,7 +48,7 @@ class TrainingData:
         If there is no data set, or a part of the split would be empty.
     """
 
-    def __init__(self, project: Project, options: dict):
+    def __init__(self, project: Project, options: dict, whole: bool = False):
         self.item, self.output = project.input, project.output
         self.target = str(options.get("target", TARGETS[0]))
         self._column = str(options.get("column", SPECTRUM_COLUMNS[0]))
@@ -60,8 +62,10 @@ class TrainingData:
         if options["limit"]:
             objects = objects[limited(objid[objects], int(options["limit"]))]
         self.parts = {name: objects[chosen] for name, chosen in split(objid[objects]).items()}
+        if whole:
+            self.parts = dict.fromkeys(self.parts, objects[:0]) | {"test": objects}
         self.fingerprint = self._data.fingerprint([self.item.name], self.output.name, objects)
-        if not all(self.sizes().values()):
+        if not all(self.sizes().values()) and not (whole and len(objects)):
             found = ", ".join(f"{size} for {name}" for name, size in self.sizes().items())
             wanted = f"objects with {self.item.name} and {self.output.name} in every part of the split"
             raise DataError(f"{self.folder}: expected {wanted}, found {found}")

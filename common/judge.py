@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from importlib.metadata import version
+
 import numpy as np
 from matplotlib.figure import Figure
 
+from sdss_gs import __version__
 from sdss_gs.schema import Output
 
 from . import report
 from .backend import keras
-from .baselines import Rivals, baselines, image_features
+from .baselines import Rivals, baselines, collapse, image_features
 from .data import TrainingData
-from .metrics import log_mass, normalised_difference
-from .outputs import CLASS_LOSS, decode
-from .state import Progress
+from .fit import architecture
+from .metrics import binned_scores, intervals, log_mass, normalised_difference, score
+from .outputs import decode
+from .project import Project
+from .summary import Summary
 
 PREDICTION_BATCH = 128
+RECORDED_VERSIONS = ("tensorflow", "keras", "mlflow", "numpy")
 
 
 def predict(model: keras.Model, data: TrainingData, part: str) -> np.ndarray:
@@ -43,18 +50,65 @@ def _for_baselines(data: TrainingData, part: str) -> Rivals:
     return Rivals(len(data.parts[part]), data.magnitudes(part), features)
 
 
-def figures(progress: Progress, predicted: np.ndarray, data: TrainingData) -> dict[str, Figure]:
-    """Draw a run's pictures by name.
+def summarise(
+    project: Project,
+    run_id: str,
+    model: keras.Model,
+    data: TrainingData,
+    predictions: dict[str, np.ndarray],
+    options: dict,
+    drawn: dict[str, Figure],
+) -> Summary:
+    """Judge predictions of the test objects.
 
     Parameters
     ----------
-    progress : Progress
-    predicted : ndarray, shape (n,) or (n, classes)
-        Predictions of the test objects.
+    project : Project
+    run_id : str
+    model : keras.Model
     data : TrainingData
+    predictions : dict of str to ndarray
+        By rival, the model first.
+    options : dict
+        Options the model was trained with.
+    drawn : dict of str to Figure
+        Pictures to show beside those of the test objects.
     """
-    loss = CLASS_LOSS if data.output.classes else str(progress.options["loss"])
-    return {"loss": report.loss_curves(progress.history, progress.best_epoch, loss), **_test_figures(predicted, data)}
+    name, output, truth = project.name, project.output, data.truth("test")
+    scores = {rival: score(output, truth, values) for rival, values in predictions.items()}
+    warning = collapse(output, truth, predictions[name], scores)
+    return Summary(
+        model=name,
+        input=project.input,
+        output=output,
+        run_id=run_id,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        architecture=architecture(model),
+        parameters=model.count_params(),
+        options={key: value for key, value in options.items() if key not in ("ds", "resume")},
+        data={
+            "name": data.folder.name,
+            "fingerprint": data.fingerprint,
+            "description": data.description(),
+            "objects": data.sizes(),
+        },
+        scores=scores,
+        intervals={rival: intervals(output, truth, values) for rival, values in predictions.items()},
+        bins=binned_scores(truth, predictions[name]) if output.name == "redshift" else [],
+        warnings=[warning] if warning else [],
+        figures={**_test_figures(predictions[name], data), **drawn},
+        versions=versions(),
+    )
+
+
+def verdict(summary: Summary) -> str:
+    """Lay warnings and the table of scores out for a terminal."""
+    return "\n".join([*(f"warning: {warning}" for warning in summary.warnings), report.score_table(summary.scores)])
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the software that decides a result."""
+    return {"sdss-zoo": __version__, **{package: version(package) for package in RECORDED_VERSIONS}}
 
 
 def _test_figures(predicted: np.ndarray, data: TrainingData) -> dict[str, Figure]:

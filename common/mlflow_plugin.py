@@ -18,6 +18,7 @@ from sdss_gs.locate import LAUNCH_FOLDER
 os.environ.setdefault(LAUNCH_FOLDER, os.getcwd())
 # Nothing leaves the user's machine unless the user says so.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
 class ZooRunContext(RunContextProvider):

@@ -62,6 +62,8 @@ OPTIONS = {
     "image_scale": Option(
         float, "arcsec per pixel of the image files; another one than 0.2 has them resampled", 1e-3, inputs=("img",)
     ),
+    "model": Option(str, "stored model to judge; empty: the champion", outputs=()),
+    "part": Option(str, "objects to judge it on: those of the test split, or all", choices=("test", "all"), outputs=()),
     "resume": Option(str, "id of an interrupted MLflow run to go on with"),
 }
 
@@ -95,8 +97,8 @@ class Project:
         return self.folder.parent
 
 
-def read_project(folder: str | Path) -> Project:
-    """Read a model folder.
+def read_project(folder: str | Path, entry_point: str = "main") -> Project:
+    """Read a model folder with the defaults of one entry point of its ``MLproject``.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def read_project(folder: str | Path) -> Project:
     item, output = parse_model_name(folder.name)
     path = folder / "MLproject"
     try:
-        parameters = yaml.safe_load(path.read_text())["entry_points"]["main"]["parameters"]
+        parameters = yaml.safe_load(path.read_text())["entry_points"][entry_point]["parameters"]
         defaults = {name: parameter["default"] for name, parameter in parameters.items()}
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise OptionError(f"{path}: expected an MLproject with a default for each parameter, found {error!r}") from None

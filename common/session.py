@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from importlib.metadata import version
 
 import numpy as np
 
-from sdss_gs import __version__
 from sdss_gs.errors import DataError, OptionError
 
 from . import gpu, report, state
 from .backend import keras
-from .baselines import collapse
 from .data import TrainingData
 from .feed import EpochOrder, steps_per_execution
-from .fit import adapt_normalisation, architecture, build, compile_model, fit
-from .judge import PREDICTION_BATCH, figures, predict, rivals
-from .metrics import HEADLINE, binned_scores, cost, intervals, score
-from .outputs import constant_bias, encode
+from .fit import adapt_normalisation, build, compile_model, fit
+from .judge import PREDICTION_BATCH, predict, rivals, summarise, verdict, versions
+from .metrics import HEADLINE, cost, score
+from .outputs import CLASS_LOSS, constant_bias, encode
 from .project import Project
 from .store import crown, log_model
-from .summary import Summary
 from .tracking import PLOTS, LogEpochs, Run, logs_of
 
 STATE = "state.npz"
 ADAPT_BATCH = 2048
 RESUMED_FREELY = ("ds", "resume", "memory_limit")
 """Options that may differ between a run and its continuation."""
-RECORDED_VERSIONS = ("tensorflow", "keras", "mlflow", "numpy")
+READING = ("target", "column")
+"""Options without which a stored model's inputs or values cannot be understood."""
 
 
 class Session:
@@ -90,7 +86,7 @@ class Session:
         self.record.tags(
             {
                 **{f"zoo.{part}_objects": size for part, size in self.data.sizes().items()},
-                **{f"zoo.{package}": version(package) for package in RECORDED_VERSIONS},
+                **{f"zoo.{package}": number for package, number in versions().items()},
             }
         )
         self.record.text("\n".join(self.data.problems()) or "nothing wrong", "data_problems.txt")
@@ -141,63 +137,31 @@ class Session:
 
     def _log(self, model: keras.Model, register: bool) -> str:
         item, output = self.project.input, self.project.output
-        return log_model(model, self.project.name, item, output, self.data.inputs("train", 1), register)
+        reading = {key: self.options[key] for key in READING if key in self.options}
+        return log_model(model, self.project.name, item, output, self.data.inputs("train", 1), reading, register)
 
     # === Judgement ===
 
     def finish(self) -> None:
         """Judge the best epoch on the test objects beside the baselines; draw, store, and say where everything is."""
-        name, output, model = self.project.name, self.project.output, self._best_model()
-        predicted, truth = predict(model, self.data, "test"), self.data.truth("test")
-        predictions = {name: predicted, **rivals(self.data, self.options["seed"])}
-        summary = self._summary(model, truth, predictions)
-        for rival, values in summary.scores.items():
-            prefix = "test" if rival == name else f"baseline_{rival.replace(' ', '_')}"
-            self.record.metrics({f"{prefix}_{metric}": value for metric, value in values.items()}, 0, part="test")
-        table = report.score_table(summary.scores)
-        self.record.text(table, "scores.txt")
+        name, output, data, model = self.project.name, self.project.output, self.data, self._best_model()
+        predictions = {name: predict(model, data, "test"), **rivals(data, self.options["seed"])}
+        loss = str(self.options.get("loss", CLASS_LOSS))
+        drawn = {"loss": report.loss_curves(self.progress.history, self.progress.best_epoch, loss)}
+        summary = summarise(self.project, self.record.id, model, data, predictions, self.options, drawn)
         page = self.record.summary(summary)
         address = self._log(model, register=True)
         headline = HEADLINE[output.name]
-        validation = score(output, self.data.truth("validation"), predict(model, self.data, "validation"))[headline]
+        validation = score(output, data.truth("validation"), predict(model, data, "validation"))[headline]
         self.record.metrics({f"validation_{headline}": validation}, 0, part="test")
-        champion = crown(address, self.data.fingerprint, cost(headline, validation))
-        for warning in summary.warnings:
-            print(f"\nwarning: {warning}")
+        champion = crown(address, data.fingerprint, cost(headline, validation))
         print(
-            f"\n{name} on {len(predicted):,} test galaxies (kept: epoch {self.progress.best_epoch} of "
-            f"{self.progress.epoch})\n{table}\n\n"
+            f"\n{name} on {data.sizes()['test']:,} test galaxies (kept: epoch {self.progress.best_epoch} of "
+            f"{self.progress.epoch})\n{verdict(summary)}\n\n"
             f"report  {page}\n"
             f"plots   {self.record.artifacts()}/{PLOTS}\n"
             f"model   {address}{' (champion: best validation score on these data)' if champion else ''}\n"
             f"look    mlflow ui\n"
             f"        tensorboard --logdir {name}/logs/",
             flush=True,
-        )
-
-    def _summary(self, model: keras.Model, truth: np.ndarray, predictions: dict[str, np.ndarray]) -> Summary:
-        name, output, data = self.project.name, self.project.output, self.data
-        scores = {rival: score(output, truth, values) for rival, values in predictions.items()}
-        warning = collapse(output, truth, predictions[name], scores)
-        return Summary(
-            model=name,
-            input=self.project.input,
-            output=output,
-            run_id=self.record.id,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            architecture=architecture(model),
-            parameters=model.count_params(),
-            options={key: value for key, value in self.options.items() if key not in ("ds", "resume")},
-            data={
-                "name": data.folder.name,
-                "fingerprint": data.fingerprint,
-                "description": data.description(),
-                "objects": data.sizes(),
-            },
-            scores=scores,
-            intervals={rival: intervals(output, truth, values) for rival, values in predictions.items()},
-            bins=binned_scores(truth, predictions[name]) if output.name == "redshift" else [],
-            warnings=[warning] if warning else [],
-            figures=figures(self.progress, predictions[name], data),
-            versions={"sdss-zoo": __version__, **{package: version(package) for package in RECORDED_VERSIONS}},
         )

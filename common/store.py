@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
-import mlflow.tensorflow
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature
@@ -65,7 +64,13 @@ def serving_inputs(item: Input, values: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def log_model(
-    model: keras.Model, name: str, item: Input, output: Output, example: np.ndarray, register: bool = True
+    model: keras.Model,
+    name: str,
+    item: Input,
+    output: Output,
+    example: np.ndarray,
+    reading: dict[str, object],
+    register: bool = True,
 ) -> str:
     """Log a model to the active run, with signature, input example and SHA-256, and register it.
 
@@ -77,6 +82,8 @@ def log_model(
     item, output : Input, Output
     example : ndarray, shape (1, ...)
         An input, kept with the model.
+    reading : dict
+        Options without which inputs or values cannot be understood (``target``, ``column``).
     register : bool
         Whether to add a version to the registry.
 
@@ -101,7 +108,7 @@ def log_model(
             input_example=named,
             registered_model_name=name if register else None,
             pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
-            metadata={"zoo_version": __version__, "input": item.name, "output": output.name},
+            metadata={"zoo_version": __version__, "input": item.name, "output": output.name, "reading": reading},
         )
     digest = sha256(Path(mlflow.artifacts.download_artifacts(logged.model_uri)) / WEIGHTS)
     MlflowClient().set_logged_model_tags(logged.model_id, {HASH_TAG: digest})
@@ -172,6 +179,11 @@ def load_model(address: str) -> keras.Model:
         raise UnsafeModelError(f"{path}: expected sha256 {expected}, found {found}")
     check_description(path)
     return keras.saving.load_model(path, safe_mode=True)
+
+
+def reading_of(address: str) -> dict[str, object]:
+    """Return the options that `log_model` kept with a model."""
+    return mlflow.models.get_model_info(address).metadata["reading"]
 
 
 def check_description(path: Path) -> None:

@@ -25,6 +25,7 @@ from .card import card_data, card_markdown
 from .mlflow_plugin import ZooRunContext
 from .page import html_page
 from .project import Project
+from .report import score_table
 from .summary import Summary
 
 PLOTS, REPORT = "plots", "report.html"
@@ -107,7 +108,11 @@ class Run:
             tf.summary.image(name, pixels[None])
 
     def summary(self, summary: Summary) -> str:
-        """Record a run's pictures, report and model card; return where the report is."""
+        """Record a run's scores, pictures, report and model card; return where the report is."""
+        for rival, values in summary.scores.items():
+            prefix = "test" if rival == summary.model else f"baseline_{rival.replace(' ', '_')}"
+            self.metrics({f"{prefix}_{metric}": value for metric, value in values.items()}, 0, part="test")
+        self.text(score_table(summary.scores), "scores.txt")
         images = {name: _png(figure) for name, figure in summary.figures.items()}
         for name, image in images.items():
             self._picture(image, name)

@@ -1,0 +1,74 @@
+"""Judge a stored model on any data set: ``mlflow run <model> -e evaluate -P ds=<folder>``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from sdss_gs.errors import ZooError
+
+from .data import TrainingData
+from .judge import PREDICTION_BATCH, rivals, summarise, verdict
+from .outputs import decode
+from .project import Project, parse_options, read_project
+from .store import CHAMPION, load_model, reading_of, serving_inputs
+from .tracking import Run
+
+
+def evaluate(project: Project, record: Run, address: str, part: str, options: dict) -> str:
+    """Judge a stored model.
+
+    Parameters
+    ----------
+    project : Project
+    record : Run
+    address : str
+        ``models:/<name>/<version>`` or ``models:/<name>@champion``.
+    part : str
+        ``test``: the test objects of the split, beside baselines fitted to its training objects; ``all``: every
+        object, for a data set the model has seen nothing of.
+    options : dict
+        ``ds``, ``limit`` and, for images, ``image_scale``.
+
+    Returns
+    -------
+    str
+        What to tell the user.
+    """
+    model, reading = load_model(address), reading_of(address)
+    data = TrainingData(project, options | reading, whole=part == "all")
+    print(data.description(), flush=True)
+    chunks = (serving_inputs(project.input, chunk) for chunk in data.chunks("test"))
+    raw = np.concatenate([model.predict(chunk, batch_size=PREDICTION_BATCH, verbose=0) for chunk in chunks])
+    predictions = {project.name: decode(project.output, raw, data.target)}
+    if part == "test":
+        predictions |= rivals(data, 0)
+    summary = summarise(project, record.id, model, data, predictions, {"model": address, "part": part} | reading, {})
+    page = record.summary(summary)
+    return f"\n{address} on {len(raw):,} galaxies of {data.folder}\n{verdict(summary)}\n\nreport  {page}"
+
+
+def main(arguments: list[str]) -> int:
+    """Run the entry point ``evaluate`` in a model's folder; return the exit code."""
+    try:
+        project = read_project(Path.cwd(), "evaluate")
+        options = parse_options(project, arguments)
+        record = Run(project)
+    except ZooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    try:
+        address = str(options["model"]) or f"models:/{project.name}@{CHAMPION}"
+        print(evaluate(project, record, address, str(options["part"]), options), flush=True)
+    except ZooError as error:
+        record.end("FAILED", str(error))
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    record.end("FINISHED")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

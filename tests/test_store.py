@@ -1,0 +1,114 @@
+"""What is stored, what is opened, and what is refused."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from common.backend import keras
+from common.store import UnsafeModelError, check_description, crown, load_model, log_model, serving_inputs, sha256
+from sdss_gs.errors import ZooError
+from sdss_gs.schema import INPUTS, OUTPUTS
+
+BANDS, REDSHIFT = INPUTS["bands"], OUTPUTS["redshift"]
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+
+
+@pytest.fixture
+def keep(uri, monkeypatch, tmp_path):
+    """Log and register small table models."""
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(uri)
+
+    def keep(name="b2r", seed=0):
+        keras.utils.set_random_seed(seed)
+        inputs = keras.Input((5,), name="bands")
+        model = keras.Model({"bands": inputs}, keras.layers.Dense(1, name="redshift")(inputs), name=name)
+        with mlflow.start_run():
+            return model, log_model(model, name, BANDS, REDSHIFT, np.ones((1, 5), np.float32), {})
+
+    return keep
+
+
+def stored_file(address):
+    return Path(mlflow.artifacts.download_artifacts(address)) / "data" / "model.keras"
+
+
+def test_stored_model_predicts_what_the_network_did(keep):
+    model, address = keep()
+    values = np.random.default_rng(0).normal(17, 1, (4, 5)).astype(np.float32)
+    expected = model.predict({"bands": values}, verbose=0)
+    found = load_model(address).predict(serving_inputs(BANDS, values), verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_changed_file_is_refused_with_both_hashes(keep):
+    _, address = keep()
+    path = stored_file(address)
+    before = sha256(path)
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(UnsafeModelError, match=f"expected sha256 {before}, found {sha256(path)}"):
+        load_model(address)
+
+
+@pytest.mark.parametrize("address", ["models:/b2r/999", "models:/nobody/1", "models:/b2r@nobody", "models:/m-0"])
+def test_unknown_model_is_one_clear_error(keep, address):
+    keep()
+    with pytest.raises(ZooError, match="expected a model in this store, found none"):
+        load_model(address)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("keras.layers", "Lambda"), ("os", "system"), ("keras_evil", "Dense"), ("builtins", "eval"), (None, "__lambda__")],
+)
+def test_lambda_and_foreign_code_are_refused_before_anything_is_imported(keep, tmp_path, module, name):
+    _, address = keep()
+    crafted = tmp_path / "crafted.keras"
+    with zipfile.ZipFile(stored_file(address)) as source, zipfile.ZipFile(crafted, "w") as target:
+        for entry in source.namelist():
+            content = source.read(entry)
+            if entry == "config.json":
+                description = json.loads(content)
+                description["config"]["layers"].append({"module": module, "class_name": name, "config": {}})
+                content = json.dumps(description)
+            target.writestr(entry, content)
+    with pytest.raises(UnsafeModelError, match="expected layers of Keras without Lambda"):
+        check_description(crafted)
+
+
+def test_file_that_is_no_model_is_refused(tmp_path):
+    (tmp_path / "model.keras").write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(UnsafeModelError, match=r"expected a \.keras file"):
+        check_description(tmp_path / "model.keras")
+
+
+def test_champion_is_the_best_on_the_same_data(keep):
+    addresses = [keep("w2r", seed)[1] for seed in range(4)]
+    verdicts = [
+        crown(addresses[0], "one", 0.05),
+        crown(addresses[1], "one", 0.07),
+        crown(addresses[2], "one", 0.03),
+        crown(addresses[3], "two", 0.90),
+    ]
+    assert verdicts == [True, False, True, True]
+    assert str(MlflowClient().get_model_version_by_alias("w2r", "champion").version) == addresses[3].rsplit("/", 1)[1]
+
+
+def test_store_holds_no_pickle(keep):
+    _, address = keep()
+    names = {path.name for path in Path(mlflow.artifacts.download_artifacts(address)).rglob("*")}
+    assert not [name for name in names if "pickle" in name or name.endswith((".pkl", ".joblib"))]
+
+
+def test_hash_is_that_of_sha256sum(tmp_path):
+    (tmp_path / "file").write_bytes(b"zoo")
+    assert sha256(tmp_path / "file") == "24fe93c9e17cb80452e5d86f1c186fc2fda2482cd5f81d7d305c2295bdab0aec"
