@@ -15,7 +15,7 @@ from sdss_gs.locate import find_dataset
 from sdss_gs.packed import Manifest
 from sdss_gs.raw import list_files
 from sdss_gs.schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
-from sdss_gs.split import limited, split
+from sdss_gs.split import fold_split, limited, split
 
 from .backend import tf
 from .feed import EpochOrder, batches
@@ -61,7 +61,12 @@ class TrainingData:
         objects = self._data.usable([self.item.name], self.output.name)
         if options["limit"]:
             objects = objects[limited(objid[objects], int(options["limit"]))]
-        self.parts = {name: objects[chosen] for name, chosen in split(objid[objects]).items()}
+        parts = (
+            fold_split(objid[objects], options["folds"], options["fold"])
+            if "fold" in options
+            else split(objid[objects])
+        )
+        self.parts = {name: objects[chosen] for name, chosen in parts.items()}
         if whole:
             self.parts = dict.fromkeys(self.parts, objects[:0]) | {"test": objects}
         self.fingerprint = self._data.fingerprint([self.item.name], self.output.name, objects)

@@ -45,6 +45,7 @@ OPTIONS = {
         str, "step size over the run: constant, cosine to 0, or halved every 10 epochs", choices=SCHEDULES
     ),
     "patience": Option(int, "stop after so many epochs without a better validation loss; 0: never", 0),
+    "folds": Option(int, "cross-validate in so many folds, as nested runs; 0: train once", 0),
     "seed": Option(int, "the same seed gives the same scores", 0),
     "precision": Option(str, "arithmetic; auto: bfloat16 where the hardware is faster with it", choices=PRECISIONS),
     "memory_limit": Option(int, "megabytes of each GPU to use; 0: grow as needed", 0),

@@ -142,19 +142,30 @@ class Session:
 
     # === Judgement ===
 
-    def finish(self) -> None:
-        """Judge the best epoch on the test objects beside the baselines; draw, store, and say where everything is."""
+    def finish(self, register: bool = True) -> dict[str, float]:
+        """Judge the best epoch on the test objects beside the baselines; draw, store, and say where everything is.
+
+        Parameters
+        ----------
+        register : bool
+            Whether the model enters the registry, where it may become the champion.
+
+        Returns
+        -------
+        dict of str to float
+            Test scores of the model.
+        """
         name, output, data, model = self.project.name, self.project.output, self.data, self._best_model()
         predictions = {name: predict(model, data, "test"), **rivals(data, self.options["seed"])}
         loss = str(self.options.get("loss", CLASS_LOSS))
         drawn = {"loss": report.loss_curves(self.progress.history, self.progress.best_epoch, loss)}
         summary = summarise(self.project, self.record.id, model, data, predictions, self.options, drawn)
         page = self.record.summary(summary)
-        address = self._log(model, register=True)
+        address = self._log(model, register)
         headline = HEADLINE[output.name]
         validation = score(output, data.truth("validation"), predict(model, data, "validation"))[headline]
         self.record.metrics({f"validation_{headline}": validation}, 0, part="test")
-        champion = crown(address, data.fingerprint, cost(headline, validation))
+        champion = register and crown(address, data.fingerprint, cost(headline, validation))
         print(
             f"\n{name} on {data.sizes()['test']:,} test galaxies (kept: epoch {self.progress.best_epoch} of "
             f"{self.progress.epoch})\n{verdict(summary)}\n\n"
@@ -165,3 +176,4 @@ class Session:
             f"        tensorboard --logdir {name}/logs/",
             flush=True,
         )
+        return summary.scores[name]

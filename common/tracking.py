@@ -38,6 +38,8 @@ class Run:
     Parameters
     ----------
     project : Project
+    nested : bool
+        Whether the run is a child of the active one.
 
     Attributes
     ----------
@@ -45,11 +47,11 @@ class Run:
     logs : Path
     """
 
-    def __init__(self, project: Project):
+    def __init__(self, project: Project, nested: bool = False):
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         choose_store(project.repository)
-        self._run = mlflow.start_run()
+        self._run = mlflow.start_run(nested=nested)
         self.id, self.name = self._run.info.run_id, self._run.info.run_name
         if project.name not in self.name:
             # All models share one list of runs: a name that MLflow made up does not say whose run it is.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sdss_gs.errors import ZooError
 
+from .cross_validation import cross_validate
 from .project import Project, parse_options, read_project
 from .session import Session
 from .tracking import Run
@@ -44,9 +45,13 @@ def _run(folder: Path, features: Callable, arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     session = None
     try:
-        session = Session(project, record, parse_options(project, arguments), features)
-        session.train()
-        session.finish()
+        options = parse_options(project, arguments)
+        if options["folds"]:
+            cross_validate(project, record, options, features)
+        else:
+            session = Session(project, record, options, features)
+            session.train()
+            session.finish()
     except ZooError as error:
         record.end("FAILED", str(error))
         return _say(error)

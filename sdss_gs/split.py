@@ -53,6 +53,30 @@ def folds(objid: np.ndarray, count: int) -> np.ndarray:
     return (_mix(objid, _FOLD_SALT) % np.uint64(count)).astype(np.int64)
 
 
+def fold_split(objid: np.ndarray, count: int, fold: int) -> dict[str, np.ndarray]:
+    """Divide objects for one fold of a cross-validation: it tests, the next one validates, the others train.
+
+    Returns
+    -------
+    dict of str to ndarray of int64
+        Positions in `objid`, ascending, for ``train``, ``validation`` and ``test``.
+
+    Raises
+    ------
+    OptionError
+        If `count` is below 3: nothing would be left to train on.
+    """
+    if count < 3:
+        raise OptionError(f"folds: expected at least 3, found {count}")
+    number = folds(objid, count)
+    validation = (fold + 1) % count
+    return {
+        "train": np.flatnonzero((number != fold) & (number != validation)),
+        "validation": np.flatnonzero(number == validation),
+        "test": np.flatnonzero(number == fold),
+    }
+
+
 def limited(objid: np.ndarray, limit: int) -> np.ndarray:
     """Choose `limit` objects by their ids' hash: a larger limit keeps the smaller one's objects.
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sdss_gs.errors import OptionError
-from sdss_gs.split import folds, limited, split
+from sdss_gs.split import fold_split, folds, limited, split
 
 IDS = 1237648720693755918 + 13 * np.arange(20000)
 EXPECTED_PARTS = {
@@ -51,3 +51,18 @@ def test_a_larger_limit_keeps_the_smaller_ones_objects():
     assert len(few) == 100
     assert set(few.tolist()) < set(many.tolist())
     assert len(limited(IDS[:5], 100)) == 5
+
+
+def test_each_object_is_tested_in_one_fold_and_never_trains_there():
+    tested = np.zeros(len(IDS), int)
+    for fold in range(5):
+        parts = fold_split(IDS, 5, fold)
+        assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(len(IDS)))
+        assert len(parts["train"]) / len(IDS) == pytest.approx(0.6, abs=0.02)
+        tested[parts["test"]] += 1
+    assert (tested == 1).all()
+
+
+def test_two_folds_leave_nothing_to_train_on():
+    with pytest.raises(OptionError, match="folds: expected at least 3, found 2"):
+        fold_split(IDS, 2, 0)

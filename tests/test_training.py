@@ -316,6 +316,23 @@ def test_new_model_takes_one_folder_with_two_short_files(launch, tmp_path, magni
     assert model_of(run).output_shape == (None, 4)
 
 
+def test_cross_validation_gives_nested_runs_and_their_spread(launch, repository, magnitudes, capsys):
+    before = {run.info.run_id for run in MlflowClient().search_runs(["0"])}
+    versions = len(MlflowClient().search_model_versions("name='b2r'"))
+    arguments = ["--ds", str(magnitudes), "--epochs", "2", "--folds", "3"]
+    assert train._run(repository / "b2r", features_of("b2r"), arguments) == 0
+    found = [run for run in MlflowClient().search_runs(["0"]) if run.info.run_id not in before]
+    children = [run for run in found if "mlflow.parentRunId" in run.data.tags]
+    (parent,) = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
+    assert len(children) == 3
+    nmad = [child.data.metrics["test_nmad"] for child in children]
+    assert parent.data.metrics["folds_mean_nmad"] == pytest.approx(np.mean(nmad))
+    assert parent.data.metrics["folds_std_nmad"] == pytest.approx(np.std(nmad, ddof=1))
+    assert sum(int(child.data.tags["zoo.test_objects"]) for child in children) == 500
+    assert len(MlflowClient().search_model_versions("name='b2r'")) == versions
+    assert "mean ± standard deviation over 3 folds" in capsys.readouterr().out
+
+
 def test_state_file_holds_numbers_only(launch, magnitudes):
     _, run = launch("b2r", ds=magnitudes, epochs=2)
     progress, arrays = load_state(Path(run.data.tags["zoo.logs"]) / "state.npz")
