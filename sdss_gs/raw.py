@@ -17,7 +17,7 @@ from .schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, SSEL_INDEX, WAVELENGT
 PROBED = 25
 """Files looked at to learn the layout of a set."""
 STANDARD_GRIDS = {"spectra": WAVELENGTH, "ssel": WAVELENGTH[SSEL_INDEX]}
-SUFFIXES = {".jpg": (".jpg", ".jpeg")}
+SUFFIXES = {".jpg": (".jpg", ".jpeg"), ".csv": (".csv", ".fits")}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Reader of ``spectra``: the table of one spectrum, 4000–9000 Å."""
+"""Reader of ``spectra``: one spectrum, 4000–9000 Å, from a CSV export or the survey's own ``spec`` FITS file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pyarrow import csv
 from .errors import BadFileError
 from .schema import SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
 
+FITS_COLUMNS = {"BestFit": "model", "Flux": "flux"}
+"""Names in the first table of a ``spec-<plate>-<mjd>-<fibre>.fits`` file (SDSS data model, spec)."""
 TOLERANCE = 0.1
 """How far a wavelength may lie from the grid, Å: tables print three decimals, the grid step is 0.9 to 2.1 Å."""
 
@@ -26,7 +28,7 @@ def read(path: str | Path, grid: np.ndarray = WAVELENGTH) -> np.ndarray:
     Parameters
     ----------
     path : path-like
-        CSV with the columns Wavelength, Flux and BestFit.
+        CSV with the columns Wavelength, Flux and BestFit, or a ``spec`` FITS file.
     grid : ndarray of float64, shape (n,)
         Wavelengths, Å, that every spectrum of the set has; SDSS's 3522 by default.
 
@@ -58,7 +60,21 @@ def on_grid(path, wavelength: np.ndarray, fluxes: np.ndarray, grid: np.ndarray) 
 
 
 def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read wavelengths (Å, float64, shape (n,)) and fluxes (float32, shape (2, n)) between 4000 and 9000 Å."""
+    """Read wavelengths (Å, float64, shape (n,)) and fluxes (float32, shape (2, n)) between 4000 and 9000 Å.
+
+    Raises
+    ------
+    BadFileError
+        If the file is no such table.
+    """
+    read = _read_fits if str(path).lower().endswith(".fits") else _read_csv
+    wavelength, fluxes = read(path)
+    low, high = WAVELENGTH_RANGE
+    inside = (wavelength >= low) & (wavelength <= high)
+    return wavelength[inside], fluxes[:, inside].astype(np.float32)
+
+
+def _read_csv(path) -> tuple[np.ndarray, np.ndarray]:
     columns = ("Wavelength", *SPECTRUM_COLUMNS)
     try:
         table = csv.read_csv(
@@ -69,13 +85,24 @@ def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
             ),
         )
     except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise BadFileError(
-            path, f"expected a table with {', '.join(columns)}, found an unreadable file ({reason})"
-        ) from None
-    wavelength = table["Wavelength"].to_numpy()
-    low, high = WAVELENGTH_RANGE
-    inside = (wavelength >= low) & (wavelength <= high)
-    return wavelength[inside], np.stack([table[name].to_numpy()[inside] for name in SPECTRUM_COLUMNS]).astype(
-        np.float32
-    )
+        expected = f"a table with {', '.join(columns)}"
+        raise BadFileError(path, f"expected {expected}, found an unreadable file ({_first_line(error)})") from None
+    return table["Wavelength"].to_numpy(), np.stack([table[name].to_numpy() for name in SPECTRUM_COLUMNS])
+
+
+def _read_fits(path) -> tuple[np.ndarray, np.ndarray]:
+    # Imported here: astropy costs a second, and most sets hold CSV files.
+    from astropy.io import fits
+
+    try:
+        with fits.open(path, memmap=False) as units:
+            table = units[1].data
+            wavelength = 10.0 ** table["loglam"].astype(np.float64)
+            return wavelength, np.stack([table[FITS_COLUMNS[name]].astype(np.float64) for name in SPECTRUM_COLUMNS])
+    except (OSError, KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        expected = "a spec FITS file with loglam, model and flux"
+        raise BadFileError(path, f"expected {expected}, found an unreadable file ({_first_line(error)})") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import survey_rows, write_survey
+from mlflow import MlflowClient
 
 BIN = Path(sys.executable).parent
 
@@ -88,6 +89,51 @@ def test_ctrl_c_ends_the_run_and_says_how_to_go_on(trained, repository):
     assert re.search(r"go on with: mlflow run b2r -P resume=[0-9a-f]{32} --no-conda", text)
     assert "best weights so far: models:/" in text
     assert "Traceback" not in text
+
+
+def test_killed_run_goes_on_to_the_same_losses(trained, repository, tmp_path):
+    """Nothing of a run may depend on its being ended politely."""
+    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+    command = (sys.executable, "train.py", "--ds", "../../data")
+    whole = typed(*command, "--epochs", "60", folder=repository / "b2r", **store)
+    log = tmp_path / "killed.log"
+    with open(log, "w") as output:
+        process = subprocess.Popen(
+            (*command, "--epochs", "60"), cwd=repository / "b2r", env=clean(store), stdout=output, stderr=output
+        )
+    deadline = time.monotonic() + 120
+    while "epoch   3/60" not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    killed = epochs_of(log.read_text())
+    assert len(killed) < 60
+    runs = MlflowClient(store["MLFLOW_TRACKING_URI"]).search_runs(["0"])
+    (run,) = [run for run in runs if run.info.status == "RUNNING"]
+    resumed = typed(*command, "--resume", run.info.run_id, folder=repository / "b2r", **store)
+    assert resumed.returncode == 0, resumed.stderr
+    later = epochs_of(resumed.stdout)
+    assert later == epochs_of(whole.stdout)[60 - len(later) :]
+    assert len(killed) + len(later) >= 60
+
+
+def epochs_of(text):
+    """Losses of the epochs that a run printed."""
+    return re.findall(r"^epoch +(\d+)/\d+ +(.*val_loss \S+)", text, re.MULTILINE)
+
+
+def test_stored_model_predicts_a_csv_file(trained, repository, tmp_path):
+    columns = [f"modelMag_{band}" for band in "ugriz"]
+    rows = [[row[column] for column in columns] for row in survey_rows(4)]
+    (tmp_path / "in.csv").write_text("\n".join(",".join(line) for line in [columns, *rows]))
+    command = ("mlflow", "models", "predict", "-m", "models:/b2r@champion", "-t", "csv", "--env-manager", "local")
+    files = ("-i", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.json"))
+    done = typed(*command, *files, folder=repository)
+    assert done.returncode == 0, done.stderr
+    predictions = json.loads((tmp_path / "out.json").read_text())["predictions"]
+    assert len(predictions) == 4
+    assert all(0 < value[0] < 0.5 for value in predictions)
 
 
 def free_port():

@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from conftest import write_image, write_spectrum
 from PIL import Image
 
@@ -124,6 +125,33 @@ def test_spectrum_is_the_best_fit_and_flux_between_4000_and_9000(tmp_path):
     assert read.dtype == np.float32
     np.testing.assert_allclose(read[0], WAVELENGTH / 1000, atol=1e-3)
     np.testing.assert_allclose(read[1], WAVELENGTH / 1000 + 0.5, atol=1e-3)
+
+
+def write_fits(path, wavelength, best_fit, columns=("flux", "model")):
+    values = {"flux": best_fit + 0.5, "model": best_fit}
+    table = Table({"loglam": np.log10(wavelength).astype(np.float32), **{name: values[name] for name in columns}})
+    table.write(path, format="fits")
+
+
+def test_spec_fits_file_gives_the_same_spectrum_as_its_csv_export(tmp_path):
+    exact = 10.0 ** (np.arange(35810, 39650) * 1e-4)
+    write_fits(tmp_path / "1.fits", exact, np.sin(exact / 100))
+    write_spectrum(tmp_path / "1.csv", TABLE, np.sin(exact / 100))
+    np.testing.assert_allclose(spectra.read(tmp_path / "1.fits"), spectra.read(tmp_path / "1.csv"), atol=2e-3)
+    assert ssel.read(tmp_path / "1.fits").shape == (2, 1423)
+
+
+@pytest.mark.parametrize("kind", ["short", "no column", "junk", "empty"])
+def test_spec_fits_file_of_another_kind_is_refused(tmp_path, kind):
+    path = tmp_path / "1.fits"
+    if kind == "short":
+        write_fits(path, TABLE[TABLE < 7350], TABLE[TABLE < 7350])
+    elif kind == "no column":
+        write_fits(path, TABLE, TABLE, columns=("flux",))
+    else:
+        path.write_bytes(b"" if kind == "empty" else b"junk" * 1000)
+    with pytest.raises(BadFileError, match=r"1\.fits: expected (3522 points|a spec FITS file)"):
+        spectra.read(path)
 
 
 def test_selection_is_a_subset_of_the_spectrum(tmp_path):
