@@ -182,8 +182,17 @@ def load_model(address: str) -> keras.Model:
 
 
 def reading_of(address: str) -> dict[str, object]:
-    """Return the options that `log_model` kept with a model."""
-    return mlflow.models.get_model_info(address).metadata["reading"]
+    """Return the options that `log_model` kept with a model.
+
+    Raises
+    ------
+    ZooError
+        If the model was not stored by the zoo: its values could mean anything.
+    """
+    metadata = mlflow.models.get_model_info(address).metadata or {}
+    if "reading" not in metadata:
+        raise ZooError(f"{address}: expected a model stored by the zoo, found none of its metadata")
+    return metadata["reading"]
 
 
 def check_description(path: Path) -> None:

@@ -1,6 +1,7 @@
 """What is stored, what is opened, and what is refused."""
 
 import json
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,16 @@ import pytest
 from mlflow import MlflowClient
 
 from common.backend import keras
-from common.store import UnsafeModelError, check_description, crown, load_model, log_model, serving_inputs, sha256
+from common.store import (
+    UnsafeModelError,
+    check_description,
+    crown,
+    load_model,
+    log_model,
+    reading_of,
+    serving_inputs,
+    sha256,
+)
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS
 
@@ -83,6 +93,17 @@ def test_lambda_and_foreign_code_are_refused_before_anything_is_imported(keep, t
             target.writestr(entry, content)
     with pytest.raises(UnsafeModelError, match="expected layers of Keras without Lambda"):
         check_description(crafted)
+
+
+def test_model_of_somebody_else_is_refused(keep):
+    model, _ = keep()
+    with mlflow.start_run(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logged = mlflow.tensorflow.log_model(model, name="model", pip_requirements=["tensorflow"])
+    with pytest.raises(ZooError, match="expected a model stored by the zoo"):
+        reading_of(logged.model_uri)
+    with pytest.raises(UnsafeModelError, match="expected sha256 none"):
+        load_model(logged.model_uri)
 
 
 def test_file_that_is_no_model_is_refused(tmp_path):
