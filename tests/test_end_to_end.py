@@ -204,3 +204,14 @@ def test_no_conda_is_a_flag_of_mlflow_run():
     done = typed("mlflow", "run", "--help", folder=".")
     assert "--no-conda" in done.stdout
     assert "--env-manager=local" in done.stdout
+
+
+def test_stored_model_is_served(trained, repository, server):
+    address, process = server("mlflow", "models", "serve", "-m", "models:/b2r@champion", "--env-manager", "local")
+    columns = [f"modelMag_{band}" for band in "ugriz"]
+    rows = [[float(row[column]) for column in columns] for row in survey_rows(3)]
+    fetch(f"{address}/ping", process)
+    body = json.dumps({"dataframe_split": {"columns": columns, "data": rows}}).encode()
+    predictions = json.loads(fetch(f"{address}/invocations", process, body))["predictions"]
+    assert len(predictions) == 3
+    assert all(0 < value[0] < 0.5 for value in predictions)
