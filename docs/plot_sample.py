@@ -96,7 +96,7 @@ def draw_colours(sample: pd.DataFrame, wide: pd.DataFrame, nearby: pd.DataFrame)
 
 
 def draw_gallery(folder: Path, sample: pd.DataFrame) -> None:
-    """Show pictures by class and spectra by sub-class; writes ``sample_gallery.png``."""
+    """Show pictures by class and spectra by sub-class; writes ``sample_gallery.jpg``."""
     figure = plt.figure(figsize=(15, 15.5), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[3.4, 1])
     axes = upper.subplots(8, 10)
@@ -120,7 +120,7 @@ def draw_gallery(folder: Path, sample: pd.DataFrame) -> None:
         axis.plot(spectrum["Wavelength"], spectrum["Flux"], lw=0.4, color="0.6")
         axis.plot(spectrum["Wavelength"], spectrum["BestFit"], lw=0.7, color=SYNTHETIC)
         axis.set(title=label, xlabel="Å", ylim=(0, 1.6 * spectrum["BestFit"].quantile(0.97)))
-    figure.savefig(HERE / "sample_gallery.png", dpi=64)
+    figure.savefig(HERE / "sample_gallery.jpg", dpi=64, pil_kwargs={"quality": 88})
     plt.close(figure)
 
 
