@@ -155,7 +155,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse_options(project: Project, arguments: list[str]) -> dict[str, object]:
-    """Read the command line of a model's ``train.py``.
+    """Read the command line of an entry point.
 
     Returns
     -------
@@ -168,8 +168,8 @@ def parse_options(project: Project, arguments: list[str]) -> dict[str, object]:
         For an unknown option or an impossible value.
     """
     parser = _Parser(
-        prog=f"{project.name}/train.py",
-        description=f"Train {project.name}: {project.input.description} → {project.output.description}.",
+        prog=project.name,
+        description=f"{project.name}: {project.input.description} → {project.output.description}.",
         allow_abbrev=False,
     )
     for name, default in project.defaults.items():
