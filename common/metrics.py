@@ -36,6 +36,9 @@ The scatter in the unit in which the field compares: a few outliers do not decid
 the scatter in dex. Macro F1, because always naming the most frequent class wins accuracy but fails it.
 """
 
+CLASS_AVERAGES = ("balanced_accuracy", "macro_f1", "roc_auc")
+"""Means over the classes that occur: a resample without a rare class would average other classes than the score."""
+
 _BLOCK = 2_000_000  # resampled values held at a time
 
 
@@ -193,23 +196,35 @@ def intervals(
 ) -> dict[str, tuple[float, float]]:
     """Bound every score of `score` by the percentile bootstrap over the galaxies (Efron & Tibshirani 1993, §13.3).
 
+    For the averages over classes (`CLASS_AVERAGES`) galaxies are drawn within their class, so that every resample holds
+    as many of each class as the test objects (stratified bootstrap, Efron & Tibshirani 1993, §8.3).
+
     Returns
     -------
     dict of str to tuple of float
         Low and high, between which a share `level` of the resamples lies. A resample that leaves a score undefined does
         not count for it.
     """
-    generator, size = np.random.default_rng(seed), len(truth)
+    names, generator, size = list(score(output, truth, predicted)), np.random.default_rng(seed), len(truth)
     rows = max(1, _BLOCK // size)
     counts = [min(rows, resamples - start) for start in range(0, resamples, rows)]
     blocks = [_samples(output, truth, predicted, generator.integers(size, size=(n, size))) for n in counts]
+    if output.classes:
+        for block, n in zip(blocks, counts, strict=True):
+            within = _samples(output, truth, predicted, _drawn_within_classes(truth, n, generator))
+            block |= {name: within[name] for name in CLASS_AVERAGES}
     bounds = {}
-    for name in score(output, truth, predicted):
+    for name in names:
         values = np.concatenate([block[name] for block in blocks])
         if (finite := np.isfinite(values)).any():
             low, high = np.quantile(values[finite], [(1 - level) / 2, (1 + level) / 2])
             bounds[name] = (float(low), float(high))
     return bounds
+
+
+def _drawn_within_classes(truth: np.ndarray, samples: int, generator: np.random.Generator) -> np.ndarray:
+    members = [np.flatnonzero(truth == label) for label in np.unique(truth)]
+    return np.concatenate([generator.choice(group, (samples, len(group))) for group in members], axis=1)
 
 
 def _samples(output: Output, truth: np.ndarray, predicted: np.ndarray, drawn: np.ndarray) -> dict[str, np.ndarray]:

@@ -5,7 +5,17 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from common.metrics import BETTER, HEADLINE, binned_scores, confusion_matrix, cost, intervals, log_mass, score
+from common.metrics import (
+    BETTER,
+    CLASS_AVERAGES,
+    HEADLINE,
+    binned_scores,
+    confusion_matrix,
+    cost,
+    intervals,
+    log_mass,
+    score,
+)
 from sdss_gs.schema import OUTPUTS
 
 RNG = np.random.default_rng(0)
@@ -190,8 +200,32 @@ def test_resampled_class_scores_are_those_of_the_resampled_galaxies():
     for row in rng.integers(60, size=(50, 60)):
         found.append(score(GZ2, truth[row], probabilities[row]))
     bounds = intervals(GZ2, truth, probabilities, seed=7, resamples=50)
-    for metric, pair in bounds.items():
-        np.testing.assert_allclose(pair, np.quantile([line[metric] for line in found], [0.025, 0.975]), err_msg=metric)
+    for metric in bounds.keys() - set(CLASS_AVERAGES):
+        expected = np.quantile([line[metric] for line in found], [0.025, 0.975])
+        np.testing.assert_allclose(bounds[metric], expected, err_msg=metric)
+
+
+def test_class_averages_are_resampled_within_the_classes():
+    truth, probabilities = drawn("subclass", 80)
+    members = [np.flatnonzero(truth == label) for label in range(4)]
+    rng, found = np.random.default_rng(1), []
+    for _ in range(4000):
+        rows = np.concatenate([rng.choice(group, len(group)) for group in members])
+        found.append(score(SUBCLASS, truth[rows], probabilities[rows]))
+    bounds = intervals(SUBCLASS, truth, probabilities, resamples=4000)
+    for metric in CLASS_AVERAGES:
+        low, high = np.quantile([line[metric] for line in found], [0.025, 0.975])
+        np.testing.assert_allclose(bounds[metric], (low, high), atol=0.1 * (high - low), err_msg=metric)
+
+
+def test_interval_holds_the_score_where_rare_classes_are_always_missed():
+    truth = np.concatenate([np.repeat([0, 1], 100), np.arange(2, 12)])
+    predicted = np.where(truth < 2, truth, 0)
+    probabilities = 0.9 * np.eye(23)[predicted] + 0.1 / 23
+    found, bounds = score(GZ2, truth, probabilities), intervals(GZ2, truth, probabilities)
+    assert found["balanced_accuracy"] == pytest.approx(2 / 12)
+    for metric in CLASS_AVERAGES:
+        assert bounds[metric][0] <= found[metric] <= bounds[metric][1], metric
 
 
 def test_long_samples_are_resampled_in_blocks(monkeypatch):
