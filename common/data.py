@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from sdss_gs import img
+from sdss_gs import fits, img
 from sdss_gs.check import layout_notes
 from sdss_gs.dataset import open_dataset
 from sdss_gs.errors import DataError
@@ -122,9 +122,11 @@ class TrainingData:
             yield self._data.load(self.item.name, self.parts[part][start : start + size], self._column)
 
     def pictures(self, part: str, chosen: np.ndarray) -> list[np.ndarray | None]:
-        """Show some objects of a part: their spectra where the model sees those, else their images where there are."""
-        if self.item.name in ("img", "spectra", "ssel"):
-            return list(self._data.load(self.item.name, self.parts[part][chosen], self._column))
+        """Show some objects of a part: what the model sees of them, or their images where it sees magnitudes."""
+        name = self.item.name
+        if not self.item.columns:
+            shown = self._data.load(name, self.parts[part][chosen], self._column)
+            return [fits.colour(cutout) for cutout in shown] if name == "fits" else list(shown)
         files = list_files(self.folder, "img")
         images: list[np.ndarray | None] = []
         for objid in self.objid(part)[chosen].tolist():

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from .errors import BadFileError
-from .schema import INPUTS
+from .schema import BANDS, INPUTS
+
+PICTURE_STRETCH, PICTURE_SOFTENING = 0.5, 8
+"""Of `colour`: nanomaggies per pixel shown linearly, and Lupton's Q."""
 
 
 def read(path: str | Path) -> np.ndarray:
@@ -40,3 +43,21 @@ def read(path: str | Path) -> np.ndarray:
     if bad:
         raise BadFileError(path, f"expected finite pixels, found {bad} that are NaN or infinite")
     return array.astype(np.float32, copy=False)
+
+
+def colour(cutout: np.ndarray) -> np.ndarray:
+    """Compose i, r and g to a colour image (Lupton et al. 2004, PASP 116, 133).
+
+    Parameters
+    ----------
+    cutout : ndarray of float32, shape (height, width, 5)
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+    """
+    # Reading and packing do not need astropy's pictures, which take a while to import.
+    from astropy.visualization import make_lupton_rgb
+
+    red, green, blue = (cutout[..., BANDS.index(band)] for band in "irg")
+    return make_lupton_rgb(red, green, blue, stretch=PICTURE_STRETCH, Q=PICTURE_SOFTENING)

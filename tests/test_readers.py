@@ -9,7 +9,7 @@ from PIL import Image
 from sdss_gs import bands, fits, img, spectra, ssel, wise
 from sdss_gs.catalogue import read_catalogue
 from sdss_gs.errors import BadFileError
-from sdss_gs.schema import SSEL_INDEX, WAVELENGTH
+from sdss_gs.schema import BANDS, SSEL_INDEX, WAVELENGTH
 
 # === img ===
 
@@ -199,3 +199,13 @@ def test_tables_are_the_catalogue_columns_in_order(survey):
     assert bands.read(catalogue).shape == (12, 5)
     np.testing.assert_allclose(bands.read(catalogue)[:, 2], catalogue.numbers["modelMag_r"], rtol=1e-6)
     np.testing.assert_allclose(wise.read(catalogue)[:, 3], catalogue.numbers["w4mag"], rtol=1e-6)
+
+
+def test_cutout_is_shown_in_the_colours_of_i_r_g():
+    cutout = np.zeros((61, 61, 5), np.float32)
+    cutout[10, 20, BANDS.index("i")] = 3
+    cutout[40, 50, BANDS.index("g")] = 3
+    picture = fits.colour(cutout)
+    assert (picture.shape, picture.dtype) == ((61, 61, 3), np.uint8)
+    assert picture[10, 20, 0] > 100 > picture[10, 20, 2]
+    assert picture[40, 50, 2] > 100 > picture[40, 50, 0]
