@@ -60,4 +60,6 @@ def colour(cutout: np.ndarray) -> np.ndarray:
     from astropy.visualization import make_lupton_rgb
 
     red, green, blue = (cutout[..., BANDS.index(band)] for band in "irg")
-    return make_lupton_rgb(red, green, blue, stretch=PICTURE_STRETCH, Q=PICTURE_SOFTENING)
+    # astropy divides by the intensity before it masks pixels without any.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return make_lupton_rgb(red, green, blue, stretch=PICTURE_STRETCH, Q=PICTURE_SOFTENING)
