@@ -3,7 +3,7 @@
 # make all EPOCHS=2    all 24 models, one after the other
 # make table           compare the registered champions; write the table of the README
 # make test            install with the test extra, then run the tests
-# make bench           measure the data path and the training loop
+# make bench           measure everything beside the naive way, into docs/benchmarks.md (OPTIONS="--quick")
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
@@ -38,4 +38,4 @@ test: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest $(OPTIONS)
 
 bench: $(VENV)/installed-test
-	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python benchmarks/training.py $(OPTIONS)
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m benchmarks $(OPTIONS)

@@ -1,18 +1,25 @@
 """b2sm: stellar mass from the five SDSS magnitudes.
 
 Input ``bands`` (batch, 5) float32, mag → output ``smass`` (batch, 1), log10 Msun.
-1,292 parameters. The network of astromlp-models (https://github.com/nunorc/astromlp-models):
+``reference``, the network of astromlp-models (https://github.com/nunorc/astromlp-models), 1,292 parameters:
 standardised magnitudes, two dense layers.
+``fast``: magnitudes and colours, three dense layers.
 """
 
+from common.fast import dense, magnitudes_and_colours
 from common.layers import dense_stack, standardise
 from common.train import run
 
 
-def features(bands):
+def reference(bands):
     """Turn the magnitudes into 32 features."""
     return dense_stack(standardise(bands), (32, 32))
 
 
+def fast(bands):
+    """Turn the magnitudes into 128 features."""
+    return dense(magnitudes_and_colours(bands), (128, 128, 128))
+
+
 if __name__ == "__main__":
-    run(__file__, features)
+    run(__file__, reference, fast)

@@ -13,7 +13,7 @@ from .session import Session
 from .tracking import Run
 
 
-def cross_validate(project: Project, record: Run, options: dict, features: Callable) -> None:
+def cross_validate(project: Project, record: Run, options: dict, architectures: dict[str, Callable]) -> None:
     """Train one network per fold as nested runs, and record mean and standard deviation of their test scores.
 
     Parameters
@@ -23,8 +23,8 @@ def cross_validate(project: Project, record: Run, options: dict, features: Calla
         Parent of the nested runs.
     options : dict
         Typed options; ``folds`` is at least 2.
-    features : callable
-        The model folder's function.
+    architectures : dict of str to callable
+        The model folder's functions.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def cross_validate(project: Project, record: Run, options: dict, features: Calla
         print(f"\nfold {fold + 1} of {count}", flush=True)
         nested = Run(project, nested=True)
         try:
-            session = Session(project, nested, options | {"fold": fold}, features)
+            session = Session(project, nested, options | {"fold": fold}, architectures)
             session.train()
             scores.append(session.finish(register=False))
         except BaseException as error:

@@ -21,6 +21,10 @@ from .backend import tf
 from .feed import EpochOrder, batches
 from .outputs import TARGETS, class_weights, encode
 from .project import Project
+from .surround import POSITION
+
+RESIDENT = ("train", "validation")
+"""Parts that may live on the device, in this order."""
 
 
 class TrainingData:
@@ -96,20 +100,48 @@ class TrainingData:
         return self._data.catalogue.objid[self.parts[part]]
 
     def batches(
-        self, part: str, batch_size: int, *, with_target: bool = True, order: EpochOrder | None = None
+        self,
+        part: str,
+        batch_size: int,
+        *,
+        with_target: bool = True,
+        order: EpochOrder | None = None,
+        resident: bool = False,
     ) -> tf.data.Dataset:
-        """Make the batches of one epoch of a part; see `feed.batches`."""
-        objects = self.parts[part]
+        """Make the batches of one epoch of a part; see `feed.batches`.
+
+        Parameters
+        ----------
+        part : str
+        batch_size : int
+        with_target : bool
+        order : EpochOrder, optional
+        resident : bool
+            Give positions in `resident` instead of the inputs themselves.
+        """
+        objects, before = self.parts[part], self._before(part)
         known = [encode(self.output, self.truth(part), self.target)] if with_target else []
         # Validation stays unweighted: it must compare runs with different weights.
         if with_target and self._weights != "none" and part == "train":
             known.append(class_weights(self._weights, self.truth(part)))
 
         def gather(index: np.ndarray) -> tuple[np.ndarray, ...]:
-            values = self._data.load(self.item.name, objects[index], self._column)
+            values = index + before if resident else self._data.load(self.item.name, objects[index], self._column)
             return (values, *(array[index] for array in known))
 
-        return batches(gather, self.item.name, len(objects), batch_size, order)
+        return batches(gather, POSITION if resident else self.item.name, len(objects), batch_size, order)
+
+    def resident(self) -> np.ndarray:
+        """Gather the inputs of all training and then all validation objects, to be held on the device."""
+        return self._data.load(self.item.name, np.concatenate([self.parts[name] for name in RESIDENT]), self._column)
+
+    def resident_bytes(self) -> int:
+        """Return the size of what `resident` gathers."""
+        return self.inputs("train", 1).nbytes * sum(len(self.parts[name]) for name in RESIDENT)
+
+    def _before(self, part: str) -> int:
+        """Count the resident objects that lie before those of a part."""
+        return len(self.parts[RESIDENT[0]]) if part == RESIDENT[1] else 0
 
     def magnitudes(self, part: str) -> np.ndarray:
         """Return the catalogue's ``bands`` and ``wise`` of a part, mag, float32 ``(n, 9)``; NaN where missing."""

@@ -16,11 +16,14 @@ from sdss_gs.schema import Input, Output
 from .backend import keras, tf
 from .feed import EpochOrder
 from .inputs import enter
+from .layers import normalisations
 from .outputs import attach_head
 from .state import Progress, save_state
 
 STEP_EPOCHS, STEP_FACTOR = 10, 0.5
 """The ``step`` schedule of the predecessor: half the rate every ten epochs."""
+DIVERGED = 1e15
+"""A validation loss of this size is that of a network of which nothing can be said."""
 
 
 def build(
@@ -64,18 +67,25 @@ def adapt_normalisation(model: keras.Model, chunks: tf.data.Dataset) -> None:
     chunks : tf.data.Dataset
         Arrays ``(m, *shape)`` that together are the inputs of the training objects.
     """
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.adapt(chunks)
+    for layer in normalisations(model):
+        # What it sees may be derived from the input, as colours are from magnitudes.
+        before = keras.Model(model.inputs, layer.input)
+        layer.adapt(chunks.map(lambda values, before=before: before([values])))
 
 
-def compile_model(model: keras.Model, output: Output, options: dict, steps: int, steps_per_execution: int) -> None:
+def compile_model(
+    model: keras.Model, output: Output, options: dict, steps: int, steps_per_execution: int, compiled: bool = False
+) -> None:
     """Give the model its loss, optimizer and schedule.
 
     Parameters
     ----------
     steps : int
         Steps of one epoch.
+    steps_per_execution : int
+    compiled : bool
+        Compile with XLA, which pays on GPUs; on a CPU it is ten times slower than TensorFlow's graph for the reference
+        networks.
     """
     rate = options["learning_rate"]
     if options["schedule"] == "cosine":
@@ -88,8 +98,7 @@ def compile_model(model: keras.Model, output: Output, options: dict, steps: int,
         loss=_loss(output, options),
         metrics=["accuracy" if output.classes else "mae"],
         steps_per_execution=steps_per_execution,
-        # XLA on a CPU is ten times slower than TensorFlow's own graph for these networks.
-        jit_compile=False,
+        jit_compile=compiled,
     )
 
 
@@ -102,9 +111,9 @@ def _loss(output: Output, options: dict) -> keras.losses.Loss | str:
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the lowest validation loss, writes the state, stops when patience ends."""
 
-    def __init__(self, progress: Progress, best: list[np.ndarray], path: Path, patience: int):
+    def __init__(self, network: keras.Model, progress: Progress, best: list[np.ndarray], path: Path, patience: int):
         super().__init__()
-        self.progress, self.best, self.path, self.patience = progress, best, path, patience
+        self.network, self.progress, self.best, self.path, self.patience = network, progress, best, path, patience
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Record the epoch."""
@@ -113,9 +122,9 @@ class KeepBest(keras.callbacks.Callback):
         metrics["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
         progress.history.append(metrics)
         progress.epoch = epoch + 1
-        if metrics["val_loss"] < progress.best_loss:
+        if metrics["val_loss"] < min(progress.best_loss, DIVERGED):
             progress.best_epoch, progress.best_loss = progress.epoch, metrics["val_loss"]
-            self.best[:] = [np.asarray(variable) for variable in self.model.variables]
+            self.best[:] = [np.asarray(variable) for variable in self.network.variables]
         save_state(self.path, progress, self.model, self.best)
         if self.patience and progress.epoch - progress.best_epoch >= self.patience:
             self.model.stop_training = True
@@ -156,6 +165,7 @@ class ProgressBar(keras.callbacks.Callback):
 
 def fit(
     model: keras.Model,
+    network: keras.Model,
     training: tf.data.Dataset,
     validation: tf.data.Dataset,
     progress: Progress,
@@ -168,6 +178,10 @@ def fit(
 
     Parameters
     ----------
+    model : keras.Model
+        What is trained: the network, or the network with what surrounds it.
+    network : keras.Model
+        What is kept.
     training, validation : tf.data.Dataset
         From `feed.batches`.
     progress : Progress
@@ -182,7 +196,7 @@ def fit(
     """
     options, steps = progress.options, int(training.cardinality())
     bar = ProgressBar(options["epochs"], progress.epoch, steps, order.count)
-    keep = KeepBest(progress, best, state_path, options["patience"])
+    keep = KeepBest(network, progress, best, state_path, options["patience"])
     try:
         model.fit(
             training,

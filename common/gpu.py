@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import subprocess
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from .backend import keras, tf
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 """Keras dtype policies; with a mixed policy the weights stay float32."""
+RESIDENT_SHARE = 0.5
+"""Share of a GPU's memory that the data may take; the rest is for the network."""
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
@@ -30,12 +34,26 @@ class Device:
         Number of GPUs, or of CPU cores that may be used.
     precision : str
         Key of `PRECISIONS`.
+    memory : int
+        Bytes of one GPU that may be used; 0 on a CPU and where it is unknown.
     """
 
     kind: str
     name: str
     count: int
     precision: str
+    memory: int = 0
+
+    def holds(self, size: int) -> bool:
+        """Tell whether a data set of so many bytes should live on the device.
+
+        On several GPUs it does not: each would have to hold all of it.
+        """
+        return self.kind == "GPU" and self.count == 1 and size <= RESIDENT_SHARE * self.memory
+
+    def scope(self) -> AbstractContextManager:
+        """Return the context to build and compile a model in: each of several GPUs takes a part of every batch."""
+        return tf.distribute.MirroredStrategy().scope() if self.kind == "GPU" and self.count > 1 else nullcontext()
 
     def line(self) -> str:
         """Say in one line what runs where."""
@@ -76,8 +94,19 @@ def prepare(precision: str = "auto", memory_limit: int = 0, heavy: bool = True) 
         precision = "bfloat16" if faster and heavy else "float32"
     keras.config.set_dtype_policy(PRECISIONS[precision])
     if gpus:
-        return Device("GPU", details.get("device_name", "unknown"), len(gpus), precision)
+        memory = memory_limit * 2**20 or _free_memory()
+        return Device("GPU", details.get("device_name", "unknown"), len(gpus), precision, memory)
     return Device("CPU", _cpu_name(), cpu_count(), precision)
+
+
+def _free_memory() -> int:
+    """Ask the driver for the free memory of the first GPU, bytes; 0 where it cannot say."""
+    query = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
+        return int(answer.split()[0]) * 2**20
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+        return 0
 
 
 def _cpu_lines() -> dict[str, str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .backend import keras
 
 layers = keras.layers
 
 
-def _depthwise_glorot(size: int) -> keras.initializers.Initializer:
+def depthwise_glorot(size: int) -> keras.initializers.Initializer:
     """Glorot's uniform initialisation (Glorot & Bengio 2010) for a depthwise kernel: size² inputs, size² outputs.
 
     Keras counts all channels as inputs of each depthwise filter, although it sees one: signals then shrink by the
@@ -37,7 +37,7 @@ def separable_blocks(x: keras.KerasTensor, filters: Sequence[int], repeat: int =
     """
     for count in filters:
         for _ in range(repeat):
-            x = layers.SeparableConv2D(count, 3, activation="relu", depthwise_initializer=_depthwise_glorot(3))(x)
+            x = layers.SeparableConv2D(count, 3, activation="relu", depthwise_initializer=depthwise_glorot(3))(x)
         x = layers.MaxPooling2D(2)(x)
     return x
 
@@ -89,6 +89,15 @@ def dense_stack(
         if dropout:
             x = layers.Dropout(dropout)(x)
     return x
+
+
+def normalisations(model: keras.Model) -> Iterator[keras.layers.Normalization]:
+    """List the layers that hold statistics of the training objects, those of models inside the model included."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from normalisations(layer)
+        elif isinstance(layer, layers.Normalization):
+            yield layer
 
 
 def standardise(x: keras.KerasTensor) -> keras.KerasTensor:

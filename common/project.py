@@ -18,6 +18,8 @@ from .outputs import CLASS_WEIGHTS, TARGETS
 LOSSES = ("mse", "mae", "huber")
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "step")
+ARCHITECTURES = ("reference", "fast")
+AUGMENTATIONS = ("none", "dihedral")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -36,6 +38,10 @@ class Option:
 REGRESSIONS = tuple(name for name, output in OUTPUTS.items() if not output.classes)
 CLASSIFICATIONS = tuple(name for name, output in OUTPUTS.items() if output.classes)
 OPTIONS = {
+    "architecture": Option(str, "the predecessor's network or the zoo's own", choices=ARCHITECTURES),
+    "augment": Option(
+        str, "turn and mirror each image at random while training", choices=AUGMENTATIONS, inputs=("img", "fits")
+    ),
     "epochs": Option(int, "passes over the training objects", 1),
     "batch_size": Option(int, "objects per step", 1),
     "loss": Option(str, "what training minimises", choices=LOSSES, outputs=REGRESSIONS),

@@ -19,6 +19,7 @@ from .metrics import HEADLINE, cost, score
 from .outputs import CLASS_LOSS, constant_bias, encode
 from .project import Project
 from .store import crown, log_model
+from .surround import surround
 from .tracking import PLOTS, LogEpochs, Run, logs_of
 
 STATE = "state.npz"
@@ -38,8 +39,8 @@ class Session:
     record : Run
     options : dict
         Typed options, from `project.parse_options`.
-    features : callable
-        The model folder's function.
+    architectures : dict of str to callable
+        The model folder's functions.
 
     Raises
     ------
@@ -47,10 +48,11 @@ class Session:
         For a data set or an option that cannot be used.
     """
 
-    def __init__(self, project: Project, record: Run, options: dict, features: Callable):
-        self.project, self.record, self.features = project, record, features
+    def __init__(self, project: Project, record: Run, options: dict, architectures: dict[str, Callable]):
+        self.project, self.record = project, record
         self.progress, self._arrays = self._begin(options)
         self.options = self.progress.options
+        self.features = _chosen(architectures, self.options)
         record.parameters({name: value for name, value in self.options.items() if value != ""})
         self.data = TrainingData(project, self.options)
         # A continuation may be started in another folder, without naming the data set again.
@@ -103,25 +105,31 @@ class Session:
         device = gpu.prepare(options["precision"], options["memory_limit"], heavy=not item.columns)
         print(device.line(), flush=True)
         keras.utils.set_random_seed(options["seed"])
-        model = self._build()
-        self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": model.count_params()})
+        resident = device.holds(self.data.resident_bytes())
         order = EpochOrder(options["seed"], self.data.sizes()["train"])
-        training = self.data.batches("train", options["batch_size"], order=order)
-        validation = self.data.batches("validation", max(options["batch_size"], PREDICTION_BATCH))
+        training = self.data.batches("train", options["batch_size"], order=order, resident=resident)
+        validation = self.data.batches("validation", max(options["batch_size"], PREDICTION_BATCH), resident=resident)
         steps = int(training.cardinality())
-        batch_bytes = self.data.inputs("train", 1).nbytes * options["batch_size"]
-        compile_model(model, output, options, steps, steps_per_execution(batch_bytes, steps))
+        batch_bytes = (8 if resident else self.data.inputs("train", 1).nbytes) * options["batch_size"]
+        with device.scope():
+            network = self._build()
+            values = self.data.resident() if resident else None
+            model = surround(network, str(options.get("augment", "none")), options["seed"], values)
+            # Keras takes several steps at once on one device only.
+            together = 1 if device.kind == "GPU" and device.count > 1 else steps_per_execution(batch_bytes, steps)
+            compile_model(model, output, options, steps, together, compiled=device.kind == "GPU")
+        self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
         if self._arrays:
             self._best[:] = state.restore(model, self._arrays)
         else:
             chunks = self.data.batches("train", ADAPT_BATCH, with_target=False)
-            adapt_normalisation(model, chunks.map(lambda inputs: inputs[item.name]))
+            adapt_normalisation(network, chunks.map(lambda inputs: inputs[item.name]))
             target = encode(output, self.data.truth("train"), self.data.target)
-            model.get_layer(output.name).bias.assign(constant_bias(output, target))
+            network.get_layer(output.name).bias.assign(constant_bias(output, target))
         self.record.logs.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
         path = self.record.logs / STATE
-        fit(model, training, validation, self.progress, self._best, order, path, [LogEpochs(self.record)])
+        fit(model, network, training, validation, self.progress, self._best, order, path, [LogEpochs(self.record)])
         self.record.metrics({"training_seconds": time.perf_counter() - began}, 0, part="test")
 
     def _best_model(self) -> keras.Model:
@@ -177,3 +185,13 @@ class Session:
             flush=True,
         )
         return summary.scores[name]
+
+
+def _chosen(architectures: dict[str, Callable], options: dict) -> Callable:
+    """Choose a model folder's function; a folder with one need not name it."""
+    name = str(options.get("architecture", next(iter(architectures))))
+    if len(architectures) == 1:
+        return next(iter(architectures.values()))
+    if name not in architectures:
+        raise OptionError(f"architecture: expected one of {', '.join(architectures)}, found {name!r}")
+    return architectures[name]

@@ -13,6 +13,7 @@ from sdss_gs.errors import OptionError
 from sdss_gs.files import replacing
 
 from .backend import keras
+from .layers import normalisations
 
 
 @dataclass
@@ -100,10 +101,9 @@ def assign(model: keras.Model, arrays: list[np.ndarray]) -> None:
     _check(model.variables, arrays)
     for variable, array in zip(model.variables, arrays, strict=True):
         variable.assign(array)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            # The layer computes with constants that it derives from its variables.
-            layer.finalize_state()
+    for layer in normalisations(model):
+        # The layer computes with constants that it derives from its variables.
+        layer.finalize_state()
 
 
 def _numbered(arrays: dict[str, np.ndarray], kind: str) -> list[np.ndarray]:

@@ -16,25 +16,27 @@ from .session import Session
 from .tracking import Run
 
 
-def run(train_file: str, features: Callable) -> None:
+def run(train_file: str, *architectures: Callable) -> None:
     """Train the model of a folder with the options of the command line, then exit.
 
     Parameters
     ----------
     train_file : str
         ``__file__`` of the model folder's ``train.py``.
-    features : callable
-        Takes the input as a KerasTensor ``(batch, ...)`` and returns features ``(batch, n)``.
+    *architectures : callable
+        Functions that take the input as a KerasTensor ``(batch, ...)`` and return features ``(batch, n)``; the option
+        ``architecture`` chooses one by its name.
 
     Notes
     -----
     Exit code 0 for a finished run, 1 for a failed one (the MLflow run is FAILED and has the reason as a tag), 130 for
     an interrupted one (KILLED).
     """
-    sys.exit(_run(Path(train_file).resolve().parent, features, sys.argv[1:]))
+    by_name = {function.__name__: function for function in architectures}
+    sys.exit(_run(Path(train_file).resolve().parent, by_name, sys.argv[1:]))
 
 
-def _run(folder: Path, features: Callable, arguments: list[str]) -> int:
+def _run(folder: Path, architectures: dict[str, Callable], arguments: list[str]) -> int:
     try:
         project = read_project(folder)
         if {"-h", "--help"} & set(arguments):
@@ -47,9 +49,9 @@ def _run(folder: Path, features: Callable, arguments: list[str]) -> int:
     try:
         options = parse_options(project, arguments)
         if options["folds"]:
-            cross_validate(project, record, options, features)
+            cross_validate(project, record, options, architectures)
         else:
-            session = Session(project, record, options, features)
+            session = Session(project, record, options, architectures)
             session.train()
             session.finish()
     except ZooError as error:

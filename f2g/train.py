@@ -1,16 +1,18 @@
 """f2g: Galaxy Zoo 2 class from the five-band cut-out.
 
 Input ``fits`` (batch, 61, 61, 5) float32, nanomaggies → output ``gz2c`` (batch, 23) probabilities.
-2,482,948 parameters. The network of astromlp-models (https://github.com/nunorc/astromlp-models):
+``reference``, the network of astromlp-models (https://github.com/nunorc/astromlp-models), 2,482,948 parameters:
 four separable convolutions in two blocks, two dense layers with dropout and an L2 penalty.
+``fast``: aperture photometry joined with a convolutional network on patches.
 """
 
 from common.backend import keras
+from common.fast import image_features
 from common.layers import dense_stack, separable_blocks
 from common.train import run
 
 
-def features(fits):
+def reference(fits):
     """Turn the cut-out into 32 features."""
     x = separable_blocks(fits, (128, 256), repeat=2)
     x = keras.layers.Flatten()(x)
@@ -18,5 +20,10 @@ def features(fits):
     return dense_stack(x, (64, 32), decay=0.01)
 
 
+def fast(fits):
+    """Turn the cut-out into 64 features."""
+    return image_features(fits, patch=3, sides=(3, 7, 15, 31, 61))
+
+
 if __name__ == "__main__":
-    run(__file__, features)
+    run(__file__, reference, fast)

@@ -1,16 +1,18 @@
 """i2g: Galaxy Zoo 2 class from the colour image.
 
 Input ``img`` (batch, 150, 150, 3) uint8 → output ``gz2c`` (batch, 23) probabilities.
-435,890 parameters. The network of astromlp-models (https://github.com/nunorc/astromlp-models):
+``reference``, the network of astromlp-models (https://github.com/nunorc/astromlp-models), 435,890 parameters:
 four separable convolutions, two dense layers with dropout and an L2 penalty.
+``fast``: aperture photometry joined with a convolutional network on patches.
 """
 
 from common.backend import keras
+from common.fast import image_features
 from common.layers import dense_stack, separable_blocks
 from common.train import run
 
 
-def features(img):
+def reference(img):
     """Turn the image into 32 features."""
     x = separable_blocks(img, (64, 64, 128, 128))
     x = keras.layers.Flatten()(x)
@@ -18,5 +20,10 @@ def features(img):
     return dense_stack(x, (64, 32), decay=0.01)
 
 
+def fast(img):
+    """Turn the image into 64 features."""
+    return image_features(img, patch=5, sides=(6, 12, 26, 62, 150))
+
+
 if __name__ == "__main__":
-    run(__file__, features)
+    run(__file__, reference, fast)

@@ -1,21 +1,28 @@
 """s2r: redshift from the spectrum.
 
 Input ``spectra`` (batch, 3522) float32, 1e-17 erg/s/cm²/Å → output ``redshift`` (batch, 1).
-7,215,270 parameters. The network of astromlp-models (https://github.com/nunorc/astromlp-models):
+``reference``, the network of astromlp-models (https://github.com/nunorc/astromlp-models), 7,215,270 parameters:
 standardised flux, two convolutions, two dense layers.
+``fast``: shape and brightness of the spectrum, strided residual convolutions.
 """
 
 from common.backend import keras
+from common.fast import spectrum_features
 from common.layers import dense_stack, spectral_blocks, standardise
 from common.train import run
 
 
-def features(spectra):
+def reference(spectra):
     """Turn the spectrum into 32 features."""
     x = spectral_blocks(standardise(spectra), (32,))
     x = keras.layers.Flatten()(x)
     return dense_stack(x, (64, 32))
 
 
+def fast(spectra):
+    """Turn the spectrum into 64 features."""
+    return spectrum_features(spectra)
+
+
 if __name__ == "__main__":
-    run(__file__, features)
+    run(__file__, reference, fast)

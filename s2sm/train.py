@@ -1,16 +1,18 @@
 """s2sm: stellar mass from the spectrum.
 
 Input ``spectra`` (batch, 3522) float32, 1e-17 erg/s/cm²/Å → output ``smass`` (batch, 1), log10 Msun.
-7,223,686 parameters. The network of astromlp-models (https://github.com/nunorc/astromlp-models):
+``reference``, the network of astromlp-models (https://github.com/nunorc/astromlp-models), 7,223,686 parameters:
 standardised flux, four convolutions, two dense layers with dropout.
+``fast``: shape and brightness of the spectrum, strided residual convolutions.
 """
 
 from common.backend import keras
+from common.fast import spectrum_features
 from common.layers import dense_stack, spectral_blocks, standardise
 from common.train import run
 
 
-def features(spectra):
+def reference(spectra):
     """Turn the spectrum into 32 features."""
     x = spectral_blocks(standardise(spectra), (64, 32))
     x = keras.layers.Flatten()(x)
@@ -19,5 +21,10 @@ def features(spectra):
     return dense_stack(x, (32,))
 
 
+def fast(spectra):
+    """Turn the spectrum into 64 features."""
+    return spectrum_features(spectra)
+
+
 if __name__ == "__main__":
-    run(__file__, features)
+    run(__file__, reference, fast)

@@ -6,7 +6,7 @@ import mlflow
 import pytest
 from conftest import survey_rows, write_survey
 from mlflow import MlflowClient
-from test_networks import features_of
+from test_networks import architectures_of
 
 from common import compare, evaluate, train
 from common.card import differences
@@ -23,7 +23,7 @@ def trained(tmp_path_factory, repository):
     mlflow.set_tracking_uri(uri)
     for name in ("b2r", "w2s"):
         arguments = ["--ds", str(data), "--epochs", "6", "--learning_rate", "0.01"]
-        assert train._run(repository / name, features_of(name), arguments) == 0
+        assert train._run(repository / name, architectures_of(name), arguments) == 0
     return uri, data
 
 

@@ -12,7 +12,7 @@ from common.fit import build
 from common.inputs import enter
 from common.layers import dense_stack, separable_blocks, spectral_blocks, standardise
 from common.outputs import attach_head, class_weights, constant_bias, decode, encode
-from common.project import read_project
+from common.project import ARCHITECTURES, read_project
 from sdss_gs.schema import INPUTS, OUTPUTS
 
 PARAMETERS = {
@@ -26,17 +26,17 @@ PARAMETERS = {
 """Counts of the predecessor's networks, the statistics of `Normalization` included."""
 
 
-def features_of(name):
+def architectures_of(name):
     specification = importlib.util.spec_from_file_location(name, ROOT / name / "train.py")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    return module.features
+    return {kind: getattr(module, kind) for kind in ARCHITECTURES}
 
 
 @pytest.mark.parametrize(("name", "count"), PARAMETERS.items())
 def test_network_has_the_predecessors_parameters(name, count):
     project = read_project(ROOT / name)
-    model = build(project.input, project.output, project.input.shape, features_of(name), name)
+    model = build(project.input, project.output, project.input.shape, architectures_of(name)["reference"], name)
     assert model.count_params() == count
     assert model.output_shape == (None, max(1, len(project.output.classes)))
     assert list(model.input) == [project.input.name]
@@ -174,5 +174,5 @@ def test_spectral_block_equals_its_formula():
 
 
 def test_inputs_keep_the_schemas_dtype():
-    model = build(INPUTS["img"], OUTPUTS["redshift"], (150, 150, 3), features_of("i2r"), "i2r")
+    model = build(INPUTS["img"], OUTPUTS["redshift"], (150, 150, 3), architectures_of("i2r")["fast"], "i2r")
     assert model.input["img"].dtype == "uint8"

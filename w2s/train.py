@@ -1,18 +1,25 @@
 """w2s: spectroscopic sub-class from the four WISE magnitudes.
 
 Input ``wise`` (batch, 4) float32, Vega mag → output ``subclass`` (batch, 4) probabilities.
-1,821 parameters. The network of astromlp-models (https://github.com/nunorc/astromlp-models):
+``reference``, the network of astromlp-models (https://github.com/nunorc/astromlp-models), 1,821 parameters:
 standardised magnitudes, three dense layers.
+``fast``: magnitudes and colours, three dense layers.
 """
 
+from common.fast import dense, magnitudes_and_colours
 from common.layers import dense_stack, standardise
 from common.train import run
 
 
-def features(wise):
+def reference(wise):
     """Turn the magnitudes into 16 features."""
     return dense_stack(standardise(wise), (32, 32, 16))
 
 
+def fast(wise):
+    """Turn the magnitudes into 128 features."""
+    return dense(magnitudes_and_colours(wise), (128, 128, 128))
+
+
 if __name__ == "__main__":
-    run(__file__, features)
+    run(__file__, reference, fast)

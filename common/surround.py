@@ -1,0 +1,94 @@
+"""What surrounds a network while it trains, and is not part of it when it is stored: feed and augmentation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .backend import keras
+
+POSITION = "position"
+"""Name of the input of a network whose objects live on the device."""
+
+
+class Dihedral(keras.layers.Layer):
+    """Turns and mirrors each image at random into one of its eight symmetric forms, while training.
+
+    A galaxy has no up or left: each form is as likely to be seen as the others, and no pixel is interpolated.
+
+    Parameters
+    ----------
+    seed : int
+    """
+
+    def __init__(self, seed: int, **options):
+        super().__init__(**options)
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Return images ``(batch, side, side, channels)`` of the same dtype."""
+        if not training:
+            return images
+        shape = (keras.ops.shape(images)[0], 1, 1, 1)
+        forms = (
+            lambda x: keras.ops.flip(x, 1),
+            lambda x: keras.ops.flip(x, 2),
+            lambda x: keras.ops.transpose(x, (0, 2, 1, 3)),
+        )
+        for form in forms:
+            chosen = keras.random.uniform(shape, seed=self.generator, dtype="float32") < 0.5
+            images = keras.ops.where(chosen, form(images), images)
+        return images
+
+
+class Resident(keras.layers.Layer):
+    """Holds objects in the memory of the device, and gathers a batch of them there.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, ...)
+    """
+
+    def __init__(self, values: np.ndarray, **options):
+        super().__init__(dtype=str(values.dtype), **options)
+        self._values = keras.ops.convert_to_tensor(values)
+
+    def call(self, position: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the objects at some positions, ``(batch, ...)``."""
+        return keras.ops.take(self._values, position, axis=0)
+
+    def compute_output_spec(self, position: keras.KerasTensor) -> keras.KerasTensor:
+        """Return shape and dtype of a batch."""
+        return keras.KerasTensor((*position.shape, *self._values.shape[1:]), dtype=self.dtype)
+
+
+def surround(network: keras.Model, augment: str = "none", seed: int = 0, values: np.ndarray | None = None):
+    """Make the model that is trained out of the network that is stored.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Input ``{name: (batch, ...)}``.
+    augment : str
+        ``none``, or ``dihedral`` for images.
+    seed : int
+        Of the augmentation.
+    values : ndarray, shape (n, ...), optional
+        All objects, to be held on the device.
+
+    Returns
+    -------
+    keras.Model
+        Shares the network's weights. Input ``{name: (batch, ...)}``, or ``{"position": (batch,)}`` of objects in
+        `values`.
+    """
+    ((name, like),) = network.input.items()
+    if values is None and augment == "none":
+        return network
+    if values is None:
+        entry = inputs = keras.Input(like.shape[1:], dtype=like.dtype, name=name)
+    else:
+        entry = keras.Input((), dtype="int64", name=POSITION)
+        inputs = Resident(values)(entry)
+    if augment == "dihedral":
+        inputs = Dihedral(seed, dtype=like.dtype)(inputs)
+    return keras.Model({entry.name: entry}, network({name: inputs}), name=f"{network.name}_training")
