@@ -1,0 +1,103 @@
+"""Measure the zoo beside the naive way: reading, packing, feeding, training, start-up, prediction, growth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from sdss_gs.errors import OptionError, ZooError
+from sdss_gs.schema import INPUTS
+
+from . import generate, machine
+from .settings import PARTS, QUICK_INPUTS, ROOT, Settings
+from .targets import judge
+from .tasks import tasks_of
+from .write_report import NAME, write_report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the parts one after the other; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    add = parser.add_argument
+    add("--parts", default=",".join(PARTS), help="comma-separated (default: %(default)s)")
+    add("--inputs", default="", help=f"comma-separated (default: all; with --quick {','.join(QUICK_INPUTS)})")
+    add("--quick", action="store_true", help="small sizes: to see that everything works, not to quote")
+    add("--ds", default="", help="data set whose files are measured (default: generated galaxies)")
+    add("--work", default="", help="folder for generated data, up to 10 GB (default: the system's temporary folder)")
+    add("--output", default="docs", help=f"folder for {NAME}.md, .json and .png (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        parts = _chosen("--parts", options.parts, PARTS)
+        default = QUICK_INPUTS if options.quick else INPUTS
+        inputs = _chosen("--inputs", options.inputs or ",".join(default), tuple(INPUTS))
+        with tempfile.TemporaryDirectory(prefix="zoo-bench-", dir=options.work or None) as work:
+            source = options.ds and str(Path(options.ds).resolve())
+            if not source:
+                print("generating galaxies", flush=True)
+                source = str(generate.sample(Path(work) / "source", 48 if options.quick else 1000))
+            settings = Settings(work, source, options.quick, inputs)
+            return _measure_all(settings, parts, Path(options.output))
+    except (ZooError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"interrupted; what was measured is in {options.output}/{NAME}.json", file=sys.stderr)
+        return 130
+
+
+def _chosen(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in known:
+            raise OptionError(f"{option} {name}: expected some of {', '.join(known)}")
+    return names
+
+
+def _measure_all(settings: Settings, parts: tuple[str, ...], output: Path) -> int:
+    """Run every task in its own process, so that a peak of memory is its own; keep what is done after each."""
+    began, failures = time.perf_counter(), []
+    results = {"machine": machine.describe(), "quick": settings.quick, "seconds": 0, "rows": [], "failures": failures}
+    output.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        for task in tasks_of(part, settings):
+            label = " ".join([part, *map(str, task.values())])
+            rows, problem, took = _run(settings, part, task)
+            print(f"{label:<28}{took:>7.1f} s  {problem and f'failed: {problem}'}", flush=True)
+            for row in rows:
+                print(f"    {_line(row)}", flush=True)
+            results["rows"] += rows
+            failures += [f"{label}: {problem}"] if problem else []
+            results["seconds"] = round(time.perf_counter() - began)
+            results["targets"] = judge(results["rows"])
+            (output / f"{NAME}.json").write_text(json.dumps(results, indent=1))
+    print(write_report(results, output))
+    return 1 if failures else 0
+
+
+def _run(settings: Settings, part: str, task: dict) -> tuple[list[dict], str, float]:
+    """Run one task; return its rows, what went wrong, and the seconds it took."""
+    began, answer = time.perf_counter(), Path(settings.work) / "answer.json"
+    answer.unlink(missing_ok=True)
+    question = json.dumps({"settings": asdict(settings), "part": part, "task": task})
+    command = [sys.executable, "-m", "benchmarks.run_task", question, str(answer)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    took = time.perf_counter() - began
+    if done.returncode or not answer.is_file():
+        lines = done.stderr.strip().splitlines()
+        return [], lines[-1].strip() if lines else f"exit code {done.returncode}", took
+    return json.loads(answer.read_text()), "", took
+
+
+def _line(row: dict) -> str:
+    values = {name: f"{value:,.4g}" if isinstance(value, float) else value for name, value in row.items()}
+    return "  ".join(f"{name} {value}" for name, value in values.items() if name != "part")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""The machine and the software that the numbers belong to."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from joblib import cpu_count
+
+from sdss_gs import __version__
+
+PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pyarrow", "pillow", "mlflow")
+FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+
+
+def describe() -> dict[str, object]:
+    """Return processor, cores, memory, versions and date."""
+    processor = _processor()
+    flags = processor.get("flags", "").split()
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "processor": processor.get("model name") or platform.processor() or platform.machine(),
+        "cores": cpu_count(),
+        "instructions": [flag for flag in FLAGS if flag in flags],
+        "memory_gb": round(pages / 1e9, 1),
+        "system": f"{platform.system()} {platform.release()}",
+        "load_at_start": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        "versions": {"sdss-zoo": __version__, **{package: version(package) for package in PACKAGES}},
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _processor() -> dict[str, str]:
+    """First processor's lines of /proc/cpuinfo; empty where there is none."""
+    try:
+        text = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+    except OSError:
+        return {}
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}

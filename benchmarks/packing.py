@@ -1,0 +1,92 @@
+"""(b) Packing on all cores: cold, warm and resumed after a kill, beside a naive one-process loop over the files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from joblib import cpu_count
+from joblib.externals.loky import get_reusable_executor
+
+from sdss_gs.dataset import open_catalogue, open_dataset
+from sdss_gs.pack import pack
+from sdss_gs.packed import packed_folder, read_manifest
+from sdss_gs.raw import list_files
+
+from . import generate, naive
+from .memory import watching
+from .settings import ROOT, Settings
+from .timing import in_turn, rate, ratio, seconds
+
+
+def measure(settings: Settings, name: str) -> list[dict]:
+    """Pack the files of one input again and again."""
+    count = settings.pick({"img": 20_000, "fits": 20_000, "spectra": 6000}[name], 600)
+    folder = generate.linked(Path(settings.work) / f"packing-{name}", settings.source, [name], count)
+    objid = open_catalogue(folder).objid
+    paths = [file.path for file in list_files(folder, name).values()]
+
+    def cold() -> int:
+        return pack(folder, name, objid, progress=False).available
+
+    def naively() -> int:
+        for path in paths:
+            naive.read_path(name, path)
+        return len(paths)
+
+    def before(way: str) -> None:
+        if way == "cold":
+            # Every real run starts its workers itself.
+            get_reusable_executor().shutdown(wait=True)
+        shutil.rmtree(packed_folder(folder) / name, ignore_errors=True)
+
+    # The warm-up has the page cache filled and every module imported; it is a short one.
+    for path in paths[:200]:
+        naive.read_path(name, path)
+    with watching() as peak:
+        # The second time the workers are there already: what a larger set comes to.
+        rates = in_turn(
+            {"cold": cold, "running": cold, "naive": naively}, settings.pick(3, 1), warm_up=False, before=before
+        )
+    pack(folder, name, objid, progress=False)
+    warm = seconds(lambda: open_dataset(folder, [name], progress=False), 3)
+    before("cold")
+    left, resumed = _resume(folder, name, objid)
+    return [
+        {
+            "part": "packing",
+            "input": name,
+            "files": count,
+            "processes": cpu_count(),
+            "cold_s": count / rate(rates, "cold"),
+            "cold_per_s": rate(rates, "cold"),
+            "naive_per_s": rate(rates, "naive"),
+            "ratio": ratio(rates, "cold", "naive"),
+            "ratio_workers_running": ratio(rates, "running", "naive"),
+            "warm_open_s": warm,
+            "left_after_kill": left,
+            "resume_s": resumed,
+            **peak.columns(),
+        }
+    ]
+
+
+def _resume(folder: Path, name: str, objid) -> tuple[int, float]:
+    """Kill a packing run once it has finished a shard; return the files left and the time to pack them."""
+    target = packed_folder(folder) / name
+    command = [sys.executable, "-m", "sdss_gs", "pack", str(folder), "--inputs", name]
+    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           start_new_session=True)  # fmt: skip
+    while run.poll() is None:
+        manifest = read_manifest(target)
+        if manifest is not None and manifest.available >= len(objid) // 3:
+            os.killpg(run.pid, signal.SIGKILL)
+        time.sleep(0.02)
+    manifest = read_manifest(target)
+    left = len(objid) - (manifest.available if manifest else 0)
+    return left, seconds(lambda: pack(folder, name, objid, progress=False))

@@ -1,0 +1,101 @@
+"""What the zoo promises of its speed, beside what was measured."""
+
+from __future__ import annotations
+
+EPOCH = {"bands": 200, "wise": 200, "ssel": 40, "fits": 3.5, "spectra": 4, "img": 3}
+PACKING = {"spectra": 4, "img": 1.9, "fits": 1.5}
+FEEDING_COST = 1.03
+FLAT = 1.25
+"""How much may change from the smallest to the largest size in what is called flat: noise, and a fixed start."""
+MEMORY_MB = 2000
+GROWTH = (
+    ("tables", "step_us", "time per step, b2r"),
+    ("images", "step_us", "time per step, i2r"),
+    ("images", "feed_us_per_batch", "time to feed a batch of images"),
+    ("packing", "pack_us_per_file", "time to pack an image"),
+    ("packing", "peak_anonymous_mb", "peak memory of packing images"),
+    ("tables", "peak_anonymous_mb", "peak memory of training b2r"),
+    ("images", "peak_anonymous_mb", "peak memory of training i2r"),
+)
+
+
+def judge(rows: list[dict]) -> list[dict]:
+    """Compare rows with the targets.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``sign`` (≥ or ≤), ``target``, ``measured`` (None where it was not), ``unit`` and ``met``.
+    """
+    found = [*_ratios(rows), *_limits(rows), *_growth(rows)]
+    for target in found:
+        value, bound = target["measured"], target["target"]
+        target["met"] = None if value is None else value >= bound if target["sign"] == "≥" else value <= bound
+    return found
+
+
+def _target(name: str, sign: str, target: float, measured: float | None, unit: str = "×") -> dict:
+    return {"name": name, "sign": sign, "target": target, "measured": measured, "unit": unit}
+
+
+def _value(rows: list[dict], column: str, **wanted: object) -> float | None:
+    """Return a column of the row with the wanted values; None if there is none."""
+    chosen = [row[column] for row in rows if column in row and wanted.items() <= row.items()]
+    return chosen[0] if chosen else None
+
+
+def _ratios(rows: list[dict]) -> list[dict]:
+    epoch = [
+        _target(
+            f"epoch, {name}: packed to naive",
+            "≥",
+            bound,
+            _value(rows, "ratio", part="training", input=name, way="packed"),
+        )
+        for name, bound in EPOCH.items()
+    ]
+    feeding = [
+        _target(
+            f"epoch, {name}: time packed to memory",
+            "≤",
+            FEEDING_COST,
+            _value(rows, "time_to_memory", part="training", input=name, way="packed"),
+        )
+        for name in EPOCH
+    ]
+    packing = [
+        _target(f"packing, {name}: to naive", "≥", bound, _value(rows, "ratio", part="packing", input=name))
+        for name, bound in PACKING.items()
+    ]
+    return epoch + feeding + packing
+
+
+def _limits(rows: list[dict]) -> list[dict]:
+    training = [
+        row for row in rows if row["part"] in ("training", "prediction") or row.get("kind") in ("tables", "images")
+    ]
+    peaks = [row["peak_anonymous_mb"] for row in training if "peak_anonymous_mb" in row]
+    first = _value(rows, "seconds", part="startup", what="mlflow run b2r to the end of the first epoch")
+    return [
+        _target(
+            "training and prediction, largest peak of anonymous memory", "≤", MEMORY_MB, max(peaks, default=None), "MB"
+        ),
+        *(
+            _target(
+                f"warm open of 100,000 {name}", "≤", 0.3, _value(rows, "open_warm_s", kind=kind, objects=100_000), "s"
+            )
+            for kind, name in (("packing", "images"), ("tables", "table rows"))
+        ),
+        _target("mlflow run b2r to the first epoch", "≤", 8, first, "s"),
+        _target("python -m sdss_gs info", "≤", 1, _value(rows, "seconds", what="python -m sdss_gs info"), "s"),
+    ]
+
+
+def _growth(rows: list[dict]) -> list[dict]:
+    found = []
+    for kind, column, name in GROWTH:
+        sizes = {row["objects"]: row[column] for row in rows if row.get("kind") == kind and column in row}
+        low, high = min(sizes, default=0), max(sizes, default=0)
+        measured = sizes[high] / sizes[low] if len(sizes) > 1 else None
+        found.append(_target(f"{name}: {high:,} to {low:,} objects" if sizes else name, "≤", FLAT, measured))
+    return found
