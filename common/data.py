@@ -13,7 +13,7 @@ from sdss_gs.dataset import open_dataset
 from sdss_gs.errors import DataError
 from sdss_gs.locate import find_dataset
 from sdss_gs.packed import Manifest
-from sdss_gs.raw import list_files
+from sdss_gs.raw import list_paths
 from sdss_gs.schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
 from sdss_gs.split import fold_split, limited, split
 
@@ -159,11 +159,11 @@ class TrainingData:
         if not self.item.columns:
             shown = self._data.load(name, self.parts[part][chosen], self._column)
             return [fits.colour(cutout) for cutout in shown] if name == "fits" else list(shown)
-        files = list_files(self.folder, "img")
+        files = list_paths(self.folder, "img")
         images: list[np.ndarray | None] = []
         for objid in self.objid(part)[chosen].tolist():
             try:
-                images.append(img.read(files[objid].path))
+                images.append(img.read(files[objid]))
             except (KeyError, DataError):
                 images.append(None)
         return images

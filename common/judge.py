@@ -21,7 +21,7 @@ from .outputs import decode
 from .project import Project
 from .summary import Summary
 
-PREDICTION_BATCH = 128
+PREDICTION_BATCH = 64
 RECORDED_VERSIONS = ("tensorflow", "keras", "mlflow", "numpy")
 
 

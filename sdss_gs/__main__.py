@@ -98,7 +98,7 @@ def _pack(options) -> int:
     from .errors import OptionError
     from .pack import pack
     from .packed import packed_folder
-    from .raw import list_files, served_by
+    from .raw import list_paths, served_by
 
     files = [name for name, item in INPUTS.items() if item.suffix]
     names = files if options.inputs == "all" else options.inputs.split(",")
@@ -107,9 +107,12 @@ def _pack(options) -> int:
             raise OptionError(f"--inputs {name}: expected some of {', '.join(files)}")
     catalogue = open_catalogue(options.ds)
     for name in dict.fromkeys(served_by(options.ds, name) for name in names):
-        if not list_files(options.ds, name):
+        if not list_paths(options.ds, name):
             continue
-        manifest = pack(options.ds, name, catalogue.objid, image_scale=options.image_scale, processes=options.processes)
+        manifest = pack(
+            options.ds, name, catalogue.objid,
+            image_scale=options.image_scale, processes=options.processes, thorough=True,
+        )  # fmt: skip
         print(f"{name}: {manifest.available:,} packed, {len(manifest.rejects):,} refused")
     print(packed_folder(options.ds))
     return 0

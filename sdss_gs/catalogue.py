@@ -16,6 +16,7 @@ from .errors import DataError
 from .schema import OUTPUTS, QUANTITIES, Quantity
 
 ID_PATTERN = r"^[0-9]{1,19}$"
+LARGEST_ID = np.iinfo(np.int64).max
 NUMBER_PATTERN = r"(?i)^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$"
 MISSING = ("", "null", "none", "na", "n/a", "--")
 """Cells that say that there is no value, in lower case; ``nan`` in a number column is named as wrong."""
@@ -146,24 +147,36 @@ def _read_strings(path: Path, problems: list[Problem]) -> pa.Table:
 
 def _keep_good_ids(table: pa.Table, path: Path, problems: list[Problem]) -> pa.Table:
     """Drop rows without an integer id, repeated rows, and all rows of an id whose repeats contradict each other."""
-    ids = table["objid"].to_pylist()
-    good = pc.match_substring_regex(table["objid"], ID_PATTERN).to_pylist()
-    rows_of: dict[int, list[int]] = {}
-    for row, text in enumerate(ids):
-        if not good[row] or int(text) > np.iinfo(np.int64).max:
-            problems.append(Problem(f"data.csv row {row + 1}", "objid", f"expected an integer, found {text!r}"))
-        else:
-            rows_of.setdefault(int(text), []).append(row)
-    keep = []
-    for objid, rows in rows_of.items():
-        if len(rows) > 1:
-            same = len({tuple(table.slice(row, 1).to_pylist()[0].values()) for row in rows}) == 1
-            verdict = "identical, one kept" if same else "they differ, none kept"
-            shown = ", ".join(str(row + 1) for row in rows[:5])
-            problems.append(Problem(f"data.csv objid {objid}", "objid", f"duplicate in rows {shown}: {verdict}"))
-            rows = rows[:1] if same else []
-        keep += rows
-    return table if len(keep) == len(ids) else table.take(pa.array(keep, pa.int64()))
+    text = table["objid"]
+    objid = np.zeros(len(text), np.int64)
+    good = pc.match_substring_regex(text, ID_PATTERN).to_numpy().copy()
+    # As unsigned first: nineteen digits can be more than an int64 holds.
+    unsigned = pc.cast(text.filter(pa.array(good)), pa.uint64()).to_numpy()
+    small = unsigned <= LARGEST_ID
+    objid[good] = np.where(small, unsigned, 0).astype(np.int64)
+    good[good] = small
+    for row in np.flatnonzero(~good).tolist():
+        found = text[row].as_py()
+        problems.append(Problem(f"data.csv row {row + 1}", "objid", f"expected an integer, found {found!r}"))
+    rows = np.flatnonzero(good)
+    rows = np.setdiff1d(rows, _repeated(table, objid, rows, problems), assume_unique=True)
+    return table if len(rows) == len(text) else table.take(pa.array(rows))
+
+
+def _repeated(table: pa.Table, objid: np.ndarray, rows: np.ndarray, problems: list[Problem]) -> np.ndarray:
+    """Name ids that occur in several rows; list the rows to drop."""
+    _, number, counts = np.unique(objid[rows], return_inverse=True, return_counts=True)
+    dropped: list[int] = []
+    groups: dict[int, list[int]] = {}
+    for row in rows[counts[number] > 1].tolist():
+        groups.setdefault(int(objid[row]), []).append(row)
+    for repeated, places in groups.items():
+        same = len({tuple(table.slice(row, 1).to_pylist()[0].values()) for row in places}) == 1
+        verdict = "identical, one kept" if same else "they differ, none kept"
+        shown = ", ".join(str(row + 1) for row in places[:5])
+        problems.append(Problem(f"data.csv objid {repeated}", "objid", f"duplicate in rows {shown}: {verdict}"))
+        dropped += places[1:] if same else places
+    return np.array(dropped, np.int64)
 
 
 # === Cells ===

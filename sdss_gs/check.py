@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from .catalogue import Problem, read_catalogue
 from .pack import read_files
-from .raw import Layout, list_files, probe_layout
+from .raw import Layout, list_paths, probe_layout
 from .schema import INPUTS, PIXEL_SCALE
 
 
@@ -45,14 +45,14 @@ def verify(
     for name, item in INPUTS.items():
         if item.columns or not (folder / name).is_dir():
             continue
-        files = list_files(folder, name)
+        files = list_paths(folder, name)
         if not files:
             problems.append(Problem(str(folder / name), name, f"expected files <objid>{item.suffix}, found none"))
             continue
         strangers = len(files.keys() - known)
         if strangers:
             notes.append(f"{name}: {strangers} files belong to no row of data.csv and are passed over")
-        paths = [file.path for file in files.values()]
+        paths = list(files.values())
         layout = probe_layout(name, paths, image_scale)
         notes += layout_notes(name, layout)
         with tqdm(total=len(paths), desc=f"reading {name}", unit=" files", disable=None if progress else True) as bar:

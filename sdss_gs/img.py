@@ -9,6 +9,7 @@ An image of another size enters by a stated rule, never by a silent stretch:
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from .schema import INPUTS, PIXEL_SCALE
 SIDE = INPUTS["img"].shape[0]
 SMALLEST, LARGEST = 100, 300
 """Sides in pixels at 0.2 arcsec per pixel between which an image may be cropped or padded."""
+JPEG = b"\xff\xd8\xff"
 LARGEST_FILE_SIDE = 4096
 
 
@@ -97,7 +99,10 @@ def crop_or_pad(pixels: np.ndarray, side: int = SIDE) -> np.ndarray:
 
 def _open(path) -> Image.Image:
     try:
-        image = Image.open(path)
+        # From memory: Pillow reads a file in small pieces otherwise.
+        content = Path(path).read_bytes()
+        # Told what it is, Pillow need not ask every format in turn.
+        image = Image.open(io.BytesIO(content), formats=("JPEG",) if content.startswith(JPEG) else None)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         kind = "something else" if isinstance(error, UnidentifiedImageError) else f"an unreadable file ({error})"
         raise BadFileError(path, f"expected a JPEG image, found {kind}") from None

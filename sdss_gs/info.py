@@ -10,7 +10,7 @@ import numpy as np
 from .check import layout_notes
 from .dataset import TABLE_READERS, has_output, open_catalogue
 from .packed import Packed, packed_folder, read_manifest
-from .raw import list_files, served_by
+from .raw import list_paths, served_by
 from .schema import INPUTS, OUTPUTS
 
 
@@ -66,7 +66,7 @@ def _files(folder: Path, catalogue, name: str) -> tuple[np.ndarray, dict]:
     target = packed_folder(folder) / source
     manifest = read_manifest(target)
     if manifest is None:
-        present = np.isin(catalogue.objid, list(list_files(folder, source)))
+        present = np.isin(catalogue.objid, list(list_paths(folder, source)))
         state = "not packed" if present.any() else "none"
         return present, {"state": state, "available": int(present.sum()), "rejected": 0, "missing": {}, "notes": []}
     packed = Packed(target)

@@ -114,7 +114,8 @@ class Packed:
             raise DataError(f"{folder}: not packed yet (run python -m sdss_gs pack)")
         self.folder, self.manifest = folder, manifest
         self.index = read_index(folder, manifest)
-        self._shards = [_load(folder / name, mmap_mode="r") for name, _ in manifest.shards]
+        # Plain arrays over the memory maps: indexing a `memmap` makes a new one, which costs more than a row.
+        self._shards = [np.asarray(_load(folder / name, mmap_mode="r")) for name, _ in manifest.shards]
         self._ends = np.cumsum([rows for _, rows in manifest.shards])
 
     def locate(self, objid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -155,10 +156,10 @@ class Packed:
         shape = self.manifest.layout.shape[len(part) :]
         out = np.empty((len(rows), *shape), self.manifest.dtype)
         shard = np.searchsorted(self._ends, rows, side="right")
-        for number in np.unique(shard):
-            chosen = shard == number
-            start = self._ends[number] - len(self._shards[number])
-            out[chosen] = self._shards[number][(rows[chosen] - start, *part)]
+        starts = self._ends - [len(array) for array in self._shards]
+        # Row by row: numpy's indexing by arrays takes ten times as long for rows as large as these.
+        for target, number, row in zip(out, shard.tolist(), (rows - starts[shard]).tolist(), strict=True):
+            target[...] = self._shards[number][(row, *part)]
         return out
 
     def nbytes(self) -> int:

@@ -56,6 +56,17 @@ class Layout:
 
 
 def list_files(folder: str | Path, name: str) -> dict[int, RawFile]:
+    """List the files of one input by object id, as `list_paths` does, with size and time."""
+    return {objid: stamped(path) for objid, path in list_paths(folder, name).items()}
+
+
+def stamped(path: str) -> RawFile:
+    """Look up a file's size and time."""
+    status = os.stat(path)
+    return RawFile(path, status.st_size, status.st_mtime_ns)
+
+
+def list_paths(folder: str | Path, name: str) -> dict[int, str]:
     """List the files of one input by object id; an empty dict where there is no such folder.
 
     Endings are compared without case (``.JPG`` is taken); files whose name is no id are passed over.
@@ -68,8 +79,7 @@ def list_files(folder: str | Path, name: str) -> dict[int, RawFile]:
             for entry in entries:
                 stem, ending = os.path.splitext(entry.name)
                 if ending.lower() in endings and stem.isascii() and stem.isdigit() and entry.is_file():
-                    status = entry.stat()
-                    found[int(stem)] = RawFile(entry.path, status.st_size, status.st_mtime_ns)
+                    found[int(stem)] = entry.path
     except FileNotFoundError:
         return {}
     return found

@@ -254,3 +254,32 @@ def test_two_processes_pack_the_same_set_at_once(tmp_path):
         assert "img: 40 packed, 0 refused" in output
     assert_packed_as_raw(folder, "img")
     assert len(Packed(packed_folder(folder) / "img").manifest.shards) == 1
+
+
+def test_of_many_files_new_and_gone_ones_are_noticed_and_all_are_looked_at_when_asked(survey, monkeypatch):
+    pack_all(survey, "fits")
+    monkeypatch.setattr(pack_module, "WATCHED", 5)
+    monkeypatch.setattr(pack_module, "SPOT_CHECKED", 1)
+    looked_at = []
+    original = pack_module.stamped
+    monkeypatch.setattr(pack_module, "stamped", lambda path: looked_at.append(path) or original(path))
+    opened = read_paths(monkeypatch)
+    pack_all(survey, "fits")
+    assert (len(looked_at), opened) == (1, [])
+    one, other = sorted((survey / "fits").iterdir())[:2]
+    np.save(one, np.full((61, 61, 5), 7, np.float32))
+    pack_all(survey, "fits", thorough=True)
+    assert opened == [one.name]
+    other.unlink()
+    assert pack_all(survey, "fits").available == 11
+
+
+def test_files_read_in_several_processes_are_packed_as_by_one(tmp_path, monkeypatch):
+    folder = write_survey(tmp_path / "many", survey_rows(40), ["fits"])
+    monkeypatch.setattr(pack_module, "FEW_FILES", 10)
+    monkeypatch.setattr(pack_module, "FILES_PER_TASK", 3)
+    (folder / "fits" / f"{survey_rows(40)[7]['objid']}.npy").write_bytes(b"junk")
+    manifest = pack_all(folder, "fits", processes=3)
+    assert (manifest.available, len(manifest.rejects)) == (39, 1)
+    (folder / "fits" / f"{survey_rows(40)[7]['objid']}.npy").unlink()
+    assert_packed_as_raw(folder, "fits")

@@ -209,3 +209,18 @@ def test_cutout_is_shown_in_the_colours_of_i_r_g():
     assert (picture.shape, picture.dtype) == ((61, 61, 3), np.uint8)
     assert picture[10, 20, 0] > 100 > picture[10, 20, 2]
     assert picture[40, 50, 2] > 100 > picture[40, 50, 0]
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_cutout_of_any_float_and_order_is_what_numpy_loads(tmp_path, dtype, order):
+    array = np.asarray(np.random.default_rng(0).normal(size=(61, 61, 5)).astype(dtype), order=order)
+    np.save(tmp_path / "1.npy", array)
+    for _ in range(2):
+        found = fits.read(tmp_path / "1.npy")
+        np.testing.assert_array_equal(found, array.astype(np.float32))
+        assert found.dtype == np.float32
+    content = (tmp_path / "1.npy").read_bytes()
+    (tmp_path / "1.npy").write_bytes(content[:-4])
+    with pytest.raises(BadFileError, match=r"expected a \.npy array"):
+        fits.read(tmp_path / "1.npy")

@@ -1,0 +1,148 @@
+"""Score against seconds of the reference and the fast networks: ``python -m benchmarks.curves``.
+
+Each pair trains in turn on the same data with the same seed; the reference network as its authors trained it, the fast
+one with the defaults. The score is that of the validation galaxies after each epoch; its own time is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from common import gpu
+from common.backend import keras
+from common.data import TrainingData
+from common.feed import EpochOrder, steps_per_execution
+from common.fit import adapt_normalisation, build, compile_model
+from common.judge import predict
+from common.metrics import BETTER, HEADLINE, score
+from common.outputs import constant_bias, encode
+from common.project import read_project
+from common.surround import surround
+from sdss_gs.errors import ZooError
+from sdss_gs.schema import parse_model_name
+
+from . import machine
+from .networks import network_of
+from .settings import ROOT
+
+NAME = "architectures"
+MODELS = ("i2r", "f2r", "s2r", "b2r", "w2r", "i2g", "f2g", "s2s")
+REFERENCE = {"redshift": {"loss": "mse", "optimizer": "rmsprop"}}
+"""Options by output that the predecessor trained with and that are no longer the defaults."""
+
+
+def main() -> int:
+    """Train every pair; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.curves", description=__doc__)
+    parser.add_argument("--models", default=",".join(MODELS), help="comma-separated (default: %(default)s)")
+    parser.add_argument("--ds", default="", help="data set (default: as for training)")
+    parser.add_argument("--epochs", type=int, default=20, help="of each network (default: %(default)s)")
+    parser.add_argument("--output", default="docs", help=f"folder for {NAME}.json, .md, .png (default: %(default)s)")
+    options = parser.parse_args()
+    output, curves = Path(options.output), {}
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        for name in options.models.split(","):
+            curves[name] = {kind: trained(name, kind, options.ds, options.epochs) for kind in ("reference", "fast")}
+            results = {"machine": machine.describe(), "epochs": options.epochs, "curves": curves}
+            (output / f"{NAME}.json").write_text(json.dumps(results, indent=1))
+    except ZooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    draw(curves, output / f"{NAME}.png")
+    (output / f"{NAME}.md").write_text(table(results))
+    print(table(results))
+    return 0
+
+
+def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]]:
+    """Train one network; return ``seconds`` and the headline ``score`` after each epoch, and its ``parameters``."""
+    project = read_project(ROOT / name)
+    options = project.defaults | {"ds": ds, "epochs": epochs}
+    if kind == "reference":
+        options |= REFERENCE.get(project.output.name, {}) | {"augment": "none"}
+    data = TrainingData(project, options)
+    gpu.prepare(heavy=not project.input.columns)
+    keras.utils.set_random_seed(0)
+    network = build(project.input, project.output, data.shape(), network_of(project, kind), name)
+    model = surround(network, str(options.get("augment", "none")), seed=0)
+    keras.config.set_dtype_policy("float32")
+    order = EpochOrder(0, data.sizes()["train"])
+    batches = data.batches("train", options["batch_size"], order=order)
+    steps = int(batches.cardinality())
+    together = steps_per_execution(data.inputs("train", 1).nbytes * options["batch_size"], steps)
+    compile_model(model, project.output, options, steps, together)
+    chunks = data.batches("train", 2048, with_target=False)
+    adapt_normalisation(network, chunks.map(lambda inputs: inputs[project.input.name]))
+    known = encode(project.output, data.truth("train"), data.target)
+    network.get_layer(project.output.name).bias.assign(constant_bias(project.output, known))
+    curve = {"parameters": network.count_params(), "seconds": [], "score": []}
+    spent, metric = 0.0, HEADLINE[project.output.name]
+    for epoch in range(epochs):
+        began = time.perf_counter()
+        model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0, callbacks=[order])
+        spent += time.perf_counter() - began
+        found = score(project.output, data.truth("validation"), predict(network, data, "validation"))
+        curve["seconds"].append(spent)
+        curve["score"].append(found[metric])
+        print(f"{name} {kind:<10} epoch {epoch + 1:>3}  {spent:7.1f} s  {metric} {found[metric]:.4f}", flush=True)
+    return curve
+
+
+def summary(name: str, pair: dict) -> dict[str, float]:
+    """Compare a pair: best scores, seconds, and when the fast network first was as good as the other ever."""
+    sign = -1 if BETTER[_metric(name)] == "high" else 1
+    slow, quick = (sign * np.array(pair[kind]["score"]) for kind in ("reference", "fast"))
+    reached = np.flatnonzero(quick <= slow.min())
+    when = pair["fast"]["seconds"][reached[0]] if len(reached) else float("nan")
+    wanted = pair["reference"]["seconds"][int(slow.argmin())]
+    return {
+        "reference": sign * slow.min(), "fast": sign * quick.min(), "reference_s": wanted, "fast_s": when,
+        "share": when / wanted,
+    }  # fmt: skip
+
+
+def table(results: dict) -> str:
+    """Write the comparison as Markdown."""
+    lines = [
+        f"{results['machine']['processor']}, {results['machine']['cores']} cores; {results['epochs']} epochs each. "
+        "*Time*: until the reference network's best validation score was reached, by either.\n",
+        "| model | score | reference | fast | parameters | time, reference | time, fast | share |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, pair in results["curves"].items():
+        found = summary(name, pair)
+        counts = " → ".join(f"{pair[kind]['parameters']:,}" for kind in ("reference", "fast"))
+        lines.append(
+            f"| {name} | {_metric(name)} | {found['reference']:.4f} | {found['fast']:.4f} | {counts} "
+            f"| {found['reference_s']:.1f} s | {found['fast_s']:.1f} s | {found['share']:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def draw(curves: dict, path: Path) -> None:
+    """Draw a panel for each model."""
+    columns = min(4, len(curves))
+    rows = -(-len(curves) // columns)
+    figure = Figure(figsize=(3.4 * columns, 2.8 * rows), layout="constrained")
+    for axes, (name, pair) in zip(figure.subplots(rows, columns, squeeze=False).flat, curves.items(), strict=False):
+        for kind, colour in (("reference", "#7a8899"), ("fast", "#c8553d")):
+            axes.plot(pair[kind]["seconds"], pair[kind]["score"], color=colour, marker=".", label=kind)
+        axes.set(title=name, xlabel="seconds of training", ylabel=f"validation {_metric(name)}", xscale="log")
+    figure.axes[0].legend()
+    figure.savefig(path, dpi=100)
+
+
+def _metric(name: str) -> str:
+    return HEADLINE[parse_model_name(name)[1].name]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
