@@ -7,8 +7,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .catalogue import Problem, read_catalogue
-from .pack import read_files
 from .raw import Layout, list_paths, probe_layout
+from .reading import FILES_PER_GROUP, Group, read_groups
 from .schema import INPUTS, PIXEL_SCALE
 
 
@@ -56,11 +56,13 @@ def verify(
         layout = probe_layout(name, paths, image_scale)
         notes += layout_notes(name, layout)
         with tqdm(total=len(paths), desc=f"reading {name}", unit=" files", disable=None if progress else True) as bar:
-            for start, results in read_files(name, paths, layout, processes):
-                for path, (problem, *_) in zip(paths[start:], results, strict=False):
+            starts = range(0, len(paths), FILES_PER_GROUP)
+            groups = (Group(name, layout, start, paths[start : start + FILES_PER_GROUP]) for start in starts)
+            for group, outcome in read_groups(groups, len(paths), processes):
+                for path, problem in zip(group.paths, outcome.problems, strict=True):
                     if problem:
                         problems.append(Problem(str(Path(path).relative_to(folder)), name, problem))
-                bar.update(len(results))
+                bar.update(len(group.paths))
     return problems, notes
 
 

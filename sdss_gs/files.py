@@ -16,15 +16,31 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
     The data reach the disk before the new name does, so that a crash leaves the old file or the new one.
     """
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    temporary = temporary_path(path)
     try:
         yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
+        move_into_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_path(path: str | Path) -> Path:
+    """Return a name beside `path` that `remove_leftovers` knows."""
+    path = Path(path)
+    return path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+
+
+def move_into_place(temporary: Path, path: str | Path) -> None:
+    """Have the data of a temporary file reach the disk, then give it its name."""
+    with open(temporary, "rb") as written:
+        os.fsync(written.fileno())
+    os.replace(temporary, path)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Read a small file whole, with as few calls of the system as that takes."""
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
 
 
 def remove_leftovers(folder: str | Path) -> None:

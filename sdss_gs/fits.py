@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import BadFileError
+from .files import read_bytes
 from .schema import BANDS, INPUTS
 
 VERSION_1 = b"\x93NUMPY\x01\x00"
@@ -54,7 +55,7 @@ def read(path: str | Path) -> np.ndarray:
 
 def _read_array(path: str | Path) -> np.ndarray:
     """Read a ``.npy`` file as `numpy.load` does, but parse a header that was seen before only once."""
-    content = Path(path).read_bytes()
+    content = read_bytes(path)
     start = HEADER_LENGTH + int.from_bytes(content[HEADER_LENGTH - 2 : HEADER_LENGTH], "little")
     known = _shape_of(content[:start]) if content.startswith(VERSION_1) else None
     if known is None or len(content) != start + known[0].itemsize * math.prod(known[1]):

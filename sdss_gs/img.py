@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from .errors import BadFileError
+from .files import read_bytes
 from .schema import INPUTS, PIXEL_SCALE
 
 SIDE = INPUTS["img"].shape[0]
@@ -100,7 +101,7 @@ def crop_or_pad(pixels: np.ndarray, side: int = SIDE) -> np.ndarray:
 def _open(path) -> Image.Image:
     try:
         # From memory: Pillow reads a file in small pieces otherwise.
-        content = Path(path).read_bytes()
+        content = read_bytes(path)
         # Told what it is, Pillow need not ask every format in turn.
         image = Image.open(io.BytesIO(content), formats=("JPEG",) if content.startswith(JPEG) else None)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

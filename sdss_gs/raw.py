@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
-from . import fits, img, spectra, ssel
+from . import fits, img
 from .errors import BadFileError
 from .schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, SSEL_INDEX, WAVELENGTH
 
@@ -20,8 +22,7 @@ STANDARD_GRIDS = {"spectra": WAVELENGTH, "ssel": WAVELENGTH[SSEL_INDEX]}
 SUFFIXES = {".jpg": (".jpg", ".jpeg"), ".csv": (".csv", ".fits")}
 
 
-@dataclass(frozen=True)
-class RawFile:
+class RawFile(NamedTuple):
     """One file on disk; `size` and `mtime` (ns) tell whether it has changed since it was packed."""
 
     path: str
@@ -72,14 +73,16 @@ def list_paths(folder: str | Path, name: str) -> dict[int, str]:
     Endings are compared without case (``.JPG`` is taken); files whose name is no id are passed over.
     """
     suffix = INPUTS[name].suffix
-    endings = SUFFIXES.get(suffix, (suffix,))
+    endings = [ending[1:] for ending in SUFFIXES.get(suffix, (suffix,))]
+    # Plain joining of strings: this runs for every file whenever a set is opened.
+    prefix = os.path.join(folder, name, "")
     found = {}
     try:
-        with os.scandir(Path(folder) / name) as entries:
+        with os.scandir(prefix) as entries:
             for entry in entries:
-                stem, ending = os.path.splitext(entry.name)
-                if ending.lower() in endings and stem.isascii() and stem.isdigit() and entry.is_file():
-                    found[int(stem)] = entry.path
+                stem, _, ending = entry.name.rpartition(".")
+                if stem.isdigit() and stem.isascii() and ending.lower() in endings and entry.is_file():
+                    found[int(stem)] = prefix + entry.name
     except FileNotFoundError:
         return {}
     return found
@@ -100,7 +103,7 @@ def probe_layout(name: str, paths: Sequence[str], image_scale: float = PIXEL_SCA
     if name == "fits":
         return Layout(INPUTS[name].shape)
     chosen = [paths[position] for position in np.unique(np.linspace(0, len(paths) - 1, PROBED).astype(int)) if paths]
-    probe = {"img": img.probe, "spectra": spectra.probe, "ssel": ssel.probe}[name]
+    probe = img.probe if name == "img" else _tables(name).probe
     probed = []
     for path in chosen:
         try:
@@ -134,8 +137,14 @@ def read_file(name: str, path: str, layout: Layout) -> np.ndarray:
         return img.read(path, layout.size, layout.scale)
     if name == "fits":
         return fits.read(path)
-    reader = {"spectra": spectra.read, "ssel": ssel.read}[name]
-    return reader(path, layout.wavelengths(name))
+    return _tables(name).read(path, layout.wavelengths(name))
+
+
+def _tables(name: str) -> ModuleType:
+    # Imported here: pyarrow takes a while, which a process that reads images can do without.
+    from . import spectra, ssel
+
+    return {"spectra": spectra, "ssel": ssel}[name]
 
 
 def served_by(folder: str | Path, name: str) -> str:

@@ -1,20 +1,24 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
 from conftest import survey_rows, write_image, write_spectrum, write_survey
 
 from sdss_gs import pack as pack_module
+from sdss_gs import reading
+from sdss_gs import shards as shards_module
 from sdss_gs.catalogue import read_catalogue
 from sdss_gs.errors import DataError
 from sdss_gs.pack import pack
 from sdss_gs.packed import Packed, packed_folder
-from sdss_gs.raw import list_files, read_file
+from sdss_gs.raw import Layout, list_files, read_file
 
 
 def pack_all(folder, name, **options):
@@ -43,13 +47,13 @@ def assert_packed_as_raw(folder, name):
 def read_paths(monkeypatch):
     """Record which files are opened from here on."""
     opened = []
-    original = pack_module.read_file
+    original = reading.read_file
 
     def record(name, path, layout):
         opened.append(os.path.basename(path))
         return original(name, path, layout)
 
-    monkeypatch.setattr(pack_module, "read_file", record)
+    monkeypatch.setattr(reading, "read_file", record)
     return opened
 
 
@@ -61,7 +65,7 @@ def test_packed_arrays_equal_the_raw_files(survey, name):
 
 def test_parallel_and_single_process_packs_are_equal(tmp_path, monkeypatch):
     folder = write_survey(tmp_path / "ds", survey_rows(70), ("img",))
-    monkeypatch.setattr(pack_module, "FEW_FILES", 1)
+    monkeypatch.setattr(reading, "FEW_FILES", 1)
     assert pack_all(folder, "img", processes=2).available == 70
     assert_packed_as_raw(folder, "img")
 
@@ -224,9 +228,9 @@ def test_set_packed_by_another_version_is_packed_again(survey, monkeypatch):
 def test_killed_pack_keeps_finished_shards_and_goes_on(tmp_path):
     folder = write_survey(tmp_path / "ds", survey_rows(60), ("img",))
     script = (
-        "import sys, time; from sdss_gs import pack as p; from sdss_gs.catalogue import read_catalogue\n"
-        "p.SMALLEST_SHARD = 10 * 150 * 150 * 3; read = p.read_file\n"
-        "p.read_file = lambda *a: (time.sleep(0.02), read(*a))[1]\n"
+        "import sys, time; from sdss_gs import pack as p, reading as r; from sdss_gs.catalogue import read_catalogue\n"
+        "p.SMALLEST_SHARD = 10 * 150 * 150 * 3; read = r.read_file\n"
+        "r.read_file = lambda *a: (time.sleep(0.02), read(*a))[1]\n"
         f"p.pack({str(folder)!r}, 'img', read_catalogue({str(folder)!r}).objid, progress=False)"
     )
     process = subprocess.Popen([sys.executable, "-c", script])
@@ -276,10 +280,60 @@ def test_of_many_files_new_and_gone_ones_are_noticed_and_all_are_looked_at_when_
 
 def test_files_read_in_several_processes_are_packed_as_by_one(tmp_path, monkeypatch):
     folder = write_survey(tmp_path / "many", survey_rows(40), ["fits"])
-    monkeypatch.setattr(pack_module, "FEW_FILES", 10)
-    monkeypatch.setattr(pack_module, "FILES_PER_TASK", 3)
+    monkeypatch.setattr(reading, "FEW_FILES", 10)
+    monkeypatch.setattr(shards_module, "FILES_PER_GROUP", 3)
+    monkeypatch.setattr(pack_module, "SMALLEST_SHARD", 61 * 61 * 5 * 4 * 10)
     (folder / "fits" / f"{survey_rows(40)[7]['objid']}.npy").write_bytes(b"junk")
-    manifest = pack_all(folder, "fits", processes=3)
-    assert (manifest.available, len(manifest.rejects)) == (39, 1)
+    packed = []
+    for processes in (1, 3):
+        shutil.rmtree(folder / "packed", ignore_errors=True)
+        manifest = pack_all(folder, "fits", processes=processes)
+        assert (manifest.available, len(manifest.rejects), len(manifest.shards)) == (39, 1, 4)
+        packed.append((Packed(packed_folder(folder) / "fits").index["checksum"], packed_arrays(folder, "fits")))
+    np.testing.assert_array_equal(packed[0][0], packed[1][0])
+    np.testing.assert_equal(packed[0][1], packed[1][1])
     (folder / "fits" / f"{survey_rows(40)[7]['objid']}.npy").unlink()
     assert_packed_as_raw(folder, "fits")
+
+
+@pytest.mark.parametrize(
+    "program", ["raise SystemExit", "print('no answer', flush=True)", "import time; time.sleep(60)"]
+)
+def test_helpers_that_fail_or_never_start_cost_nothing_but_time(tmp_path, monkeypatch, program):
+    folder = write_survey(tmp_path / "many", survey_rows(40), ["fits"])
+    monkeypatch.setattr(reading, "FEW_FILES", 10)
+    monkeypatch.setattr(shards_module, "FILES_PER_GROUP", 3)
+    monkeypatch.setattr(reading, "START_HELPER", program)
+    assert pack_all(folder, "fits", processes=3).available == 40
+    assert_packed_as_raw(folder, "fits")
+
+
+def test_helper_that_dies_at_work_is_replaced_by_this_process(tmp_path, monkeypatch):
+    folder = write_survey(tmp_path / "many", survey_rows(40), ["fits"])
+    monkeypatch.setattr(reading, "FEW_FILES", 10)
+    monkeypatch.setattr(shards_module, "FILES_PER_GROUP", 1)
+    dying = "import os, pickle, sys; pickle.dump('ready', sys.stdout.buffer); sys.stdout.flush(); sys.stdin.read(1)"
+    monkeypatch.setattr(reading, "START_HELPER", dying)
+    original = reading.read_file
+    monkeypatch.setattr(reading, "read_file", lambda *args: time.sleep(0.02) or original(*args))
+    assert pack_all(folder, "fits", processes=3).available == 40
+    assert_packed_as_raw(folder, "fits")
+
+
+def test_helper_leaves_errors_to_the_process_that_asked(survey):
+    group = reading.Group("fits", Layout((61, 61, 5)), 0, [str(next((survey / "fits").iterdir()))], str(survey))
+    helper = reading._Helper(todo := SimpleQueue(), done := SimpleQueue())
+    todo.put(group)
+    assert done.get(timeout=30) == (group, None)
+    helper.end()
+
+
+def test_file_replaced_by_renaming_is_read_again(survey, tmp_path, monkeypatch):
+    pack_all(survey, "fits")
+    path = next((survey / "fits").iterdir())
+    np.save(tmp_path / "new.npy", np.full((61, 61, 5), 7, np.float32))
+    os.replace(tmp_path / "new.npy", path)
+    opened = read_paths(monkeypatch)
+    pack_all(survey, "fits")
+    assert opened == [path.name]
+    assert packed_arrays(survey, "fits")[int(path.stem)][0, 0, 0] == 7
