@@ -129,14 +129,16 @@ def table(results: dict) -> str:
 
 def draw(curves: dict, path: Path) -> None:
     """Draw a panel for each model."""
-    columns = min(4, len(curves))
+    columns = -(-len(curves) // -(-len(curves) // 5))
     rows = -(-len(curves) // columns)
     figure = Figure(figsize=(3.4 * columns, 2.8 * rows), layout="constrained")
     for axes, (name, pair) in zip(figure.subplots(rows, columns, squeeze=False).flat, curves.items(), strict=False):
         for kind, colour in (("reference", "#7a8899"), ("fast", "#c8553d")):
             axes.plot(pair[kind]["seconds"], pair[kind]["score"], color=colour, marker=".", label=kind)
-        axes.set(title=name, xlabel="seconds of training", ylabel=f"validation {_metric(name)}", xscale="log")
+        axes.set(title=name, xlabel="seconds of training", ylabel=f"validation {_metric(name)}", xlim=(0, None))
     figure.axes[0].legend()
+    for axes in figure.axes[len(curves) :]:
+        axes.remove()
     figure.savefig(path, dpi=100)
 
 
