@@ -11,6 +11,7 @@ from common import gpu
 from common.backend import keras
 from common.data import TrainingData
 from common.project import read_project
+from common.state import Progress, load_state, restore, save_state
 from common.surround import Dihedral, surround
 
 RNG = np.random.default_rng(0)
@@ -132,3 +133,20 @@ def test_two_devices_reach_the_losses_of_one(tmp_path):
     run = [sys.executable, "-c", SEVERAL_DEVICES, str(ROOT), str(folder)]
     done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.stdout.strip().endswith("equal"), done.stderr[-2000:]
+
+
+def test_continued_training_draws_the_same_forms(tmp_path):
+    images = {"img": RNG.normal(size=(12, 5, 5, 2)).astype(np.float32)}
+    known, models = images["img"][:, :1, 0, 0], []
+    for _ in range(2):
+        model = surround(small_network(), "dihedral", seed=3)
+        model.compile("adam", "mse")
+        models.append(model)
+    first, continued = models
+    first.fit(images, known, shuffle=False, verbose=0)
+    save_state(tmp_path / "state.npz", Progress({}, ""), first, [])
+    restore(continued, load_state(tmp_path / "state.npz")[1])
+    for model in models:
+        model.fit(images, known, epochs=2, shuffle=False, verbose=0)
+    for one, two in zip(first.variables, continued.variables, strict=True):
+        np.testing.assert_array_equal(one, two)
