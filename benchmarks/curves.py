@@ -69,7 +69,7 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
     if kind == "reference":
         options |= REFERENCE.get(project.output.name, {}) | {"augment": "none"}
     data = TrainingData(project, options)
-    gpu.prepare(heavy=not project.input.columns)
+    gpu.prepare(name=project.input.name)
     keras.utils.set_random_seed(0)
     network = build(project.input, project.output, data.shape(), network_of(project, kind), name)
     model = surround(network, str(options.get("augment", "none")), seed=0)

@@ -1,4 +1,4 @@
-"""Whole batches from a data set to Keras: an index pipeline in TensorFlow, one gather per batch, nothing per object."""
+"""Whole batches from a data set to Keras: an index pipeline in TensorFlow, one gather per block of batches."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import numpy as np
 
 from .backend import keras, tf
 
-PREFETCHED = 4
-"""Batches gathered ahead of the step that uses them."""
+BLOCK_BYTES = 2**22
+"""Size of what is gathered at a time: calling Python for every batch of magnitudes would take longer than a step."""
+BLOCKS_AHEAD = 2
+"""Blocks gathered ahead of the batch that is cut from them."""
+BATCHES_AHEAD = 4
+"""Batches made ahead of the step that uses them."""
 
 
 class EpochOrder(keras.callbacks.Callback):
@@ -57,20 +61,27 @@ def batches(
     """
     sample = gather(np.zeros(1, np.int64))
     dtypes = [array.dtype for array in sample]
+    block = batch_size * max(1, BLOCK_BYTES // (batch_size * sum(array.nbytes for array in sample)))
 
     def positions():
-        yield np.arange(count) if order is None else order.permutation()
+        epoch = np.arange(count) if order is None else order.permutation()
+        for start in range(0, count, block):
+            yield epoch[start : start + block]
 
-    def load(index: tf.Tensor):
+    def load(index: tf.Tensor) -> tuple:
         arrays = tf.numpy_function(gather, [index], dtypes)
         for array, like in zip(arrays, sample, strict=True):
             array.set_shape((None, *like.shape[1:]))
         return ({name: arrays[0]}, *arrays[1:])
 
-    epoch = tf.data.Dataset.from_generator(positions, output_signature=tf.TensorSpec((count,), tf.int64))
-    index = epoch.flat_map(lambda positions: tf.data.Dataset.from_tensor_slices(positions).batch(batch_size))
-    index = index.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
-    return index.map(load).prefetch(PREFETCHED)
+    blocks = tf.data.Dataset.from_generator(positions, output_signature=tf.TensorSpec((None,), tf.int64))
+    objects = (
+        blocks.map(load)
+        .prefetch(BLOCKS_AHEAD)
+        .flat_map(lambda *arrays: tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size))
+    )
+    batches = objects.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
+    return batches.prefetch(BATCHES_AHEAD)
 
 
 def steps_per_execution(batch_bytes: int, steps: int) -> int:

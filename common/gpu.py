@@ -18,6 +18,8 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mi
 """Keras dtype policies; with a mixed policy the weights stay float32."""
 RESIDENT_SHARE = 0.5
 """Share of a GPU's memory that the data may take; the rest is for the network."""
+CONVOLVED = ("img", "fits", "spectra")
+"""Inputs whose networks convolve; those of the others are a few small dense layers, slower in bfloat16."""
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
@@ -61,18 +63,18 @@ class Device:
         return f"{self.kind}: {self.name}, {self.count} {unit}{'s' * (self.count != 1)}, {self.precision}"
 
 
-def prepare(precision: str = "auto", memory_limit: int = 0, heavy: bool = True) -> Device:
+def prepare(precision: str = "auto", memory_limit: int = 0, name: str = CONVOLVED[0]) -> Device:
     """Find the device and set Keras' precision; call it before a model is built.
 
     Parameters
     ----------
     precision : str
         ``auto``, ``float32``, ``bfloat16`` or ``float16``. ``auto`` takes bfloat16 where the hardware multiplies it
-        faster and the network is heavy.
+        faster and the network convolves.
     memory_limit : int
         Megabytes of each GPU to use; 0 lets the use grow as needed.
-    heavy : bool
-        Whether the network is convolutional: the small dense ones gain nothing from bfloat16.
+    name : str
+        The network's input.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def prepare(precision: str = "auto", memory_limit: int = 0, heavy: bool = True) 
     details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
     if precision == "auto":
         faster = details.get("compute_capability", (0, 0)) >= (8, 0) if gpus else _cpu_has_bfloat16()
-        precision = "bfloat16" if faster and heavy else "float32"
+        precision = "bfloat16" if faster and name in CONVOLVED else "float32"
     keras.config.set_dtype_policy(PRECISIONS[precision])
     if gpus:
         memory = memory_limit * 2**20 or _free_memory()

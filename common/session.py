@@ -102,7 +102,7 @@ class Session:
     def train(self) -> None:
         """Fit the network and keep its best epoch."""
         options, item, output = self.options, self.project.input, self.project.output
-        device = gpu.prepare(options["precision"], options["memory_limit"], heavy=not item.columns)
+        device = gpu.prepare(options["precision"], options["memory_limit"], item.name)
         print(device.line(), flush=True)
         keras.utils.set_random_seed(options["seed"])
         resident = device.holds(self.data.resident_bytes())

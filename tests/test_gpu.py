@@ -17,17 +17,18 @@ def processor(monkeypatch, flags):
 
 
 @pytest.mark.parametrize(
-    ("flags", "heavy", "expected"),
+    ("flags", "name", "expected"),
     [
-        ("sse avx512_bf16 fma", True, "bfloat16"),
-        ("amx_bf16", True, "bfloat16"),
-        ("sse avx512f", True, "float32"),
-        ("avx512_bf16", False, "float32"),
+        ("sse avx512_bf16 fma", "img", "bfloat16"),
+        ("amx_bf16", "spectra", "bfloat16"),
+        ("sse avx512f", "img", "float32"),
+        ("avx512_bf16", "bands", "float32"),
+        ("avx512_bf16", "ssel", "float32"),
     ],
 )
-def test_auto_takes_bfloat16_where_it_is_faster(monkeypatch, flags, heavy, expected):
+def test_auto_takes_bfloat16_where_it_is_faster(monkeypatch, flags, name, expected):
     processor(monkeypatch, flags)
-    device = gpu.prepare("auto", heavy=heavy)
+    device = gpu.prepare("auto", name=name)
     assert device.precision == expected
     assert keras.config.dtype_policy().compute_dtype == expected
     assert keras.config.dtype_policy().variable_dtype == "float32"
