@@ -1,36 +1,23 @@
-"""Many raw files read side by side: in this process, and in helpers that it starts and that end with it.
-
-The helpers are plain interpreters that import no more than reading needs: they are there in a fifth of a second, and
-no script has to be safe to import a second time for their sake. Whatever goes wrong in one of them, this process does
-that piece of work itself.
-"""
+"""Many raw files read side by side, in all of the machine's cores."""
 
 from __future__ import annotations
 
-import os
-import pickle
-import signal
-import subprocess
-import sys
-import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
-from queue import Empty, SimpleQueue
 
 import numpy as np
 
-from .errors import BadFileError
+from .errors import BadFileError, DataError
 from .raw import Layout, read_file
 
 FILES_PER_GROUP = 64
 AHEAD = 2
-"""Groups that wait for each helper."""
+"""Groups that wait for each process."""
 FEW_FILES = 256
-"""Below this many files, starting helpers costs more than they bring."""
-START_HELPER = "import sys; sys.path[:] = {path!r}; from sdss_gs.reading import help_reading; help_reading()"
+"""Below this many files, starting processes costs more than they bring."""
+IDLE_SECONDS = 2
+"""A process that has had nothing to do for so long ends."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +107,7 @@ def read_groups(groups: Iterator[Group], files: int, processes: int | None = Non
     Parameters
     ----------
     groups : iterator of Group
-        Taken from as the work goes on, always by the caller's thread.
+        Taken from as the work goes on.
     files : int
         How many files they have in all.
     processes : int, optional
@@ -131,108 +118,28 @@ def read_groups(groups: Iterator[Group], files: int, processes: int | None = Non
     group : Group
         In the order in which they are finished.
     outcome : Outcome
+
+    Raises
+    ------
+    DataError
+        If one of the processes was killed.
     """
-    helpers = 0 if files < FEW_FILES else min(processes or _cores(), -(-files // FILES_PER_GROUP)) - 1
-    todo: SimpleQueue = SimpleQueue()
-    done: SimpleQueue = SimpleQueue()
-    crew = [_Helper(todo, done) for _ in range(helpers)]
-    waiting = 0
+    # Imported here: opening a packed set needs no joblib.
+    from joblib import Parallel, cpu_count, delayed, parallel_config
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    processes = processes or cpu_count()
+    if files < FEW_FILES or processes == 1:
+        yield from map(_read, groups)
+        return
+    with parallel_config("loky", idle_worker_timeout=IDLE_SECONDS):
+        crew = Parallel(processes, return_as="generator_unordered", batch_size=1, pre_dispatch=AHEAD * processes)
     try:
-        while True:
-            for group in islice(groups, max(0, AHEAD * len(crew) - waiting)):
-                todo.put(group)
-                waiting += 1
-            own = next(groups, None)
-            if own is None and waiting:
-                # The last groups: take back what no helper has begun, then wait for what they have.
-                own = _next(todo)
-                waiting -= own is not None
-            if own is not None:
-                yield own, read_group(own)
-            elif not waiting:
-                return
-            while waiting and (finished := _next(done, block=own is None)) is not None:
-                group, outcome = finished
-                waiting, own = waiting - 1, group
-                yield group, read_group(group) if outcome is None else outcome
-    finally:
-        for helper in crew:
-            helper.end()
+        yield from crew(delayed(_read)(group) for group in groups)
+    except TerminatedWorkerError:
+        problem = "expected every process to live until the end, one was killed (is there enough memory?)"
+        raise DataError(f"reading files: {problem}; what is packed is kept, the same command goes on") from None
 
 
-def _cores() -> int:
-    # Imported here: opening a data set needs no joblib. It knows about containers that are granted fewer cores.
-    from joblib import cpu_count
-
-    return cpu_count()
-
-
-def _next(queue: SimpleQueue, block: bool = False):
-    try:
-        return queue.get(block)
-    except Empty:
-        return None
-
-
-class _Helper:
-    """Another process that reads, and a thread of this one that talks to it.
-
-    Parameters
-    ----------
-    todo, done : SimpleQueue
-        Of groups; of groups with their outcome, which is None if the helper failed.
-    """
-
-    def __init__(self, todo: SimpleQueue, done: SimpleQueue):
-        command = [sys.executable, "-c", START_HELPER.format(path=sys.path)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._todo, self._done, self._ended = todo, done, False
-        self._thread = threading.Thread(target=self._talk, daemon=True)
-        self._thread.start()
-
-    def _talk(self) -> None:
-        group = None
-        try:
-            # The first word says that it is ready: no group waits for one that is still starting.
-            pickle.load(self._process.stdout)
-            while not self._ended and (group := self._todo.get()) is not None:
-                pickle.dump(group, self._process.stdin)
-                self._process.stdin.flush()
-                self._done.put((group, pickle.load(self._process.stdout)))
-        except (EOFError, OSError, pickle.UnpicklingError):
-            if group is not None:
-                self._done.put((group, None))
-
-    def end(self) -> None:
-        self._ended = True
-        self._todo.put(None)
-        self._process.kill()
-        self._thread.join()
-        self._process.stdout.close()
-        # What the helper has not taken cannot be sent any more.
-        with suppress(OSError):
-            self._process.stdin.close()
-        self._process.wait()
-
-
-def help_reading() -> None:
-    """Read the groups that arrive on standard input, until it ends: the whole life of a helper."""
-    # Ctrl-C reaches every process of the terminal; this one ends with the one that started it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "wb")
-    # What a library prints must not get between the answers.
-    os.dup2(2, 1)
-    pickle.dump("ready", answers)
-    answers.flush()
-    while True:
-        try:
-            group = pickle.load(sys.stdin.buffer)
-        except EOFError:
-            return
-        try:
-            outcome = read_group(group)
-        except Exception:
-            # The process that asked does it again and reports the error in its own words.
-            outcome = None
-        pickle.dump(outcome, answers)
-        answers.flush()
+def _read(group: Group) -> tuple[Group, Outcome]:
+    return group, read_group(group)

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from sdss_gs.catalogue import read_catalogue
 from sdss_gs.errors import DataError
 from sdss_gs.pack import pack
 from sdss_gs.packed import Packed, packed_folder
-from sdss_gs.raw import Layout, list_files, read_file
+from sdss_gs.raw import list_files, read_file
 
 
 def pack_all(folder, name, **options):
@@ -296,36 +295,38 @@ def test_files_read_in_several_processes_are_packed_as_by_one(tmp_path, monkeypa
     assert_packed_as_raw(folder, "fits")
 
 
-@pytest.mark.parametrize(
-    "program", ["raise SystemExit", "print('no answer', flush=True)", "import time; time.sleep(60)"]
-)
-def test_helpers_that_fail_or_never_start_cost_nothing_but_time(tmp_path, monkeypatch, program):
+def test_process_that_is_killed_is_named_and_the_next_run_goes_on(tmp_path, monkeypatch):
     folder = write_survey(tmp_path / "many", survey_rows(40), ["fits"])
     monkeypatch.setattr(reading, "FEW_FILES", 10)
-    monkeypatch.setattr(shards_module, "FILES_PER_GROUP", 3)
-    monkeypatch.setattr(reading, "START_HELPER", program)
-    assert pack_all(folder, "fits", processes=3).available == 40
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "_read", lambda group: os.kill(os.getpid(), signal.SIGKILL))
+        with pytest.raises(DataError, match="one was killed"):
+            pack_all(folder, "fits", processes=2)
+    assert pack_all(folder, "fits", processes=2).available == 40
     assert_packed_as_raw(folder, "fits")
 
 
-def test_helper_that_dies_at_work_is_replaced_by_this_process(tmp_path, monkeypatch):
+def test_error_in_another_process_is_one_line(tmp_path, monkeypatch):
     folder = write_survey(tmp_path / "many", survey_rows(40), ["fits"])
     monkeypatch.setattr(reading, "FEW_FILES", 10)
-    monkeypatch.setattr(shards_module, "FILES_PER_GROUP", 1)
-    dying = "import os, pickle, sys; pickle.dump('ready', sys.stdout.buffer); sys.stdout.flush(); sys.stdin.read(1)"
-    monkeypatch.setattr(reading, "START_HELPER", dying)
-    original = reading.read_file
-    monkeypatch.setattr(reading, "read_file", lambda *args: time.sleep(0.02) or original(*args))
-    assert pack_all(folder, "fits", processes=3).available == 40
-    assert_packed_as_raw(folder, "fits")
+
+    def full(_group):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(reading, "_read", full)
+    with pytest.raises(DataError, match=r"cannot write the packed arrays: .*No space left on device"):
+        pack_all(folder, "fits", processes=2)
 
 
-def test_helper_leaves_errors_to_the_process_that_asked(survey):
-    group = reading.Group("fits", Layout((61, 61, 5)), 0, [str(next((survey / "fits").iterdir()))], str(survey))
-    helper = reading._Helper(todo := SimpleQueue(), done := SimpleQueue())
-    todo.put(group)
-    assert done.get(timeout=30) == (group, None)
-    helper.end()
+def test_script_without_a_main_guard_may_pack_in_several_processes(tmp_path):
+    folder = write_survey(tmp_path / "many", survey_rows(40), ["fits"])
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from sdss_gs import pack, reading\nfrom sdss_gs.catalogue import read_catalogue\nreading.FEW_FILES = 10\n"
+        f"print(pack.pack({str(folder)!r}, 'fits', read_catalogue({str(folder)!r}).objid, processes=2).available)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("40\n", "")
 
 
 def test_file_replaced_by_renaming_is_read_again(survey, tmp_path, monkeypatch):
