@@ -15,7 +15,7 @@ from joblib import cpu_count
 
 from sdss_gs.dataset import open_catalogue, open_dataset
 from sdss_gs.pack import pack
-from sdss_gs.packed import packed_folder, read_manifest
+from sdss_gs.packed import Packed, packed_folder, read_manifest
 from sdss_gs.raw import list_files
 
 from . import generate, naive
@@ -34,28 +34,37 @@ def measure(settings: Settings, name: str) -> list[dict]:
     def cold() -> int:
         return pack(folder, name, objid, progress=False).available
 
+    one = naive.read_path(name, paths[0])
+
     def naively() -> int:
         for path in paths:
             naive.read_path(name, path)
         return len(paths)
 
     def naively_saved() -> int:
-        array = naive.read_path(name, paths[0])
         file = Path(settings.work) / "naive.npy"
-        rows = np.lib.format.open_memmap(file, "w+", array.dtype, (len(paths), *array.shape))
+        rows = np.lib.format.open_memmap(file, "w+", one.dtype, (count, *one.shape))
         for row, path in zip(rows, paths, strict=True):
             row[...] = naive.read_path(name, path)
         rows.flush()
         return len(paths)
 
+    def written() -> int:
+        with open(Path(settings.work) / "disk.bin", "wb") as file:
+            for _ in range(count):
+                file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        return count
+
     def before(_way: str) -> None:
         shutil.rmtree(packed_folder(folder) / name, ignore_errors=True)
 
-    # The warm-up has the page cache filled and every module imported; it is a short one.
-    for path in paths[:200]:
-        naive.read_path(name, path)
+    # The first time also fills the page cache and imports every module.
+    manifest = pack(folder, name, objid, progress=False)
+    content = bytes(Packed(packed_folder(folder) / name).nbytes() // manifest.available)
     with watching() as peak:
-        ways = {"cold": cold, "naive": naively, "saved": naively_saved}
+        ways = {"cold": cold, "naive": naively, "saved": naively_saved, "disk": written}
         rates = in_turn(ways, settings.pick(3, 1), warm_up=False, before=before)
     pack(folder, name, objid, progress=False)
     warm = seconds(lambda: open_dataset(folder, [name], progress=False), 3)
@@ -71,6 +80,7 @@ def measure(settings: Settings, name: str) -> list[dict]:
             "cold_per_s": rate(rates, "cold"),
             "naive_per_s": rate(rates, "naive"),
             "ratio": ratio(rates, "cold", "naive"),
+            "disk_per_s": rate(rates, "disk"),
             "ratio_to_naive_that_saves": ratio(rates, "cold", "saved"),
             "warm_open_s": warm,
             "left_after_kill": left,

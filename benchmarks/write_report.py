@@ -19,20 +19,10 @@ TITLES = {
 }
 NOTES = {
     "reading": "The zoo's readers check what they read. `ratio` is the reader's rate over the naive one.",
-    "packing": "Cold: nothing packed. Warm: the packed set opened again. Resume: after SIGKILL when a third "
-    "was packed. Naive: one process that reads the same files and keeps nothing; `ratio to naive that saves`: one that "
-    "also writes them into one array on disk, as packing does.",
-    "feeding": "Feeding alone",
-    "training": "Training the reference network",
-    "startup": "Start-up",
-    "prediction": "Prediction",
-    "growth": "Growth",
-}
-NOTES = {
-    "reading": "The zoo's readers check what they read. `ratio` is the reader's rate over the naive one.",
-    "packing": "Cold: nothing packed, workers started anew. Warm: the packed set opened again. Resume: after a kill "
-    "with SIGKILL when a third was packed. `ratio workers running` leaves the start of "
-    "the worker processes out. Naive: one process that reads the same files and keeps nothing.",
+    "packing": "Cold: nothing packed. Warm: the packed set opened again. Resume: after SIGKILL when a third was "
+    "packed. Naive: one process that reads the same files and keeps nothing; `ratio to naive that saves`: one that "
+    "also writes them into one array on disk, as packing does. `disk` is a plain write and fsync of as many bytes: "
+    "packing cannot be faster.",
     "feeding": "Shuffled batches drained inside TensorFlow, without a network; naive: the same object by object.",
     "training": f"Batch {BATCH} for every way. *packed*: a whole epoch at the defaults; *memory*: the same from an "
     f"array in memory; *naive*: {NAIVE_BATCHES} batches of an object-by-object `PyDataset` in float32 with one step "
