@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -25,9 +24,6 @@ FEWEST_JUDGED = 30
 COLLAPSED_SPREAD, COLLAPSED_SHARE, DOMINANT_SHARE = 0.05, 0.98, 0.9
 _SECOND = {"redshift": "mse", "smass": "r2", "subclass": "log_loss", "gz2c": "log_loss"}
 
-CORE = 1 / 6
-"""Side of an image's core, as a share of the image's side: 5" of ``img``, 4" of ``fits``."""
-
 _REDUCTIONS = {"mean": np.mean, "median": np.median}
 
 
@@ -42,7 +38,7 @@ class Rivals:
     magnitudes : ndarray of float32, shape (count, k), or None
         Catalogue magnitudes from blue to red, NaN where missing; whatever the model's own input is.
     features : ndarray of float32, shape (count, m), or None
-        `image_features` of the model's images; None for a model that sees none.
+        `measure.image_features` of the model's images; None for a model that sees none.
     """
 
     count: int
@@ -84,30 +80,6 @@ def baselines(output: Output, train: Rivals, train_truth: np.ndarray, test: Riva
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000) if output.classes else Ridge())
         found["linear on image features"] = _learnt(output, model, train.features, train_truth, test.features)
     return found
-
-
-def image_features(images: np.ndarray) -> np.ndarray:
-    """Measure each image by itself: brightness, concentration and colour of the whole and of its core.
-
-    Parameters
-    ----------
-    images : ndarray of uint8 or float32, shape (n, y, x, channels)
-        For example ``img`` or ``fits``; finite. Give them in chunks: the result does not depend on them.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, 5 · channels − 1)
-        By channel: arcsinh of the flux of the frame, of the core (`CORE`) and of the brightest 3 × 3 pixels in the
-        core, which unlike a logarithm takes negative fluxes (Lupton et al. 1999, AJ 118, 1406); the core's share of
-        the frame's flux, between −1 and 2. By neighbouring channels: the core's colour, squared (the colour itself is
-        a difference that a linear model forms).
-    """
-    core = images[:, _middle(images.shape[1]), _middle(images.shape[2])].astype(np.float64)
-    whole, inner = images.sum(axis=(1, 2), dtype=np.float64), core.sum(axis=(1, 2))
-    peak = 9 * uniform_filter(core, size=(1, 3, 3, 1), mode="nearest").max(axis=(1, 2))
-    share = np.clip(inner / np.maximum(whole, 1), -1, 2)
-    colour = np.diff(np.arcsinh(inner), axis=1)
-    return np.concatenate([*map(np.arcsinh, (whole, inner, peak)), share, colour**2], axis=1).astype(np.float32)
 
 
 def collapse(output: Output, truth: np.ndarray, predicted: np.ndarray, scores: dict[str, dict[str, float]]) -> str:
@@ -205,8 +177,3 @@ def _learnt(
         probabilities = np.zeros((len(test), len(output.classes)))
         probabilities[:, present] = model.fit(train, train_truth).predict_proba(test) if len(present) > 1 else 1
         return probabilities
-
-
-def _middle(size: int) -> slice:
-    width = min(size, max(3, round(CORE * size)))
-    return slice((size - width) // 2, (size - width) // 2 + width)

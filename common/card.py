@@ -105,6 +105,7 @@ def card_data(summary: Summary) -> dict:
         "scores": summary.scores,
         "intervals": summary.intervals,
         "bins": summary.bins,
+        "coverage": summary.coverage,
         "warnings": summary.warnings,
         "limits": _limits(summary),
         "licence": LICENCE,

@@ -9,11 +9,12 @@ import numpy as np
 
 from sdss_gs.errors import ZooError
 
+from .calibrate import calibration_from
 from .data import TrainingData
 from .judge import PREDICTION_BATCH, rivals, summarise, verdict
 from .outputs import decode
 from .project import Project, parse_options, read_project
-from .store import CHAMPION, load_model, reading_of, serving_inputs
+from .store import CHAMPION, facts_of, load_model, serving_inputs
 from .tracking import Run
 
 
@@ -37,7 +38,8 @@ def evaluate(project: Project, record: Run, address: str, part: str, options: di
     str
         What to tell the user.
     """
-    model, reading = load_model(address), reading_of(address)
+    model, facts = load_model(address), facts_of(address)
+    reading, calibration = facts["reading"], calibration_from(facts["calibration"])
     data = TrainingData(project, options | reading, whole=part == "all")
     print(data.description(), flush=True)
     chunks = (serving_inputs(project.input, chunk) for chunk in data.chunks("test"))
@@ -45,7 +47,8 @@ def evaluate(project: Project, record: Run, address: str, part: str, options: di
     predictions = {project.name: decode(project.output, raw, data.target)}
     if part == "test":
         predictions |= rivals(data, 0)
-    summary = summarise(project, record.id, model, data, predictions, {"model": address, "part": part} | reading, {})
+    options = {"model": address, "part": part} | reading
+    summary = summarise(project, record.id, model, data, predictions, options, {}, calibration)
     page = record.summary(summary)
     return f"\n{address} on {len(raw):,} galaxies of {data.folder}\n{verdict(summary)}\n\nreport  {page}"
 

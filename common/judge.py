@@ -13,9 +13,11 @@ from sdss_gs.schema import Output
 
 from . import report
 from .backend import keras
-from .baselines import Rivals, baselines, collapse, image_features
+from .baselines import Rivals, baselines, collapse
+from .calibrate import Calibration, coverage
 from .data import TrainingData
 from .fit import architecture
+from .measure import image_features
 from .metrics import binned_scores, intervals, log_mass, normalised_difference, score
 from .outputs import decode
 from .project import Project
@@ -58,6 +60,7 @@ def summarise(
     predictions: dict[str, np.ndarray],
     options: dict,
     drawn: dict[str, Figure],
+    calibration: Calibration,
 ) -> Summary:
     """Judge predictions of the test objects.
 
@@ -73,6 +76,8 @@ def summarise(
         Options the model was trained with.
     drawn : dict of str to Figure
         Pictures to show beside those of the test objects.
+    calibration : Calibration
+        The model's, to be measured on the test objects.
     """
     name, output, truth = project.name, project.output, data.truth("test")
     scores = {rival: score(output, truth, values) for rival, values in predictions.items()}
@@ -95,6 +100,7 @@ def summarise(
         scores=scores,
         intervals={rival: intervals(output, truth, values) for rival, values in predictions.items()},
         bins=binned_scores(truth, predictions[name]) if output.name == "redshift" else [],
+        coverage=coverage(calibration, output, truth, predictions[name]),
         warnings=[warning] if warning else [],
         figures={**_test_figures(predictions[name], data), **drawn},
         versions=versions(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 
 import numpy as np
 
@@ -11,10 +12,12 @@ from sdss_gs.errors import DataError, OptionError
 
 from . import gpu, report, state
 from .backend import keras
+from .calibrate import Calibration, fit_calibration
 from .data import TrainingData
 from .feed import EpochOrder, steps_per_execution
 from .fit import adapt_normalisation, build, compile_model, fit
 from .judge import PREDICTION_BATCH, predict, rivals, summarise, verdict, versions
+from .measure import training_range
 from .metrics import HEADLINE, cost, score
 from .outputs import CLASS_LOSS, constant_bias, encode
 from .project import Project
@@ -141,12 +144,22 @@ class Session:
 
     def keep_best(self) -> str:
         """Log the best weights so far as an unregistered model; return its address, empty if there are none."""
-        return self._log(self._best_model(), register=False) if self._best else ""
+        if not self._best:
+            return ""
+        model = self._best_model()
+        return self._log(model, self._calibration(predict(model, self.data, "validation")), register=False)
 
-    def _log(self, model: keras.Model, register: bool) -> str:
+    def _calibration(self, predicted: np.ndarray) -> Calibration:
+        return fit_calibration(self.data.output, self.data.truth("validation"), predicted)
+
+    def _log(self, model: keras.Model, calibration: Calibration, register: bool) -> str:
         item, output = self.project.input, self.project.output
-        reading = {key: self.options[key] for key in READING if key in self.options}
-        return log_model(model, self.project.name, item, output, self.data.inputs("train", 1), reading, register)
+        facts = {
+            "reading": {key: self.options[key] for key in READING if key in self.options},
+            "calibration": asdict(calibration),
+            "training_range": asdict(training_range(item, self.data.chunks("train"))),
+        }
+        return log_model(model, self.project.name, item, output, self.data.inputs("train", 1), facts, register)
 
     # === Judgement ===
 
@@ -167,13 +180,15 @@ class Session:
         predictions = {name: predict(model, data, "test"), **rivals(data, self.options["seed"])}
         loss = str(self.options.get("loss", CLASS_LOSS))
         drawn = {"loss": report.loss_curves(self.progress.history, self.progress.best_epoch, loss)}
-        summary = summarise(self.project, self.record.id, model, data, predictions, self.options, drawn)
+        validation = predict(model, data, "validation")
+        calibration = self._calibration(validation)
+        summary = summarise(self.project, self.record.id, model, data, predictions, self.options, drawn, calibration)
         page = self.record.summary(summary)
-        address = self._log(model, register)
+        address = self._log(model, calibration, register)
         headline = HEADLINE[output.name]
-        validation = score(output, data.truth("validation"), predict(model, data, "validation"))[headline]
-        self.record.metrics({f"validation_{headline}": validation}, 0, part="test")
-        champion = register and crown(address, data.fingerprint, cost(headline, validation))
+        reached = score(output, data.truth("validation"), validation)[headline]
+        self.record.metrics({f"validation_{headline}": reached}, 0, part="test")
+        champion = register and crown(address, data.fingerprint, cost(headline, reached))
         print(
             f"\n{name} on {data.sizes()['test']:,} test galaxies (kept: epoch {self.progress.best_epoch} of "
             f"{self.progress.epoch})\n{verdict(summary)}\n\n"

@@ -69,7 +69,7 @@ def log_model(
     item: Input,
     output: Output,
     example: np.ndarray,
-    reading: dict[str, object],
+    facts: dict[str, object],
     register: bool = True,
 ) -> str:
     """Log a model to the active run, with signature, input example and SHA-256, and register it.
@@ -82,8 +82,9 @@ def log_model(
     item, output : Input, Output
     example : ndarray, shape (1, ...)
         An input, kept with the model.
-    reading : dict
-        Options without which inputs or values cannot be understood (``target``, ``column``).
+    facts : dict
+        What it takes to use the model, as JSON: ``reading``, options without which inputs or values cannot be
+        understood (``target``, ``column``); ``calibration`` and ``training_range``.
     register : bool
         Whether to add a version to the registry.
 
@@ -108,7 +109,7 @@ def log_model(
             input_example=named,
             registered_model_name=name if register else None,
             pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
-            metadata={"zoo_version": __version__, "input": item.name, "output": output.name, "reading": reading},
+            metadata={"zoo_version": __version__, "input": item.name, "output": output.name} | facts,
         )
     digest = sha256(Path(mlflow.artifacts.download_artifacts(logged.model_uri)) / WEIGHTS)
     MlflowClient().set_logged_model_tags(logged.model_id, {HASH_TAG: digest})
@@ -181,8 +182,8 @@ def load_model(address: str) -> keras.Model:
     return keras.saving.load_model(path, safe_mode=True)
 
 
-def reading_of(address: str) -> dict[str, object]:
-    """Return the options that `log_model` kept with a model.
+def facts_of(address: str) -> dict[str, object]:
+    """Return what `log_model` kept with a model.
 
     Raises
     ------
@@ -192,7 +193,7 @@ def reading_of(address: str) -> dict[str, object]:
     metadata = mlflow.models.get_model_info(address).metadata or {}
     if "reading" not in metadata:
         raise ZooError(f"{address}: expected a model stored by the zoo, found none of its metadata")
-    return metadata["reading"]
+    return metadata
 
 
 def check_description(path: Path) -> None:

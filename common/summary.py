@@ -34,6 +34,9 @@ class Summary:
         95 % bootstrap interval (low, high) of each metric, by rival.
     bins : list of dict of str to float
         Redshift metrics in bins of true redshift: ``low``, ``high``, ``count``, metrics; empty for other outputs.
+    coverage : list of dict of str to float
+        For each level, how often intervals or class sets held the truth, and how large they are; see
+        `calibrate.coverage`.
     warnings : list of str
         For example a collapse to one value.
     figures : dict of str to Figure
@@ -54,6 +57,7 @@ class Summary:
     scores: dict[str, dict[str, float]]
     intervals: dict[str, dict[str, tuple[float, float]]]
     bins: list[dict[str, float]] = field(default_factory=list)
+    coverage: list[dict[str, float]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     figures: dict[str, Figure] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from common.baselines import Rivals, baselines, collapse, image_features
+from common.baselines import Rivals, baselines, collapse
+from common.measure import image_features
 from common.metrics import score
 from sdss_gs.schema import OUTPUTS
 

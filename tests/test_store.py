@@ -15,9 +15,9 @@ from common.store import (
     UnsafeModelError,
     check_description,
     crown,
+    facts_of,
     load_model,
     log_model,
-    reading_of,
     serving_inputs,
     sha256,
 )
@@ -101,7 +101,7 @@ def test_model_of_somebody_else_is_refused(keep):
         warnings.simplefilter("ignore")
         logged = mlflow.tensorflow.log_model(model, name="model", pip_requirements=["tensorflow"])
     with pytest.raises(ZooError, match="expected a model stored by the zoo"):
-        reading_of(logged.model_uri)
+        facts_of(logged.model_uri)
     with pytest.raises(UnsafeModelError, match="expected sha256 none"):
         load_model(logged.model_uri)
 

@@ -1,0 +1,94 @@
+"""A few numbers that say what an input looks like, whatever network sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import uniform_filter
+
+from sdss_gs.schema import Input
+
+CORE = 1 / 6
+"""Side of an image's core, as a share of the image's side: 5" of ``img``, 4" of ``fits``."""
+USUAL = (0.001, 0.999)
+"""Quantiles of the training objects between which a measured number is usual."""
+SPECTRUM_PIECES = 6
+
+
+@dataclass(frozen=True)
+class TrainingRange:
+    """What the training objects looked like.
+
+    Parameters
+    ----------
+    low, high : list of float
+        Of each number that `measure` returns: `USUAL` quantiles of the training objects.
+    """
+
+    low: list[float]
+    high: list[float]
+
+    def outside(self, item: Input, values: np.ndarray) -> np.ndarray:
+        """Tell which objects look unlike the training objects in at least one number, bool ``(n,)``."""
+        measured = measure(item, values)
+        return ((measured < np.array(self.low)) | (measured > np.array(self.high))).any(axis=1)
+
+
+def training_range(item: Input, chunks: Iterable[np.ndarray]) -> TrainingRange:
+    """Measure the training objects, given in pieces ``(m, ...)``."""
+    measured = np.concatenate([measure(item, chunk) for chunk in chunks])
+    low, high = np.quantile(measured, USUAL, axis=0)
+    return TrainingRange(low.tolist(), high.tolist())
+
+
+def measure(item: Input, values: np.ndarray) -> np.ndarray:
+    """Measure each object by itself.
+
+    Parameters
+    ----------
+    item : Input
+    values : ndarray, shape (n, ...)
+
+    Returns
+    -------
+    ndarray of float64, shape (n, k)
+        Magnitudes and neighbouring colours; `image_features`; or the arcsinh of the median flux of each sixth of a
+        spectrum.
+    """
+    if item.columns:
+        return np.concatenate([values, np.diff(values, axis=1)], axis=1).astype(np.float64)
+    if len(item.shape) > 1:
+        return image_features(values).astype(np.float64)
+    pieces = np.array_split(values, SPECTRUM_PIECES, axis=1)
+    return np.arcsinh([np.median(piece, axis=1) for piece in pieces]).T.astype(np.float64)
+
+
+def image_features(images: np.ndarray) -> np.ndarray:
+    """Measure each image by itself: brightness, concentration and colour of the whole and of its core.
+
+    Parameters
+    ----------
+    images : ndarray of uint8 or float32, shape (n, y, x, channels)
+        For example ``img`` or ``fits``; finite. Give them in chunks: the result does not depend on them.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 5 · channels − 1)
+        By channel: arcsinh of the flux of the frame, of the core (`CORE`) and of the brightest 3 × 3 pixels in the
+        core, which unlike a logarithm takes negative fluxes (Lupton et al. 1999, AJ 118, 1406); the core's share of
+        the frame's flux, between −1 and 2. By neighbouring channels: the core's colour, squared (the colour itself is
+        a difference that a linear model forms).
+    """
+    core = images[:, _middle(images.shape[1]), _middle(images.shape[2])].astype(np.float64)
+    whole, inner = images.sum(axis=(1, 2), dtype=np.float64), core.sum(axis=(1, 2))
+    peak = 9 * uniform_filter(core, size=(1, 3, 3, 1), mode="nearest").max(axis=(1, 2))
+    share = np.clip(inner / np.maximum(whole, 1), -1, 2)
+    colour = np.diff(np.arcsinh(inner), axis=1)
+    return np.concatenate([*map(np.arcsinh, (whole, inner, peak)), share, colour**2], axis=1).astype(np.float32)
+
+
+def _middle(size: int) -> slice:
+    width = min(size, max(3, round(CORE * size)))
+    return slice((size - width) // 2, (size - width) // 2 + width)
