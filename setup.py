@@ -48,5 +48,8 @@ setup(
     packages=find_packages(include=["common", "common.*", "sdss_gs", "sdss_gs.*"]),
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
-    entry_points={"mlflow.run_context_provider": ["zoo = common.mlflow_plugin:ZooRunContext"]},
+    entry_points={
+        "console_scripts": ["zoo = common.cli:main"],
+        "mlflow.run_context_provider": ["zoo = common.mlflow_plugin:ZooRunContext"],
+    },
 )

@@ -47,7 +47,7 @@ class Intervals:
         """Return where the interval of each prediction begins and ends, in the output's unit, float64 ``(n,)``."""
         number = np.searchsorted(self.edges, predicted)
         low, high = (np.array(side[str(level)])[number] for side in (self.low, self.high))
-        return _moved(output, predicted, low), _moved(output, predicted, high)
+        return moved(output, predicted, low), moved(output, predicted, high)
 
     def unsure(self, predicted: np.ndarray) -> np.ndarray:
         """Tell which predictions have an interval much wider than the typical one, bool ``(n,)``."""
@@ -124,7 +124,7 @@ def coverage(calibration: Calibration, output: Output, truth: np.ndarray, predic
         else:
             low, high = calibration.bounds(output, predicted, level)
             held = (truth >= low) & (truth <= high)
-            size = np.median(_error(output, high, predicted) - _error(output, low, predicted))
+            size = np.median(error_of(output, high, predicted) - error_of(output, low, predicted))
         rows.append({"level": level, "coverage": float(held.mean()), "size": float(size)})
     return rows
 
@@ -132,21 +132,22 @@ def coverage(calibration: Calibration, output: Output, truth: np.ndarray, predic
 # === Numbers ===
 
 
-def _error(output: Output, value: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+def error_of(output: Output, value: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Measure how far a value lies from the prediction, in the scale in which errors are alike."""
     if output.name == OUTPUTS["smass"].name:
         return log_mass(value) - log_mass(predicted)
     return (value - predicted) / (1 + predicted)
 
 
-def _moved(output: Output, predicted: np.ndarray, error: np.ndarray) -> np.ndarray:
+def moved(output: Output, predicted: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Return the values that lie so far from predictions: the inverse of `error_of`."""
     if output.name == OUTPUTS["smass"].name:
         return 10.0 ** (log_mass(predicted) + error)
     return predicted + error * (1 + predicted)
 
 
 def _fit_intervals(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Intervals:
-    error = _error(output, truth, predicted)
+    error = error_of(output, truth, predicted)
     bins = int(np.clip(len(truth) // OBJECTS_PER_BIN, 1, MOST_BINS))
     edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1]))
     number = np.searchsorted(edges, predicted)

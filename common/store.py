@@ -93,9 +93,32 @@ def log_model(
     str
         ``models:/<name>/<version>``, or ``models:/<id>`` where the model is not registered.
     """
-    named = serving_inputs(item, example)
+    facts = {"input": item.name, "output": output.name} | facts
+    return log_serving(serving_model(model, item), name, output, serving_inputs(item, example), facts, register)
+
+
+def log_serving(
+    network: keras.Model,
+    name: str,
+    output: Output,
+    example: dict[str, np.ndarray],
+    facts: dict[str, object],
+    register: bool = True,
+    original: Path | None = None,
+) -> str:
+    """Log a network as it is used; parameters and value as for `log_model`, and:
+
+    Parameters
+    ----------
+    network : keras.Model
+        As from `serving_model`.
+    example : dict of str to ndarray
+        As from `serving_inputs`.
+    original : Path, optional
+        File of the network, to be kept byte for byte.
+    """
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(array.dtype, (-1, *array.shape[1:]), key) for key, array in named.items()]),
+        inputs=Schema([TensorSpec(array.dtype, (-1, *array.shape[1:]), key) for key, array in example.items()]),
         outputs=Schema([TensorSpec(np.dtype("float32"), (-1, max(1, len(output.classes))), output.name)]),
     )
     with warnings.catch_warnings():
@@ -103,14 +126,16 @@ def log_model(
         warnings.simplefilter("ignore")
         # MLflow's Keras flavour cannot save an input example (3.17); the TensorFlow one keeps the same .keras file.
         logged = mlflow.tensorflow.log_model(
-            serving_model(model, item),
+            network,
             name=ARTIFACT,
             signature=signature,
-            input_example=named,
+            input_example=example,
             registered_model_name=name if register else None,
             pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
-            metadata={"zoo_version": __version__, "input": item.name, "output": output.name} | facts,
+            metadata={"zoo_version": __version__} | facts,
         )
+    if original is not None:
+        MlflowClient().log_model_artifact(logged.model_id, str(original), str(Path(WEIGHTS).parent))
     digest = sha256(Path(mlflow.artifacts.download_artifacts(logged.model_uri)) / WEIGHTS)
     MlflowClient().set_logged_model_tags(logged.model_id, {HASH_TAG: digest})
     if not register:
@@ -171,10 +196,20 @@ def load_model(address: str) -> keras.Model:
     """
     try:
         folder = Path(mlflow.artifacts.download_artifacts(address))
-        expected = _recorded_hash(address)
+        expected = recorded_hash(address)
     except mlflow.MlflowException as error:
         raise ZooError(f"{address}: expected a model in this store, found none ({error.error_code})") from None
-    path = folder / WEIGHTS
+    return checked_model(folder / WEIGHTS, expected)
+
+
+def checked_model(path: Path, expected: str) -> keras.Model:
+    """Open a ``.keras`` file.
+
+    Raises
+    ------
+    UnsafeModelError
+        If its SHA-256 is not the expected one, or its description names a Lambda layer or foreign code.
+    """
     found = sha256(path)
     if found != expected:
         raise UnsafeModelError(f"{path}: expected sha256 {expected}, found {found}")
@@ -221,7 +256,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _recorded_hash(address: str) -> str:
+def recorded_hash(address: str) -> str:
+    """Return the SHA-256 that was recorded when a model was stored, ``none`` where there is none."""
     client, reference = MlflowClient(), address.removeprefix("models:/")
     if "@" in reference:
         return client.get_model_version_by_alias(*reference.split("@")).tags.get(HASH_TAG, "none")

@@ -12,14 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from .cells import MISSING, expected_number, read_numbers
 from .errors import DataError
 from .schema import OUTPUTS, QUANTITIES, Quantity
 
 ID_PATTERN = r"^[0-9]{1,19}$"
 LARGEST_ID = np.iinfo(np.int64).max
-NUMBER_PATTERN = r"(?i)^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$"
-MISSING = ("", "null", "none", "na", "n/a", "--")
-"""Cells that say that there is no value, in lower case; ``nan`` in a number column is named as wrong."""
 BROADLINE = "BROADLINE"
 
 
@@ -187,26 +185,15 @@ def _numbers(table, quantity: Quantity, objid, problems) -> tuple[np.ndarray, di
     if quantity.column not in table.column_names:
         return np.full(len(objid), np.nan), {"no such column": len(objid)}
     text = table[quantity.column]
-    empty = pc.is_in(pc.utf8_lower(text), value_set=pa.array(MISSING)).to_numpy()
-    numeric = pc.match_substring_regex(text, NUMBER_PATTERN)
-    values = pc.cast(pc.if_else(numeric, text, "nan"), pa.float64()).to_numpy().copy()
-    unreadable = ~empty & ~numeric.to_numpy()
-    sentinel = np.isin(values, quantity.sentinels)
-    impossible = np.isfinite(values) & ~sentinel & ~((values > quantity.low) & (values < quantity.high))
-    impossible |= np.isinf(values)
-    for row in np.flatnonzero(unreadable | impossible):
-        expected = "a number" if unreadable[row] else f"{quantity.low:g} < value < {quantity.high:g}"
-        problems.append(
-            Problem(
-                f"data.csv objid {objid[row]}", quantity.column, f"expected {expected}, found {text[int(row)].as_py()}"
-            )
-        )
-    reasons = Counter(
-        {"empty": int(empty.sum()), "not a number": int(unreadable.sum()), "impossible": int(impossible.sum())}
-    )
-    reasons.update(f"sentinel {value:g}" for value in values[sentinel])
-    values[sentinel | impossible] = np.nan
-    return values, {reason: count for reason, count in reasons.items() if count}
+    cells = read_numbers(text, quantity)
+    for row in np.flatnonzero(cells.unreadable | cells.impossible):
+        expected = expected_number(quantity, bool(cells.unreadable[row]))
+        found = text[int(row)].as_py()
+        problems.append(Problem(f"data.csv objid {objid[row]}", quantity.column, f"expected {expected}, found {found}"))
+    counts = {"empty": cells.empty, "not a number": cells.unreadable, "impossible": cells.impossible}
+    reasons = Counter({reason: int(mask.sum()) for reason, mask in counts.items()})
+    reasons.update(f"sentinel {value:g}" for value in cells.sentinels)
+    return cells.values, {reason: count for reason, count in reasons.items() if count}
 
 
 def _labels(table, output, objid, problems) -> tuple[np.ndarray, dict[str, int]]:

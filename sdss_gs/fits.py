@@ -53,6 +53,61 @@ def read(path: str | Path) -> np.ndarray:
     return array.astype(np.float32, copy=False)
 
 
+def read_any(path: str | Path) -> np.ndarray:
+    """Read a five-band cut-out of any size: ``.npy`` as for `read`, or the first image of a FITS file.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width, 5)
+        Nanomaggies per pixel; a FITS cube has its bands on the first axis (the last in FITS' own order).
+
+    Raises
+    ------
+    BadFileError
+        If the file is unreadable, no such cube, or holds a value that is not finite.
+    """
+    expected = "a cut-out (height, width, 5)"
+    try:
+        array = _read_array(path) if str(path).lower().endswith(".npy") else _read_cube(path)
+    except (OSError, ValueError, EOFError, TypeError, IndexError) as error:
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadFileError(path, f"expected {expected}, found an unreadable file ({line})") from None
+    if not isinstance(array, np.ndarray) or array.ndim != 3 or array.dtype.kind != "f" or array.shape[2] != len(BANDS):
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "no image"
+        raise BadFileError(path, f"expected {expected}, found {found}")
+    if not np.isfinite(array).all():
+        bad = array.size - int(np.isfinite(array).sum())
+        raise BadFileError(path, f"expected finite pixels, found {bad} that are NaN or infinite")
+    return array.astype(np.float32, copy=False)
+
+
+def _read_cube(path: str | Path) -> np.ndarray | None:
+    from astropy.io import fits
+
+    with fits.open(io.BytesIO(read_bytes(path)), memmap=False) as units:
+        cube = next((unit.data for unit in units if unit.is_image and unit.data is not None), None)
+    if cube is None or cube.ndim != 3:
+        return cube
+    native = cube.astype(cube.dtype.newbyteorder("="))
+    return np.moveaxis(native, 0, 2) if native.shape[0] == len(BANDS) else native
+
+
+def centre(path: str | Path, cutout: np.ndarray) -> np.ndarray:
+    """Cut the middle 61 × 61 pixels out of a larger cut-out of the same scale.
+
+    Raises
+    ------
+    BadFileError
+        If the cut-out is smaller: missing sky cannot be made up.
+    """
+    shape = INPUTS["fits"].shape
+    excess = [have - want for have, want in zip(cutout.shape, shape, strict=True)]
+    if min(excess) < 0:
+        raise BadFileError(path, f"expected at least {shape[0]}x{shape[1]} pixels, found {cutout.shape[:2]}")
+    y, x = (side // 2 for side in excess[:2])
+    return cutout[y : y + shape[0], x : x + shape[1]]
+
+
 def _read_array(path: str | Path) -> np.ndarray:
     """Read a ``.npy`` file as `numpy.load` does, but parse a header that was seen before only once."""
     content = read_bytes(path)

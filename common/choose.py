@@ -1,0 +1,41 @@
+"""Which models a command means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sdss_gs.errors import OptionError, ZooError
+
+from .combine import WAYS
+from .library import champions
+from .model import Model
+from .opening import load
+
+
+def choose_models(names: Sequence[str]) -> tuple[list[Model], str]:
+    """Open the models that were named, or all champions for ``one2one`` and ``best``, the better ones first.
+
+    Returns
+    -------
+    models : list of Model
+    together : str
+        ``one2one``, ``best``, or empty where each model speaks for itself.
+
+    Raises
+    ------
+    ZooError
+        If there is no such model, or a name is given twice.
+    """
+    ways = [name for name in names if name in WAYS]
+    if ways and len(names) > 1:
+        raise OptionError(f"model: expected {ways[0]} alone, or names of models, found {' '.join(names)}")
+    if ways:
+        entries = sorted(champions(), key=lambda entry: entry.cost)
+        if not entries:
+            raise ZooError(f"{ways[0]}: expected trained models in this store, found none; train some first")
+        return [load(entry.name) for entry in entries], ways[0]
+    models = [load(name) for name in names]
+    seen = [model.name for model in models]
+    if len(set(seen)) < len(seen):
+        raise OptionError(f"model: expected each model once, found {' '.join(seen)}")
+    return models, ""

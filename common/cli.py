@@ -1,0 +1,183 @@
+"""The command ``zoo``: use trained models without writing a line of Python."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from sdss_gs.errors import OptionError, ZooError
+from sdss_gs.schema import PIXEL_SCALE
+
+from .flags import MEANING
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except ZooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; what is finished is kept, the same command goes on", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="zoo",
+        description="Use trained models: redshifts, stellar masses, sub-classes and morphologies, with error bars.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add(commands, "list", _list, "list the trained models")
+    _add(commands, "info", _info, "print a model's card").add_argument("model", help="for example i2r, or i2r/3")
+    report = _add(commands, "report", _report, "say where a model's report is")
+    report.add_argument("model")
+    report.add_argument("--open", action="store_true", help="show it in the browser")
+    _add_predict(commands)
+    export = _add(commands, "export", _export, "write a model as a folder: weights, card, report, checksums")
+    export.add_argument("model")
+    export.add_argument("folder", type=Path)
+    _add(commands, "import", _import, "add a folder that zoo export wrote to the store").add_argument(
+        "folder", type=Path
+    )
+    return parser
+
+
+def _add(commands, name: str, run, text: str, **options) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **options,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_predict(commands) -> None:
+    flags = "\n".join(f"  {int(bit):>3}  {bit.name}: {meaning}" for bit, meaning in MEANING.items())
+    predict = _add(
+        commands, "predict", _predict, "predict galaxies, one row each, with error bars and flags",
+        epilog=f"bits of the column flag:\n{flags}",
+    )  # fmt: skip
+    predict.add_argument(
+        "model", nargs="+",
+        help="one or several trained models (b2r, b2r/3, an exported folder); one2one: all trained models that the "
+        "input serves, and their mean; best: for each galaxy the best of them that has a prediction",
+    )  # fmt: skip
+    predict.add_argument(
+        "--input", nargs="+", required=True, metavar="X",
+        help="an SDSS-GS folder; a catalogue (.csv, .parquet, .fits, .vot); a folder of images, cut-outs or spectra; "
+        "or such files",
+    )  # fmt: skip
+    predict.add_argument("--output", type=Path, required=True, metavar="Y", help=".parquet, .csv, .fits, .vot or .xml")
+    predict.add_argument(
+        "--column", action="append", default=[], metavar="ZOO=FILE",
+        help="a column of the catalogue by its name there: r=rmag, w1=W1mag (repeat it for each)",
+    )  # fmt: skip
+    predict.add_argument("--id", default="", metavar="COLUMN", help="the catalogue's ids (default: objid, else id)")
+    predict.add_argument(
+        "--image-scale", type=_scale, default=PIXEL_SCALE, metavar="ARCSEC",
+        help="arcsec per pixel of the images; another scale is resampled to %(default)s, then the centre is cut out or "
+        "the edge repeated (default: %(default)s)",
+    )  # fmt: skip
+    predict.add_argument("--overwrite", action="store_true", help="replace an output that is there")
+
+
+def _scale(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1e-3 <= value < 1e3:
+        raise argparse.ArgumentTypeError(f"expected arcsec per pixel above 0.001, found {text!r}")
+    return value
+
+
+# === Commands ===
+
+
+def _list(_options: argparse.Namespace) -> int:
+    from .library import champions
+
+    found = champions()
+    if not found:
+        print("No trained model in this store yet: mlflow run b2r --no-conda trains one in a minute.")
+        return 0
+    lines = [("model", "version", "test score", "data"), *((e.name, e.version, e.score, e.data) for e in found)]
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    from .library import artifact
+
+    print(artifact(options.model, "card.md").read_text())
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from .library import artifact
+    from .tracking import REPORT
+
+    path = artifact(options.model, REPORT).resolve()
+    print(path)
+    if options.open:
+        import webbrowser
+
+        webbrowser.open(path.as_uri())
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from .library import export
+
+    print(export(options.model, options.folder))
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from .library import take_in
+
+    print(take_in(options.folder))
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from .choose import choose_models
+    from .predict import predict
+    from .sources import open_source
+
+    columns = dict(_assignment(text) for text in options.column)
+    models, together = choose_models(options.model)
+    inputs = list(dict.fromkeys(model.item.name for model in models))
+    source = open_source(options.input, inputs, columns=columns, id_column=options.id, image_scale=options.image_scale)
+    for note in source.notes:
+        print(note)
+    if together:
+        models = [model for model in models if model.item.name in source.inputs]
+    done = predict(models, source, options.output, overwrite=options.overwrite, together=together)
+    print(f"{options.output}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f}/s)")
+    for name, count in done.flags.items():
+        if count:
+            print(f"  {name}: {count:,}")
+    return 0
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not (key and sign and value):
+        raise OptionError(f"column: expected ZOO=FILE such as r=rmag, found {text!r}")
+    return key, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

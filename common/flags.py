@@ -1,0 +1,30 @@
+"""What is to be known about a prediction before it is used."""
+
+import enum
+
+
+class Flag(enum.IntFlag):
+    """The bits of the column ``flag``; 0 is a prediction without reservation."""
+
+    MISSING = 1
+    BAD_INPUT = 2
+    RESAMPLED = 4
+    OUTSIDE_TRAINING = 8
+    UNSURE = 16
+    DISAGREEMENT = 32
+
+
+NO_PREDICTION = Flag.MISSING | Flag.BAD_INPUT
+MEANING = {
+    Flag.MISSING: "the input is missing (no file, or a magnitude that was not measured): no prediction",
+    Flag.BAD_INPUT: "the input is unreadable or impossible (damaged file, NaN pixels, magnitude of 70): no prediction",
+    Flag.RESAMPLED: "the image had another size or scale and was cropped, padded or resampled",
+    Flag.OUTSIDE_TRAINING: "the input looks unlike 99.8 % of the training objects: the model extrapolates",
+    Flag.UNSURE: "the interval is over twice as wide as usual, or no class has more than half of the probability",
+    Flag.DISAGREEMENT: "a model that disagreed with the others by over four of its standard errors was left out",
+}
+
+
+def words(flag: int) -> list[str]:
+    """Say what a flag means, a line per bit."""
+    return [meaning for bit, meaning in MEANING.items() if flag & bit]

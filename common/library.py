@@ -1,0 +1,173 @@
+"""What the store has: the registered models, their cards and reports; and models as folders that travel."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import numpy as np
+from mlflow import MlflowClient
+
+from sdss_gs.errors import OptionError, ZooError
+from sdss_gs.files import temporary_path
+from sdss_gs.schema import parse_model_name
+
+from .metrics import HEADLINE
+from .opening import DESCRIPTION, MODEL_FILE, REPOSITORY, address_of, load, version_of
+from .store import CHAMPION, SCORE_TAG, WEIGHTS, facts_of, log_serving, serving_inputs, sha256
+from .tracking import REPORT, choose_store
+
+CARDS = ("card.md", "card.json", REPORT)
+FORMAT = 1
+"""Of the exported folder."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A champion of the registry.
+
+    Parameters
+    ----------
+    name, version, run_id : str
+    cost : float
+        Validation score, as `metrics.cost` turns it: less is better.
+    score : str
+        Headline metric on the test objects, as text.
+    data : str
+        What it was trained on.
+    """
+
+    name: str
+    version: str
+    run_id: str
+    cost: float
+    score: str
+    data: str
+
+
+def champions() -> list[Entry]:
+    """List the champions of all models, by name."""
+    choose_store(REPOSITORY)
+    client, found = MlflowClient(), []
+    for model in client.search_registered_models():
+        if CHAMPION not in model.aliases:
+            continue
+        version = client.get_model_version(model.name, model.aliases[CHAMPION])
+        try:
+            _, output = parse_model_name(model.name)
+            run = client.get_run(version.run_id)
+        except (ZooError, mlflow.MlflowException):
+            continue
+        metric = HEADLINE[output.name]
+        value = run.data.metrics.get(f"test_{metric}")
+        data = run.inputs.dataset_inputs[0].dataset.name if run.inputs.dataset_inputs else ""
+        score = "" if value is None else f"{metric} {value:.4f}"
+        cost = float(version.tags.get(SCORE_TAG, "inf"))
+        found.append(Entry(model.name, version.version, version.run_id, cost, score, data))
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def artifact(name: str, file: str) -> Path:
+    """Return where a file of a model's run is: its ``card.md``, ``card.json`` or ``report.html``.
+
+    Raises
+    ------
+    ZooError
+        If there is no such model or file.
+    """
+    if (Path(name) / DESCRIPTION).is_file():
+        return Path(name) / file
+    choose_store(REPOSITORY)
+    try:
+        registered, version = version_of(address_of(name)).split("/")
+        run_id = MlflowClient().get_model_version(registered, version).run_id
+        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=file))
+    except (mlflow.MlflowException, ValueError, OSError):
+        raise ZooError(f"{name}: expected a trained model with a {file}, found none; see zoo list") from None
+
+
+def export(name: str, folder: Path) -> Path:
+    """Write a model as a folder that can be copied anywhere: weights, description, card, report, checksums.
+
+    Parameters
+    ----------
+    name : str
+        As for `opening.load`.
+    folder : Path
+        Is made; must not exist.
+
+    Raises
+    ------
+    ZooError
+        If there is no such model, or the folder exists.
+    """
+    if folder.exists():
+        raise OptionError(f"{folder}: expected a new folder, found one that exists")
+    model, address = load(name), address_of(name)
+    temporary = temporary_path(folder)
+    temporary.mkdir(parents=True)
+    try:
+        shutil.copyfile(Path(mlflow.artifacts.download_artifacts(address)) / WEIGHTS, temporary / MODEL_FILE)
+        for file in CARDS:
+            shutil.copyfile(artifact(name, file), temporary / file)
+        description = {
+            "format": FORMAT,
+            "name": model.name,
+            "version": model.version,
+            "sha256": model.sha256,
+            "facts": dict(facts_of(address)),
+            "files": {file: sha256(temporary / file) for file in (MODEL_FILE, *CARDS)},
+        }
+        (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1))
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def take_in(folder: Path) -> str:
+    """Add an exported model to the store, byte for byte, after checking every file; return its address.
+
+    It becomes the champion where there is no model of that name yet.
+
+    Raises
+    ------
+    ZooError
+        If the folder is none that `export` wrote, or a file is not what it was.
+    """
+    description = read_description(folder)
+    for file, expected in description["files"].items():
+        if Path(file).name != file or not (folder / file).is_file() or sha256(folder / file) != expected:
+            raise ZooError(f"{folder / file}: expected the file that was exported (sha256 {expected[:12]}…)")
+    model, original = load(folder), folder / MODEL_FILE
+    choose_store(REPOSITORY)
+    with mlflow.start_run(run_name=f"{model.name}-imported"):
+        mlflow.set_tags({"zoo.model": model.name, "zoo.imported": str(folder)})
+        for file in CARDS:
+            mlflow.log_artifact(str(folder / file))
+        example = serving_inputs(model.item, np.zeros((1, *model.shape), model.item.dtype))
+        address = log_serving(model.network, model.name, model.output, example, description["facts"], original=original)
+    client, version = MlflowClient(), address.rsplit("/", 1)[1]
+    if CHAMPION not in client.get_registered_model(model.name).aliases:
+        client.set_registered_model_alias(model.name, CHAMPION, version)
+    return address
+
+
+def read_description(folder: Path) -> dict:
+    """Read what an exported folder says of itself.
+
+    Raises
+    ------
+    ZooError
+        If there is no such description.
+    """
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text())
+        if description["format"] != FORMAT or not {"name", "sha256", "facts", "files"} <= set(description):
+            raise ValueError(f"format {description['format']}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ZooError(f"{folder}: expected a folder that zoo export wrote, found {error}") from None
+    return description

@@ -1,0 +1,131 @@
+"""Predict many objects with some models, piece by piece, into one file: ``zoo predict``."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from sdss_gs.errors import DataError, OptionError
+
+from .combine import combine
+from .flags import Flag
+from .model import Model, predict_chunk
+from .results import Pieces
+from .sources import Chunk, Source
+
+HASH_DIGITS = 12
+
+
+@dataclass
+class Done:
+    """What a prediction came to.
+
+    Parameters
+    ----------
+    rows : int
+    seconds : float
+    flags : Counter of str
+        Rows by model and bit of the flag, ``b2r MISSING``; of what this run predicted itself.
+    """
+
+    rows: int
+    seconds: float
+    flags: Counter = field(default_factory=Counter)
+
+
+def predict(
+    models: Sequence[Model], source: Source, output: Path, *, overwrite: bool = False, together: str = ""
+) -> Done:
+    """Predict all objects of a source.
+
+    A killed prediction keeps its finished pieces; the same call goes on after them.
+
+    Parameters
+    ----------
+    models : sequence of Model
+    source : Source
+    output : Path
+        ``.parquet``, ``.csv``, ``.fits``, ``.vot`` or ``.xml``; one row per object, in the source's order.
+    overwrite : bool
+        Replace an output that is there.
+    together : str
+        How the models of one output are combined: ``one2one``, ``best`` (see `combine.combine`), or not at all.
+
+    Raises
+    ------
+    ZooError
+        If the source has no object or no input of a model, or the output cannot be written.
+    """
+    if not source.count:
+        raise DataError("input: expected at least one object, found none")
+    for model in models:
+        if model.item.name not in source.inputs:
+            found = ", ".join(source.inputs) or "nothing a model takes"
+            raise OptionError(f"{model.name}: expected an input with {model.item.name}, found {found}")
+    began = time.perf_counter()
+    lock = FileLock(output.with_name(output.name + ".lock"))
+    try:
+        with lock.acquire(timeout=0):
+            done = _predict(models, source, output, overwrite, together)
+    except Timeout:
+        raise OptionError(f"output {output}: another process is writing it") from None
+    except OSError as error:
+        raise DataError(f"{output}: cannot write the predictions: {error}") from None
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+    done.seconds = time.perf_counter() - began
+    return done
+
+
+def _predict(models: Sequence[Model], source: Source, output: Path, overwrite: bool, together: str) -> Done:
+    plan = {
+        "source": source.stamp,
+        "objects": source.count,
+        "models": [[model.name, model.version, model.sha256] for model in models],
+        "together": together,
+        "step": source.step,
+    }
+    pieces, flags = Pieces(output, plan, overwrite), Counter()
+    first = min(pieces.count * source.step, source.count)
+    with tqdm(total=source.count, initial=first, unit=" galaxies", desc="predicting", disable=None) as bar:
+        for chunk in source.chunks(first):
+            frame = predict_together(models, chunk, source.id_name, together)
+            for model in models:
+                column = frame[_prefix(models, model) + "flag"]
+                flags.update({f"{model.name} {bit.name}": int((column & bit).astype(bool).sum()) for bit in Flag})
+            pieces.add(frame)
+            bar.update(len(frame))
+    return Done(pieces.finish(), 0.0, flags)
+
+
+def predict_together(models: Sequence[Model], chunk: Chunk, id_name: str, together: str = "") -> pd.DataFrame:
+    """Predict a chunk with every model, side by side.
+
+    Returns
+    -------
+    DataFrame
+        The id; what the models say together, if they are combined; then each model's columns, after its name and an
+        underscore where there are several models: its prediction, ``flag``, ``problem``, ``model``, ``version`` and
+        ``weights``, the first digits of the SHA-256 of the weights' file.
+    """
+    frames = {model.name: predict_chunk(model, chunk, id_name) for model in models}
+    ids = next(iter(frames.values()))[[id_name]]
+    parts = [ids]
+    if together:
+        parts.append(combine(models, frames, together))
+    for model in models:
+        frame = frames[model.name].drop(columns=id_name)
+        frame["model"], frame["version"], frame["weights"] = model.name, model.version, model.sha256[:HASH_DIGITS]
+        parts.append(frame.add_prefix(_prefix(models, model)))
+    return pd.concat(parts, axis=1)
+
+
+def _prefix(models: Sequence[Model], model: Model) -> str:
+    return "" if len(models) == 1 else f"{model.name}_"

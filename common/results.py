@@ -1,0 +1,163 @@
+"""Predictions on disk: finished pieces that survive a kill, then one file in the format that its ending names."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from sdss_gs.errors import OptionError
+from sdss_gs.files import remove_leftovers, replacing
+
+PLAN = "plan.json"
+FITS_BLOCK = 2880
+"""Bytes; every part of a FITS file is filled up to a multiple of it (FITS standard 4.0, section 3.1)."""
+
+
+class Pieces:
+    """The finished pieces of a prediction, ``<output>.pieces/000000.parquet``, ….
+
+    Parameters
+    ----------
+    output : Path
+        The file they will become.
+    plan : dict
+        What is predicted from what, as JSON has it; pieces of another plan are not mixed in.
+    overwrite : bool
+        Replace an output, and pieces of another plan.
+
+    Raises
+    ------
+    OptionError
+        If the ending is unknown, or there is an output or a different plan already.
+    """
+
+    def __init__(self, output: Path, plan: dict, overwrite: bool = False):
+        if output.suffix.lower() not in WRITERS:
+            raise OptionError(f"output {output}: expected a file that ends in {', '.join(WRITERS)}")
+        if not output.resolve().parent.is_dir():
+            raise OptionError(f"output {output}: expected a file in an existing folder")
+        self.output, self.folder = output, output.with_name(output.name + ".pieces")
+        path = self.folder / PLAN
+        known = json.loads(path.read_text()) if path.is_file() else None
+        if known != plan and known is not None and not overwrite:
+            what = ", ".join(sorted(key for key in plan if plan[key] != known.get(key)))
+            raise OptionError(f"output {output}: {self.folder} holds another prediction ({what}); give --overwrite")
+        if known is None and output.exists() and not overwrite:
+            raise OptionError(f"output {output}: there is such a file already; give --overwrite to replace it")
+        if known != plan:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(exist_ok=True)
+        remove_leftovers(self.folder)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(plan))
+        self.count = 0
+        while self._path(self.count).is_file():
+            self.count += 1
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.parquet"
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Keep the next piece."""
+        with replacing(self._path(self.count)) as temporary:
+            pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), temporary)
+        self.count += 1
+
+    def finish(self) -> int:
+        """Make the output of the pieces and remove them; return its number of rows."""
+        rows = sum(pq.read_metadata(self._path(number)).num_rows for number in range(self.count))
+        with replacing(self.output) as temporary:
+            WRITERS[self.output.suffix.lower()](self, temporary, rows)
+        shutil.rmtree(self.folder)
+        return rows
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Read the pieces in order."""
+        for number in range(self.count):
+            # Not `read_table`, which would take the folder's name for a column.
+            yield pq.ParquetFile(self._path(number)).read()
+
+
+def _write_parquet(pieces: Pieces, path: Path, _rows: int) -> None:
+    writer = None
+    for table in pieces.tables():
+        table = table.replace_schema_metadata()
+        writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+        writer.write_table(table.cast(writer.schema))
+    writer.close()
+
+
+def _write_csv(pieces: Pieces, path: Path, _rows: int) -> None:
+    writer = None
+    for table in pieces.tables():
+        writer = writer or pa.csv.CSVWriter(path, table.schema)
+        writer.write_table(table.cast(writer.schema) if writer.schema != table.schema else table)
+    writer.close()
+
+
+def _write_fits(pieces: Pieces, path: Path, rows: int) -> None:
+    """Write a binary table piece by piece: however long it is, one piece is in memory."""
+    from astropy.io import fits
+
+    dtype = _fits_dtype(pieces)
+    table = fits.BinTableHDU(np.zeros(0, dtype), name="PREDICTIONS")
+    table.header["NAXIS2"] = rows
+    with open(path, "wb") as file:
+        for header in (fits.PrimaryHDU().header, table.header):
+            file.write(header.tostring().encode("ascii"))
+        for piece in pieces.tables():
+            block = np.zeros(len(piece), dtype)
+            for name in dtype.names:
+                block[name] = _fits_column(piece[name])
+            file.write(block.tobytes())
+        file.write(bytes(-rows * dtype.itemsize % FITS_BLOCK))
+
+
+def _fits_dtype(pieces: Pieces) -> np.dtype:
+    widths: dict[str, int] = {}
+    for piece in pieces.tables():
+        for field in piece.schema:
+            if pa.types.is_string(field.type):
+                longest = pc.max(pc.binary_length(piece[field.name])).as_py() or 1
+                widths[field.name] = max(widths.get(field.name, 1), longest)
+    kinds = {pa.types.is_floating: ">f8", pa.types.is_integer: ">i8", pa.types.is_boolean: "?"}
+    schema = next(pieces.tables()).schema
+    return np.dtype(
+        [
+            (field.name, f"S{widths[field.name]}" if field.name in widths
+             else next(kind for test, kind in kinds.items() if test(field.type)))
+            for field in schema
+        ]
+    )  # fmt: skip
+
+
+def _fits_column(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_string(column.type):
+        return np.array([(text or "").encode("ascii", "replace") for text in column.to_pylist()])
+    return column.to_numpy()
+
+
+def _write_votable(pieces: Pieces, path: Path, _rows: int) -> None:
+    from astropy.table import Table
+
+    frame = pd.concat([piece.to_pandas() for piece in pieces.tables()], ignore_index=True)
+    texts = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
+    Table.from_pandas(frame.fillna(dict.fromkeys(texts, ""))).write(path, format="votable")
+
+
+WRITERS = {
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+    ".fits": _write_fits,
+    ".vot": _write_votable,
+    ".xml": _write_votable,
+}

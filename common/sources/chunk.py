@@ -1,0 +1,98 @@
+"""Objects to be predicted, whatever form they come in: a row each, in the order they are given, piece by piece."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from sdss_gs.schema import Input
+
+FILES_PER_CHUNK, ROWS_PER_CHUNK = 1024, 65_536
+"""Objects that are in memory at a time."""
+
+
+@dataclass
+class Loaded:
+    """One input of the objects of a chunk; ``n`` objects.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, *shape)
+        Zeros where there is no usable input.
+    flags : ndarray of int32, shape (n,)
+        Bits of `flags.Flag`.
+    problems : dict of int to str
+        What is wrong, by position in the chunk.
+    """
+
+    values: np.ndarray
+    flags: np.ndarray
+    problems: dict[int, str] = field(default_factory=dict)
+
+
+Load = Callable[[Input, tuple[int, ...], str], Loaded]
+"""Takes an input, the shape one object must have and the column of a spectrum."""
+
+
+@dataclass
+class Chunk:
+    """Some objects in a row.
+
+    Parameters
+    ----------
+    ids : pyarrow.Array
+        Integers or strings.
+    load : callable
+        See `Load`.
+    """
+
+    ids: pa.Array
+    load: Load
+
+
+@dataclass
+class Source:
+    """Objects to be predicted.
+
+    Parameters
+    ----------
+    id_name : str
+        What the id is called.
+    count : int
+    inputs : tuple of str
+        Inputs that there are.
+    stamp : str
+        Changes when the objects change.
+    notes : list of str
+        What a user should know of how they are understood.
+    step : int
+        Objects of a chunk.
+    chunks_from : callable
+        Takes the number of the first object and returns an iterator of chunks.
+    """
+
+    id_name: str
+    count: int
+    inputs: tuple[str, ...]
+    stamp: str
+    notes: list[str]
+    step: int
+    chunks_from: Callable[[int], Iterator[Chunk]]
+
+    def chunks(self, first: int = 0) -> Iterator[Chunk]:
+        """Read the chunks from the one on that begins with an object."""
+        return self.chunks_from(first)
+
+
+def stamp_of(paths: Iterable[Path]) -> str:
+    """Hash names, sizes and times of files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        status = path.stat()
+        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return digest.hexdigest()[:16]

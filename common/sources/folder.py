@@ -1,0 +1,91 @@
+"""The objects of an SDSS-GS folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from sdss_gs.dataset import Dataset, open_dataset
+from sdss_gs.errors import OptionError
+from sdss_gs.schema import INPUTS, PIXEL_SCALE, Input
+
+from ..flags import Flag
+from .chunk import FILES_PER_CHUNK, Chunk, Loaded, Source, stamp_of
+
+
+def folder_source(
+    folder: Path, inputs: tuple[str, ...], image_scale: float = PIXEL_SCALE, progress: bool = True
+) -> Source:
+    """Take the objects of an SDSS-GS folder, in the order of ``data.csv``; it is packed first where it is not yet.
+
+    Parameters
+    ----------
+    folder : Path
+    inputs : tuple of str
+        Inputs that will be asked for; those that the folder lacks altogether are left out.
+    image_scale : float
+        Arcsec per pixel of the images.
+    progress : bool
+
+    Raises
+    ------
+    DataError
+        If it is no such folder.
+    """
+    present = tuple(name for name in inputs if INPUTS[name].columns or _has(folder, name))
+    data = open_dataset(folder, present, image_scale=image_scale, progress=progress)
+    reasons = _reasons(data)
+    dropped = sum(problem.item == "objid" for problem in data.catalogue.problems)
+    notes = [f"{dropped} rows of data.csv have no usable objid and are left out"] if dropped else []
+
+    def chunks_from(first: int) -> Iterator[Chunk]:
+        for start in range(first, len(data), FILES_PER_CHUNK):
+            objects = np.arange(start, min(start + FILES_PER_CHUNK, len(data)))
+
+            def load(item: Input, shape: tuple[int, ...], column: str, objects=objects) -> Loaded:
+                return _load(data, reasons, objects, item, shape, column)
+
+            yield Chunk(pa.array(data.catalogue.objid[objects]), load)
+
+    stamp = stamp_of([folder / "data.csv"]) + "".join(
+        str(int(data.checksums[name].sum())) for name in present if not INPUTS[name].columns
+    )
+    return Source("objid", len(data), present, stamp, notes, FILES_PER_CHUNK, chunks_from)
+
+
+def _has(folder: Path, name: str) -> bool:
+    return (folder / name).is_dir() or (name == "ssel" and (folder / "spectra").is_dir())
+
+
+def _reasons(data: Dataset) -> dict[tuple[int, str], str]:
+    """Gather what is wrong, by object and input (or column)."""
+    found = {}
+    for problem in data.catalogue.problems:
+        where = problem.where.removeprefix("data.csv objid ")
+        if where.isdigit():
+            found[int(where), problem.item] = f"{problem.item}: {problem.text}"
+    for name, array in data.arrays.items():
+        for objid, text in getattr(getattr(array, "manifest", None), "rejects", {}).items():
+            found[int(objid), name] = text
+    return found
+
+
+def _load(data: Dataset, reasons: dict, objects: np.ndarray, item: Input, shape: tuple[int, ...], column: str):
+    loaded = Loaded(np.zeros((len(objects), *shape), item.dtype), np.full(len(objects), int(Flag.MISSING), np.int32))
+    if item.name not in data.arrays:
+        return loaded
+    if data.shape(item.name) != shape:
+        raise OptionError(f"{data.folder}: expected {item.name} of shape {shape}, found {data.shape(item.name)}")
+    good = data.rows[item.name][objects] >= 0
+    loaded.values[good] = data.load(item.name, objects[good], column)
+    loaded.flags[good] = 0
+    for position in np.flatnonzero(~good).tolist():
+        objid = int(data.catalogue.objid[objects[position]])
+        texts = [reasons[objid, key] for key in (item.name, *item.columns) if (objid, key) in reasons]
+        if texts:
+            loaded.flags[position] = Flag.BAD_INPUT
+            loaded.problems[position] = "; ".join(texts)
+    return loaded
