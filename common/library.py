@@ -66,7 +66,7 @@ def champions() -> list[Entry]:
         data = run.inputs.dataset_inputs[0].dataset.name if run.inputs.dataset_inputs else ""
         score = "" if value is None else f"{metric} {value:.4f}"
         cost = float(version.tags.get(SCORE_TAG, "inf"))
-        found.append(Entry(model.name, version.version, version.run_id, cost, score, data))
+        found.append(Entry(model.name, str(version.version), version.run_id, cost, score, data))
     return sorted(found, key=lambda entry: entry.name)
 
 

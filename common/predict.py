@@ -98,8 +98,8 @@ def _predict(models: Sequence[Model], source: Source, output: Path, overwrite: b
         for chunk in source.chunks(first):
             frame = predict_together(models, chunk, source.id_name, together)
             for model in models:
-                column = frame[_prefix(models, model) + "flag"]
-                flags.update({f"{model.name} {bit.name}": int((column & bit).astype(bool).sum()) for bit in Flag})
+                column = frame[_prefix(models, model) + "flag"].to_numpy()
+                flags.update({f"{model.name} {bit.name}": int((column & int(bit) != 0).sum()) for bit in Flag})
             pieces.add(frame)
             bar.update(len(frame))
     return Done(pieces.finish(), 0.0, flags)
