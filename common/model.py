@@ -23,6 +23,7 @@ from .store import serving_inputs
 ROWS_PER_STEP, OBJECTS_PER_STEP = 8192, 64
 """Rows of a table, or other objects, that the network sees at a time."""
 SET_LEVEL = 0.9
+HASH_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,10 @@ class Model:
         frame = pd.DataFrame(found, index=np.flatnonzero(good)).reindex(range(len(values)))
         frame["flag"] = flags
         return frame[self.columns()]
+
+    def weights(self) -> str:
+        """Name the weights by the first digits of their SHA-256; digits alone might be read back as a number."""
+        return f"sha256:{self.sha256[:HASH_DIGITS]}"
 
     def columns(self) -> list[str]:
         """List the columns of a prediction.

@@ -20,8 +20,6 @@ from .model import Model, predict_chunk
 from .results import Pieces
 from .sources import Chunk, Source
 
-HASH_DIGITS = 12
-
 
 @dataclass
 class Done:
@@ -90,12 +88,11 @@ def _predict(models: Sequence[Model], source: Source, output: Path, overwrite: b
         "objects": source.count,
         "models": [[model.name, model.version, model.sha256] for model in models],
         "together": together,
-        "step": source.step,
     }
     pieces, flags = Pieces(output, plan, overwrite), Counter()
-    first = min(pieces.count * source.step, source.count)
-    with tqdm(total=source.count, initial=first, unit=" galaxies", desc="predicting", disable=None) as bar:
-        for chunk in source.chunks(first):
+    bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc="predicting", disable=None)
+    with bar:
+        for chunk in source.chunks(pieces.rows):
             frame = predict_together(models, chunk, source.id_name, together)
             for model in models:
                 column = frame[_prefix(models, model) + "flag"].to_numpy()
@@ -113,7 +110,7 @@ def predict_together(models: Sequence[Model], chunk: Chunk, id_name: str, togeth
     DataFrame
         The id; what the models say together, if they are combined; then each model's columns, after its name and an
         underscore where there are several models: its prediction, ``flag``, ``problem``, ``model``, ``version`` and
-        ``weights``, the first digits of the SHA-256 of the weights' file.
+        ``weights``, see `Model.weights`.
     """
     frames = {model.name: predict_chunk(model, chunk, id_name) for model in models}
     ids = next(iter(frames.values()))[[id_name]]
@@ -122,7 +119,7 @@ def predict_together(models: Sequence[Model], chunk: Chunk, id_name: str, togeth
         parts.append(combine(models, frames, together))
     for model in models:
         frame = frames[model.name].drop(columns=id_name)
-        frame["model"], frame["version"], frame["weights"] = model.name, model.version, model.sha256[:HASH_DIGITS]
+        frame["model"], frame["version"], frame["weights"] = model.name, model.version, model.weights()
         parts.append(frame.add_prefix(_prefix(models, model)))
     return pd.concat(parts, axis=1)
 

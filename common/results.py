@@ -18,6 +18,7 @@ from sdss_gs.errors import OptionError
 from sdss_gs.files import remove_leftovers, replacing
 
 PLAN = "plan.json"
+CSV = pa.csv.WriteOptions(quoting_style="needed")
 FITS_BLOCK = 2880
 """Bytes; every part of a FITS file is filled up to a multiple of it (FITS standard 4.0, section 3.1)."""
 
@@ -33,6 +34,11 @@ class Pieces:
         What is predicted from what, as JSON has it; pieces of another plan are not mixed in.
     overwrite : bool
         Replace an output, and pieces of another plan.
+
+    Attributes
+    ----------
+    count, rows : int
+        Finished pieces, and the objects in them.
 
     Raises
     ------
@@ -59,8 +65,9 @@ class Pieces:
         remove_leftovers(self.folder)
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(plan))
-        self.count = 0
+        self.count = self.rows = 0
         while self._path(self.count).is_file():
+            self.rows += pq.read_metadata(self._path(self.count)).num_rows
             self.count += 1
 
     def _path(self, number: int) -> Path:
@@ -68,17 +75,21 @@ class Pieces:
 
     def add(self, frame: pd.DataFrame) -> None:
         """Keep the next piece."""
+        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
+        # Text may arrive as any of Arrow's kinds of it, or as nothing where no object of the piece has a class.
+        text = [field.name for field in table.schema if not _is_number(field.type)]
+        schema = pa.schema([field.with_type(pa.string()) if field.name in text else field for field in table.schema])
         with replacing(self._path(self.count)) as temporary:
-            pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), temporary)
+            pq.write_table(table.cast(schema), temporary)
         self.count += 1
+        self.rows += len(table)
 
     def finish(self) -> int:
         """Make the output of the pieces and remove them; return its number of rows."""
-        rows = sum(pq.read_metadata(self._path(number)).num_rows for number in range(self.count))
         with replacing(self.output) as temporary:
-            WRITERS[self.output.suffix.lower()](self, temporary, rows)
+            WRITERS[self.output.suffix.lower()](self, temporary)
         shutil.rmtree(self.folder)
-        return rows
+        return self.rows
 
     def tables(self) -> Iterator[pa.Table]:
         """Read the pieces in order."""
@@ -87,30 +98,29 @@ class Pieces:
             yield pq.ParquetFile(self._path(number)).read()
 
 
-def _write_parquet(pieces: Pieces, path: Path, _rows: int) -> None:
+def _write_parquet(pieces: Pieces, path: Path) -> None:
     writer = None
     for table in pieces.tables():
-        table = table.replace_schema_metadata()
         writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
-        writer.write_table(table.cast(writer.schema))
+        writer.write_table(table)
     writer.close()
 
 
-def _write_csv(pieces: Pieces, path: Path, _rows: int) -> None:
+def _write_csv(pieces: Pieces, path: Path) -> None:
     writer = None
     for table in pieces.tables():
-        writer = writer or pa.csv.CSVWriter(path, table.schema)
-        writer.write_table(table.cast(writer.schema) if writer.schema != table.schema else table)
+        writer = writer or pa.csv.CSVWriter(path, table.schema, write_options=CSV)
+        writer.write_table(table)
     writer.close()
 
 
-def _write_fits(pieces: Pieces, path: Path, rows: int) -> None:
+def _write_fits(pieces: Pieces, path: Path) -> None:
     """Write a binary table piece by piece: however long it is, one piece is in memory."""
     from astropy.io import fits
 
     dtype = _fits_dtype(pieces)
     table = fits.BinTableHDU(np.zeros(0, dtype), name="PREDICTIONS")
-    table.header["NAXIS2"] = rows
+    table.header["NAXIS2"] = pieces.rows
     with open(path, "wb") as file:
         for header in (fits.PrimaryHDU().header, table.header):
             file.write(header.tostring().encode("ascii"))
@@ -119,34 +129,36 @@ def _write_fits(pieces: Pieces, path: Path, rows: int) -> None:
             for name in dtype.names:
                 block[name] = _fits_column(piece[name])
             file.write(block.tobytes())
-        file.write(bytes(-rows * dtype.itemsize % FITS_BLOCK))
+        file.write(bytes(-pieces.rows * dtype.itemsize % FITS_BLOCK))
 
 
 def _fits_dtype(pieces: Pieces) -> np.dtype:
     widths: dict[str, int] = {}
     for piece in pieces.tables():
         for field in piece.schema:
-            if pa.types.is_string(field.type):
+            if not _is_number(field.type):
                 longest = pc.max(pc.binary_length(piece[field.name])).as_py() or 1
                 widths[field.name] = max(widths.get(field.name, 1), longest)
-    kinds = {pa.types.is_floating: ">f8", pa.types.is_integer: ">i8", pa.types.is_boolean: "?"}
-    schema = next(pieces.tables()).schema
+    kinds = {True: ">f8", False: ">i8"}
     return np.dtype(
         [
-            (field.name, f"S{widths[field.name]}" if field.name in widths
-             else next(kind for test, kind in kinds.items() if test(field.type)))
-            for field in schema
+            (field.name, f"S{widths[field.name]}" if field.name in widths else kinds[pa.types.is_floating(field.type)])
+            for field in next(pieces.tables()).schema
         ]
-    )  # fmt: skip
+    )
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind)
 
 
 def _fits_column(column: pa.ChunkedArray) -> np.ndarray:
-    if pa.types.is_string(column.type):
+    if not _is_number(column.type):
         return np.array([(text or "").encode("ascii", "replace") for text in column.to_pylist()])
     return column.to_numpy()
 
 
-def _write_votable(pieces: Pieces, path: Path, _rows: int) -> None:
+def _write_votable(pieces: Pieces, path: Path) -> None:
     from astropy.table import Table
 
     frame = pd.concat([piece.to_pandas() for piece in pieces.tables()], ignore_index=True)

@@ -53,6 +53,30 @@ def test_all_runs_are_in_one_store_at_the_root_and_logs_in_the_model_folder(trai
     assert len(list((repository / "b2r" / "logs").iterdir())) == 1
 
 
+def test_zoo_uses_and_hands_on_what_was_trained(trained, repository):
+    folder = repository.parent
+    assert "b2r    1" in typed("zoo", "list", folder=folder, PYTHONPATH=str(repository)).stdout
+    card = typed("zoo", "info", "b2r", folder=folder, PYTHONPATH=str(repository)).stdout
+    assert "## How sure it is" in card
+    command = ("zoo", "predict", "b2r", "--input", "data/data.csv", "--output")
+    done = typed(*command, "first.csv", folder=folder, PYTHONPATH=str(repository))
+    assert done.returncode == 0, done.stderr
+    assert "300 rows" in done.stdout
+    exported = typed("zoo", "export", "b2r", "b2r-model", folder=folder, PYTHONPATH=str(repository))
+    assert exported.returncode == 0, exported.stderr
+    other = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/other.db", "PYTHONPATH": str(repository)}
+    assert "No trained model" in typed("zoo", "list", folder=folder, **other).stdout
+    taken = typed("zoo", "import", "b2r-model", folder=folder, **other)
+    assert (taken.returncode, taken.stdout) == (0, "models:/b2r/1\n"), taken.stderr
+    assert typed(*command, "second.csv", folder=folder, **other).returncode == 0
+    assert (folder / "second.csv").read_text() == (folder / "first.csv").read_text()
+    again = typed(*command, "first.csv", folder=folder, PYTHONPATH=str(repository))
+    assert (again.returncode, again.stderr) == (
+        1,
+        "error: output first.csv: there is such a file already; give --overwrite to replace it\n",
+    )
+
+
 def test_train_without_mlflow_run_uses_the_same_store(trained, repository):
     arguments = ("train.py", "--epochs", "1", "--ds", "../../data")
     done = typed(sys.executable, *arguments, folder=repository / "b2r")

@@ -74,7 +74,7 @@ def catalogue_source(path: Path, columns: Mapping[str, str] | None = None, id_co
             raise DataError(f"{path}: expected a table, found {_line(error)}") from None
 
     renamed = [f"{column} is read from {name}" for column, name in found.items() if name != column]
-    return Source(id_name or ROW, count, inputs, stamp_of([path]), renamed, ROWS_PER_CHUNK, chunks_from)
+    return Source(id_name or ROW, count, inputs, stamp_of([path]), renamed, chunks_from)
 
 
 def _resolve(path: Path, names: list[str], columns: dict[str, str]) -> dict[str, str]:
@@ -145,7 +145,8 @@ def _opened_csv(path: Path):
         names, types = reader.schema.names, reader.schema
     with open(path, "rb") as file:
         # A cell may hold a line break only inside quotes, which no catalogue of numbers has; the bar needs no more.
-        count = max(0, sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b"")) - 1)
+        blocks = iter(lambda: file.read(2**20), b"")
+        count = max(0, sum(block.count(b"\n") + (len(block) < 2**20 and block[-1:] != b"\n") for block in blocks) - 1)
 
     def batches(wanted: list[str], first: int) -> Iterator[pa.Table]:
         # Numbers as text: what a survey writes for "not measured" would otherwise decide the column's type.
@@ -200,15 +201,17 @@ def _opened_votable(path: Path):
     def batches(wanted: list[str], first: int) -> Iterator[pa.Table]:
         for start in range(first, len(table), ROWS_PER_CHUNK):
             piece = table[start : start + ROWS_PER_CHUNK]
-            yield _arrow({name: np.ma.filled(_floating(piece[name]), np.nan) for name in wanted})
+            yield _arrow({name: _filled(piece[name]) for name in wanted})
 
     return list(table.colnames), len(table), batches
 
 
-def _floating(column) -> np.ndarray:
+def _filled(column) -> np.ndarray:
     """Let a column with masked numbers hold NaN."""
     values = np.ma.asarray(column)
-    return values.astype(float) if np.ma.is_masked(values) and values.dtype.kind in "iu" else values
+    if not np.ma.is_masked(values) or values.dtype.kind not in "iuf":
+        return np.asarray(values)
+    return values.astype(float).filled(np.nan)
 
 
 def _arrow(columns: dict[str, np.ndarray]) -> pa.Table:

@@ -70,8 +70,6 @@ class Source:
         Changes when the objects change.
     notes : list of str
         What a user should know of how they are understood.
-    step : int
-        Objects of a chunk.
     chunks_from : callable
         Takes the number of the first object and returns an iterator of chunks.
     """
@@ -81,7 +79,6 @@ class Source:
     inputs: tuple[str, ...]
     stamp: str
     notes: list[str]
-    step: int
     chunks_from: Callable[[int], Iterator[Chunk]]
 
     def chunks(self, first: int = 0) -> Iterator[Chunk]:

@@ -1,0 +1,52 @@
+"""Models as training leaves them, made by hand: what they answer can be worked out on paper."""
+
+import numpy as np
+
+from common.backend import keras
+from common.calibrate import fit_calibration
+from common.measure import training_range
+from common.model import Model
+from common.store import serving_model
+from sdss_gs.schema import parse_model_name
+
+MAGNITUDES = np.array([18.5, 17.2, 16.5, 16.1, 15.8])
+
+
+def by_hand(name="b2r", factor=0.01, spread=0.02, version="1"):
+    """Make a model whose redshift (or log mass minus 8) is `factor` times the mean of the input.
+
+    For classes, the logit of class k is k times that.
+    """
+    item, output = parse_model_name(name)
+    shape = item.shape
+    units = max(1, len(output.classes))
+    inputs = keras.Input(shape, dtype=item.dtype, name=item.name)
+    mean = keras.layers.Flatten()(keras.ops.cast(inputs, "float32"))
+    head = keras.layers.Dense(units, "softmax" if output.classes else "linear", name=output.name, dtype="float32")
+    network = keras.Model({item.name: inputs}, head(mean), name=name)
+    size = int(np.prod(shape))
+    step = np.arange(units) if output.classes else np.ones(1)
+    offset = 8.0 if output.name == "smass" else 0.0
+    head.set_weights([np.full((size, units), factor / size) * step, np.full(units, offset)])
+    rng = np.random.default_rng(0)
+    if output.classes:
+        truth = rng.integers(0, units, 400)
+        predicted = np.full((400, units), 0.1 / (units - 1))
+        predicted[np.arange(400), truth] = 0.9
+    else:
+        predicted = np.full(400, 0.1) if output.name == "redshift" else np.full(400, 1e10)
+        error = rng.normal(0, spread, 400)
+        truth = predicted + error * 1.1 if output.name == "redshift" else predicted * 10**error
+    usual = rng.normal(np.resize(MAGNITUDES, size).reshape(shape), 1, (200, *shape)).astype(item.dtype)
+    return Model(
+        name=name,
+        version=version,
+        sha256="0" * 60 + "beef",
+        item=item,
+        output=output,
+        network=serving_model(network, item),
+        shape=shape,
+        reading={},
+        calibration=fit_calibration(output, truth, predicted),
+        training_range=training_range(item, [usual]),
+    )
