@@ -16,9 +16,9 @@ from sdss_gs.files import temporary_path
 from sdss_gs.schema import parse_model_name
 
 from .metrics import HEADLINE
-from .opening import DESCRIPTION, MODEL_FILE, REPOSITORY, address_of, load, version_of
+from .opening import DESCRIPTION, MODEL_FILE, address_of, load, use_store, version_of
 from .store import CHAMPION, SCORE_TAG, WEIGHTS, facts_of, log_serving, serving_inputs, sha256
-from .tracking import REPORT, choose_store
+from .tracking import REPORT
 
 CARDS = ("card.md", "card.json", REPORT)
 FORMAT = 1
@@ -50,7 +50,7 @@ class Entry:
 
 def champions() -> list[Entry]:
     """List the champions of all models, by name."""
-    choose_store(REPOSITORY)
+    use_store()
     client, found = MlflowClient(), []
     for model in client.search_registered_models():
         if CHAMPION not in model.aliases:
@@ -80,7 +80,7 @@ def artifact(name: str, file: str) -> Path:
     """
     if (Path(name) / DESCRIPTION).is_file():
         return Path(name) / file
-    choose_store(REPOSITORY)
+    use_store()
     try:
         registered, version = version_of(address_of(name)).split("/")
         run_id = MlflowClient().get_model_version(registered, version).run_id
@@ -143,7 +143,7 @@ def take_in(folder: Path) -> str:
         if Path(file).name != file or not (folder / file).is_file() or sha256(folder / file) != expected:
             raise ZooError(f"{folder / file}: expected the file that was exported (sha256 {expected[:12]}…)")
     model, original = load(folder), folder / MODEL_FILE
-    choose_store(REPOSITORY)
+    use_store()
     with mlflow.start_run(run_name=f"{model.name}-imported"):
         mlflow.set_tags({"zoo.model": model.name, "zoo.imported": str(folder)})
         for file in CARDS:

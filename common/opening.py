@@ -40,7 +40,7 @@ def load(name: str | Path) -> Model:
     """
     if (Path(name) / DESCRIPTION).is_file():
         return _exported(Path(name))
-    choose_store(REPOSITORY)
+    use_store()
     address = address_of(str(name))
     try:
         folder = Path(mlflow.artifacts.download_artifacts(address))
@@ -49,6 +49,12 @@ def load(name: str | Path) -> Model:
         raise ZooError(f"{name}: expected a trained model, found none ({error.error_code}); see zoo list") from None
     registered, _, version = version_of(address).rpartition("/")
     return model_of(registered or str(name), version, digest, folder / WEIGHTS, facts)
+
+
+def use_store() -> None:
+    """Use the store that MLflow was told of, else that of the current folder, else that of the repository."""
+    here = Path.cwd()
+    choose_store(here if (here / "mlflow.db").is_file() else REPOSITORY)
 
 
 def address_of(name: str) -> str:

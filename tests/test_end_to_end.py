@@ -54,23 +54,23 @@ def test_all_runs_are_in_one_store_at_the_root_and_logs_in_the_model_folder(trai
 
 
 def test_zoo_uses_and_hands_on_what_was_trained(trained, repository):
-    folder = repository.parent
-    assert "b2r    1" in typed("zoo", "list", folder=folder, PYTHONPATH=str(repository)).stdout
-    card = typed("zoo", "info", "b2r", folder=folder, PYTHONPATH=str(repository)).stdout
+    folder = repository
+    assert "b2r    1" in typed("zoo", "list", folder=folder).stdout
+    card = typed("zoo", "info", "b2r", folder=folder).stdout
     assert "## How sure it is" in card
-    command = ("zoo", "predict", "b2r", "--input", "data/data.csv", "--output")
-    done = typed(*command, "first.csv", folder=folder, PYTHONPATH=str(repository))
+    command = ("zoo", "predict", "b2r", "--input", "../data/data.csv", "--output")
+    done = typed(*command, "first.csv", folder=folder)
     assert done.returncode == 0, done.stderr
     assert "300 rows" in done.stdout
-    exported = typed("zoo", "export", "b2r", "b2r-model", folder=folder, PYTHONPATH=str(repository))
+    exported = typed("zoo", "export", "b2r", "b2r-model", folder=folder)
     assert exported.returncode == 0, exported.stderr
-    other = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/other.db", "PYTHONPATH": str(repository)}
+    other = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/other.db"}
     assert "No trained model" in typed("zoo", "list", folder=folder, **other).stdout
     taken = typed("zoo", "import", "b2r-model", folder=folder, **other)
     assert (taken.returncode, taken.stdout) == (0, "models:/b2r/1\n"), taken.stderr
     assert typed(*command, "second.csv", folder=folder, **other).returncode == 0
     assert (folder / "second.csv").read_text() == (folder / "first.csv").read_text()
-    again = typed(*command, "first.csv", folder=folder, PYTHONPATH=str(repository))
+    again = typed(*command, "first.csv", folder=folder)
     assert (again.returncode, again.stderr) == (
         1,
         "error: output first.csv: there is such a file already; give --overwrite to replace it\n",
