@@ -61,6 +61,31 @@ class Resident(keras.layers.Layer):
         return keras.KerasTensor((*position.shape, *self._values.shape[1:]), dtype=self.dtype)
 
 
+class DropInputs(keras.layers.Layer):
+    """Hides inputs at random while training, so that the network learns to do without any of them.
+
+    Parameters
+    ----------
+    rate : float
+        Probability with which each input that an object has is hidden; never all of them.
+    seed : int
+    """
+
+    def __init__(self, rate: float, seed: int, **options):
+        super().__init__(**options)
+        self.rate = rate
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, present: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Return presence, float32 ``(batch, inputs)``, 0 where an input is missing or hidden."""
+        if not training:
+            return present
+        drawn = keras.random.uniform(keras.ops.shape(present), seed=self.generator, dtype="float32")
+        drawn = keras.ops.where(present > 0, drawn, -1.0)
+        last = drawn >= keras.ops.max(drawn, axis=1, keepdims=True)
+        return keras.ops.where(keras.ops.logical_or(drawn >= self.rate, last), present, 0.0)
+
+
 def surround(network: keras.Model, augment: str = "none", seed: int = 0, values: np.ndarray | None = None):
     """Make the model that is trained out of the network that is stored.
 
