@@ -112,7 +112,9 @@ def constant_losses(data: MultiData, options: dict) -> dict[str, float]:
     return found
 
 
-def compile_multi(model: keras.Model, data: MultiData, options: dict, steps: int, together: int, compiled: bool) -> None:
+def compile_multi(
+    model: keras.Model, data: MultiData, options: dict, steps: int, together: int, compiled: bool
+) -> None:
     """Give the model its losses, each divided by its value for the best constant, optimizer and schedule.
 
     All losses so begin at 1, whatever their unit: a redshift in hundredths counts as much as 23 classes.

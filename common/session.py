@@ -52,9 +52,9 @@ class Session:
         self.project, self.record = project, record
         self.progress, self._arrays = self._begin(options)
         self.options = self.progress.options
-        self.features = _chosen(architectures, self.options)
+        self._choose(architectures)
         record.parameters({name: value for name, value in self.options.items() if value != ""})
-        self.data = TrainingData(project, self.options)
+        self.data = self._open()
         # A continuation may be started in another folder, without naming the data set again.
         self.options["ds"] = str(self.data.folder)
         if self._arrays and self.data.fingerprint != self.progress.fingerprint:
@@ -81,6 +81,12 @@ class Session:
         for epoch, metrics in enumerate(progress.history, 1):
             self.record.metrics(metrics, epoch)
         return progress, arrays
+
+    def _choose(self, architectures: dict[str, Callable]) -> None:
+        self.features = _chosen(architectures, self.options)
+
+    def _open(self) -> TrainingData:
+        return TrainingData(self.project, self.options)
 
     def _describe(self) -> None:
         print(self.data.description(), flush=True)
@@ -126,6 +132,9 @@ class Session:
             adapt_normalisation(network, chunks.map(lambda inputs: inputs[item.name]))
             target = encode(output, self.data.truth("train"), self.data.target)
             network.get_layer(output.name).bias.assign(constant_bias(output, target))
+        self._fit(model, network, training, validation, order)
+
+    def _fit(self, model: keras.Model, network: keras.Model, training, validation, order: EpochOrder) -> None:
         self.record.logs.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
         path = self.record.logs / STATE
@@ -175,16 +184,24 @@ class Session:
         self.record.metrics({f"validation_{headline}": validation}, 0, part="test")
         champion = register and crown(address, data.fingerprint, cost(headline, validation))
         print(
-            f"\n{name} on {data.sizes()['test']:,} test galaxies (kept: epoch {self.progress.best_epoch} of "
-            f"{self.progress.epoch})\n{verdict(summary)}\n\n"
-            f"report  {page}\n"
-            f"plots   {self.record.artifacts()}/{PLOTS}\n"
-            f"model   {address}{' (champion: best validation score on these data)' if champion else ''}\n"
-            f"look    mlflow ui\n"
-            f"        tensorboard --logdir {name}/logs/",
+            f"\n{self._headline()}\n{verdict(summary)}\n\nreport  {page}\n{self._where(address, champion)}",
             flush=True,
         )
         return summary.scores[name]
+
+    def _headline(self) -> str:
+        size = self.data.sizes()["test"]
+        kept = f"kept: epoch {self.progress.best_epoch} of {self.progress.epoch}"
+        return f"{self.project.name} on {size:,} test galaxies ({kept})"
+
+    def _where(self, address: str, champion: bool) -> str:
+        """Say where plots, model and curves are."""
+        return (
+            f"plots   {self.record.artifacts()}/{PLOTS}\n"
+            f"model   {address}{' (champion: best validation score on these data)' if champion else ''}\n"
+            f"look    mlflow ui\n"
+            f"        tensorboard --logdir {self.project.name}/logs/"
+        )
 
 
 def _chosen(architectures: dict[str, Callable], options: dict) -> Callable:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import mlflow
@@ -92,23 +92,55 @@ def log_model(
     str
         ``models:/<name>/<version>``, or ``models:/<id>`` where the model is not registered.
     """
-    named = serving_inputs(item, example)
+    metadata = {"input": item.name, "output": output.name, "reading": reading}
+    return log_signed(serving_model(model, item), name, serving_inputs(item, example), [output], metadata, register)
+
+
+def log_signed(
+    model: keras.Model,
+    name: str,
+    example: dict[str, np.ndarray],
+    outputs: Sequence[Output],
+    metadata: dict[str, object],
+    register: bool = True,
+) -> str:
+    """Log a model with any named inputs and any outputs to the active run, as `log_model` does.
+
+    Parameters
+    ----------
+    model : keras.Model
+    name : str
+    example : dict of str to ndarray
+        Inputs of one object by name.
+    outputs : sequence of Output
+    metadata : dict
+        What a reader needs to know; the zoo's version is added.
+    register : bool
+
+    Returns
+    -------
+    str
+        As for `log_model`.
+    """
+    specifications = [
+        TensorSpec(np.dtype("float32"), (-1, max(1, len(output.classes))), output.name) for output in outputs
+    ]
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(array.dtype, (-1, *array.shape[1:]), key) for key, array in named.items()]),
-        outputs=Schema([TensorSpec(np.dtype("float32"), (-1, max(1, len(output.classes))), output.name)]),
+        inputs=Schema([TensorSpec(array.dtype, (-1, *array.shape[1:]), key) for key, array in example.items()]),
+        outputs=Schema(specifications),
     )
     with warnings.catch_warnings():
         # MLflow and what it calls warn about their own deprecations, which no user of the zoo can act on.
         warnings.simplefilter("ignore")
         # MLflow's Keras flavour cannot save an input example (3.17); the TensorFlow one keeps the same .keras file.
         logged = mlflow.tensorflow.log_model(
-            serving_model(model, item),
+            model,
             name=ARTIFACT,
             signature=signature,
-            input_example=named,
+            input_example=example,
             registered_model_name=name if register else None,
             pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
-            metadata={"zoo_version": __version__, "input": item.name, "output": output.name, "reading": reading},
+            metadata={"zoo_version": __version__} | metadata,
         )
     digest = sha256(Path(mlflow.artifacts.download_artifacts(logged.model_uri)) / WEIGHTS)
     MlflowClient().set_logged_model_tags(logged.model_id, {HASH_TAG: digest})

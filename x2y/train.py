@@ -1,7 +1,19 @@
+"""x2y: any of the six inputs, all together or some of them missing, to any of the four outputs.
+
+Inputs ``img``, ``fits``, ``spectra``, ``ssel``, ``bands``, ``wise`` as chosen, and ``present`` (batch, inputs), 1 where
+an object has the input → outputs ``redshift``, ``smass``, ``subclass``, ``gz2c`` as chosen.
+
+    image   ── encoder ──┐
+    spectrum ─ encoder ──┤ missing: zero
+    ...                  ├─ presence ─ two dense layers ─ head, for each output
+    WISE    ── encoder ──┘
+
+The encoders are those of the ``fast`` networks with one input. While training, inputs are hidden at random.
+"""
+
 from common.backend import keras
 from common.fast import dense, image_features, magnitudes_and_colours, shape_and_brightness, spectrum_features
-
-layers, ops = keras.layers, keras.ops
+from common.train import run_multi
 
 
 def img(image):
@@ -21,7 +33,7 @@ def spectra(flux):
 
 def ssel(flux):
     """Turn the selected points into 64 features."""
-    return dense(layers.Concatenate(dtype="float32")(shape_and_brightness(flux)), (256, 128, 64))
+    return dense(keras.layers.Concatenate(dtype="float32")(shape_and_brightness(flux)), (256, 128, 64))
 
 
 def bands(magnitudes):
@@ -35,5 +47,9 @@ def wise(magnitudes):
 
 
 def fuse(seen, present):
-    x = layers.Concatenate(dtype="float32")([*seen.values(), present])
-    return dense(x, (128, 128))
+    """Turn the features of what is there into 128 features for one output."""
+    return dense(keras.layers.Concatenate(dtype="float32")([*seen.values(), present]), (128, 128))
+
+
+if __name__ == "__main__":
+    run_multi(__file__, img, fits, spectra, ssel, bands, wise, fuse)
