@@ -18,9 +18,7 @@ from sdss_gs.split import limited, split
 from .backend import tf
 from .feed import EpochOrder, arranged_batches
 from .outputs import TARGETS, encode
-
-PRESENT = "present"
-"""Name of the model's input that says which of the others an object has."""
+from .surround import PRESENT
 
 
 class MultiData:

@@ -11,11 +11,12 @@ from sdss_gs.schema import INPUTS, OUTPUTS
 from .backend import keras, tf
 from .fit import adapt_normalisation, loss_of, optimizer_of
 from .inputs import enter
-from .multi_data import PRESENT, MultiData
+from .multi_data import MultiData
 from .outputs import attach_head, constant_bias
-from .surround import Dihedral, DropInputs
+from .surround import PRESENT, Dihedral, HideInputs, HidingModel, RepeatAs
 
 AUGMENTED = ("img", "fits")
+ENCODER, FUSION = "_encoder", "fusion"
 
 
 def build_multi(
@@ -35,7 +36,7 @@ def build_multi(
     functions : dict of str to callable
         The model folder's: one encoder per input, by its name, which turns a KerasTensor ``(batch, ...)`` into
         features ``(batch, n)``; and ``fuse``, which turns a dict of the encoders' features, zero where the input is
-        missing, and the presence, float32 ``(batch, inputs)``, into the features of one output ``(batch, m)``.
+        missing, the presence, float32 ``(batch, inputs)``, and an `Output` into that output's features ``(batch, m)``.
     name : str
     stretch : str
         See `inputs.enter`.
@@ -49,14 +50,26 @@ def build_multi(
     """
     inputs = {key: keras.Input(shape, dtype=INPUTS[key].dtype, name=key) for key, shape in shapes.items()}
     present = keras.Input((len(shapes),), dtype="float32", name=PRESENT)
-    seen = {}
-    for column, (key, values) in enumerate(inputs.items()):
+    encoded = {}
+    for key, values in inputs.items():
         entry = keras.Input(shapes[key], dtype=INPUTS[key].dtype, name=key)
-        encoder = keras.Model(entry, functions[key](enter(INPUTS[key], entry, stretch)), name=f"{key}_encoder")
-        # A choice, not a product: NaN times zero would be NaN.
-        seen[key] = keras.ops.where(present[:, column : column + 1] > 0, encoder(values), 0.0)
-    heads = {key: attach_head(OUTPUTS[key], functions["fuse"](seen, present)) for key in outputs}
-    return keras.Model(inputs | {PRESENT: present}, heads, name=name)
+        features = functions[key](enter(INPUTS[key], entry, stretch))
+        encoded[key] = keras.Model(entry, features, name=f"{key}{ENCODER}")(values)
+    fusion = _fusion(encoded, outputs, functions["fuse"])
+    return keras.Model(inputs | {PRESENT: present}, fusion(encoded | {PRESENT: present}), name=name)
+
+
+def _fusion(encoded: Mapping[str, keras.KerasTensor], outputs: tuple[str, ...], fuse: Callable) -> keras.Model:
+    """Make the part of the network behind the encoders a model of its own, which training uses on several views."""
+    features = {key: keras.Input(like.shape[1:], dtype="float32", name=key) for key, like in encoded.items()}
+    present = keras.Input((len(encoded),), dtype="float32", name=PRESENT)
+    # A choice, not a product: NaN times zero would be NaN.
+    seen = {
+        key: keras.ops.where(has > 0, values, 0.0)
+        for has, (key, values) in zip(keras.ops.split(present, len(features), axis=1), features.items(), strict=True)
+    }
+    heads = {key: attach_head(OUTPUTS[key], fuse(seen, present, OUTPUTS[key])) for key in outputs}
+    return keras.Model(features | {PRESENT: present}, heads, name=FUSION)
 
 
 def surround_multi(network: keras.Model, augment: str, dropout: float, seed: int) -> keras.Model:
@@ -81,8 +94,14 @@ def surround_multi(network: keras.Model, augment: str, dropout: float, seed: int
     changed = dict(inputs)
     if augment == "dihedral":
         changed |= {key: Dihedral(seed, dtype=inputs[key].dtype)(inputs[key]) for key in AUGMENTED if key in inputs}
-    changed[PRESENT] = DropInputs(dropout, seed, dtype="float32")(inputs[PRESENT])
-    return keras.Model(inputs, network(changed), name=f"{network.name}_training")
+    name = f"{network.name}_training"
+    if not dropout or len(inputs) == 2:
+        return keras.Model(inputs, network(changed), name=name)
+    present = HideInputs(dropout, seed, dtype="float32")(inputs.pop(PRESENT))
+    encoded = {key: network.get_layer(f"{key}{ENCODER}")(changed[key]) for key in inputs}
+    views = {key: RepeatAs(dtype="float32")(features, present) for key, features in encoded.items()}
+    inputs[PRESENT] = changed[PRESENT]
+    return HidingModel(inputs, network.get_layer(FUSION)(views | {PRESENT: present}), name=name)
 
 
 def begin_at_constants(network: keras.Model, data: MultiData) -> None:
@@ -92,11 +111,11 @@ def begin_at_constants(network: keras.Model, data: MultiData) -> None:
             lambda name=name: data.chunks(name),
             output_signature=tf.TensorSpec((None, *data.shapes()[name]), INPUTS[name].dtype),
         )
-        adapt_normalisation(network.get_layer(f"{name}_encoder"), chunks)
+        adapt_normalisation(network.get_layer(f"{name}{ENCODER}"), chunks)
     targets, weights = data.targets("train")
     for name in data.outputs:
         known = targets[name][weights[name] > 0]
-        network.get_layer(name).bias.assign(constant_bias(OUTPUTS[name], known))
+        network.get_layer(FUSION).get_layer(name).bias.assign(constant_bias(OUTPUTS[name], known))
 
 
 def constant_losses(data: MultiData, options: dict) -> dict[str, float]:

@@ -46,9 +46,13 @@ def wise(magnitudes):
     return dense(magnitudes_and_colours(magnitudes), (128, 128, 128))
 
 
-def fuse(seen, present):
+def fuse(seen, present, output):
     """Turn the features of what is there into 128 features for one output."""
-    return dense(keras.layers.Concatenate(dtype="float32")([*seen.values(), present]), (128, 128))
+    x = keras.layers.Concatenate(dtype="float32")([*seen.values(), present])
+    if output.classes:
+        # Few galaxies have a class, and spectra are easily learnt by heart.
+        x = keras.layers.Dropout(0.5, dtype="float32")(x)
+    return dense(x, (128, 128))
 
 
 if __name__ == "__main__":
