@@ -88,13 +88,13 @@ def judge(data: MultiData, part: str, predictions: Predictions, rivals: dict[str
     for name in data.outputs:
         output, known, truth = OUTPUTS[name], data.known(part, name), data.truth(part, name)
         complete = present.all(axis=1)[known]
+        beside = {rival: _scored(output, truth, guess) for rival, guess in rivals[name].items()}
         rows = {}
         for row, predicted in predictions.items():
             values = decode(output, predicted[name][known], data.target)
             if row == AVAILABLE:
                 rows[ALL] = _scored(output, truth[complete], values[complete])
                 rows[AVAILABLE] = _scored(output, truth, values)
-                beside = {rival: _scored(output, truth, guess) for rival, guess in rivals[name].items()}
                 warnings.append(collapse(output, truth, values, {name: rows[AVAILABLE], **beside}))
             else:
                 has = present[:, data.inputs.index(row.removeprefix(ONLY))][known]

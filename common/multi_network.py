@@ -82,7 +82,7 @@ def surround_multi(network: keras.Model, augment: str, dropout: float, seed: int
     augment : str
         ``none``, or ``dihedral`` for images and cut-outs.
     dropout : float
-        Probability with which each present input is hidden.
+        Probability with which each present input is hidden; with 0 nothing is, and no input is shown alone.
     seed : int
 
     Returns
@@ -91,16 +91,16 @@ def surround_multi(network: keras.Model, augment: str, dropout: float, seed: int
         Same inputs and outputs; shares the network's weights.
     """
     inputs = {key: keras.Input(like.shape[1:], dtype=like.dtype, name=key) for key, like in network.input.items()}
-    changed = dict(inputs)
+    seen, name = dict(inputs), f"{network.name}_training"
     if augment == "dihedral":
-        changed |= {key: Dihedral(seed, dtype=inputs[key].dtype)(inputs[key]) for key in AUGMENTED if key in inputs}
-    name = f"{network.name}_training"
-    if not dropout or len(inputs) == 2:
-        return keras.Model(inputs, network(changed), name=name)
-    present = HideInputs(dropout, seed, dtype="float32")(inputs.pop(PRESENT))
-    encoded = {key: network.get_layer(f"{key}{ENCODER}")(changed[key]) for key in inputs}
+        seen |= {key: Dihedral(seed, dtype=inputs[key].dtype)(inputs[key]) for key in AUGMENTED if key in inputs}
+    names = [key for key in inputs if key != PRESENT]
+    if not dropout or len(names) == 1:
+        return keras.Model(inputs, network(seen), name=name)
+    present = HideInputs(dropout, seed, dtype="float32")(seen[PRESENT])
+    # Encoders, where the arithmetic is, compute once for all views of an object.
+    encoded = {key: network.get_layer(f"{key}{ENCODER}")(seen[key]) for key in names}
     views = {key: RepeatAs(dtype="float32")(features, present) for key, features in encoded.items()}
-    inputs[PRESENT] = changed[PRESENT]
     return HidingModel(inputs, network.get_layer(FUSION)(views | {PRESENT: present}), name=name)
 
 

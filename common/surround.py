@@ -102,10 +102,14 @@ class RepeatAs(keras.layers.Layer):
 
 
 class HidingModel(keras.Model):
-    """A network that is trained with `HideInputs`: every view of an object has the object's targets."""
+    """A network that is trained with `HideInputs`: every view of an object has the object's targets.
+
+    Input alone, besides together: otherwise the input that is learnt fastest keeps the others from learning (Wang,
+    Tran & Feiszli 2020, CVPR, arXiv:1905.12681).
+    """
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Compare all views with the targets; one half of the weight is shared by the inputs alone."""
+        """Compare all views with the targets, `WHOLE_SHARE`, `HIDDEN_SHARE` and `ALONE_SHARE` of the loss."""
         if training:
             present = x[PRESENT]
             count = present.shape[1]
