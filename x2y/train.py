@@ -5,8 +5,8 @@ an object has the input → outputs ``redshift``, ``smass``, ``subclass``, ``gz2
 
     image   ── encoder ──┐
     spectrum ─ encoder ──┤ missing: zero
-    ...                  ├─ presence ─ two dense layers ─ head, for each output
-    WISE    ── encoder ──┘
+    ...                  ├─ presence ─┬─ two dense layers ─┬─ head, for each output
+    WISE    ── encoder ──┘            └────────────────────┘
 
 The encoders are those of the ``fast`` networks with one input. While training, inputs are hidden at random.
 """
@@ -47,12 +47,9 @@ def wise(magnitudes):
 
 
 def fuse(seen, present, output):
-    """Turn the features of what is there into 128 features for one output."""
+    """Join the features of what is there and what two dense layers make of them, for one output."""
     x = keras.layers.Concatenate(dtype="float32")([*seen.values(), present])
-    if output.classes:
-        # Few galaxies have a class, and spectra are easily learnt by heart.
-        x = keras.layers.Dropout(0.5, dtype="float32")(x)
-    return dense(x, (128, 128))
+    return keras.layers.Concatenate(dtype="float32")([dense(x, (128, 128)), x])
 
 
 if __name__ == "__main__":
