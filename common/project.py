@@ -43,11 +43,11 @@ class Option:
 REGRESSIONS = tuple(name for name, output in OUTPUTS.items() if not output.classes)
 CLASSIFICATIONS = tuple(name for name, output in OUTPUTS.items() if output.classes)
 OPTIONS = {
+    "architecture": Option(str, "the predecessor's network or the zoo's own", choices=ARCHITECTURES),
     "inputs": Option(
         str, "what the model looks at, separated by commas", choices=tuple(INPUTS), several=True, inputs=()
     ),
     "outputs": Option(str, "what it predicts, separated by commas", choices=tuple(OUTPUTS), several=True, outputs=()),
-    "architecture": Option(str, "the predecessor's network or the zoo's own", choices=ARCHITECTURES),
     "augment": Option(
         str, "turn and mirror each image at random while training", choices=AUGMENTATIONS, inputs=("img", "fits")
     ),
