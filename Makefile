@@ -1,6 +1,6 @@
 # make i2r             install what is missing, then train a model (any folder with an MLproject)
 # make i2r EPOCHS=5    any of EPOCHS, DS (data set) and OPTIONS ("-P batch_size=64 -P seed=1")
-# make all EPOCHS=2    all 24 models, one after the other
+# make all EPOCHS=2    all models, one after the other
 # make table           compare the registered champions; write the table of the README
 # make test            install with the test extra, then run the tests
 # make bench           measure everything beside the naive way, into docs/benchmarks.md (OPTIONS="--quick")

@@ -73,7 +73,7 @@ class TrainingData:
         self.parts = {name: objects[chosen] for name, chosen in parts.items()}
         if whole:
             self.parts = dict.fromkeys(self.parts, objects[:0]) | {"test": objects}
-        self.fingerprint = self._data.fingerprint([self.item.name], self.output.name, objects)
+        self.fingerprint = self._data.fingerprint([self.item.name], [self.output.name], objects)
         if not all(self.sizes().values()) and not (whole and len(objects)):
             found = ", ".join(f"{size} for {name}" for name, size in self.sizes().items())
             wanted = f"objects with {self.item.name} and {self.output.name} in every part of the split"

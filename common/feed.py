@@ -59,6 +59,36 @@ def batches(
     tf.data.Dataset
         Elements ``({name: input}, target, weight)``, without what `gather` does not return.
     """
+
+    def element(*arrays: tf.Tensor) -> tuple:
+        return ({name: arrays[0]}, *arrays[1:])
+
+    return arranged_batches(gather, element, count, batch_size, order)
+
+
+def arranged_batches(
+    gather: Callable[[np.ndarray], tuple[np.ndarray, ...]],
+    element: Callable[..., tuple],
+    count: int,
+    batch_size: int,
+    order: EpochOrder | None = None,
+) -> tf.data.Dataset:
+    """Make the batches of one epoch for a model with any inputs and outputs.
+
+    Parameters
+    ----------
+    gather : callable
+        Takes positions, int64 ``(batch,)``, and returns the arrays of those objects.
+    element : callable
+        Arranges tensors in the order of those arrays as Keras wants them: inputs, targets, weights.
+    count, batch_size, order
+        As for `batches`.
+
+    Returns
+    -------
+    tf.data.Dataset
+        What `element` returns.
+    """
     sample = gather(np.zeros(1, np.int64))
     dtypes = [array.dtype for array in sample]
     block = batch_size * max(1, BLOCK_BYTES // (batch_size * sum(array.nbytes for array in sample)))
@@ -72,7 +102,7 @@ def batches(
         arrays = tf.numpy_function(gather, [index], dtypes)
         for array, like in zip(arrays, sample, strict=True):
             array.set_shape((None, *like.shape[1:]))
-        return ({name: arrays[0]}, *arrays[1:])
+        return element(*arrays)
 
     blocks = tf.data.Dataset.from_generator(positions, output_signature=tf.TensorSpec((None,), tf.int64))
     objects = (

@@ -87,22 +87,27 @@ def compile_model(
         Compile with XLA, which pays on GPUs; on a CPU it is ten times slower than TensorFlow's graph for the reference
         networks.
     """
-    rate = options["learning_rate"]
-    if options["schedule"] == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, options["epochs"] * steps)
-    elif options["schedule"] == "step":
-        rate = keras.optimizers.schedules.ExponentialDecay(rate, STEP_EPOCHS * steps, STEP_FACTOR, staircase=True)
-    optimizer = {"class_name": options["optimizer"], "config": {"learning_rate": rate}}
     model.compile(
-        optimizer=keras.optimizers.get(optimizer),
-        loss=_loss(output, options),
+        optimizer=optimizer_of(options, steps),
+        loss=loss_of(output, options),
         metrics=["accuracy" if output.classes else "mae"],
         steps_per_execution=steps_per_execution,
         jit_compile=compiled,
     )
 
 
-def _loss(output: Output, options: dict) -> keras.losses.Loss | str:
+def optimizer_of(options: dict, steps: int) -> keras.optimizers.Optimizer:
+    """Make the optimizer with its schedule; `steps` is the number of steps of one epoch."""
+    rate = options["learning_rate"]
+    if options["schedule"] == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, options["epochs"] * steps)
+    elif options["schedule"] == "step":
+        rate = keras.optimizers.schedules.ExponentialDecay(rate, STEP_EPOCHS * steps, STEP_FACTOR, staircase=True)
+    return keras.optimizers.get({"class_name": options["optimizer"], "config": {"learning_rate": rate}})
+
+
+def loss_of(output: Output, options: dict) -> keras.losses.Loss | str:
+    """Choose an output's loss: cross-entropy for classes, else the one of the options."""
     if output.classes:
         return keras.losses.CategoricalCrossentropy(label_smoothing=options["label_smoothing"])
     return options["loss"]

@@ -17,7 +17,7 @@ from sdss_gs.schema import parse_model_name
 
 from .metrics import HEADLINE
 from .opening import DESCRIPTION, MODEL_FILE, address_of, load, use_store, version_of
-from .store import CHAMPION, SCORE_TAG, WEIGHTS, facts_of, log_serving, serving_inputs, sha256
+from .store import CHAMPION, SCORE_TAG, WEIGHTS, facts_of, log_signed, serving_inputs, sha256
 from .tracking import REPORT
 
 CARDS = ("card.md", "card.json", REPORT)
@@ -149,7 +149,9 @@ def take_in(folder: Path) -> str:
         for file in CARDS:
             mlflow.log_artifact(str(folder / file))
         example = serving_inputs(model.item, np.zeros((1, *model.shape), model.item.dtype))
-        address = log_serving(model.network, model.name, model.output, example, description["facts"], original=original)
+        address = log_signed(
+            model.network, model.name, example, [model.output], description["facts"], original=original
+        )
     client, version = MlflowClient(), address.rsplit("/", 1)[1]
     if CHAMPION not in client.get_registered_model(model.name).aliases:
         client.set_registered_model_alias(model.name, CHAMPION, version)

@@ -25,12 +25,17 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a run: type, help, bounds, and the models that have it. Its default is in ``MLproject``."""
+    """One option of a run: type, help, bounds, and the models that have it. Its default is in ``MLproject``.
+
+    With `several`, the value is one or more of the choices, separated by commas.
+    """
 
     kind: type
     help: str
     low: float = -math.inf
     choices: tuple[str, ...] = ()
+    several: bool = False
+    below: float = math.inf
     inputs: tuple[str, ...] = tuple(INPUTS)
     outputs: tuple[str, ...] = tuple(OUTPUTS)
 
@@ -39,10 +44,17 @@ REGRESSIONS = tuple(name for name, output in OUTPUTS.items() if not output.class
 CLASSIFICATIONS = tuple(name for name, output in OUTPUTS.items() if output.classes)
 OPTIONS = {
     "architecture": Option(str, "the predecessor's network or the zoo's own", choices=ARCHITECTURES),
+    "inputs": Option(
+        str, "what the model looks at, separated by commas", choices=tuple(INPUTS), several=True, inputs=()
+    ),
+    "outputs": Option(str, "what it predicts, separated by commas", choices=tuple(OUTPUTS), several=True, outputs=()),
     "augment": Option(
         str, "turn and mirror each image at random while training", choices=AUGMENTATIONS, inputs=("img", "fits")
     ),
     "epochs": Option(int, "passes over the training objects", 1),
+    "input_dropout": Option(
+        float, "probability with which each input of an object is hidden while training", 0, below=1, inputs=()
+    ),
     "batch_size": Option(int, "objects per step", 1),
     "loss": Option(str, "what training minimises", choices=LOSSES, outputs=REGRESSIONS),
     "optimizer": Option(str, "how the weights are changed", choices=OPTIMIZERS),
@@ -76,21 +88,17 @@ OPTIONS = {
 
 
 @dataclass(frozen=True)
-class Project:
-    """A model folder.
+class ModelFolder:
+    """A model folder, whatever its model is.
 
     Parameters
     ----------
     folder : Path
-    input, output : Input, Output
-        What the folder's name says.
     defaults : dict of str to object
         Typed defaults of ``MLproject``.
     """
 
     folder: Path
-    input: Input
-    output: Output
     defaults: dict[str, object]
 
     @property
@@ -103,6 +111,32 @@ class Project:
         """Folder that holds all model folders."""
         return self.folder.parent
 
+    @property
+    def subject(self) -> str:
+        """What goes in and what comes out, in words."""
+        return "any of the inputs → any of the outputs"
+
+
+@dataclass(frozen=True)
+class Project(ModelFolder):
+    """The folder of a model with one input and one output.
+
+    Parameters
+    ----------
+    folder, defaults
+        As for `ModelFolder`.
+    input, output : Input, Output
+        What the folder's name says.
+    """
+
+    input: Input
+    output: Output
+
+    @property
+    def subject(self) -> str:
+        """What goes in and what comes out, in words."""
+        return f"{self.input.description} → {self.output.description}"
+
 
 def read_project(folder: str | Path, entry_point: str = "main") -> Project:
     """Read a model folder with the defaults of one entry point of its ``MLproject``.
@@ -112,15 +146,27 @@ def read_project(folder: str | Path, entry_point: str = "main") -> Project:
     OptionError
         If the folder's name is no model, or its ``MLproject`` is missing or names an unknown option.
     """
+    item, output = parse_model_name(Path(folder).resolve().name)
+    found = read_folder(folder, entry_point)
+    return Project(found.folder, found.defaults, item, output)
+
+
+def read_folder(folder: str | Path, entry_point: str = "main") -> ModelFolder:
+    """Read a model folder whose name says neither input nor output.
+
+    Raises
+    ------
+    OptionError
+        If its ``MLproject`` is missing or names an unknown option.
+    """
     folder = Path(folder).resolve()
-    item, output = parse_model_name(folder.name)
     path = folder / "MLproject"
     try:
         parameters = yaml.safe_load(path.read_text())["entry_points"][entry_point]["parameters"]
         defaults = {name: parameter["default"] for name, parameter in parameters.items()}
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise OptionError(f"{path}: expected an MLproject with a default for each parameter, found {error!r}") from None
-    return Project(folder, item, output, {name: convert(name, value) for name, value in defaults.items()})
+    return ModelFolder(folder, {name: convert(name, value) for name, value in defaults.items()})
 
 
 def convert(name: str, value: object) -> object:
@@ -134,6 +180,8 @@ def convert(name: str, value: object) -> object:
     if name not in OPTIONS:
         raise OptionError(f"{name}: unknown option, expected one of {', '.join(OPTIONS)}")
     option, text = OPTIONS[name], str(value).strip()
+    if option.several:
+        return ",".join(_several(name, option, text))
     if option.choices and text not in option.choices:
         raise OptionError(f"{name}: expected one of {', '.join(option.choices)}, found {text!r}")
     if option.kind is str:
@@ -143,10 +191,21 @@ def convert(name: str, value: object) -> object:
     except ValueError:
         number = math.nan
     # A parameter file or a sweep may write 10.0 for a whole number.
-    if not math.isfinite(number) or number < option.low or (option.kind is int and number != int(number)):
+    within = math.isfinite(number) and option.low <= number < option.below
+    if not within or (option.kind is int and number != int(number)):
         wanted = "a whole number" if option.kind is int else "a number"
-        raise OptionError(f"{name}: expected {wanted} of at least {option.low:g}, found {text!r}")
+        bound = f" and below {option.below:g}" if math.isfinite(option.below) else ""
+        raise OptionError(f"{name}: expected {wanted} of at least {option.low:g}{bound}, found {text!r}")
     return option.kind(number)
+
+
+def _several(name: str, option: Option, text: str) -> list[str]:
+    """Split names at the commas; return them in the order of the schema, so that no order is another model."""
+    found = [part.strip() for part in text.split(",")]
+    for part in found:
+        if part not in option.choices:
+            raise OptionError(f"{name}: expected some of {', '.join(option.choices)}, found {part!r}")
+    return [choice for choice in option.choices if choice in found]
 
 
 def options_of(item: Input, output: Output) -> list[str]:
@@ -160,7 +219,7 @@ class _Parser(argparse.ArgumentParser):
         raise OptionError(f"{message} (options: {names})")
 
 
-def parse_options(project: Project, arguments: list[str]) -> dict[str, object]:
+def parse_options(project: ModelFolder, arguments: list[str]) -> dict[str, object]:
     """Read the command line of an entry point.
 
     Returns
@@ -175,7 +234,7 @@ def parse_options(project: Project, arguments: list[str]) -> dict[str, object]:
     """
     parser = _Parser(
         prog=project.name,
-        description=f"{project.name}: {project.input.description} → {project.output.description}.",
+        description=f"{project.name}: {project.subject}.",
         allow_abbrev=False,
     )
     for name, default in project.defaults.items():

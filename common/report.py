@@ -121,12 +121,14 @@ def gallery(title: str, captions: Sequence[str], pictures: Sequence[np.ndarray |
 
 def score_table(scores: dict[str, dict[str, float]]) -> str:
     """Lay scores out as text: a line for the model and one for each baseline, a column for each metric."""
-    metrics = list(next(iter(scores.values())))
+    metrics = list(dict.fromkeys(metric for values in scores.values() for metric in values))
     width = max(len(name) for name in scores) + 2
     columns = [max(13, len(metric) + 2) for metric in metrics]
     lines = [" " * width + "".join(f"{metric:>{column}}" for metric, column in zip(metrics, columns, strict=True))]
     for name, values in scores.items():
-        cells = (f"{values[metric]:>{column}.5g}" for metric, column in zip(metrics, columns, strict=True))
+        # Judged on other objects, a score may be undefined that is not elsewhere.
+        texts = (f"{values[metric]:.5g}" if metric in values else "–" for metric in metrics)
+        cells = (f"{text:>{column}}" for text, column in zip(texts, columns, strict=True))
         lines.append(f"{name:<{width}}" + "".join(cells))
     return "\n".join(lines)
 

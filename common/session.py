@@ -55,9 +55,9 @@ class Session:
         self.project, self.record = project, record
         self.progress, self._arrays = self._begin(options)
         self.options = self.progress.options
-        self.features = _chosen(architectures, self.options)
+        self._choose(architectures)
         record.parameters({name: value for name, value in self.options.items() if value != ""})
-        self.data = TrainingData(project, self.options)
+        self.data = self._open()
         # A continuation may be started in another folder, without naming the data set again.
         self.options["ds"] = str(self.data.folder)
         if self._arrays and self.data.fingerprint != self.progress.fingerprint:
@@ -84,6 +84,12 @@ class Session:
         for epoch, metrics in enumerate(progress.history, 1):
             self.record.metrics(metrics, epoch)
         return progress, arrays
+
+    def _choose(self, architectures: dict[str, Callable]) -> None:
+        self.features = _chosen(architectures, self.options)
+
+    def _open(self) -> TrainingData:
+        return TrainingData(self.project, self.options)
 
     def _describe(self) -> None:
         print(self.data.description(), flush=True)
@@ -129,6 +135,9 @@ class Session:
             adapt_normalisation(network, chunks.map(lambda inputs: inputs[item.name]))
             target = encode(output, self.data.truth("train"), self.data.target)
             network.get_layer(output.name).bias.assign(constant_bias(output, target))
+        self._fit(model, network, training, validation, order)
+
+    def _fit(self, model: keras.Model, network: keras.Model, training, validation, order: EpochOrder) -> None:
         self.record.logs.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
         path = self.record.logs / STATE
@@ -144,16 +153,14 @@ class Session:
 
     def keep_best(self) -> str:
         """Log the best weights so far as an unregistered model; return its address, empty if there are none."""
-        if not self._best:
-            return ""
-        model = self._best_model()
-        return self._log(model, self._calibration(predict(model, self.data, "validation")), register=False)
+        return self._log(self._best_model(), register=False) if self._best else ""
 
     def _calibration(self, predicted: np.ndarray) -> Calibration:
         return fit_calibration(self.data.output, self.data.truth("validation"), predicted)
 
-    def _log(self, model: keras.Model, calibration: Calibration, register: bool) -> str:
+    def _log(self, model: keras.Model, register: bool, calibration: Calibration | None = None) -> str:
         item, output = self.project.input, self.project.output
+        calibration = calibration or self._calibration(predict(model, self.data, "validation"))
         facts = {
             "reading": {key: self.options[key] for key in READING if key in self.options},
             "calibration": asdict(calibration),
@@ -184,22 +191,30 @@ class Session:
         calibration = self._calibration(validation)
         summary = summarise(self.project, self.record.id, model, data, predictions, self.options, drawn, calibration)
         page = self.record.summary(summary)
-        address = self._log(model, calibration, register)
+        address = self._log(model, register, calibration)
         headline = HEADLINE[output.name]
         reached = score(output, data.truth("validation"), validation)[headline]
         self.record.metrics({f"validation_{headline}": reached}, 0, part="test")
         champion = register and crown(address, data.fingerprint, cost(headline, reached))
         print(
-            f"\n{name} on {data.sizes()['test']:,} test galaxies (kept: epoch {self.progress.best_epoch} of "
-            f"{self.progress.epoch})\n{verdict(summary)}\n\n"
-            f"report  {page}\n"
-            f"plots   {self.record.artifacts()}/{PLOTS}\n"
-            f"model   {address}{' (champion: best validation score on these data)' if champion else ''}\n"
-            f"look    mlflow ui\n"
-            f"        tensorboard --logdir {name}/logs/",
+            f"\n{self._headline()}\n{verdict(summary)}\n\nreport  {page}\n{self._where(address, champion)}",
             flush=True,
         )
         return summary.scores[name]
+
+    def _headline(self) -> str:
+        size = self.data.sizes()["test"]
+        kept = f"kept: epoch {self.progress.best_epoch} of {self.progress.epoch}"
+        return f"{self.project.name} on {size:,} test galaxies ({kept})"
+
+    def _where(self, address: str, champion: bool) -> str:
+        """Say where plots, model and curves are."""
+        return (
+            f"plots   {self.record.artifacts()}/{PLOTS}\n"
+            f"model   {address}{' (champion: best validation score on these data)' if champion else ''}\n"
+            f"look    mlflow ui\n"
+            f"        tensorboard --logdir {self.project.name}/logs/"
+        )
 
 
 def _chosen(architectures: dict[str, Callable], options: dict) -> Callable:

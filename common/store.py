@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import mlflow
@@ -93,46 +93,58 @@ def log_model(
     str
         ``models:/<name>/<version>``, or ``models:/<id>`` where the model is not registered.
     """
-    facts = {"input": item.name, "output": output.name} | facts
-    return log_serving(serving_model(model, item), name, output, serving_inputs(item, example), facts, register)
+    metadata = {"input": item.name, "output": output.name} | facts
+    return log_signed(serving_model(model, item), name, serving_inputs(item, example), [output], metadata, register)
 
 
-def log_serving(
-    network: keras.Model,
+def log_signed(
+    model: keras.Model,
     name: str,
-    output: Output,
     example: dict[str, np.ndarray],
-    facts: dict[str, object],
+    outputs: Sequence[Output],
+    metadata: dict[str, object],
     register: bool = True,
     original: Path | None = None,
 ) -> str:
-    """Log a network as it is used; parameters and value as for `log_model`, and:
+    """Log a model with any named inputs and any outputs to the active run, as `log_model` does.
 
     Parameters
     ----------
-    network : keras.Model
-        As from `serving_model`.
+    model : keras.Model
+    name : str
     example : dict of str to ndarray
-        As from `serving_inputs`.
+        Inputs of one object by name.
+    outputs : sequence of Output
+    metadata : dict
+        What a reader needs to know; the zoo's version is added.
+    register : bool
     original : Path, optional
-        File of the network, to be kept byte for byte.
+        File of the model, to be kept byte for byte.
+
+    Returns
+    -------
+    str
+        As for `log_model`.
     """
+    specifications = [
+        TensorSpec(np.dtype("float32"), (-1, max(1, len(output.classes))), output.name) for output in outputs
+    ]
     signature = ModelSignature(
         inputs=Schema([TensorSpec(array.dtype, (-1, *array.shape[1:]), key) for key, array in example.items()]),
-        outputs=Schema([TensorSpec(np.dtype("float32"), (-1, max(1, len(output.classes))), output.name)]),
+        outputs=Schema(specifications),
     )
     with warnings.catch_warnings():
         # MLflow and what it calls warn about their own deprecations, which no user of the zoo can act on.
         warnings.simplefilter("ignore")
         # MLflow's Keras flavour cannot save an input example (3.17); the TensorFlow one keeps the same .keras file.
         logged = mlflow.tensorflow.log_model(
-            network,
+            model,
             name=ARTIFACT,
             signature=signature,
             input_example=example,
             registered_model_name=name if register else None,
             pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
-            metadata={"zoo_version": __version__} | facts,
+            metadata={"zoo_version": __version__} | metadata,
         )
     if original is not None:
         MlflowClient().log_model_artifact(logged.model_id, str(original), str(Path(WEIGHTS).parent))

@@ -8,6 +8,10 @@ from .backend import keras
 
 POSITION = "position"
 """Name of the input of a network whose objects live on the device."""
+PRESENT = "present"
+"""Name of the input that says which of the others an object has."""
+WHOLE_SHARE, HIDDEN_SHARE, ALONE_SHARE = 0.4, 0.3, 0.3
+"""Shares of the loss: objects as they are, with inputs hidden at random, and each input alone (together)."""
 
 
 class Dihedral(keras.layers.Layer):
@@ -59,6 +63,65 @@ class Resident(keras.layers.Layer):
     def compute_output_spec(self, position: keras.KerasTensor) -> keras.KerasTensor:
         """Return shape and dtype of a batch."""
         return keras.KerasTensor((*position.shape, *self._values.shape[1:]), dtype=self.dtype)
+
+
+class HideInputs(keras.layers.Layer):
+    """Shows each object several times while training: as it is, with inputs hidden at random, and each input alone.
+
+    Parameters
+    ----------
+    rate : float
+        Probability with which each input that an object has is hidden at random; never all of them.
+    seed : int
+    """
+
+    def __init__(self, rate: float, seed: int, **options):
+        super().__init__(**options)
+        self.rate = rate
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, present: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Return presence, float32 ``(batch, inputs)``, while training ``((2 + inputs) * batch, inputs)``."""
+        if not training:
+            return present
+        drawn = keras.random.uniform(keras.ops.shape(present), seed=self.generator, dtype="float32")
+        drawn = keras.ops.where(present > 0, drawn, -1.0)
+        last = drawn >= keras.ops.max(drawn, axis=1, keepdims=True)
+        left = keras.ops.where(keras.ops.logical_or(drawn >= self.rate, last), present, 0.0)
+        alone = [present * row for row in np.eye(present.shape[1], dtype=np.float32)]
+        return keras.ops.concatenate([present, left, *alone])
+
+
+class RepeatAs(keras.layers.Layer):
+    """Repeats a batch of features as often as the presence does."""
+
+    def call(self, features: keras.KerasTensor, present: keras.KerasTensor) -> keras.KerasTensor:
+        """Return features ``(times * batch, n)``."""
+        times = keras.ops.shape(present)[0] // keras.ops.shape(features)[0]
+        return keras.ops.tile(features, (times, 1))
+
+
+class HidingModel(keras.Model):
+    """A network that is trained with `HideInputs`: every view of an object has the object's targets.
+
+    Input alone, besides together: otherwise the input that is learnt fastest keeps the others from learning (Wang,
+    Tran & Feiszli 2020, CVPR, arXiv:1905.12681).
+    """
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Compare all views with the targets, `WHOLE_SHARE`, `HIDDEN_SHARE` and `ALONE_SHARE` of the loss."""
+        if training:
+            present = x[PRESENT]
+            count = present.shape[1]
+            one = keras.ops.ones_like(present[:, 0])
+            shares = [WHOLE_SHARE * one, HIDDEN_SHARE * one]
+            shares += [ALONE_SHARE / count * present[:, column] for column in range(count)]
+            views = (count + 2) * keras.ops.concatenate(shares)
+            y = {name: keras.ops.tile(target, (count + 2, 1)) for name, target in y.items()}
+            sample_weight = {
+                name: views * keras.ops.tile(weight, (count + 2,)) for name, weight in sample_weight.items()
+            }
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
 
 
 def surround(network: keras.Model, augment: str = "none", seed: int = 0, values: np.ndarray | None = None):

@@ -24,7 +24,7 @@ from .backend import keras, tf
 from .card import card_data, card_markdown
 from .mlflow_plugin import ZooRunContext
 from .page import html_page
-from .project import Project
+from .project import ModelFolder
 from .report import score_table
 from .summary import Summary
 
@@ -37,7 +37,7 @@ class Run:
 
     Parameters
     ----------
-    project : Project
+    project : ModelFolder
     nested : bool
         Whether the run is a child of the active one.
 
@@ -47,7 +47,7 @@ class Run:
     logs : Path
     """
 
-    def __init__(self, project: Project, nested: bool = False):
+    def __init__(self, project: ModelFolder, nested: bool = False):
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         choose_store(project.repository)
@@ -109,15 +109,20 @@ class Run:
         with self._writer("plots").as_default(step=0):
             tf.summary.image(name, pixels[None])
 
+    def pictures(self, figures: dict[str, Figure]) -> dict[str, bytes]:
+        """Record pictures; return them as PNG files by name."""
+        images = {name: _png(figure) for name, figure in figures.items()}
+        for name, image in images.items():
+            self._picture(image, name)
+        return images
+
     def summary(self, summary: Summary) -> str:
         """Record a run's scores, pictures, report and model card; return where the report is."""
         for rival, values in summary.scores.items():
             prefix = "test" if rival == summary.model else f"baseline_{rival.replace(' ', '_')}"
             self.metrics({f"{prefix}_{metric}": value for metric, value in values.items()}, 0, part="test")
         self.text(score_table(summary.scores), "scores.txt")
-        images = {name: _png(figure) for name, figure in summary.figures.items()}
-        for name, image in images.items():
-            self._picture(image, name)
+        images = self.pictures(summary.figures)
         card = card_data(summary)
         self.text(html_page(summary, images), REPORT)
         self.text(json.dumps(card, indent=1, allow_nan=False), "card.json")

@@ -11,7 +11,8 @@ from pathlib import Path
 from sdss_gs.errors import ZooError
 
 from .cross_validation import cross_validate
-from .project import Project, parse_options, read_project
+from .multi_session import MultiSession
+from .project import ModelFolder, parse_options, read_folder, read_project
 from .session import Session
 from .tracking import Run
 
@@ -36,9 +37,29 @@ def run(train_file: str, *architectures: Callable) -> None:
     sys.exit(_run(Path(train_file).resolve().parent, by_name, sys.argv[1:]))
 
 
-def _run(folder: Path, architectures: dict[str, Callable], arguments: list[str]) -> int:
+def run_multi(train_file: str, *functions: Callable) -> None:
+    """Train the model of a folder whose inputs and outputs are options, then exit; exit codes as for `run`.
+
+    Parameters
+    ----------
+    train_file : str
+        ``__file__`` of the model folder's ``train.py``.
+    *functions : callable
+        One encoder per input, named like it, and ``fuse``; see `multi_network.build_multi`.
+    """
+    by_name = {function.__name__: function for function in functions}
+    sys.exit(_run(Path(train_file).resolve().parent, by_name, sys.argv[1:], read_folder, MultiSession))
+
+
+def _run(
+    folder: Path,
+    architectures: dict[str, Callable],
+    arguments: list[str],
+    read: Callable[[Path], ModelFolder] = read_project,
+    session_type: type[Session] = Session,
+) -> int:
     try:
-        project = read_project(folder)
+        project = read(folder)
         if {"-h", "--help"} & set(arguments):
             parse_options(project, arguments)
         record = Run(project)
@@ -48,10 +69,10 @@ def _run(folder: Path, architectures: dict[str, Callable], arguments: list[str])
     session = None
     try:
         options = parse_options(project, arguments)
-        if options["folds"]:
+        if options.get("folds"):
             cross_validate(project, record, options, architectures)
         else:
-            session = Session(project, record, options, architectures)
+            session = session_type(project, record, options, architectures)
             session.train()
             session.finish()
     except ZooError as error:
@@ -78,7 +99,7 @@ def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _stop(project: Project, record: Run, session: Session | None) -> int:
+def _stop(project: ModelFolder, record: Run, session: Session | None) -> int:
     """End an interrupted run: keep the best weights so far and say how to go on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -106,12 +106,13 @@ class Dataset:
         output = OUTPUTS[name]
         return (self.catalogue.labels[name] if output.classes else self.catalogue.numbers[output.column])[objects]
 
-    def fingerprint(self, inputs: Sequence[str], output: str, objects: np.ndarray) -> str:
+    def fingerprint(self, inputs: Sequence[str], outputs: Sequence[str], objects: np.ndarray) -> str:
         """Hash the content that a model sees: ids, inputs and truths, independent of machine and file dates."""
         digest = hashlib.sha256(self.catalogue.objid[objects].tobytes())
         for name in inputs:
             digest.update(self.checksums[name][objects].tobytes())
-        digest.update(self.target(output, objects).tobytes())
+        for name in outputs:
+            digest.update(self.target(name, objects).tobytes())
         return digest.hexdigest()[:16]
 
 

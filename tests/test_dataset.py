@@ -80,7 +80,7 @@ def test_batches_open_no_raw_file(survey, monkeypatch):
 def test_fingerprint_follows_content_not_dates(survey, tmp_path):
     def fingerprint(folder):
         data = opened(folder, "img")
-        return data.fingerprint(["img"], "redshift", np.arange(12))
+        return data.fingerprint(["img"], ["redshift"], np.arange(12))
 
     first = fingerprint(survey)
     copy = write_survey(tmp_path / "copy", survey_rows(12), ("img",))

@@ -8,7 +8,7 @@ from common.project import OPTIONS, convert, options_of, parse_options, read_pro
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import parse_model_name
 
-MODELS = sorted(path.parent.name for path in ROOT.glob("*/MLproject"))
+MODELS = sorted({path.parent.name for path in ROOT.glob("*/MLproject")} - {"x2y"})
 HIGHLIGHTED = {
     "i2r": (20, 32, "mae", "adam"),
     "f2r": (20, 64, "mae", "adam"),

@@ -1,0 +1,147 @@
+"""A network with several inputs and outputs: one encoder per input, any subset of them present, one head per output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from sdss_gs.schema import INPUTS, OUTPUTS
+
+from .backend import keras, tf
+from .fit import adapt_normalisation, loss_of, optimizer_of
+from .inputs import enter
+from .multi_data import MultiData
+from .outputs import attach_head, constant_bias
+from .surround import PRESENT, Dihedral, HideInputs, HidingModel, RepeatAs
+
+AUGMENTED = ("img", "fits")
+ENCODER, FUSION = "_encoder", "fusion"
+
+
+def build_multi(
+    shapes: Mapping[str, tuple[int, ...]],
+    outputs: tuple[str, ...],
+    functions: Mapping[str, Callable],
+    name: str,
+    stretch: str = "asinh",
+) -> keras.Model:
+    """Put inputs, a model folder's functions and the outputs' heads together.
+
+    Parameters
+    ----------
+    shapes : dict of str to tuple of int
+        Shape of one object's array, by input.
+    outputs : tuple of str
+    functions : dict of str to callable
+        The model folder's: one encoder per input, by its name, which turns a KerasTensor ``(batch, ...)`` into
+        features ``(batch, n)``; and ``fuse``, which turns a dict of the encoders' features, zero where the input is
+        missing, the presence, float32 ``(batch, inputs)``, and an `Output` into that output's features ``(batch, m)``.
+    name : str
+    stretch : str
+        See `inputs.enter`.
+
+    Returns
+    -------
+    keras.Model
+        Inputs ``{input: (batch, ...)}`` and ``present``, float32 ``(batch, inputs)``, 1 where an object has the input
+        and 0 where not, in the order of `shapes`; what stands in a missing input has no influence. Output
+        ``{output: (batch, 1) or (batch, classes)}``.
+    """
+    inputs = {key: keras.Input(shape, dtype=INPUTS[key].dtype, name=key) for key, shape in shapes.items()}
+    present = keras.Input((len(shapes),), dtype="float32", name=PRESENT)
+    encoded = {}
+    for key, values in inputs.items():
+        entry = keras.Input(shapes[key], dtype=INPUTS[key].dtype, name=key)
+        features = functions[key](enter(INPUTS[key], entry, stretch))
+        encoded[key] = keras.Model(entry, features, name=f"{key}{ENCODER}")(values)
+    fusion = _fusion(encoded, outputs, functions["fuse"])
+    return keras.Model(inputs | {PRESENT: present}, fusion(encoded | {PRESENT: present}), name=name)
+
+
+def _fusion(encoded: Mapping[str, keras.KerasTensor], outputs: tuple[str, ...], fuse: Callable) -> keras.Model:
+    """Make the part of the network behind the encoders a model of its own, which training uses on several views."""
+    features = {key: keras.Input(like.shape[1:], dtype="float32", name=key) for key, like in encoded.items()}
+    present = keras.Input((len(encoded),), dtype="float32", name=PRESENT)
+    # A choice, not a product: NaN times zero would be NaN.
+    seen = {
+        key: keras.ops.where(has > 0, values, 0.0)
+        for has, (key, values) in zip(keras.ops.split(present, len(features), axis=1), features.items(), strict=True)
+    }
+    heads = {key: attach_head(OUTPUTS[key], fuse(seen, present, OUTPUTS[key])) for key in outputs}
+    return keras.Model(features | {PRESENT: present}, heads, name=FUSION)
+
+
+def surround_multi(network: keras.Model, augment: str, dropout: float, seed: int) -> keras.Model:
+    """Make the model that is trained out of the network that is stored.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From `build_multi`.
+    augment : str
+        ``none``, or ``dihedral`` for images and cut-outs.
+    dropout : float
+        Probability with which each present input is hidden; with 0 nothing is, and no input is shown alone.
+    seed : int
+
+    Returns
+    -------
+    keras.Model
+        Same inputs and outputs; shares the network's weights.
+    """
+    inputs = {key: keras.Input(like.shape[1:], dtype=like.dtype, name=key) for key, like in network.input.items()}
+    seen, name = dict(inputs), f"{network.name}_training"
+    if augment == "dihedral":
+        seen |= {key: Dihedral(seed, dtype=inputs[key].dtype)(inputs[key]) for key in AUGMENTED if key in inputs}
+    names = [key for key in inputs if key != PRESENT]
+    if not dropout or len(names) == 1:
+        return keras.Model(inputs, network(seen), name=name)
+    present = HideInputs(dropout, seed, dtype="float32")(seen[PRESENT])
+    # Encoders, where the arithmetic is, compute once for all views of an object.
+    encoded = {key: network.get_layer(f"{key}{ENCODER}")(seen[key]) for key in names}
+    views = {key: RepeatAs(dtype="float32")(features, present) for key, features in encoded.items()}
+    return HidingModel(inputs, network.get_layer(FUSION)(views | {PRESENT: present}), name=name)
+
+
+def begin_at_constants(network: keras.Model, data: MultiData) -> None:
+    """Adapt each encoder's statistics to the training objects that have its input; set each head's bias."""
+    for name in data.inputs:
+        chunks = tf.data.Dataset.from_generator(
+            lambda name=name: data.chunks(name),
+            output_signature=tf.TensorSpec((None, *data.shapes()[name]), INPUTS[name].dtype),
+        )
+        adapt_normalisation(network.get_layer(f"{name}{ENCODER}"), chunks)
+    targets, weights = data.targets("train")
+    for name in data.outputs:
+        known = targets[name][weights[name] > 0]
+        network.get_layer(FUSION).get_layer(name).bias.assign(constant_bias(OUTPUTS[name], known))
+
+
+def constant_losses(data: MultiData, options: dict) -> dict[str, float]:
+    """Compute each output's loss, on the training objects that have it, for the best constant."""
+    targets, weights = data.targets("train")
+    found = {}
+    for name in data.outputs:
+        output, known = OUTPUTS[name], targets[name][weights[name] > 0]
+        bias = constant_bias(output, known)
+        constant = np.exp(bias) / np.exp(bias).sum() if output.classes else bias
+        loss = keras.losses.get(loss_of(output, options))
+        found[name] = float(np.mean(loss(known, np.broadcast_to(constant, known.shape))))
+    return found
+
+
+def compile_multi(
+    model: keras.Model, data: MultiData, options: dict, steps: int, together: int, compiled: bool
+) -> None:
+    """Give the model its losses, each divided by its value for the best constant, optimizer and schedule.
+
+    All losses so begin at 1, whatever their unit: a redshift in hundredths counts as much as 23 classes.
+    """
+    model.compile(
+        optimizer=optimizer_of(options, steps),
+        loss={name: loss_of(OUTPUTS[name], options) for name in data.outputs},
+        loss_weights={name: 1 / max(value, 1e-12) for name, value in constant_losses(data, options).items()},
+        steps_per_execution=together,
+        jit_compile=compiled,
+    )

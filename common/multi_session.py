@@ -1,0 +1,103 @@
+"""The stages of a training run with several inputs and outputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from sdss_gs.schema import OUTPUTS
+
+from . import gpu, report, state
+from .backend import keras
+from .feed import EpochOrder, steps_per_execution
+from .judge import PREDICTION_BATCH
+from .multi_data import MultiData
+from .multi_judge import champion_cost, figures, judge, predict_shown, rivals_of, table
+from .multi_network import begin_at_constants, build_multi, compile_multi, surround_multi
+from .session import READING, Session
+from .store import crown, log_signed
+
+LOSS_NAME = "sum of the outputs' losses, each 1 for the best constant"
+
+
+class MultiSession(Session):
+    """One run of a model whose inputs and outputs are options; parameters and errors as for `Session`."""
+
+    def _choose(self, architectures: dict[str, Callable]) -> None:
+        self.functions = architectures
+        self.inputs = tuple(str(self.options["inputs"]).split(","))
+        self.outputs = tuple(str(self.options["outputs"]).split(","))
+
+    def _open(self) -> MultiData:
+        return MultiData(self.inputs, self.outputs, self.project.repository, self.options)
+
+    # === Network and fit ===
+
+    def _build(self) -> keras.Model:
+        stretch = str(self.options["stretch"])
+        return build_multi(self.data.shapes(), self.outputs, self.functions, self.project.name, stretch)
+
+    def train(self) -> None:
+        """Fit the network and keep its best epoch."""
+        options, data = self.options, self.data
+        convolved = [name for name in self.inputs if name in gpu.CONVOLVED]
+        device = gpu.prepare(options["precision"], options["memory_limit"], [*convolved, *self.inputs][0])
+        print(device.line(), flush=True)
+        keras.utils.set_random_seed(options["seed"])
+        order = EpochOrder(options["seed"], data.sizes()["train"])
+        training = data.batches("train", options["batch_size"], order=order)
+        validation = data.batches("validation", max(options["batch_size"], PREDICTION_BATCH))
+        steps = int(training.cardinality())
+        one = sum(array.nbytes for array in data.gather(data.parts["train"][:1]).values())
+        with device.scope():
+            network = self._build()
+            model = surround_multi(network, str(options["augment"]), options["input_dropout"], options["seed"])
+            # Keras takes several steps at once on one device only.
+            several = device.kind == "GPU" and device.count > 1
+            together = 1 if several else steps_per_execution(one * options["batch_size"], steps)
+            compile_multi(model, data, options, steps, together, compiled=device.kind == "GPU")
+        self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
+        if self._arrays:
+            self._best[:] = state.restore(model, self._arrays)
+        else:
+            begin_at_constants(network, data)
+        self._fit(model, network, training, validation, order)
+
+    def _log(self, model: keras.Model, register: bool) -> str:
+        reading = {key: self.options[key] for key in READING if key in self.options}
+        metadata = {"inputs": list(self.inputs), "outputs": list(self.outputs), "reading": reading}
+        example = self.data.gather(self.data.parts["train"][:1])
+        outputs = [OUTPUTS[name] for name in self.outputs]
+        return log_signed(model, self.project.name, example, outputs, metadata, register)
+
+    # === Judgement ===
+
+    def finish(self, register: bool = True) -> dict[str, float]:
+        """Judge the best epoch on the test objects, with all inputs and with each alone; draw, store, say where.
+
+        Parameters
+        ----------
+        register : bool
+            Whether the model enters the registry, where it may become the champion.
+
+        Returns
+        -------
+        dict of str to float
+            Test scores by the names under which MLflow has them, without ``test_``.
+        """
+        data, model = self.data, self._best_model()
+        predictions = predict_shown(model, data, "test")
+        judged = judge(data, "test", predictions, rivals_of(data, self.options["seed"]))
+        text = table(judged)
+        numbers = judged.numbers()
+        self.record.metrics(numbers, 0, part="test")
+        self.record.text(text, "scores.txt")
+        self.record.text(json.dumps(judged.scores, indent=1), "scores.json")
+        drawn = {"loss": report.loss_curves(self.progress.history, self.progress.best_epoch, LOSS_NAME)}
+        self.record.pictures(drawn | figures(data, "test", predictions))
+        address = self._log(model, register)
+        cost = champion_cost(model, data)
+        self.record.metrics({"validation_cost": cost}, 0, part="test")
+        champion = register and crown(address, data.fingerprint, cost)
+        print(f"\n{self._headline()}\n\n{text}\n\n{self._where(address, champion)}", flush=True)
+        return {name: value for name, value in numbers.items() if name.startswith("test_")}
