@@ -147,7 +147,7 @@ class Background:
         import uvicorn
 
         self._socket = listen("127.0.0.1", 0)
-        self.url = "http://127.0.0.1:{}".format(self._socket.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", server_header=False))
         self._app, self._thread = app, threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 
