@@ -7,9 +7,9 @@ import urllib.request
 import mlflow
 import pytest
 from conftest import survey_rows, write_survey
+from test_networks import architectures_of
 
 from common import train
-from common.project import architectures_of
 from common.serve import Background, listen
 from common.serve.app import make_app
 from common.serve.limits import Limits
