@@ -31,8 +31,10 @@ REQUIREMENTS = [
     "threadpoolctl>=3.5,<4",
 ]
 
+SERVE = ["fastapi>=0.115", "starlette>=0.40", "uvicorn>=0.30,<1", "python-multipart>=0.0.18"]
 EXTRAS = {
-    "test": ["pytest>=8.4,<10", "pytest-socket>=0.7,<1", "ruff>=0.14,<1", "uv>=0.9"],
+    "serve": SERVE,
+    "test": [*SERVE, "selenium>=4.30,<5", "pytest>=8.4,<10", "pytest-socket>=0.7,<1", "ruff>=0.14,<1", "uv>=0.9"],
     "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
 }
 
@@ -44,7 +46,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    package_data={"common": ["templates/*"]},
+    package_data={"common": ["templates/*", "serve/static/*"]},
     packages=find_packages(include=["common", "common.*", "sdss_gs", "sdss_gs.*"]),
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

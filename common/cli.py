@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("model")
     report.add_argument("--open", action="store_true", help="show it in the browser")
     _add_predict(commands)
+    _add_serve(commands)
     export = _add(commands, "export", _export, "write a model as a folder: weights, card, report, checksums")
     export.add_argument("model")
     export.add_argument("folder", type=Path)
@@ -88,6 +89,32 @@ def _add_predict(commands) -> None:
         "the edge repeated (default: %(default)s)",
     )  # fmt: skip
     predict.add_argument("--overwrite", action="store_true", help="replace an output that is there")
+
+
+def _add_serve(commands) -> None:
+    serve = _add(commands, "serve", _serve, "answer predictions over the network, and show a page to look at galaxies")
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at (default: %(default)s: this machine only)"
+    )
+    serve.add_argument(
+        "--port", type=_whole(0, 65535), default=8000, help="0 takes any that is free (default: %(default)s)"
+    )
+    serve.add_argument("--ds", default="", metavar="FOLDER", help="data set to show (default: the usual one, if any)")
+    serve.add_argument("--models", nargs="+", metavar="MODEL", help="trained models (default: all champions)")
+    serve.add_argument("--max-mb", type=_whole(1, 4096), default=32, help="of a request's body (default: %(default)s)")
+    serve.add_argument("--max-rows", type=_whole(1), default=1000, help="objects of a request (default: %(default)s)")
+    serve.add_argument("--at-once", type=_whole(1, 64), default=2, help="predictions that run (default: %(default)s)")
+    serve.add_argument("--waiting", type=_whole(0), default=64, help="predictions that wait (default: %(default)s)")
+    serve.add_argument("--seconds", type=_whole(1), default=30, help="to receive, to predict (default: %(default)s)")
+
+
+def _whole(low: int, high: int = 10**9):
+    def whole(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) < 11 and low <= int(text) <= high):
+            raise argparse.ArgumentTypeError(f"expected a whole number from {low} to {high}, found {text!r}")
+        return int(text)
+
+    return whole
 
 
 def _scale(text: str) -> float:
@@ -169,6 +196,17 @@ def _predict(options: argparse.Namespace) -> int:
     for name, count in done.flags.items():
         if count:
             print(f"  {name}: {count:,}")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from .serve import serve
+
+    limits = {
+        "megabytes": options.max_mb, "rows": options.max_rows, "at_once": options.at_once,
+        "waiting": options.waiting, "seconds": options.seconds,
+    }  # fmt: skip
+    serve(options.host, options.port, options.ds, options.models, limits, lambda text: print(text, flush=True))
     return 0
 
 

@@ -37,7 +37,7 @@ def folder_source(
     """
     present = tuple(name for name in inputs if INPUTS[name].columns or _has(folder, name))
     data = open_dataset(folder, present, image_scale=image_scale, progress=progress)
-    reasons = _reasons(data)
+    reasons = reasons_of(data)
     dropped = sum(problem.item == "objid" for problem in data.catalogue.problems)
     notes = [f"{dropped} rows of data.csv have no usable objid and are left out"] if dropped else []
 
@@ -46,7 +46,7 @@ def folder_source(
             objects = np.arange(start, min(start + FILES_PER_CHUNK, len(data)))
 
             def load(item: Input, shape: tuple[int, ...], column: str, objects=objects) -> Loaded:
-                return _load(data, reasons, objects, item, shape, column)
+                return load_objects(data, reasons, objects, item, shape, column)
 
             yield Chunk(pa.array(data.catalogue.objid[objects]), load)
 
@@ -60,8 +60,8 @@ def _has(folder: Path, name: str) -> bool:
     return (folder / name).is_dir() or (name == "ssel" and (folder / "spectra").is_dir())
 
 
-def _reasons(data: Dataset) -> dict[tuple[int, str], str]:
-    """Gather what is wrong, by object and input (or column)."""
+def reasons_of(data: Dataset) -> dict[tuple[int, str], str]:
+    """Gather what is wrong with a data set, by object id and input (or column)."""
     found = {}
     for problem in data.catalogue.problems:
         where = problem.where.removeprefix("data.csv objid ")
@@ -73,7 +73,29 @@ def _reasons(data: Dataset) -> dict[tuple[int, str], str]:
     return found
 
 
-def _load(data: Dataset, reasons: dict, objects: np.ndarray, item: Input, shape: tuple[int, ...], column: str):
+def load_objects(
+    data: Dataset, reasons: dict, objects: np.ndarray, item: Input, shape: tuple[int, ...], column: str
+) -> Loaded:
+    """Load one input of some objects.
+
+    Parameters
+    ----------
+    data : Dataset
+    reasons : dict
+        As from `reasons_of`.
+    objects : ndarray of int64, shape (n,)
+        Positions in the catalogue.
+    item : Input
+    shape : tuple of int
+        Shape that one object must have.
+    column : str
+        ``BestFit`` or ``Flux``, for spectra.
+
+    Raises
+    ------
+    OptionError
+        If the data set's objects have another shape.
+    """
     loaded = Loaded(np.zeros((len(objects), *shape), item.dtype), np.full(len(objects), int(Flag.MISSING), np.int32))
     if item.name not in data.arrays:
         return loaded

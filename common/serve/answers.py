@@ -1,0 +1,60 @@
+"""What a service answers about an object."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..flags import NO_PREDICTION, Flag, words
+from ..model import Model
+
+DIGITS = 7
+"""Significant digits of a number: those of float32."""
+NOT_FINITE = "the network gives no finite number for this input"
+
+
+def predicted(model: Model, values: np.ndarray, flags: np.ndarray, problems: dict[int, str]) -> list[dict]:
+    """Predict objects.
+
+    Parameters
+    ----------
+    model : Model
+    values : ndarray, shape (n, *model.shape)
+    flags : ndarray of int32, shape (n,)
+        What is known about the inputs.
+    problems : dict of int to str
+        What is wrong with an input, by position.
+
+    Returns
+    -------
+    list of dict
+        ``prediction`` with the columns of `Model.columns`, null where there is none; ``flag``, ``flags`` in words and
+        ``problem``.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        frame = model.predict_array(values, flags)
+    columns = [column for column in frame.columns if column != "flag"]
+    rows = zip(*(frame[column].tolist() for column in columns), strict=True)
+    found = []
+    for position, (row, flag) in enumerate(zip(rows, frame["flag"].tolist(), strict=True)):
+        prediction, problem = dict(zip(columns, map(_plain, row), strict=True)), problems.get(position, "")
+        if not flag & NO_PREDICTION and any(value is None for value in prediction.values()):
+            prediction, flag = dict.fromkeys(columns), flag | int(Flag.BAD_INPUT)
+            problem = NOT_FINITE
+        found.append({"prediction": prediction, "flag": flag, "flags": words(flag), "problem": problem})
+    return found
+
+
+def signed(model: Model, content: dict) -> dict:
+    """Add which model answers."""
+    return {"model": model.name, "version": model.version, "weights": model.sha256} | content
+
+
+def number(value: float) -> float | None:
+    """Round a number as far as it is known; None where it is not finite, which JSON cannot say."""
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+
+
+def _plain(value: object) -> object:
+    return number(value) if isinstance(value, float) else value

@@ -1,0 +1,224 @@
+"""The service: what is asked under which address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException as AnyHTTPException
+
+from sdss_gs import __version__
+
+from ..tracking import REPORT
+from .answers import predicted, signed
+from .batch import EXAMPLE, read_batch
+from .limits import Guard, Limits, Workers, failure
+from .objects import Objects
+from .shelf import CARD, Served
+from .uploads import read_upload
+
+STATIC = Path(__file__).parent / "static"
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+"""A report is one file that holds its style and pictures, and runs nothing."""
+NO_DATA = "this service has no data set: start it with zoo serve --ds FOLDER"
+FORM_FIELDS = 8
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"type": "object"}, "example": EXAMPLE},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "scale": {"type": "number", "description": "arcsec per pixel of an image"},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+def make_app(
+    shelf: Mapping[str, Served],
+    objects: Objects | None,
+    limits: Limits | None = None,
+    hosts: set[str] | None = None,
+) -> FastAPI:
+    """Make the service.
+
+    Parameters
+    ----------
+    shelf : mapping of str to Served
+        Models by name.
+    objects : Objects or None
+        The data set.
+    limits : Limits, optional
+    hosts : set of str, optional
+        Names by which the service may be called; any by default.
+    """
+    limits = limits or Limits()
+    # FastAPI's own /docs loads its scripts from the internet; `static/docs.html` shows the same description.
+    app = FastAPI(
+        title="SDSS zoo", version=__version__, docs_url=None, redoc_url=None,
+        description="Redshift, stellar mass, sub-class and morphology of galaxies, with error bars.",
+    )  # fmt: skip
+    app.state.shelf, app.state.objects, app.state.workers = shelf, objects, Workers(limits)
+    app.add_middleware(Guard, limits=limits, hosts=hosts or set())
+    _add_errors(app)
+    _add_pages(app)
+    _add_models(app, shelf)
+    _add_objects(app, objects)
+    _add_predictions(app, shelf, objects, limits)
+    return app
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(AnyHTTPException)
+    async def refused(_request: Request, error: AnyHTTPException) -> Response:
+        return failure(error.status_code, str(error.detail), error.headers)
+
+    @app.exception_handler(Exception)
+    async def broken(_request: Request, _error: Exception) -> Response:
+        return failure(500, "the service failed; its log says why")
+
+
+def _add_pages(app: FastAPI) -> None:
+    app.mount("/static", StaticFiles(directory=STATIC))
+
+    @app.get("/", include_in_schema=False)
+    def page() -> Response:
+        return FileResponse(STATIC / "index.html")
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> Response:
+        return FileResponse(STATIC / "docs.html")
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    def icon() -> Response:
+        return FileResponse(STATIC / "icon.svg")
+
+
+def _add_models(app: FastAPI, shelf: Mapping[str, Served]) -> None:
+    @app.get("/healthz")
+    async def health() -> dict:
+        """Tell that the service lives, and how many predictions run or wait."""
+        objects, workers = app.state.objects, app.state.workers
+        return {
+            "status": "ok",
+            "models": len(shelf),
+            "objects": 0 if objects is None else len(objects),
+            "data": None if objects is None else objects.name,
+            "predictions": workers.jobs,
+        }
+
+    @app.get("/models")
+    async def models() -> dict:
+        """List the models: input, output, unit, classes, version, SHA-256 of the weights, scores, columns, run."""
+        return {"models": [served.description() for served in shelf.values()]}
+
+    @app.get("/models/{model}/card")
+    def card(model: str, format: str = "markdown") -> Response:
+        """Show a model's card: Markdown, or with ``format=html`` the report of its training."""
+        files = _served(shelf, model).files
+        if format not in ("markdown", "html"):
+            raise HTTPException(422, f"format: expected markdown or html, found {format[:40]!r}")
+        name = REPORT if format == "html" else CARD
+        if name not in files or not files[name].is_file():
+            raise HTTPException(404, f"{model}: has no {name}")
+        if format == "html":
+            return HTMLResponse(files[name].read_bytes(), headers={"Content-Security-Policy": REPORT_POLICY})
+        return PlainTextResponse(files[name].read_bytes(), media_type="text/markdown")
+
+
+def _add_objects(app: FastAPI, objects: Objects | None) -> None:
+    @app.get("/random/id")
+    def random_id(input: str = "") -> dict:
+        """Return the id of any galaxy of the data set; with ``input=img`` of any that has one."""
+        return {"objid": _present(objects).random(input)}
+
+    @app.get("/objects/{objid}")
+    def about(objid: str) -> dict:
+        """Tell what is known about a galaxy: true values, magnitudes, inputs, and whether models learnt from it."""
+        return _present(objects).about(objid)
+
+    @app.get("/objects/{objid}/image.jpg", response_class=Response)
+    def image(objid: str) -> Response:
+        """Show a galaxy's image."""
+        return Response(_present(objects).image(objid), media_type="image/jpeg")
+
+    @app.get("/objects/{objid}/cutouts.png", response_class=Response)
+    def cutouts(objid: str) -> Response:
+        """Show a galaxy in u, g, r, i and z, side by side."""
+        return Response(_present(objects).bands(objid), media_type="image/png")
+
+    @app.get("/objects/{objid}/spectrum.json")
+    def spectrum(objid: str) -> Response:
+        """Return a galaxy's spectrum: wavelength in Å, observed flux and best fit."""
+        return JSONResponse(_present(objects).spectrum(objid))
+
+
+def _add_predictions(app: FastAPI, shelf: Mapping[str, Served], objects: Objects | None, limits: Limits) -> None:
+    workers = app.state.workers
+
+    @app.get("/infer/{model}/{objid}")
+    async def infer(model: str, objid: str) -> dict:
+        """Predict a galaxy of the data set."""
+        network, present = _served(shelf, model).model, _present(objects)
+        present.find(objid)
+
+        def work() -> dict:
+            return predicted(network, *present.load(network, objid))[0]
+
+        return signed(network, {"objid": objid} | await workers.run(work))
+
+    @app.post("/predict/{model}", openapi_extra=BODY)
+    async def predict(model: str, request: Request) -> dict:
+        """Predict what is sent: rows of named magnitudes or arrays as JSON (``results``), or one file as a form."""
+        network = _served(shelf, model).model
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "multipart/form-data":
+            name, content, scale = await _form(request)
+            found = await workers.run(lambda: predicted(network, *read_upload(network, name, content, scale), {})[0])
+            return signed(network, found)
+        if kind != "application/json":
+            raise HTTPException(
+                415, f"content-type: expected application/json or multipart/form-data, found {kind[:60]!r}"
+            )
+        body = await request.body()
+        found = await workers.run(lambda: predicted(network, *read_batch(network, body, limits.rows), {}))
+        return signed(network, {"results": found})
+
+
+async def _form(request: Request) -> tuple[str, bytes, str]:
+    """Read an upload; return the file's name, its content, and the scale as text."""
+    try:
+        form = await request.form(max_files=1, max_fields=FORM_FIELDS)
+    except KeyError as error:
+        raise HTTPException(400, f"form: expected a complete one, found none of {error}") from None
+    try:
+        file, scale = form.get("file"), form.get("scale", "")
+        if file is None or isinstance(file, str) or not isinstance(scale, str):
+            raise HTTPException(400, "form: expected a file in the field file, and text in the field scale")
+        return file.filename or "", await file.read(), scale.strip()
+    finally:
+        await form.close()
+
+
+def _served(shelf: Mapping[str, Served], name: str) -> Served:
+    if name not in shelf:
+        known = f"one of {', '.join(shelf)}" if shelf else "a trained model (there is none yet)"
+        raise HTTPException(404, f"model: expected {known}, found {name[:40]!r}")
+    return shelf[name]
+
+
+def _present(objects: Objects | None) -> Objects:
+    if objects is None:
+        raise HTTPException(404, NO_DATA)
+    return objects

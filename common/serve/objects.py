@@ -1,0 +1,181 @@
+"""The galaxies of the data set that a service shows and predicts."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from fastapi import HTTPException
+from PIL import Image
+
+from sdss_gs import fits
+from sdss_gs.dataset import Dataset, open_dataset
+from sdss_gs.errors import DataError, ZooError
+from sdss_gs.schema import INPUTS, OUTPUTS, QUANTITIES, SPECTRUM_COLUMNS
+from sdss_gs.split import split
+
+from ..inputs import SOFTENING
+from ..model import Model
+from ..sources.folder import load_objects, reasons_of
+from .answers import number
+
+ID_DIGITS = 19
+JPEG_QUALITY = 93
+ENLARGED = 2
+"""Pixels of a picture by pixel of a cut-out."""
+BRIGHTEST = 99.7
+"""Percentile of a cut-out's stretched pixels that is shown white."""
+
+
+class Objects:
+    """The objects of an SDSS-GS folder.
+
+    Parameters
+    ----------
+    data : Dataset
+        With every input that the folder has.
+    """
+
+    def __init__(self, data: Dataset):
+        self.data, self.name = data, data.folder.name
+        self._reasons = reasons_of(data)
+        objid = data.catalogue.objid
+        self._order = np.argsort(objid)
+        self._part = {int(row): part for part, rows in split(objid).items() for row in rows}
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def find(self, objid: str) -> int:
+        """Return the position of an object.
+
+        Raises
+        ------
+        HTTPException
+            404 if there is none.
+        """
+        if objid.isascii() and objid.isdigit() and len(objid) <= ID_DIGITS and int(objid) < 2**63:
+            known, wanted = self.data.catalogue.objid, int(objid)
+            place = int(np.searchsorted(known, wanted, sorter=self._order))
+            if place < len(known) and known[self._order[place]] == wanted:
+                return int(self._order[place])
+        raise HTTPException(404, f"object: expected the id of a galaxy of {self.name}, found {objid[:40]!r}")
+
+    def random(self, name: str = "") -> str:
+        """Return the id of any object, or of any that has an input."""
+        if name and name not in INPUTS:
+            raise HTTPException(422, f"input: expected one of {', '.join(INPUTS)}, found {name[:40]!r}")
+        usable = self.data.usable([name] if name in self.data.arrays else [])
+        if not len(usable) or (name and name not in self.data.arrays):
+            raise HTTPException(404, f"{self.name}: expected a galaxy{f' with {name}' if name else ''}, found none")
+        return str(self.data.catalogue.objid[usable[random.randrange(len(usable))]])
+
+    def about(self, objid: str) -> dict:
+        """Tell what is known about an object."""
+        row, catalogue = self.find(objid), self.data.catalogue
+        truths = {}
+        for output in OUTPUTS.values():
+            if output.classes:
+                label = int(catalogue.labels[output.name][row]) if output.name in catalogue.labels else -1
+                truths[output.name] = output.classes[label] if label >= 0 else None
+            else:
+                truths[output.name] = self._value(output.column, row)
+        bands = [column for item in INPUTS.values() for column in item.columns]
+        return {
+            "objid": objid,
+            "data": self.name,
+            "part": self._part[row],
+            "truths": truths,
+            "magnitudes": {column: self._value(column, row) for column in bands if column in QUANTITIES},
+            "inputs": {name: name in self.data.rows and bool(self.data.rows[name][row] >= 0) for name in INPUTS},
+        }
+
+    def _value(self, column: str, row: int) -> float | None:
+        numbers = self.data.catalogue.numbers
+        return number(float(numbers[column][row])) if column in numbers else None
+
+    def load(self, model: Model, objid: str) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+        """Return a model's input of an object, its flags and problems.
+
+        Raises
+        ------
+        HTTPException
+            404 if there is no such object, 422 if the data set's objects have another shape than the model takes.
+        """
+        row, column = self.find(objid), str(model.reading.get("column", ""))
+        try:
+            found = load_objects(self.data, self._reasons, np.array([row]), model.item, model.shape, column)
+        except ZooError as error:
+            text = str(error).removeprefix(f"{self.data.folder}: ")
+            raise HTTPException(422, f"{model.name}: {text}") from None
+        return found.values, found.flags, found.problems
+
+    def image(self, objid: str) -> bytes:
+        """Draw an object's image as JPEG; composed of i, r and g where there is only a cut-out."""
+        row = self.find(objid)
+        if self._has("img", row):
+            pixels = self.data.load("img", np.array([row]))[0]
+        else:
+            pixels = np.flipud(fits.colour(self._require("fits", row)))
+        return _encoded(pixels, "JPEG", quality=JPEG_QUALITY)
+
+    def bands(self, objid: str) -> bytes:
+        """Draw an object's cut-out as PNG: u, g, r, i and z side by side, each with a stretch of its own."""
+        cutout = self._require("fits", self.find(objid))
+        stretched = np.arcsinh(cutout / SOFTENING)
+        low = np.median(stretched, axis=(0, 1)) - np.std(np.minimum(stretched, 0), axis=(0, 1))
+        high = np.maximum(np.percentile(stretched, BRIGHTEST, axis=(0, 1)), low + 1e-3)
+        grey = np.uint8(255 * np.clip((stretched - low) / (high - low), 0, 1))
+        strip = np.concatenate(list(np.moveaxis(grey, 2, 0)), axis=1)
+        return _encoded(strip.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1), "PNG")
+
+    def spectrum(self, objid: str) -> dict:
+        """Return an object's observed spectrum and best fit."""
+        row = self.find(objid)
+        self._require("spectra", row)
+        fluxes = {name: self.data.load("spectra", np.array([row]), name)[0] for name in SPECTRUM_COLUMNS}
+        return {
+            "objid": objid,
+            "unit": INPUTS["spectra"].unit,
+            "wavelength": np.round(self.data.wavelengths("spectra"), 2).tolist(),
+        } | {name: [float(f"{value:.4g}") for value in flux] for name, flux in fluxes.items()}
+
+    def _has(self, name: str, row: int) -> bool:
+        return name in self.data.rows and self.data.rows[name][row] >= 0
+
+    def _require(self, name: str, row: int) -> np.ndarray:
+        if not self._has(name, row):
+            raise HTTPException(404, f"object: this galaxy has no {name}")
+        return self.data.load(name, np.array([row]))[0]
+
+
+def open_objects(folder: Path, say: Callable[[str], None] = print) -> Objects:
+    """Open a folder with every input that it has; it is packed first where it is not yet.
+
+    Raises
+    ------
+    DataError
+        If it is no SDSS-GS folder.
+    """
+    names = []
+    for name, item in INPUTS.items():
+        if not item.columns and not (folder / name).is_dir() and not (name == "ssel" and (folder / "spectra").is_dir()):
+            continue
+        try:
+            open_dataset(folder, [name])
+        except DataError as error:
+            if not folder.is_dir() or item.columns:
+                raise
+            say(f"left out: {error}")
+            continue
+        names.append(name)
+    return Objects(open_dataset(folder, names))
+
+
+def _encoded(pixels: np.ndarray, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, kind, **options)
+    return buffer.getvalue()

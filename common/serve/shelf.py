@@ -1,0 +1,116 @@
+"""The models that a service has open, and what it says about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from sdss_gs.errors import OptionError, ZooError
+
+from ..library import artifact, champions
+from ..model import Model
+from ..opening import load
+from ..tracking import REPORT
+
+CARD, FACTS = "card.md", "card.json"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model that is open.
+
+    Parameters
+    ----------
+    model : Model
+    facts : dict
+        Its card as data; empty where it has none.
+    files : dict of str to Path
+        ``card.md`` and ``report.html``, as far as there are.
+    """
+
+    model: Model
+    facts: dict = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+
+    def description(self) -> dict:
+        """Describe the model for ``GET /models``."""
+        model, item, output = self.model, self.model.item, self.model.output
+        about = f"/models/{model.name}/card"
+        return {
+            "name": model.name,
+            "version": model.version,
+            "weights": model.sha256,
+            "input": {
+                "name": item.name,
+                "description": item.description.replace("`", ""),
+                "shape": list(model.shape),
+                "dtype": item.dtype,
+                "unit": item.unit,
+                "columns": list(item.columns),
+            },
+            "output": {"name": output.name, "description": output.description},
+            "unit": output.unit,
+            "classes": list(output.classes),
+            "columns": model.columns(),
+            "scores": self.facts.get("scores", {}).get(model.name, {}),
+            "test_galaxies": self.facts.get("data", {}).get("objects", {}).get("test"),
+            "data": self.facts.get("data", {}).get("name"),
+            "run_id": self.facts.get("run_id"),
+            "warnings": self.facts.get("warnings", []),
+            "card": about if CARD in self.files else None,
+            "report": f"{about}?format=html" if REPORT in self.files else None,
+        }
+
+
+def open_shelf(names: Sequence[str] | None, say: Callable[[str], None] = print) -> dict[str, Served]:
+    """Open models and predict once with each, so that the first question is answered as fast as the next.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        As for `opening.load`; None for all champions, of which those that cannot be opened are left out.
+    say : callable
+        Is told what is left out.
+
+    Returns
+    -------
+    dict of str to Served
+        By the model's name.
+
+    Raises
+    ------
+    ZooError
+        If a model that was named cannot be opened, or is named twice.
+    """
+    shelf: dict[str, Served] = {}
+    for name in [entry.name for entry in champions()] if names is None else names:
+        try:
+            model = load(name)
+        except ZooError as error:
+            if names is not None:
+                raise
+            say(f"left out: {error}")
+            continue
+        if model.name in shelf:
+            raise OptionError(f"models: expected each model once, found {' '.join(names or ())}")
+        model.predict_array(np.ones((1, *model.shape), model.item.dtype))
+        files = _files(name)
+        facts = json.loads(files[FACTS].read_text()) if FACTS in files else {}
+        shelf[model.name] = Served(model, facts, files)
+    return shelf
+
+
+def _files(name: str) -> dict[str, Path]:
+    found = {}
+    for file in (CARD, FACTS, REPORT):
+        try:
+            path = artifact(name, file)
+        except ZooError:
+            continue
+        if path.is_file():
+            found[file] = path
+    return found

@@ -1,0 +1,108 @@
+"""Files that a request brings: an image, a cut-out or a spectrum, read as the zoo reads its own."""
+
+from __future__ import annotations
+
+import io
+import logging
+import tempfile
+from pathlib import Path, PurePath
+
+import numpy as np
+from fastapi import HTTPException
+
+from sdss_gs.errors import BadFileError
+from sdss_gs.raw import STANDARD_GRIDS
+from sdss_gs.schema import PIXEL_SCALE, SPECTRUM_COLUMNS
+
+from ..model import Model
+from ..sources.files import ENDINGS, read_object
+
+LOG = logging.getLogger("zoo.serve")
+JPEG, PNG, NPY, FITS = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\x93NUMPY", b"SIMPLE  ="
+BEGINNINGS = {
+    ".jpg": (JPEG, PNG), ".jpeg": (JPEG, PNG), ".png": (JPEG, PNG), ".npy": (NPY,), ".fits": (FITS,), ".fit": (FITS,),
+}  # fmt: skip
+"""How a file of each ending begins: anything else (an archive, another picture format) is not even opened."""
+SCALES = (1e-3, 1e3)
+
+
+def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Read an uploaded file.
+
+    Parameters
+    ----------
+    model : Model
+    name : str
+        Of the file; only its ending counts.
+    content : bytes
+    scale : str
+        Arcsec per pixel of an image; empty for the zoo's own.
+
+    Returns
+    -------
+    values : ndarray, shape (1, *model.shape)
+    flags : ndarray of int32, shape (1,)
+
+    Raises
+    ------
+    HTTPException
+        415 for another kind of file than the model takes, 422 for one that is damaged or of a size that cannot enter.
+    """
+    ending, item = PurePath(name.replace("\\", "/")).suffix.lower(), model.item
+    _check_kind(model, ending, content)
+    arcsec = _scale(scale)
+    if item.name in STANDARD_GRIDS and model.shape != STANDARD_GRIDS[item.name].shape:
+        raise HTTPException(422, f"file: {model.name} was trained on a grid of its own; send arrays as JSON instead")
+    try:
+        if ending in (".fits", ".fit"):
+            _check_fits(content)
+        with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
+            path = Path(folder) / f"upload{'.fits' if ending == '.fit' else ending}"
+            path.write_bytes(content)
+            values, flag = read_object(item, path, model.shape, _column(model), arcsec)
+    except BadFileError as error:
+        raise HTTPException(422, f"file: {error.problem}") from None
+    except Exception as error:
+        # The libraries that read files raise nearly anything on a forged one, which is the sender's fault, not ours.
+        LOG.warning("an uploaded %s file was refused", ending, exc_info=True)
+        raise HTTPException(
+            422, f"file: expected {item.name}, found an unreadable file ({type(error).__name__})"
+        ) from None
+    return values[None], np.array([flag], np.int32)
+
+
+def _column(model: Model) -> str:
+    return str(model.reading.get("column") or SPECTRUM_COLUMNS[0])
+
+
+def _check_kind(model: Model, ending: str, content: bytes) -> None:
+    taken = [key for key, inputs in ENDINGS.items() if model.item.name in inputs]
+    if not taken:
+        raise HTTPException(415, f"file: {model.name} takes no file but magnitudes as JSON")
+    if ending not in taken:
+        found = ending if ending.isprintable() and 0 < len(ending) < 10 else "another ending"
+        raise HTTPException(415, f"file: expected one that ends in {', '.join(taken)} for {model.name}, found {found}")
+    if ending in BEGINNINGS and not content.startswith(BEGINNINGS[ending]):
+        raise HTTPException(415, f"file: expected the content of a {ending} file, found something else")
+
+
+def _scale(text: str) -> float:
+    try:
+        value = float(text) if text else PIXEL_SCALE
+    except ValueError:
+        value = 0.0
+    if not SCALES[0] <= value <= SCALES[1]:
+        raise HTTPException(422, f"scale: expected arcsec per pixel from 0.001 to 1000, found {text[:40]!r}")
+    return value
+
+
+def _check_fits(content: bytes) -> None:
+    """Refuse a FITS file whose header promises more than the file holds, before anything makes room for it."""
+    from astropy.io import fits
+
+    with fits.open(io.BytesIO(content), lazy_load_hdus=False, disable_image_compression=True) as units:
+        for unit in units:
+            if unit.header.get("ZIMAGE", False):
+                raise BadFileError("upload", "expected a FITS file without compressed images, found one")
+            if unit.size > len(content):
+                raise BadFileError("upload", f"expected {unit.size} bytes of data, found a file of {len(content)}")
