@@ -81,6 +81,11 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
     ZooError
         If something is missing.
     """
+    if "inputs" in facts:
+        raise ZooError(
+            f"{name}: expected a model with one input, found one with {len(facts['inputs'])}, which MLflow "
+            "opens but zoo does not yet"
+        )
     missing = [fact for fact in ("input", "output", "calibration", "training_range") if fact not in facts]
     if missing:
         raise ZooError(f"{name}: expected a model with {', '.join(missing)}, found an older one; train it again")

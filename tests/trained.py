@@ -46,7 +46,7 @@ def by_hand(name="b2r", factor=0.01, spread=0.02, version="1"):
         output=output,
         network=serving_model(network, item),
         shape=shape,
-        reading={},
+        reading={"column": "BestFit", "target": "log"},
         calibration=fit_calibration(output, truth, predicted),
         training_range=training_range(item, [usual]),
     )

@@ -1,17 +1,13 @@
-const BANDS = ["u", "g", "r", "i", "z"];
-const LINES = { "[OII]": 3728.5, CaK: 3934.8, CaH: 3969.6, "Hβ": 4862.7, "[OIII]": 5008.2, Mg: 5176.6, Na: 5895.6, "Hα": 6564.6 };
-const ENDINGS = { jpg: ["img"], jpeg: ["img"], png: ["img"], npy: ["fits"], csv: ["spectra", "ssel"], fits: ["fits", "spectra", "ssel"], fit: ["fits", "spectra", "ssel"] };
-const results = document.getElementById("results");
-const byId = (id) => document.getElementById(id);
-let models = [];
+// The page: four ways to name a galaxy, and what the models say of it.
 
-function add(parent, tag, text = "", className = "") {
-  const node = document.createElement(tag);
-  node.textContent = text;
-  node.className = className;
-  parent.append(node);
-  return node;
-}
+import { add, plotClasses, plotIntervals, plotSpectrum } from "./plots.js";
+
+const MAGNITUDES = { bands: ["u", "g", "r", "i", "z"], wise: ["w1", "w2", "w3", "w4"] };
+const ENDINGS = { jpg: ["img"], jpeg: ["img"], png: ["img"], npy: ["fits"], csv: ["spectra", "ssel"], fits: ["fits", "spectra", "ssel"], fit: ["fits", "spectra", "ssel"] };
+const LABELS = { redshift: "redshift", smass: "stellar mass", subclass: "sub-class", gz2c: "Galaxy Zoo 2 class" };
+const byId = (id) => document.getElementById(id);
+const results = byId("results");
+let models = [];
 
 async function ask(path, options) {
   let answer;
@@ -25,112 +21,139 @@ async function ask(path, options) {
   return content;
 }
 
-function show(model, answer, truth) {
-  const section = add(results, "section");
-  add(section, "h3", `${model.name} · ${model.output.description}`);
-  const name = model.output.name;
-  const value = answer.prediction[name];
-  if (value === null) add(section, "p", "no prediction");
+function written(model, value) {
+  if (model.output.name === "smass") return `${value.toExponential(2)} Msun (log ${Math.log10(value).toFixed(2)})`;
+  return `${value.toPrecision(4)} ${model.unit ?? ""}`.trim();
+}
+
+function show(cards, model, answer, truth = null) {
+  const card = add(cards, "section"), name = model.output.name, value = answer.prediction[name];
+  add(card, "h3", `${LABELS[name] ?? name} from ${model.input.name}`);
+  if (value === null) add(card, "p", "No prediction.", "value");
   else if (model.classes.length) {
-    add(section, "p", `${value} (90 % set: ${answer.prediction[`${name}_set_90`]})`);
+    add(card, "p", value, "value");
+    plotClasses(card, name, answer.prediction, model.classes, truth);
+    add(card, "p", "Bold: the set that holds the true class in 90 of 100 cases.", "soft");
   } else {
-    const [low, high] = ["low", "high"].map((end) => answer.prediction[`${name}_${end}_68`].toPrecision(4));
-    add(section, "p", `${value.toPrecision(4)} ${model.unit} (68 %: ${low} to ${high})`);
+    add(card, "p", written(model, value), "value");
+    plotIntervals(card, name, answer.prediction, truth, name === "smass");
+    add(card, "p", `Bars hold the true value in 68, 90 and 95 of 100 cases${truth === null ? "" : `; orange: catalogue, ${written(model, truth)}`}.`, "soft");
   }
-  if (truth !== undefined && truth !== null) add(section, "p", `true: ${truth}`, "soft");
-  for (const flag of answer.flags) add(section, "p", flag, "soft");
-  if (answer.problem) add(section, "p", answer.problem, "error");
-  if (model.report) add(section, "a", "report").href = model.report;
+  for (const flag of answer.flags) add(card, "p", flag, "flag");
+  if (answer.problem) add(card, "p", answer.problem, "flag");
+  const foot = add(card, "p", `${model.name}, version ${answer.version} `, "soft");
+  for (const [text, address] of [["report", model.report], ["card", model.card]]) {
+    if (!address) continue;
+    Object.assign(add(foot, "a", text), { href: address, target: "_blank", rel: "noopener" });
+    foot.append(" ");
+  }
 }
 
 async function predictAll(chosen, request, truths = {}) {
-  if (!chosen.length) add(results, "p", "No trained model takes this.", "error");
+  if (!chosen.length) throw new Error("no trained model takes this; mlflow run b2r --no-conda trains one for magnitudes");
+  const cards = add(results, "div", "", "cards");
+  const found = {};
   for (const model of chosen) {
     try {
       const answer = await request(model);
-      show(model, answer.results?.[0] ?? answer, truths[model.output.name]);
+      const row = answer.results ? { ...answer, ...answer.results[0] } : answer;
+      found[model.name] = row;
+      show(cards, model, row, truths[model.output.name] ?? null);
     } catch (error) {
-      add(results, "p", `${model.name}: ${error.message}`, "error");
+      add(cards, "p", `${model.name}: ${error.message}`, "error");
     }
   }
+  return found;
 }
 
-function plot(spectrum, redshift) {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  svg.setAttribute("viewBox", "0 0 800 240");
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", "spectrum, 4000 to 9000 Å");
-  const x = (wavelength) => ((wavelength - 4000) / 5000) * 800;
-  const top = Math.max(...spectrum.BestFit), bottom = Math.min(0, ...spectrum.BestFit);
-  const line = document.createElementNS(space, "polyline");
-  line.setAttribute("points", spectrum.wavelength.map((w, n) => `${x(w).toFixed(1)},${(225 - (200 * (spectrum.BestFit[n] - bottom)) / (top - bottom || 1)).toFixed(1)}`).join(" "));
-  svg.append(line);
-  for (const [label, rest] of Object.entries(redshift === null ? {} : LINES)) {
-    const text = document.createElementNS(space, "text");
-    text.setAttribute("x", x(rest * (1 + redshift)));
-    text.setAttribute("y", 14);
-    text.setAttribute("font-size", 12);
-    text.setAttribute("fill", "currentColor");
-    text.textContent = label;
-    svg.append(text);
-  }
-  results.append(svg);
+function picture(parent, source, text, caption, className = "") {
+  const figure = add(parent, "figure", "", className);
+  Object.assign(add(figure, "img"), { src: source, alt: text });
+  if (caption) add(figure, "figcaption", caption);
+  return figure;
 }
 
 async function galaxy(objid) {
   results.replaceChildren();
   const about = await ask(`/objects/${encodeURIComponent(objid)}`);
-  add(results, "h2", `Galaxy ${objid}`);
-  add(results, "p", `${about.data}, ${about.part} objects`, "soft");
-  for (const [file, text, there] of [["image.jpg", "colour image", about.inputs.img || about.inputs.fits], ["cutouts.png", "bands u g r i z", about.inputs.fits]]) {
-    if (there) Object.assign(add(results, "img"), { src: `/objects/${objid}/${file}`, alt: text });
+  const head = add(results, "h2", `Galaxy ${objid}`);
+  add(results, "p", about.part === "train" ? "The models learnt from this galaxy: their answers flatter them." : `One of the ${about.part} galaxies, which no model learnt from.`, "soft");
+  const pictures = add(results, "div", "", "pictures");
+  if (about.inputs.img || about.inputs.fits) picture(pictures, `/objects/${objid}/image.jpg`, "colour image of the galaxy", '30″ across');
+  if (about.inputs.fits) {
+    const figure = picture(pictures, `/objects/${objid}/cutouts.png`, "the galaxy in u, g, r, i and z", "", "wide");
+    const names = add(figure, "figcaption", "", "bands");
+    for (const band of MAGNITUDES.bands) add(names, "span", band);
   }
-  if (about.inputs.spectra) plot(await ask(`/objects/${objid}/spectrum.json`), about.truths.redshift);
-  await predictAll(models, (model) => ask(`/infer/${model.name}/${objid}`), about.truths);
+  const spectrum = about.inputs.spectra ? add(pictures, "figure", "", "spectrum") : null;
+  const found = await predictAll(models, (model) => ask(`/infer/${model.name}/${objid}`), about.truths);
+  if (spectrum) {
+    const guess = ["s2r", "ss2r", "b2r", "i2r", "f2r"].find((name) => found[name]?.prediction.redshift != null);
+    const redshift = guess ? found[guess].prediction.redshift : about.truths.redshift;
+    plotSpectrum(spectrum, await ask(`/objects/${objid}/spectrum.json`), redshift, guess ?? "catalogue");
+  }
+  head.scrollIntoView({ block: "nearest" });
 }
 
 function on(id, event, action) {
   byId(id).addEventListener(event, async (happened) => {
     happened.preventDefault();
+    results.setAttribute("aria-busy", "true");
     try {
       await action();
     } catch (error) {
       results.replaceChildren();
       add(results, "p", error.message, "error");
+    } finally {
+      results.setAttribute("aria-busy", "false");
     }
   });
 }
 
-for (const band of BANDS) {
-  const label = add(byId("bands"), "label", `${band} `);
-  Object.assign(add(label, "input"), { id: `mag-${band}`, size: 5, inputMode: "decimal" });
-}
-on("choose", "submit", () => galaxy(byId("objid").value.trim()));
-on("random", "click", async () => {
-  byId("objid").value = (await ask("/random/id")).objid;
-  await galaxy(byId("objid").value);
-});
-on("upload", "submit", async () => {
+async function upload() {
   results.replaceChildren();
   const [file] = byId("file").files;
   if (!file) throw new Error("choose a file first");
   const inputs = ENDINGS[file.name.split(".").pop().toLowerCase()];
-  if (!inputs) throw new Error(`${file.name}: expected ${Object.keys(ENDINGS).join(", ")}`);
+  if (!inputs) throw new Error(`${file.name}: expected a file that ends in ${Object.keys(ENDINGS).join(", ")}`);
+  add(results, "h2", file.name);
+  if (inputs.includes("img")) picture(add(results, "div", "", "pictures"), URL.createObjectURL(file), "the uploaded image", "as uploaded");
   await predictAll(models.filter((model) => inputs.includes(model.input.name)), (model) => {
     const form = new FormData();
     form.append("file", file);
     form.append("scale", byId("scale").value);
     return ask(`/predict/${model.name}`, { method: "POST", body: form });
   });
-});
-on("type", "submit", async () => {
+}
+
+async function magnitudes() {
   results.replaceChildren();
-  const row = Object.fromEntries(BANDS.map((band) => [band, byId(`mag-${band}`).value === "" ? null : Number(byId(`mag-${band}`).value)]));
-  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ rows: [row] }) };
-  await predictAll(models.filter((model) => model.input.name === "bands"), (model) => ask(`/predict/${model.name}`, options));
+  const value = (name) => byId(`mag-${name}`).value.trim();
+  const given = Object.keys(MAGNITUDES).filter((input) => MAGNITUDES[input].every((name) => value(name) !== ""));
+  if (!given.length) throw new Error("type u, g, r, i and z, or W1 to W4");
+  add(results, "h2", "Your magnitudes");
+  await predictAll(models.filter((model) => given.includes(model.input.name)), (model) => {
+    const row = Object.fromEntries(MAGNITUDES[model.input.name].map((name) => [name, Number(value(name))]));
+    const body = JSON.stringify({ rows: [row] });
+    return ask(`/predict/${model.name}`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  });
+}
+
+for (const name of Object.values(MAGNITUDES).flat()) {
+  const label = add(byId("magnitudes"), "label", name.replace("w", "W"));
+  Object.assign(add(label, "input"), { id: `mag-${name}`, inputMode: "decimal" });
+}
+on("choose", "submit", () => galaxy(byId("objid").value.trim()));
+on("random", "click", async () => {
+  byId("objid").value = (await ask("/random/id")).objid;
+  await galaxy(byId("objid").value);
 });
+on("upload", "submit", upload);
+on("type", "submit", magnitudes);
 
 const health = await ask("/healthz");
-models = (await ask("/models")).models;
-byId("about").textContent = `${models.length ? models.map((m) => m.name).join(", ") : "No trained model yet: mlflow run b2r --no-conda"} · ${health.data ? `${health.data}, ${health.objects} galaxies` : "no data set: zoo serve --ds FOLDER"}`;
+const order = Object.keys(LABELS);
+models = (await ask("/models")).models.sort((a, b) => order.indexOf(a.output.name) - order.indexOf(b.output.name));
+const trained = models.length ? `${models.length} trained models: ${models.map((model) => model.name).join(", ")}` : "No trained model yet: mlflow run b2r --no-conda trains one";
+byId("about").textContent = `${trained}. ${health.data ? `Data set ${health.data} with ${health.objects.toLocaleString("en")} galaxies.` : "No data set: start with zoo serve --ds FOLDER."}`;
+for (const id of health.data ? [] : ["objid", "random"]) byId(id).disabled = true;
