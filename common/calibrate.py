@@ -21,9 +21,8 @@ LEVELS = (0.68, 0.90, 0.95)
 OBJECTS_PER_BIN, MOST_BINS = 150, 10
 """Errors are counted in bins of the prediction, so that intervals are wide only where the model is bad."""
 SMALLEST_PROBABILITY = 1e-12
-UNSURE_PROBABILITY = 0.5
-UNSURE_WIDTH = 2.0
-"""An interval so many times as wide as the typical one is one of low confidence."""
+UNSURE = 2.0
+"""An interval so many times as wide as the typical one, or a top probability so many times as low, is unsure."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Intervals:
     def unsure(self, predicted: np.ndarray) -> np.ndarray:
         """Tell which predictions have an interval much wider than the typical one, bool ``(n,)``."""
         width = np.array(self.high[str(LEVELS[0])]) - np.array(self.low[str(LEVELS[0])])
-        return width[np.searchsorted(self.edges, predicted)] > UNSURE_WIDTH * np.median(width)
+        return width[np.searchsorted(self.edges, predicted)] > UNSURE * np.median(width)
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,13 @@ class ClassSets:
     threshold : dict of str to float
         By level: a class of at least this calibrated probability belongs to the set (Sadinle, Lei & Wasserman 2019,
         JASA 114, 223); the most probable class always does.
+    typical : float
+        Median probability of the most probable class: near 1 for four clear classes, far lower for 23 subtle ones.
     """
 
     temperature: float
     threshold: dict[str, float]
+    typical: float = 1.0
 
     def probabilities(self, predicted: np.ndarray) -> np.ndarray:
         """Calibrate class probabilities, float64 ``(n, classes)``."""
@@ -81,8 +83,8 @@ class ClassSets:
         return best | (probabilities >= self.threshold[str(level)])
 
     def unsure(self, probabilities: np.ndarray) -> np.ndarray:
-        """Tell which objects have no class with more than half of the probability, bool ``(n,)``."""
-        return probabilities.max(axis=1) <= UNSURE_PROBABILITY
+        """Tell which objects have a most probable class much less probable than is typical, bool ``(n,)``."""
+        return probabilities.max(axis=1) < self.typical / UNSURE
 
 
 Calibration = Intervals | ClassSets
@@ -185,5 +187,6 @@ def _fit_sets(truth: np.ndarray, predicted: np.ndarray) -> ClassSets:
         return float(-np.log(np.maximum(right, SMALLEST_PROBABILITY)).mean())
 
     temperature = float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
-    right = _tempered(predicted, temperature)[rows, truth]
-    return ClassSets(temperature, {str(level): 1 - _quantile(1 - right, level) for level in LEVELS})
+    calibrated = _tempered(predicted, temperature)
+    threshold = {str(level): 1 - _quantile(1 - calibrated[rows, truth], level) for level in LEVELS}
+    return ClassSets(temperature, threshold, float(np.median(calibrated.max(axis=1))))

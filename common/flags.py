@@ -20,7 +20,7 @@ MEANING = {
     Flag.BAD_INPUT: "the input is unreadable or impossible (damaged file, NaN pixels, magnitude of 70): no prediction",
     Flag.RESAMPLED: "the image had another size or scale and was cropped, padded or resampled",
     Flag.OUTSIDE_TRAINING: "the input looks unlike 99.8 % of the training objects: the model extrapolates",
-    Flag.UNSURE: "the interval is over twice as wide as usual, or no class has more than half of the probability",
+    Flag.UNSURE: "the interval is over twice as wide, or the best class less than half as probable, as is usual",
     Flag.DISAGREEMENT: "a model that disagreed with the others by over four of its standard errors was left out",
 }
 

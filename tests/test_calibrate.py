@@ -68,7 +68,10 @@ def test_probabilities_of_an_overconfident_network_are_tempered():
     assert top.mean() == pytest.approx((predicted.argmax(axis=1) == truth).mean(), abs=0.02)
     for row, level in zip(coverage(calibration, output, truth, predicted), LEVELS, strict=True):
         assert row["coverage"] == pytest.approx(level, abs=0.03)
-    assert calibration.unsure(np.array([[0.4, 0.3, 0.2, 0.1], [0.7, 0.1, 0.1, 0.1]])).tolist() == [True, False]
+    assert calibration.typical == pytest.approx(np.median(top), abs=0.02)
+    flat, clear = [0.25, 0.25, 0.25, 0.25], [0.7, 0.1, 0.1, 0.1]
+    assert calibration.unsure(np.array([flat, clear])).tolist() == [bool(calibration.typical > 0.5), False]
+    assert calibration.unsure(calibrated).mean() < 0.2
 
 
 def test_a_set_holds_at_least_the_most_probable_class():

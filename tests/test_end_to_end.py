@@ -11,9 +11,12 @@ import time
 import urllib.request
 from pathlib import Path
 
+import mlflow
 import pytest
 from conftest import survey_rows, write_survey
 from mlflow import MlflowClient
+
+from common import cli
 
 BIN = Path(sys.executable).parent
 
@@ -53,28 +56,43 @@ def test_all_runs_are_in_one_store_at_the_root_and_logs_in_the_model_folder(trai
     assert len(list((repository / "b2r" / "logs").iterdir())) == 1
 
 
-def test_zoo_uses_and_hands_on_what_was_trained(trained, repository):
-    folder = repository
-    assert "b2r    1" in typed("zoo", "list", folder=folder).stdout
-    card = typed("zoo", "info", "b2r", folder=folder).stdout
-    assert "## How sure it is" in card
-    command = ("zoo", "predict", "b2r", "--input", "../data/data.csv", "--output")
-    done = typed(*command, "first.csv", folder=folder)
+def test_zoo_uses_what_was_trained(trained, repository):
+    command = ("zoo", "predict", "b2r", "--input", "../data/data.csv", "--output", "first.csv")
+    done = typed(*command, folder=repository)
     assert done.returncode == 0, done.stderr
     assert "300 rows" in done.stdout
-    exported = typed("zoo", "export", "b2r", "b2r-model", folder=folder)
-    assert exported.returncode == 0, exported.stderr
-    other = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/other.db"}
-    assert "No trained model" in typed("zoo", "list", folder=folder, **other).stdout
-    taken = typed("zoo", "import", "b2r-model", folder=folder, **other)
-    assert (taken.returncode, taken.stdout) == (0, "models:/b2r/1\n"), taken.stderr
-    assert typed(*command, "second.csv", folder=folder, **other).returncode == 0
-    assert (folder / "second.csv").read_text() == (folder / "first.csv").read_text()
-    again = typed(*command, "first.csv", folder=folder)
-    assert (again.returncode, again.stderr) == (
-        1,
-        "error: output first.csv: there is such a file already; give --overwrite to replace it\n",
-    )
+    assert "Traceback" not in done.stderr
+
+
+def test_zoo_tells_of_and_hands_on_what_was_trained(trained, repository, monkeypatch, capsys):
+    def zoo(store, *arguments):
+        mlflow.set_tracking_uri(f"sqlite:///{repository}/{store}.db")
+        code = cli.main(list(arguments))
+        return code, *capsys.readouterr()
+
+    monkeypatch.chdir(repository)
+    assert "b2r    1" in zoo("mlflow", "list")[1]
+    assert "## How sure it is" in zoo("mlflow", "info", "b2r")[1]
+    assert Path(zoo("mlflow", "report", "b2r")[1].strip()).name == "report.html"
+    command = ("predict", "b2r", "--input", "../data/data.csv", "--output")
+    assert zoo("mlflow", *command, "one.csv")[0] == 0
+    assert zoo("mlflow", "export", "b2r", "b2r-model")[0] == 0
+    assert "No trained model" in zoo("other", "list")[1]
+    code, address, problem = zoo("other", "import", "b2r-model")
+    assert (code, address) == (0, "models:/b2r/1\n"), problem
+    assert zoo("other", *command, "two.csv")[0] == 0
+    assert zoo("other", "predict", "b2r-model", "--input", "../data/data.csv", "--output", "three.csv")[0] == 0
+    for other in ("two", "three"):
+        assert (repository / f"{other}.csv").read_text() == (repository / "one.csv").read_text()
+    there = "error: output one.csv: there is such a file already; give --overwrite to replace it\n"
+    assert zoo("mlflow", *command, "one.csv")[::2] == (1, there)
+    with open(repository / "b2r-model" / "model.keras", "ab") as file:
+        file.write(b"x")
+    code, _, problem = zoo("other", "import", "b2r-model")
+    assert code == 1
+    assert "model.keras: expected the file that was exported" in problem
+    code, _, problem = zoo("mlflow", "info", "i2r")
+    assert (code, problem) == (1, "error: i2r: expected a trained model with a card.md, found none; see zoo list\n")
 
 
 def test_train_without_mlflow_run_uses_the_same_store(trained, repository):
