@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,12 +27,22 @@ def describe() -> dict[str, object]:
         "cores": cpu_count(),
         "instructions": [flag for flag in FLAGS if flag in flags],
         "memory_gb": round(pages / 1e9, 1),
+        "gpus": _gpus(),
         "system": f"{platform.system()} {platform.release()}",
         "load_at_start": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "versions": {"sdss-zoo": __version__, **{package: version(package) for package in PACKAGES}},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _gpus() -> list[str]:
+    """Name the NVIDIA GPUs; empty where there is none, or no driver."""
+    try:
+        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        return subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout.split("\n")[:-1]
+    except (OSError, subprocess.SubprocessError):
+        return []
 
 
 def _processor() -> dict[str, str]:

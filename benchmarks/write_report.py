@@ -66,6 +66,7 @@ def _head(results: dict) -> str:
         f"- **Machine**: {machine['processor']}, {machine['cores']} cores"
         f" ({', '.join(machine['instructions']) or 'no vector extensions known'}), {machine['memory_gb']:.0f} GB, "
         f"{machine['system']}; load at the start {machine['load_at_start']}",
+        f"- **GPU**: {', '.join(machine.get('gpus', [])) or 'none; nothing here was measured on one'}",
         f"- **Software**: Python {machine['python']}, {versions}",
         "",
         "Competing ways run in turn, round by round, in one process; a ratio is the median of the rounds' ratios. "
