@@ -15,7 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from sdss_gs.errors import OptionError
-from sdss_gs.files import remove_leftovers, replacing
+from sdss_gs.files import move_into_place, remove_leftovers, replacing, temporary_path
 
 PLAN = "plan.json"
 CSV = pa.csv.WriteOptions(quoting_style="needed")
@@ -86,8 +86,10 @@ class Pieces:
 
     def finish(self) -> int:
         """Make the output of the pieces and remove them; return its number of rows."""
-        with replacing(self.output) as temporary:
-            WRITERS[self.output.suffix.lower()](self, temporary)
+        # Among the pieces, where the next run removes it if this one is killed.
+        temporary = temporary_path(self.folder / self.output.name)
+        WRITERS[self.output.suffix.lower()](self, temporary)
+        move_into_place(temporary, self.output)
         shutil.rmtree(self.folder)
         return self.rows
 

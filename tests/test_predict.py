@@ -13,6 +13,7 @@ from conftest import FIRST_ID, survey_rows, write_image, write_survey
 from PIL import Image
 from trained import MAGNITUDES, by_hand
 
+from common import results
 from common.combine import combine
 from common.flags import Flag, words
 from common.predict import predict
@@ -138,6 +139,22 @@ def test_killed_prediction_goes_on_and_ends_as_if_nothing_had_happened(tmp_path,
     # Three chunks were kept: five of eight were left.
     assert calls == [7, 7, 7, 7, 7, 7, 7, 7, 1]
     assert (tmp_path / "out.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_prediction_killed_while_its_file_is_written_leaves_nothing_beside_it(tmp_path, monkeypatch):
+    path, original = write(frame(), tmp_path / "in.csv"), results.WRITERS[".csv"]
+
+    def half(pieces, path):
+        path.write_text("half a file")
+        raise StopError
+
+    monkeypatch.setitem(results.WRITERS, ".csv", half)
+    with pytest.raises(StopError):
+        run(path, tmp_path / "out.csv")
+    assert {file.name for file in tmp_path.iterdir()} == {"in.csv", "out.csv.pieces"}
+    monkeypatch.setitem(results.WRITERS, ".csv", original)
+    assert run(path, tmp_path / "out.csv").rows == 10
+    assert {file.name for file in tmp_path.iterdir()} == {"in.csv", "out.csv"}
 
 
 def test_pieces_of_another_prediction_are_not_mixed_in(tmp_path, monkeypatch):
