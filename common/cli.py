@@ -185,12 +185,12 @@ def _predict(options: argparse.Namespace) -> int:
 
     columns = dict(_assignment(text) for text in options.column)
     models, together = choose_models(options.model)
-    inputs = list(dict.fromkeys(model.item.name for model in models))
+    inputs = list(dict.fromkeys(item.name for model in models for item in model.inputs))
     source = open_source(options.input, inputs, columns=columns, id_column=options.id, image_scale=options.image_scale)
     for note in source.notes:
         print(note)
     if together:
-        models = [model for model in models if model.item.name in source.inputs]
+        models = [model for model in models if model.inputs[0].name in source.inputs]
     done = predict(models, source, options.output, overwrite=options.overwrite, together=together)
     print(f"{options.output}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f}/s)")
     for name, count in done.flags.items():

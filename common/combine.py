@@ -11,8 +11,9 @@ import pandas as pd
 from sdss_gs.schema import OUTPUTS, Output
 
 from .calibrate import LEVELS, error_of, moved
+from .columns import percent
 from .flags import Flag
-from .model import Model, percent
+from .model import Model
 
 WAYS = ("one2one", "best")
 WILD = 4.0

@@ -106,23 +106,20 @@ class MultiData:
 
     # === What the network is fed ===
 
-    def gather(self, objects: np.ndarray, only: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    def gather(self, objects: np.ndarray) -> dict[str, np.ndarray]:
         """Gather the inputs of some objects; what an object lacks is zero.
 
         Parameters
         ----------
         objects : ndarray of int64, shape (n,)
             Positions in the catalogue.
-        only : sequence of str
-            Inputs to show; the others are fed as missing. Empty: all.
 
         Returns
         -------
         dict of str to ndarray
             ``{input: (n, ...)}`` in the dtypes of the schema, and ``present``, float32 ``(n, inputs)``.
         """
-        shown = np.array([not only or name in only for name in self.inputs])
-        present = self._present[objects] & shown
+        present = self._present[objects]
         found = {}
         for column, name in enumerate(self.inputs):
             has = present[:, column]
@@ -158,7 +155,6 @@ class MultiData:
         *,
         with_target: bool = True,
         order: EpochOrder | None = None,
-        only: Sequence[str] = (),
     ) -> tf.data.Dataset:
         """Make the batches of one epoch of a part: inputs, and maybe targets and weights, each by name.
 
@@ -169,15 +165,13 @@ class MultiData:
         with_target : bool
         order : EpochOrder, optional
             Shuffles.
-        only : sequence of str
-            As for `gather`.
         """
         objects, names = self.parts[part], (*self.inputs, PRESENT)
         targets, weights = self.targets(part) if with_target else ({}, {})
         known = [*targets.values(), *weights.values()]
 
         def gather(index: np.ndarray) -> tuple[np.ndarray, ...]:
-            found = self.gather(objects[index], only)
+            found = self.gather(objects[index])
             return (*(found[name] for name in names), *(array[index] for array in known))
 
         def element(*arrays: tf.Tensor) -> tuple:

@@ -17,6 +17,7 @@ from sdss_gs.errors import DataError, OptionError
 from .combine import combine
 from .flags import Flag
 from .model import Model, predict_chunk
+from .multi_model import MultiModel
 from .results import Pieces
 from .sources import Chunk, Source
 
@@ -39,7 +40,7 @@ class Done:
 
 
 def predict(
-    models: Sequence[Model], source: Source, output: Path, *, overwrite: bool = False, together: str = ""
+    models: Sequence[Model | MultiModel], source: Source, output: Path, *, overwrite: bool = False, together: str = ""
 ) -> Done:
     """Predict all objects of a source.
 
@@ -47,7 +48,7 @@ def predict(
 
     Parameters
     ----------
-    models : sequence of Model
+    models : sequence of Model or MultiModel
     source : Source
     output : Path
         ``.parquet``, ``.csv``, ``.fits``, ``.vot`` or ``.xml``; one row per object, in the source's order.
@@ -64,9 +65,10 @@ def predict(
     if not source.count:
         raise DataError("input: expected at least one object, found none")
     for model in models:
-        if model.item.name not in source.inputs:
+        taken = [item.name for item in model.inputs]
+        if not set(taken) & set(source.inputs):
             found = ", ".join(source.inputs) or "nothing a model takes"
-            raise OptionError(f"{model.name}: expected an input with {model.item.name}, found {found}")
+            raise OptionError(f"{model.name}: expected an input with {' or '.join(taken)}, found {found}")
     began = time.perf_counter()
     lock = FileLock(output.with_name(output.name + ".lock"))
     try:
@@ -82,7 +84,9 @@ def predict(
     return done
 
 
-def _predict(models: Sequence[Model], source: Source, output: Path, overwrite: bool, together: str) -> Done:
+def _predict(
+    models: Sequence[Model | MultiModel], source: Source, output: Path, overwrite: bool, together: str
+) -> Done:
     plan = {
         "source": source.stamp,
         "objects": source.count,
@@ -93,7 +97,7 @@ def _predict(models: Sequence[Model], source: Source, output: Path, overwrite: b
     bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc="predicting", disable=None)
     with bar:
         for chunk in source.chunks(pieces.rows):
-            frame = predict_together(models, chunk, source.id_name, together)
+            frame = predict_together(models, chunk, source, together)
             for model in models:
                 column = frame[_prefix(models, model) + "flag"].to_numpy()
                 flags.update({f"{model.name} {bit.name}": int((column & int(bit) != 0).sum()) for bit in Flag})
@@ -102,7 +106,9 @@ def _predict(models: Sequence[Model], source: Source, output: Path, overwrite: b
     return Done(pieces.finish(), 0.0, flags)
 
 
-def predict_together(models: Sequence[Model], chunk: Chunk, id_name: str, together: str = "") -> pd.DataFrame:
+def predict_together(
+    models: Sequence[Model | MultiModel], chunk: Chunk, source: Source, together: str = ""
+) -> pd.DataFrame:
     """Predict a chunk with every model, side by side.
 
     Returns
@@ -112,17 +118,17 @@ def predict_together(models: Sequence[Model], chunk: Chunk, id_name: str, togeth
         underscore where there are several models: its prediction, ``flag``, ``problem``, ``model``, ``version`` and
         ``weights``, see `Model.weights`.
     """
-    frames = {model.name: predict_chunk(model, chunk, id_name) for model in models}
-    ids = next(iter(frames.values()))[[id_name]]
+    frames = {model.name: predict_chunk(model, chunk, source) for model in models}
+    ids = next(iter(frames.values()))[[source.id_name]]
     parts = [ids]
     if together:
         parts.append(combine(models, frames, together))
     for model in models:
-        frame = frames[model.name].drop(columns=id_name)
+        frame = frames[model.name].drop(columns=source.id_name)
         frame["model"], frame["version"], frame["weights"] = model.name, model.version, model.weights()
         parts.append(frame.add_prefix(_prefix(models, model)))
     return pd.concat(parts, axis=1)
 
 
-def _prefix(models: Sequence[Model], model: Model) -> str:
+def _prefix(models: Sequence[Model | MultiModel], model: Model | MultiModel) -> str:
     return "" if len(models) == 1 else f"{model.name}_"

@@ -174,7 +174,7 @@ def _add_predictions(app: FastAPI, shelf: Mapping[str, Served], objects: Objects
         present.find(objid)
 
         def work() -> dict:
-            return predicted(network, *present.load(network, objid))[0]
+            return predicted(network, present.load(network, objid))[0]
 
         return signed(network, {"objid": objid} | await workers.run(work))
 
@@ -185,14 +185,14 @@ def _add_predictions(app: FastAPI, shelf: Mapping[str, Served], objects: Objects
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             name, content, scale = await _form(request)
-            found = await workers.run(lambda: predicted(network, *read_upload(network, name, content, scale), {})[0])
+            found = await workers.run(lambda: predicted(network, read_upload(network, name, content, scale))[0])
             return signed(network, found)
         if kind != "application/json":
             raise HTTPException(
                 415, f"content-type: expected application/json or multipart/form-data, found {kind[:60]!r}"
             )
         body = await request.body()
-        found = await workers.run(lambda: predicted(network, *read_batch(network, body, limits.rows), {}))
+        found = await workers.run(lambda: predicted(network, read_batch(network, body, limits.rows)))
         return signed(network, {"results": found})
 
 

@@ -19,6 +19,8 @@ from sdss_gs.split import split
 
 from ..inputs import SOFTENING
 from ..model import Model
+from ..multi_model import MultiModel
+from ..sources import Loaded
 from ..sources.folder import load_objects, reasons_of
 from .answers import number
 
@@ -97,21 +99,23 @@ class Objects:
         numbers = self.data.catalogue.numbers
         return number(float(numbers[column][row])) if column in numbers else None
 
-    def load(self, model: Model, objid: str) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-        """Return a model's input of an object, its flags and problems.
+    def load(self, model: Model | MultiModel, objid: str) -> dict[str, Loaded]:
+        """Return a model's inputs of an object.
 
         Raises
         ------
         HTTPException
             404 if there is no such object, 422 if the data set's objects have another shape than the model takes.
         """
-        row, column = self.find(objid), str(model.reading.get("column", ""))
+        rows, column = np.array([self.find(objid)]), str(model.reading.get("column", ""))
         try:
-            found = load_objects(self.data, self._reasons, np.array([row]), model.item, model.shape, column)
+            return {
+                item.name: load_objects(self.data, self._reasons, rows, item, model.shapes[item.name], column)
+                for item in model.inputs
+            }
         except ZooError as error:
             text = str(error).removeprefix(f"{self.data.folder}: ")
             raise HTTPException(422, f"{model.name}: {text}") from None
-        return found.values, found.flags, found.problems
 
     def image(self, objid: str) -> bytes:
         """Draw an object's image as JPEG; composed of i, r and g where there is only a cut-out."""

@@ -13,7 +13,10 @@ from sdss_gs.errors import OptionError, ZooError
 
 from ..library import artifact, champions
 from ..model import Model
+from ..multi_judge import ALL
+from ..multi_model import MultiModel
 from ..opening import load
+from ..sources import Loaded
 from ..tracking import REPORT
 
 CARD, FACTS = "card.md", "card.json"
@@ -25,38 +28,47 @@ class Served:
 
     Parameters
     ----------
-    model : Model
+    model : Model or MultiModel
     facts : dict
         Its card as data; empty where it has none.
     files : dict of str to Path
         ``card.md`` and ``report.html``, as far as there are.
     """
 
-    model: Model
+    model: Model | MultiModel
     facts: dict = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
 
     def description(self) -> dict:
         """Describe the model for ``GET /models``."""
-        model, item, output = self.model, self.model.item, self.model.output
+        model = self.model
         about = f"/models/{model.name}/card"
         return {
             "name": model.name,
             "version": model.version,
             "weights": model.sha256,
-            "input": {
-                "name": item.name,
-                "description": item.description.replace("`", ""),
-                "shape": list(model.shape),
-                "dtype": item.dtype,
-                "unit": item.unit,
-                "columns": list(item.columns),
-            },
-            "output": {"name": output.name, "description": output.description},
-            "unit": output.unit,
-            "classes": list(output.classes),
+            "inputs": [
+                {
+                    "name": item.name,
+                    "description": item.description.replace("`", ""),
+                    "shape": list(model.shapes[item.name]),
+                    "dtype": item.dtype,
+                    "unit": item.unit,
+                    "columns": list(item.columns),
+                }
+                for item in model.inputs
+            ],
+            "outputs": [
+                {
+                    "name": output.name,
+                    "description": output.description,
+                    "unit": output.unit,
+                    "classes": list(output.classes),
+                    "scores": self._scores(output.name),
+                }
+                for output in model.outputs
+            ],
             "columns": model.columns(),
-            "scores": self.facts.get("scores", {}).get(model.name, {}),
             "test_galaxies": self.facts.get("data", {}).get("objects", {}).get("test"),
             "data": self.facts.get("data", {}).get("name"),
             "run_id": self.facts.get("run_id"),
@@ -64,6 +76,10 @@ class Served:
             "card": about if CARD in self.files else None,
             "report": f"{about}?format=html" if REPORT in self.files else None,
         }
+
+    def _scores(self, output: str) -> dict:
+        scores = self.facts.get("scores", {})
+        return scores.get(self.model.name) or scores.get(output, {}).get(ALL, {})
 
 
 def open_shelf(names: Sequence[str] | None, say: Callable[[str], None] = print) -> dict[str, Served]:
@@ -97,7 +113,8 @@ def open_shelf(names: Sequence[str] | None, say: Callable[[str], None] = print) 
             continue
         if model.name in shelf:
             raise OptionError(f"models: expected each model once, found {' '.join(names or ())}")
-        model.predict_array(np.ones((1, *model.shape), model.item.dtype))
+        ones = {item.name: np.ones((1, *model.shapes[item.name]), item.dtype) for item in model.inputs}
+        model.predict_loaded({key: Loaded(values, np.zeros(1, np.int32)) for key, values in ones.items()})
         files = _files(name)
         facts = json.loads(files[FACTS].read_text()) if FACTS in files else {}
         shelf[model.name] = Served(model, facts, files)

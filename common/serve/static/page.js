@@ -21,23 +21,24 @@ async function ask(path, options) {
   return content;
 }
 
-function written(model, value) {
-  if (model.output.name === "smass") return `${value.toExponential(2)} Msun (log ${Math.log10(value).toFixed(2)})`;
-  return `${value.toPrecision(4)} ${model.unit ?? ""}`.trim();
+function written(output, value) {
+  if (output.name === "smass") return `${value.toExponential(2)} Msun (log ${Math.log10(value).toFixed(2)})`;
+  return `${value.toPrecision(4)} ${output.unit ?? ""}`.trim();
 }
 
-function show(cards, model, answer, truth = null) {
-  const card = add(cards, "section"), name = model.output.name, value = answer.prediction[name];
-  add(card, "h3", `${LABELS[name] ?? name} from ${model.input.name}`);
+function show(cards, model, output, answer, truth = null) {
+  const card = add(cards, "section"), name = output.name, value = answer.prediction[name];
+  const used = answer.prediction.inputs ?? model.inputs.map((input) => input.name).join("|");
+  add(card, "h3", `${LABELS[name] ?? name} from ${used.replaceAll("|", ", ") || "nothing"}`);
   if (value === null) add(card, "p", "No prediction.", "value");
-  else if (model.classes.length) {
+  else if (output.classes.length) {
     add(card, "p", value, "value");
-    plotClasses(card, name, answer.prediction, model.classes, truth);
+    plotClasses(card, name, answer.prediction, output.classes, truth);
     add(card, "p", "Bold: the set that holds the true class in 90 of 100 cases.", "soft");
   } else {
-    add(card, "p", written(model, value), "value");
+    add(card, "p", written(output, value), "value");
     plotIntervals(card, name, answer.prediction, truth, name === "smass");
-    add(card, "p", `Bars hold the true value in 68, 90 and 95 of 100 cases${truth === null ? "" : `; orange: catalogue, ${written(model, truth)}`}.`, "soft");
+    add(card, "p", `Bars hold the true value in 68, 90 and 95 of 100 cases${truth === null ? "" : `; orange: catalogue, ${written(output, truth)}`}.`, "soft");
   }
   for (const flag of answer.flags) add(card, "p", flag, "flag");
   if (answer.problem) add(card, "p", answer.problem, "flag");
@@ -49,6 +50,10 @@ function show(cards, model, answer, truth = null) {
   }
 }
 
+function takes(model, inputs) {
+  return model.inputs.some((input) => inputs.includes(input.name));
+}
+
 async function predictAll(chosen, request, truths = {}) {
   if (!chosen.length) throw new Error("no trained model takes this; mlflow run b2r --no-conda trains one for magnitudes");
   const cards = add(results, "div", "", "cards");
@@ -58,7 +63,7 @@ async function predictAll(chosen, request, truths = {}) {
       const answer = await request(model);
       const row = answer.results ? { ...answer, ...answer.results[0] } : answer;
       found[model.name] = row;
-      show(cards, model, row, truths[model.output.name] ?? null);
+      for (const output of model.outputs) show(cards, model, output, row, truths[output.name] ?? null);
     } catch (error) {
       add(cards, "p", `${model.name}: ${error.message}`, "error");
     }
@@ -118,7 +123,7 @@ async function upload() {
   if (!inputs) throw new Error(`${file.name}: expected a file that ends in ${Object.keys(ENDINGS).join(", ")}`);
   add(results, "h2", file.name);
   if (inputs.includes("img")) picture(add(results, "div", "", "pictures"), URL.createObjectURL(file), "the uploaded image", "as uploaded");
-  await predictAll(models.filter((model) => inputs.includes(model.input.name)), (model) => {
+  await predictAll(models.filter((model) => takes(model, inputs)), (model) => {
     const form = new FormData();
     form.append("file", file);
     form.append("scale", byId("scale").value);
@@ -132,8 +137,9 @@ async function magnitudes() {
   const given = Object.keys(MAGNITUDES).filter((input) => MAGNITUDES[input].every((name) => value(name) !== ""));
   if (!given.length) throw new Error("type u, g, r, i and z, or W1 to W4");
   add(results, "h2", "Your magnitudes");
-  await predictAll(models.filter((model) => given.includes(model.input.name)), (model) => {
-    const row = Object.fromEntries(MAGNITUDES[model.input.name].map((name) => [name, Number(value(name))]));
+  await predictAll(models.filter((model) => takes(model, given)), (model) => {
+    const names = given.filter((input) => takes(model, [input])).flatMap((input) => MAGNITUDES[input]);
+    const row = Object.fromEntries(names.map((name) => [name, Number(value(name))]));
     const body = JSON.stringify({ rows: [row] });
     return ask(`/predict/${model.name}`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
   });
@@ -153,7 +159,7 @@ on("type", "submit", magnitudes);
 
 const health = await ask("/healthz");
 const order = Object.keys(LABELS);
-models = (await ask("/models")).models.sort((a, b) => order.indexOf(a.output.name) - order.indexOf(b.output.name));
+models = (await ask("/models")).models.sort((a, b) => a.outputs.length - b.outputs.length || order.indexOf(a.outputs[0].name) - order.indexOf(b.outputs[0].name));
 const trained = models.length ? `${models.length} trained models: ${models.map((model) => model.name).join(", ")}` : "No trained model yet: mlflow run b2r --no-conda trains one";
 byId("about").textContent = `${trained}. ${health.data ? `Data set ${health.data} with ${health.objects.toLocaleString("en")} galaxies.` : "No data set: start with zoo serve --ds FOLDER."}`;
 for (const id of health.data ? [] : ["objid", "random"]) byId(id).disabled = true;

@@ -1,0 +1,186 @@
+"""A trained model with several inputs, of which any may be missing, and several outputs: ``load("x2y")``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sdss_gs.errors import OptionError
+from sdss_gs.schema import Input, Output
+
+from .backend import keras
+from .calibrate import Calibration
+from .columns import columns_of, values_of
+from .flags import NO_PREDICTION, Flag
+from .measure import TrainingRange
+from .model import OBJECTS_PER_STEP, ROWS_PER_STEP, are_paths, array_of, predict_paths, weights_text
+from .outputs import decode
+from .sources import Loaded
+from .surround import PRESENT
+
+USED = "inputs"
+"""Column that names the inputs a prediction was made from."""
+
+
+@dataclass(frozen=True)
+class MultiModel:
+    """A trained model with everything it takes to use it; used like a `Model`.
+
+    Parameters
+    ----------
+    name, version, sha256 : str
+        As for `Model`.
+    inputs : tuple of Input
+        In the order in which the network knows what is present.
+    outputs : tuple of Output
+    network : keras.Model
+    shapes : dict of str to tuple of int
+        Shape of one object, by input.
+    reading : dict
+        Options of the training without which inputs or values cannot be understood.
+    calibrations : dict of str to dict of str to Calibration
+        By set of inputs and output, see `multi_views.fit_calibrations`.
+    training_ranges : dict of str to TrainingRange
+        By input.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    network: keras.Model
+    shapes: dict[str, tuple[int, ...]]
+    reading: dict[str, object]
+    calibrations: dict[str, dict[str, Calibration]]
+    training_ranges: dict[str, TrainingRange]
+
+    def predict(self, values: object) -> pd.DataFrame:
+        """Predict objects.
+
+        Parameters
+        ----------
+        values : dict of str to ndarray, path, or list of paths
+            Arrays ``(n, *shape)`` by input, of which some may be left out and rows of NaN count as missing; or whatever
+            `source.open_source` takes.
+
+        Returns
+        -------
+        DataFrame
+            As for `Model.predict`.
+
+        Raises
+        ------
+        ZooError
+            If `values` cannot be understood.
+        """
+        if are_paths(values):
+            return predict_paths(self, values)
+        if not isinstance(values, Mapping) or not values or not set(values) <= set(self.shapes):
+            found = ", ".join(map(str, values)) if isinstance(values, Mapping) else type(values).__name__
+            raise OptionError(f"{self.name}: expected arrays by input ({', '.join(self.shapes)}), found {found}")
+        arrays = {key: array_of(self.name, self.shapes[key], array) for key, array in values.items()}
+        if len({len(array) for array in arrays.values()}) > 1:
+            lengths = ", ".join(f"{len(array)} of {key}" for key, array in arrays.items())
+            raise OptionError(f"{self.name}: expected equally many objects of each input, found {lengths}")
+        return self.predict_loaded(
+            {key: Loaded(array, np.zeros(len(array), np.int32)) for key, array in arrays.items()}
+        )
+
+    def predict_loaded(self, loaded: Mapping[str, Loaded]) -> pd.DataFrame:
+        """Predict objects from what was loaded of them, by input; inputs that are left out count as missing.
+
+        Returns
+        -------
+        DataFrame
+            Columns as `columns` lists them; NaN (or None) where an object has no usable input.
+        """
+        count = len(next(iter(loaded.values())).flags)
+        flags, present = np.zeros(count, np.int32), np.zeros((count, len(self.inputs)), bool)
+        seen = {}
+        for number, item in enumerate(self.inputs):
+            values = np.zeros((count, *self.shapes[item.name]), item.dtype)
+            if item.name in loaded:
+                one = loaded[item.name]
+                finite = np.isfinite(one.values).reshape(count, -1).all(axis=1)
+                bad = np.where(finite | ((one.flags & NO_PREDICTION) != 0), one.flags, int(Flag.BAD_INPUT))
+                flags |= bad.astype(np.int32)
+                present[:, number] = (bad & NO_PREDICTION) == 0
+                good = present[:, number]
+                values[good] = one.values[good]
+                if good.any():
+                    outside = self.training_ranges[item.name].outside(item, values[good])
+                    flags[good] |= np.where(outside, int(Flag.OUTSIDE_TRAINING), 0).astype(np.int32)
+            seen[item.name] = values
+        some = present.any(axis=1)
+        # One input that is there is enough for a prediction: the others that lack or are damaged are no reason to flag.
+        flags[some] &= ~int(NO_PREDICTION)
+        flags[~some & (flags == 0)] = int(Flag.MISSING)
+        return self._answered(seen, present, flags)
+
+    def weights(self) -> str:
+        """Name the weights, see `model.weights_text`."""
+        return weights_text(self.sha256)
+
+    def columns(self) -> list[str]:
+        """List the columns of a prediction.
+
+        ``inputs``: those it was made from, joined by ``|``; for each output those of `columns.columns_of`, and its
+        ``<output>_flag``; ``flag`` with the bits of all outputs, see `Flag`.
+        """
+        parts = [[*columns_of(output), f"{output.name}_flag"] for output in self.outputs]
+        return [USED, *(column for part in parts for column in part), "flag"]
+
+    def example(self) -> dict[str, np.ndarray]:
+        """Make the input of one object, all zeros, as the stored model wants it."""
+        zeros = {item.name: np.zeros((1, *self.shapes[item.name]), item.dtype) for item in self.inputs}
+        return zeros | {PRESENT: np.ones((1, len(self.inputs)), np.float32)}
+
+    def raw(self, seen: Mapping[str, np.ndarray], present: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the network; return, by output, the catalogue's unit, float64 ``(n,)``, or ``(n, classes)``."""
+        if not len(present):
+            return {output.name: np.empty((0, len(output.classes)) if output.classes else 0) for output in self.outputs}
+        step = ROWS_PER_STEP if all(item.columns for item in self.inputs) else OBJECTS_PER_STEP
+        inputs = dict(seen) | {PRESENT: present.astype(np.float32)}
+        if len(present) <= step:
+            found = self.network.predict_on_batch(inputs)
+        else:
+            found = self.network.predict(inputs, batch_size=step, verbose=0)
+        target = str(self.reading.get("target", "log"))
+        return {output.name: decode(output, found[output.name], target) for output in self.outputs}
+
+    def calibration(self, used: str, output: Output) -> Calibration:
+        """Choose the calibration for a set of inputs.
+
+        That of the largest set within it which has one: what is seen beyond it makes no prediction worse than its
+        intervals say. Without any, that of objects with whatever they have.
+        """
+        names = set(used.split("|"))
+        known = [key for key, found in self.calibrations.items() if output.name in found]
+        within = [key for key in known if key and set(key.split("|")) <= names]
+        best = max(within, key=lambda key: key.count("|"), default="")
+        return self.calibrations[best][output.name]
+
+    def _answered(self, seen: dict[str, np.ndarray], present: np.ndarray, flags: np.ndarray) -> pd.DataFrame:
+        names = np.array([item.name for item in self.inputs])
+        used = np.array(["|".join(names[row]) for row in present], object)
+        good = np.flatnonzero(present.any(axis=1))
+        predicted = self.raw({key: values[good] for key, values in seen.items()}, present[good])
+        frame, together = pd.DataFrame({USED: used}), flags.copy()
+        for output in self.outputs:
+            own, parts = flags.copy(), []
+            # At least once, so that a piece without any prediction has columns of the same kinds.
+            for key in dict.fromkeys(used[good]) or ("",):
+                here = good[used[good] == key]
+                calibration = self.calibration(key, output)
+                values, unsure = values_of(output, calibration, predicted[output.name][used[good] == key])
+                parts.append(pd.DataFrame(dict(zip(columns_of(output), values, strict=True)), index=here))
+                own[here[unsure]] |= int(Flag.UNSURE)
+            frame = pd.concat([frame, pd.concat(parts).reindex(range(len(flags)))], axis=1)
+            frame[f"{output.name}_flag"] = own
+            together |= own
+        frame["flag"] = together
+        return frame[self.columns()]
