@@ -15,7 +15,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-from trained import by_hand
+from trained import by_hand, several_by_hand
 
 from common.serve import Background
 from common.serve.app import make_app
@@ -27,14 +27,14 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--window-size=1200,900",
 )  # fmt: skip
-NAMES = ("b2r", "b2sm", "i2g", "w2r", "f2r", "s2r")
+NAMES = ("b2r", "b2sm", "i2g", "w2r", "f2r", "s2r", "x2y")
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     home = tmp_path_factory.mktemp("page")
     data = write_survey(home / "data", survey_rows(20), ("img", "fits", "spectra"))
-    shelf = {name: Served(by_hand(name)) for name in NAMES}
+    shelf = {name: Served(by_hand(name)) for name in NAMES[:-1]} | {"x2y": Served(several_by_hand())}
     with Background(make_app(shelf, open_objects(data), Limits(megabytes=2), {"127.0.0.1"})) as service:
         yield service.url
 
@@ -88,7 +88,7 @@ def test_random_galaxy_is_shown_with_pictures_and_every_models_answer(page):
     ))  # fmt: skip
     assert len(page.find_elements(By.CSS_SELECTOR, "figure img")) == 2
     assert len(page.find_elements(By.CSS_SELECTOR, "svg .level68")) == len(NAMES) - 1
-    assert len(page.find_elements(By.CSS_SELECTOR, "meter")) == 6
+    assert len(page.find_elements(By.CSS_SELECTOR, "meter")) == 6 + 4
     assert len(page.find_elements(By.CSS_SELECTOR, "svg .truth")) == len(NAMES) - 1
 
 

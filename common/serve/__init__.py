@@ -84,7 +84,7 @@ def require(packages: dict[str, str]) -> None:
     """
     missing = [package for module, package in packages.items() if find_spec(module) is None]
     if missing:
-        raise ZooError(f'zoo serve needs {", ".join(missing)}: pip install "sdss-zoo[serve]"')
+        raise ZooError(f'zoo serve needs {", ".join(missing)}; in the repository: pip install -e ".[serve]"')
 
 
 def listen(host: str, port: int) -> socket.socket:
