@@ -146,12 +146,7 @@ class Model:
         step = ROWS_PER_STEP if self.item.columns else OBJECTS_PER_STEP
         if not len(values):
             return np.empty((0, len(self.output.classes)) if self.output.classes else 0)
-        inputs = serving_inputs(self.item, values)
-        if len(values) <= step:
-            # One step needs none of what `predict` sets up around many, which takes a hundred times as long.
-            found = self.network.predict_on_batch(inputs)
-        else:
-            found = self.network.predict(inputs, batch_size=step, verbose=0)
+        found = in_steps(self.network, serving_inputs(self.item, values), step)
         return decode(self.output, found, str(self.reading.get("target", "log")))
 
     def _predicted(self, values: np.ndarray) -> dict[str, np.ndarray]:
@@ -159,6 +154,15 @@ class Model:
         outside = np.zeros(0, bool) if not len(values) else self.training_range.outside(self.item, values)
         flags = outside * int(Flag.OUTSIDE_TRAINING) + unsure * int(Flag.UNSURE)
         return dict(zip(self.columns(), [*columns, flags], strict=True))
+
+
+def in_steps(network: keras.Model, inputs: np.ndarray | Mapping[str, np.ndarray], step: int) -> object:
+    """Run a network over arrays, or arrays by input, some objects at a time; return what it gives for all of them."""
+    count = len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
+    if count <= step:
+        # One step needs none of what `predict` sets up around many, which takes a hundred times as long.
+        return network.predict_on_batch(inputs)
+    return network.predict(inputs, batch_size=step, verbose=0)
 
 
 def predict_paths(model, paths: object) -> pd.DataFrame:

@@ -32,6 +32,8 @@ class MultiData:
         Root of the repository, where a sample is generated if there is no data set.
     options : dict
         Typed options of the run.
+    whole : bool
+        Take every object for a test object, for data that no model has seen.
 
     Attributes
     ----------
@@ -47,7 +49,9 @@ class MultiData:
         If there is no data set, a part has no object with one of the outputs, or no training object has an input.
     """
 
-    def __init__(self, inputs: Sequence[str], outputs: Sequence[str], repository: Path, options: dict):
+    def __init__(
+        self, inputs: Sequence[str], outputs: Sequence[str], repository: Path, options: dict, whole: bool = False
+    ):
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         self.target = str(options.get("target", TARGETS[0]))
         self._column = str(options.get("column", SPECTRUM_COLUMNS[0]))
@@ -60,21 +64,25 @@ class MultiData:
         objid = self._data.catalogue.objid
         if options["limit"]:
             objects = objects[limited(objid[objects], int(options["limit"]))]
-        self.parts = {name: objects[chosen] for name, chosen in split(objid[objects]).items()}
+        parts = split(objid[objects])
+        if whole:
+            parts = {name: np.arange(len(objects) if name == "test" else 0) for name in parts}
+        self.parts = {name: objects[chosen] for name, chosen in parts.items()}
+        self._whole = whole
         self._check()
         self.fingerprint = self._data.fingerprint(self.inputs, self.outputs, objects)
 
     def _check(self) -> None:
         for name in self.outputs:
             sizes = {part: int(self.known(part, name).sum()) for part in self.parts}
-            if not all(sizes.values()):
+            if not sizes["test"] or not (self._whole or all(sizes.values())):
                 found = ", ".join(f"{size} for {part}" for part, size in sizes.items())
                 raise DataError(
                     f"{self.folder}: expected objects with {name} and any of {', '.join(self.inputs)} in every part of "
                     f"the split, found {found}"
                 )
         for name, count in zip(self.inputs, self.present("train").sum(axis=0), strict=True):
-            if not count:
+            if not (count or self._whole):
                 raise DataError(f"{self.folder}: expected training objects with {name}, found none")
 
     # === Who is there, and what each has ===

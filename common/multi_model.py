@@ -16,7 +16,8 @@ from .calibrate import Calibration
 from .columns import columns_of, values_of
 from .flags import NO_PREDICTION, Flag
 from .measure import TrainingRange
-from .model import OBJECTS_PER_STEP, ROWS_PER_STEP, are_paths, array_of, predict_paths, weights_text
+from .model import OBJECTS_PER_STEP, ROWS_PER_STEP, are_paths, array_of, in_steps, predict_paths, weights_text
+from .multi_network import ENCODER, FUSION
 from .outputs import decode
 from .sources import Loaded
 from .surround import PRESENT
@@ -102,19 +103,17 @@ class MultiModel:
         flags, present = np.zeros(count, np.int32), np.zeros((count, len(self.inputs)), bool)
         seen = {}
         for number, item in enumerate(self.inputs):
-            values = np.zeros((count, *self.shapes[item.name]), item.dtype)
-            if item.name in loaded:
-                one = loaded[item.name]
-                finite = np.isfinite(one.values).reshape(count, -1).all(axis=1)
-                bad = np.where(finite | ((one.flags & NO_PREDICTION) != 0), one.flags, int(Flag.BAD_INPUT))
-                flags |= bad.astype(np.int32)
-                present[:, number] = (bad & NO_PREDICTION) == 0
-                good = present[:, number]
-                values[good] = one.values[good]
-                if good.any():
-                    outside = self.training_ranges[item.name].outside(item, values[good])
-                    flags[good] |= np.where(outside, int(Flag.OUTSIDE_TRAINING), 0).astype(np.int32)
-            seen[item.name] = values
+            if item.name not in loaded:
+                continue
+            one = loaded[item.name]
+            finite = np.isfinite(one.values).reshape(count, -1).all(axis=1)
+            bad = np.where(finite | ((one.flags & NO_PREDICTION) != 0), one.flags, int(Flag.BAD_INPUT))
+            flags |= bad.astype(np.int32)
+            good = present[:, number] = (bad & NO_PREDICTION) == 0
+            if good.any():
+                seen[item.name] = np.ascontiguousarray(one.values[good], item.dtype)
+                outside = self.training_ranges[item.name].outside(item, seen[item.name])
+                flags[good] |= np.where(outside, int(Flag.OUTSIDE_TRAINING), 0).astype(np.int32)
         some = present.any(axis=1)
         # One input that is there is enough for a prediction: the others that lack or are damaged are no reason to flag.
         flags[some] &= ~int(NO_PREDICTION)
@@ -140,15 +139,32 @@ class MultiModel:
         return zeros | {PRESENT: np.ones((1, len(self.inputs)), np.float32)}
 
     def raw(self, seen: Mapping[str, np.ndarray], present: np.ndarray) -> dict[str, np.ndarray]:
-        """Run the network; return, by output, the catalogue's unit, float64 ``(n,)``, or ``(n, classes)``."""
+        """Run the network.
+
+        Parameters
+        ----------
+        seen : mapping of str to ndarray, shape (m, ...)
+            By input, what the m objects that have it look like.
+        present : ndarray of bool, shape (n, inputs)
+            Which of the n objects these are.
+
+        Returns
+        -------
+        dict of str to ndarray
+            By output, in the catalogue's unit, float64 ``(n,)``, or probabilities ``(n, classes)``.
+        """
         if not len(present):
             return {output.name: np.empty((0, len(output.classes)) if output.classes else 0) for output in self.outputs}
-        step = ROWS_PER_STEP if all(item.columns for item in self.inputs) else OBJECTS_PER_STEP
-        inputs = dict(seen) | {PRESENT: present.astype(np.float32)}
-        if len(present) <= step:
-            found = self.network.predict_on_batch(inputs)
-        else:
-            found = self.network.predict(inputs, batch_size=step, verbose=0)
+        features = {}
+        for number, item in enumerate(self.inputs):
+            # Nothing is spent on what an object lacks: a table may have no images at all.
+            encoder = self.network.get_layer(f"{item.name}{ENCODER}")
+            features[item.name] = np.zeros((len(present), *encoder.output.shape[1:]), np.float32)
+            if present[:, number].any():
+                step = ROWS_PER_STEP if item.columns else OBJECTS_PER_STEP
+                features[item.name][present[:, number]] = in_steps(encoder, seen[item.name], step)
+        inputs = features | {PRESENT: present.astype(np.float32)}
+        found = in_steps(self.network.get_layer(FUSION), inputs, ROWS_PER_STEP)
         target = str(self.reading.get("target", "log"))
         return {output.name: decode(output, found[output.name], target) for output in self.outputs}
 
@@ -168,7 +184,7 @@ class MultiModel:
         names = np.array([item.name for item in self.inputs])
         used = np.array(["|".join(names[row]) for row in present], object)
         good = np.flatnonzero(present.any(axis=1))
-        predicted = self.raw({key: values[good] for key, values in seen.items()}, present[good])
+        predicted = self.raw(seen, present[good])
         frame, together = pd.DataFrame({USED: used}), flags.copy()
         for output in self.outputs:
             own, parts = flags.copy(), []

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 
-from .calibrate import calibration_from
+from .calibrate import Calibration, calibration_from
 from .measure import TrainingRange
 from .model import Model
 from .multi_model import MultiModel
@@ -125,12 +125,14 @@ def _multi_model(name: str, version: str, digest: str, network, facts: Mapping) 
         network=network,
         shapes={item.name: tuple(network.input[item.name].shape[1:]) for item in inputs},
         reading=dict(facts["reading"]),
-        calibrations={
-            shown: {key: calibration_from(data) for key, data in found.items()}
-            for shown, found in facts["calibration"].items()
-        },
+        calibrations=calibrations_from(facts["calibration"]),
         training_ranges={key: TrainingRange(**data) for key, data in facts["training_range"].items()},
     )
+
+
+def calibrations_from(data: Mapping) -> dict[str, dict[str, Calibration]]:
+    """Make calibrations, by set of inputs and output, from their fields."""
+    return {shown: {key: calibration_from(one) for key, one in found.items()} for shown, found in data.items()}
 
 
 def _exported(folder: Path) -> Model:

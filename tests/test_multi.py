@@ -11,10 +11,13 @@ import yaml
 from conftest import ROOT, survey_rows, write_survey
 from mlflow import MlflowClient
 
-from common import multi_session, session, train
+from common import evaluate, multi_session, session, train
 from common.backend import keras
+from common.choose import choose_models
 from common.data import TrainingData
 from common.flags import NO_PREDICTION, Flag
+from common.library import artifact as card_file
+from common.library import champions
 from common.multi_data import MultiData
 from common.multi_judge import Judgement
 from common.multi_network import begin_at_constants, build_multi, compile_multi, surround_multi
@@ -25,7 +28,7 @@ from common.project import OPTIONS, convert, parse_options, read_folder, read_pr
 from common.store import load_model
 from common.surround import PRESENT, HideInputs
 from sdss_gs.dataset import open_catalogue
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import DataError, OptionError, ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS
 from sdss_gs.split import split
 
@@ -289,7 +292,7 @@ def history_of(run, metric):
     return [point.value for point in MlflowClient().get_metric_history(run.info.run_id, metric)]
 
 
-def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy, capsys):
+def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy, repository, monkeypatch, capsys):
     code, run = launch(epochs=8, learning_rate=0.01)
     assert (code, run.info.status) == (0, "FINISHED")
     metrics = run.data.metrics
@@ -352,6 +355,19 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
             model.predict(wrong)
     card = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.json"))
     assert {row["level"] for row in card["coverage"]["redshift"]["as available"]} == {0.68, 0.9, 0.95}
+
+    monkeypatch.chdir(repository / "x2y")
+    assert evaluate.main(["--ds", str(patchy)]) == 0
+    assert "on 50 galaxies" in capsys.readouterr().out
+    judged, *_ = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
+    assert judged.data.metrics["test_only_wise_redshift_nmad"] == pytest.approx(metrics["test_only_wise_redshift_nmad"])
+    assert evaluate.main(["--ds", str(patchy), "--part", "all"]) == 0
+    assert "on 270 galaxies" in capsys.readouterr().out
+    assert [(entry.name, entry.single) for entry in champions()] == [("x2y", False)]
+    assert card_file("x2y", "card.md").read_text().startswith("# x2y")
+    assert choose_models(["x2y"])[0][0].name == "x2y"
+    with pytest.raises(ZooError, match="one2one: expected trained models"):
+        choose_models(["one2one"])
 
 
 def test_interrupted_run_goes_on_to_the_losses_of_a_whole_one_with_the_same_seed(launch, monkeypatch, capsys):
