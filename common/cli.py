@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 from pathlib import Path
@@ -108,6 +109,10 @@ def _add_serve(commands) -> None:
     )
     serve.add_argument("--ds", default="", metavar="FOLDER", help="data set to show (default: the usual one, if any)")
     serve.add_argument("--models", nargs="+", metavar="MODEL", help="trained models (default: all champions)")
+    serve.add_argument(
+        "--mlflow", default="http://127.0.0.1:5000", metavar="URL", help="where mlflow ui answers, for links to runs "
+        "(default: %(default)s)",
+    )  # fmt: skip
     serve.add_argument("--max-mb", type=_whole(1, 4096), default=32, help="of a request's body (default: %(default)s)")
     serve.add_argument("--max-rows", type=_whole(1), default=1000, help="objects of a request (default: %(default)s)")
     serve.add_argument("--at-once", type=_whole(1, 64), default=2, help="predictions that run (default: %(default)s)")
@@ -213,7 +218,8 @@ def _serve(options: argparse.Namespace) -> int:
         "megabytes": options.max_mb, "rows": options.max_rows, "at_once": options.at_once,
         "waiting": options.waiting, "seconds": options.seconds,
     }  # fmt: skip
-    serve(options.host, options.port, options.ds, options.models, limits, lambda text: print(text, flush=True))
+    say = functools.partial(print, flush=True)
+    serve(options.host, options.port, options.ds, options.models, limits, options.mlflow, say)
     return 0
 
 

@@ -95,13 +95,35 @@ def artifact(name: str, file: str) -> Path:
     """
     if (Path(name) / DESCRIPTION).is_file():
         return Path(name) / file
-    use_store()
     try:
-        registered, version = version_of(address_of(name)).split("/")
-        run_id = MlflowClient().get_model_version(registered, version).run_id
+        run_id = run_of(name)
         return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=file))
     except (mlflow.MlflowException, ValueError, OSError):
         raise ZooError(f"{name}: expected a trained model with a {file}, found none; see zoo list") from None
+
+
+def run_of(name: str) -> str:
+    """Return the id of the MLflow run that made a model.
+
+    Raises
+    ------
+    mlflow.MlflowException, ValueError
+        If there is no such model.
+    """
+    use_store()
+    registered, version = version_of(address_of(name)).split("/")
+    return MlflowClient().get_model_version(registered, version).run_id
+
+
+def run_page(name: str) -> str:
+    """Return where ``mlflow ui`` shows the run that made a model, relative to its address; empty if there is none."""
+    if (Path(name) / DESCRIPTION).is_file():
+        return ""
+    try:
+        run = MlflowClient().get_run(run_of(name)).info
+    except (mlflow.MlflowException, ValueError):
+        return ""
+    return f"#/experiments/{run.experiment_id}/runs/{run.run_id}"
 
 
 def export(name: str, folder: Path) -> Path:

@@ -32,7 +32,7 @@ def served(tmp_path_factory, repository):
         mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
         arguments = ["--ds", str(data), "--epochs", "2"]
         assert train._run(repository / "b2r", architectures_of("b2r"), arguments) == 0
-        shelf = open_shelf(["b2r"]) | {"x2y": Served(several_by_hand())}
+        shelf = open_shelf(["b2r"], mlflow_address="http://127.0.0.1:5000/") | {"x2y": Served(several_by_hand())}
         app = make_app(shelf, open_objects(data), Limits(megabytes=1, rows=3), {"127.0.0.1"})
     with Background(app) as service:
         yield service.url
@@ -112,6 +112,14 @@ def test_model_with_several_inputs_takes_what_there_is(served):
     described = {model["name"]: model for model in json.loads(ask(f"{served}/models")[1])["models"]}["x2y"]
     assert [one["name"] for one in described["inputs"]] == ["bands", "wise"]
     assert [one["name"] for one in described["outputs"]] == ["redshift", "subclass"]
+
+
+def test_model_is_described_with_its_scores_card_and_run(served):
+    (model,) = (one for one in json.loads(ask(f"{served}/models")[1])["models"] if one["name"] == "b2r")
+    assert model["outputs"][0]["scores"]["nmad"] > 0
+    assert model["run"].startswith("http://127.0.0.1:5000/#/experiments/0/runs/")
+    assert b"b2r" in ask(served + model["report"])[1]
+    assert ask(served + model["card"])[1].startswith(b"# b2r")
 
 
 def test_unknown_things_are_404_and_foreign_hosts_refused(served):

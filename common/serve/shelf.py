@@ -11,7 +11,7 @@ import numpy as np
 
 from sdss_gs.errors import OptionError, ZooError
 
-from ..library import artifact, champions
+from ..library import artifact, champions, run_page
 from ..model import Model
 from ..multi_judge import ALL
 from ..multi_model import MultiModel
@@ -33,11 +33,14 @@ class Served:
         Its card as data; empty where it has none.
     files : dict of str to Path
         ``card.md`` and ``report.html``, as far as there are.
+    run : str
+        Address of the run that made it, in ``mlflow ui``; empty where it is not known.
     """
 
     model: Model | MultiModel
     facts: dict = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
+    run: str = ""
 
     def description(self) -> dict:
         """Describe the model for ``GET /models``."""
@@ -71,7 +74,7 @@ class Served:
             "columns": model.columns(),
             "test_galaxies": self.facts.get("data", {}).get("objects", {}).get("test"),
             "data": self.facts.get("data", {}).get("name"),
-            "run_id": self.facts.get("run_id"),
+            "run": self.run or None,
             "warnings": self.facts.get("warnings", []),
             "card": about if CARD in self.files else None,
             "report": f"{about}?format=html" if REPORT in self.files else None,
@@ -82,7 +85,9 @@ class Served:
         return scores.get(self.model.name) or scores.get(output, {}).get(ALL, {})
 
 
-def open_shelf(names: Sequence[str] | None, say: Callable[[str], None] = print) -> dict[str, Served]:
+def open_shelf(
+    names: Sequence[str] | None, say: Callable[[str], None] = print, mlflow_address: str = ""
+) -> dict[str, Served]:
     """Open models and predict once with each, so that the first question is answered as fast as the next.
 
     Parameters
@@ -91,6 +96,8 @@ def open_shelf(names: Sequence[str] | None, say: Callable[[str], None] = print) 
         As for `opening.load`; None for all champions, of which those that cannot be opened are left out.
     say : callable
         Is told what is left out.
+    mlflow_address : str
+        Where ``mlflow ui`` answers; empty: no links to it.
 
     Returns
     -------
@@ -117,7 +124,8 @@ def open_shelf(names: Sequence[str] | None, say: Callable[[str], None] = print) 
         model.predict_loaded({key: Loaded(values, np.zeros(1, np.int32)) for key, values in ones.items()})
         files = _files(name)
         facts = json.loads(files[FACTS].read_text()) if FACTS in files else {}
-        shelf[model.name] = Served(model, facts, files)
+        run = run_page(name) if mlflow_address else ""
+        shelf[model.name] = Served(model, facts, files, f"{mlflow_address.rstrip('/')}/{run}" if run else "")
     return shelf
 
 
