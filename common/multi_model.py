@@ -16,7 +16,7 @@ from .calibrate import Calibration
 from .columns import columns_of, values_of
 from .flags import NO_PREDICTION, Flag
 from .measure import TrainingRange
-from .model import OBJECTS_PER_STEP, ROWS_PER_STEP, are_paths, array_of, predict_paths, weights_text
+from .model import are_paths, array_of, predict_paths, run, weights_text
 from .outputs import decode
 from .sources import Loaded
 from .surround import PRESENT
@@ -98,6 +98,16 @@ class MultiModel:
         DataFrame
             Columns as `columns` lists them; NaN (or None) where an object has no usable input.
         """
+        return self._answered(*self._seen(loaded))
+
+    def usable(self, loaded: Mapping[str, Loaded]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Choose the objects that the network can see; see `Model.usable`. What is present is one input more."""
+        seen, present, flags = self._seen(loaded)
+        good = present.any(axis=1)
+        return {key: v[good] for key, v in seen.items()} | {PRESENT: present[good].astype(np.float32)}, flags
+
+    def _seen(self, loaded: Mapping[str, Loaded]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """Return all objects' inputs, zero where there is none, whether they are present, and flags."""
         count = len(next(iter(loaded.values())).flags)
         flags, present = np.zeros(count, np.int32), np.zeros((count, len(self.inputs)), bool)
         seen = {}
@@ -119,7 +129,7 @@ class MultiModel:
         # One input that is there is enough for a prediction: the others that lack or are damaged are no reason to flag.
         flags[some] &= ~int(NO_PREDICTION)
         flags[~some & (flags == 0)] = int(Flag.MISSING)
-        return self._answered(seen, present, flags)
+        return seen, present, flags
 
     def weights(self) -> str:
         """Name the weights, see `model.weights_text`."""
@@ -143,12 +153,7 @@ class MultiModel:
         """Run the network; return, by output, the catalogue's unit, float64 ``(n,)``, or ``(n, classes)``."""
         if not len(present):
             return {output.name: np.empty((0, len(output.classes)) if output.classes else 0) for output in self.outputs}
-        step = ROWS_PER_STEP if all(item.columns for item in self.inputs) else OBJECTS_PER_STEP
-        inputs = dict(seen) | {PRESENT: present.astype(np.float32)}
-        if len(present) <= step:
-            found = self.network.predict_on_batch(inputs)
-        else:
-            found = self.network.predict(inputs, batch_size=step, verbose=0)
+        found = run(self.network, dict(seen) | {PRESENT: present.astype(np.float32)}, self.inputs)
         target = str(self.reading.get("target", "log"))
         return {output.name: decode(output, found[output.name], target) for output in self.outputs}
 
