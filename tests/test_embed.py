@@ -117,7 +117,7 @@ def test_neighbours_are_of_the_same_cluster_without_the_galaxy_itself(clusters, 
     assert distances == sorted(distances)
     assert len(index.nearest(names[1], 99)) == 10
     assert names[0] not in [one.id for one in index.nearest(names[0], 99)]
-    with pytest.raises(OptionError, match="expected the id of a galaxy of .*found '12'"):
+    with pytest.raises(OptionError, match=r"expected the id of a galaxy of .*found '12'"):
         index.nearest("12", 3)
     with pytest.raises(DataError, match="has no usable input for b2r"):
         index.nearest(names[7], 3)

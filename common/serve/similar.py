@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fastapi import HTTPException
 
 from sdss_gs.errors import DataError, ZooError
-from sdss_gs.schema import INPUTS
+from sdss_gs.schema import INPUTS, OUTPUTS
 
 from ..embed import embedding_of, stored_embedding
 from ..model import Model
@@ -89,7 +89,7 @@ class Similar:
 
 
 def usual_model(shelf: Mapping[str, Served], has: Mapping[str, bool]) -> str:
-    """Choose the model that looks for neighbours when none is named: of images if there is one and the galaxy has one.
+    """Choose the model that looks for neighbours when none is named: of images before any other input.
 
     Parameters
     ----------
@@ -102,16 +102,17 @@ def usual_model(shelf: Mapping[str, Served], has: Mapping[str, bool]) -> str:
     HTTPException
         404 if no model takes any input that the galaxy has.
     """
-    order = list(INPUTS)
+    # Of images first, and of those the one for morphology: its features are what the eye compares as well.
+    looks, sees = list(INPUTS), list(reversed(OUTPUTS))
     fitting = [
-        (len(served.model.inputs), order.index(item.name), name)
+        (len(served.model.inputs), looks.index(item.name), sees.index(served.model.outputs[0].name), name)
         for name, served in shelf.items()
         for item in served.model.inputs
         if has.get(item.name)
     ]
     if not fitting:
         raise HTTPException(404, "model: expected a trained model for what this galaxy has, found none")
-    return min(fitting)[2]
+    return min(fitting)[-1]
 
 
 def _without(error: ZooError, folder: object) -> str:
