@@ -49,8 +49,8 @@ class Similar:
         index = self._index(model)
         try:
             found = index.nearest(objid, n)
-        except ZooError as error:
-            raise HTTPException(404, str(error)) from None
+        except ZooError:
+            raise HTTPException(404, f"object: this galaxy has no usable input for {model.name}") from None
         return {
             "layer": index.about["layer"],
             "neighbours": [

@@ -96,13 +96,15 @@ function neighbours(objid, about) {
   select.id = "seen-by";
   for (const model of fitting) add(select, "option", model.name);
   const row = add(panel, "div", "", "neighbours");
+  let asked = 0;
   const list = async (name) => {
+    const mine = ++asked;
     panel.setAttribute("aria-busy", "true");
     row.replaceChildren();
     const wait = add(row, "p", "Looking for them; a model that is asked first looks at all galaxies …", "soft");
     try {
       const answer = await ask(`/similar/${objid}?n=12${name && `&model=${name}`}`);
-      if (name && name !== select.value) return;
+      if (mine !== asked) return;
       select.value = answer.model;
       wait.remove();
       for (const one of answer.neighbours) {
@@ -115,6 +117,7 @@ function neighbours(objid, about) {
         button.addEventListener("click", () => openGalaxy(one.objid));
       }
     } catch (error) {
+      if (mine !== asked) return;
       row.replaceChildren();
       add(row, "p", error.message, "error");
     }
