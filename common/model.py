@@ -119,15 +119,35 @@ class Model:
         DataFrame
             Columns as `columns` lists them; NaN (or None) where there is no prediction.
         """
-        flags = np.zeros(len(values), np.int32) if flags is None else flags.astype(np.int32)
+        flags = np.zeros(len(values), np.int32) if flags is None else flags
+        seen, flags = self.usable({self.item.name: Loaded(values, flags)})
+        columns, unsure = values_of(self.output, self.calibration, self.raw(seen[self.item.name]))
+        good = np.flatnonzero((flags & NO_PREDICTION) == 0)
+        flags[good[unsure]] |= int(Flag.UNSURE)
+        found = dict(zip(columns_of(self.output), columns, strict=True))
+        frame = pd.DataFrame(found, index=good).reindex(range(len(values)))
+        frame["flag"] = flags
+        return frame[self.columns()]
+
+    def usable(self, loaded: Mapping[str, Loaded]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Choose the objects that the network can see.
+
+        Returns
+        -------
+        seen : dict of str to ndarray, shape (m, ...)
+            By input, of the objects without a bit of `flags.NO_PREDICTION`.
+        flags : ndarray of int32, shape (n,)
+            Of all objects.
+        """
+        values, flags = loaded[self.item.name].values, loaded[self.item.name].flags.astype(np.int32)
         finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
         flags |= np.where(finite | ((flags & NO_PREDICTION) != 0), 0, int(Flag.BAD_INPUT)).astype(np.int32)
         good = (flags & NO_PREDICTION) == 0
-        found = self._predicted(np.ascontiguousarray(values[good], self.item.dtype))
-        flags[good] |= found.pop("flag").astype(np.int32)
-        frame = pd.DataFrame(found, index=np.flatnonzero(good)).reindex(range(len(values)))
-        frame["flag"] = flags
-        return frame[self.columns()]
+        seen = np.ascontiguousarray(values[good], self.item.dtype)
+        if len(seen):
+            outside = self.training_range.outside(self.item, seen)
+            flags[good] |= np.where(outside, int(Flag.OUTSIDE_TRAINING), 0).astype(np.int32)
+        return {self.item.name: seen}, flags
 
     def weights(self) -> str:
         """Name the weights, see `weights_text`."""
@@ -143,26 +163,19 @@ class Model:
 
     def raw(self, values: np.ndarray) -> np.ndarray:
         """Run the network; return the catalogue's unit, float64 ``(n,)``, or probabilities ``(n, classes)``."""
-        step = ROWS_PER_STEP if self.item.columns else OBJECTS_PER_STEP
         if not len(values):
             return np.empty((0, len(self.output.classes)) if self.output.classes else 0)
-        found = in_steps(self.network, serving_inputs(self.item, values), step)
+        found = run(self.network, serving_inputs(self.item, values), self.inputs)
         return decode(self.output, found, str(self.reading.get("target", "log")))
 
-    def _predicted(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        columns, unsure = values_of(self.output, self.calibration, self.raw(values))
-        outside = np.zeros(0, bool) if not len(values) else self.training_range.outside(self.item, values)
-        flags = outside * int(Flag.OUTSIDE_TRAINING) + unsure * int(Flag.UNSURE)
-        return dict(zip(self.columns(), [*columns, flags], strict=True))
 
-
-def in_steps(network: keras.Model, inputs: np.ndarray | Mapping[str, np.ndarray], step: int) -> object:
-    """Run a network over arrays, or arrays by input, some objects at a time; return what it gives for all of them."""
-    count = len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
-    if count <= step:
+def run(network: keras.Model, values: np.ndarray | Mapping[str, np.ndarray], items: Sequence[Input]):
+    """Run a network over at least one object, as many at a time as suits its inputs; return what Keras does."""
+    step = ROWS_PER_STEP if all(item.columns for item in items) else OBJECTS_PER_STEP
+    if len(next(iter(values.values())) if isinstance(values, Mapping) else values) <= step:
         # One step needs none of what `predict` sets up around many, which takes a hundred times as long.
-        return network.predict_on_batch(inputs)
-    return network.predict(inputs, batch_size=step, verbose=0)
+        return network.predict_on_batch(values)
+    return network.predict(values, batch_size=step, verbose=0)
 
 
 def predict_paths(model, paths: object) -> pd.DataFrame:
@@ -187,16 +200,21 @@ def predict_chunk(model, chunk: Chunk, source: Source) -> pd.DataFrame:
     DataFrame
         The id, the model's columns, and ``problem``: what is wrong with an input, in words.
     """
-    column = str(model.reading.get("column", ""))
-    loaded = {
-        item.name: chunk.load(item, model.shapes[item.name], column)
-        for item in model.inputs
-        if item.name in source.inputs
-    }
+    loaded = load_chunk(model, chunk, source)
     frame = model.predict_loaded(loaded)
     frame.insert(0, source.id_name, chunk.ids.to_pandas().to_numpy())
     frame["problem"] = problems_of(loaded, len(frame))
     return frame
+
+
+def load_chunk(model, chunk: Chunk, source: Source) -> dict[str, Loaded]:
+    """Load those inputs of a chunk that a model looks at and the source has."""
+    column = str(model.reading.get("column", ""))
+    return {
+        item.name: chunk.load(item, model.shapes[item.name], column)
+        for item in model.inputs
+        if item.name in source.inputs
+    }
 
 
 def problems_of(loaded: Mapping[str, Loaded], count: int) -> list[str]:

@@ -16,7 +16,7 @@ from .calibrate import Calibration
 from .columns import columns_of, values_of
 from .flags import NO_PREDICTION, Flag
 from .measure import TrainingRange
-from .model import OBJECTS_PER_STEP, ROWS_PER_STEP, are_paths, array_of, in_steps, predict_paths, weights_text
+from .model import are_paths, array_of, predict_paths, run, weights_text
 from .multi_network import ENCODER, FUSION
 from .outputs import decode
 from .sources import Loaded
@@ -99,6 +99,32 @@ class MultiModel:
         DataFrame
             Columns as `columns` lists them; NaN (or None) where an object has no usable input.
         """
+        return self._answered(*self._seen(loaded))
+
+    def usable(self, loaded: Mapping[str, Loaded]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Choose the objects that the network can see; see `Model.usable`.
+
+        Returns
+        -------
+        encoded : dict of str to ndarray
+            What goes into the part of the network behind the encoders, of the m objects with an input.
+        flags : ndarray of int32, shape (n,)
+        """
+        seen, present, flags = self._seen(loaded)
+        return self._encoded(seen, present[present.any(axis=1)]), flags
+
+    def _encoded(self, seen: Mapping[str, np.ndarray], present: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the encoders; nothing is spent on what an object lacks: a table may have no images at all."""
+        features = {}
+        for number, item in enumerate(self.inputs):
+            encoder = self.network.get_layer(f"{item.name}{ENCODER}")
+            features[item.name] = np.zeros((len(present), *encoder.output.shape[1:]), np.float32)
+            if present[:, number].any():
+                features[item.name][present[:, number]] = run(encoder, seen[item.name], (item,))
+        return features | {PRESENT: present.astype(np.float32)}
+
+    def _seen(self, loaded: Mapping[str, Loaded]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """Return the inputs of the objects that have them, by input, which these are, and flags."""
         count = len(next(iter(loaded.values())).flags)
         flags, present = np.zeros(count, np.int32), np.zeros((count, len(self.inputs)), bool)
         seen = {}
@@ -118,7 +144,7 @@ class MultiModel:
         # One input that is there is enough for a prediction: the others that lack or are damaged are no reason to flag.
         flags[some] &= ~int(NO_PREDICTION)
         flags[~some & (flags == 0)] = int(Flag.MISSING)
-        return self._answered(seen, present, flags)
+        return seen, present, flags
 
     def weights(self) -> str:
         """Name the weights, see `model.weights_text`."""
@@ -155,16 +181,7 @@ class MultiModel:
         """
         if not len(present):
             return {output.name: np.empty((0, len(output.classes)) if output.classes else 0) for output in self.outputs}
-        features = {}
-        for number, item in enumerate(self.inputs):
-            # Nothing is spent on what an object lacks: a table may have no images at all.
-            encoder = self.network.get_layer(f"{item.name}{ENCODER}")
-            features[item.name] = np.zeros((len(present), *encoder.output.shape[1:]), np.float32)
-            if present[:, number].any():
-                step = ROWS_PER_STEP if item.columns else OBJECTS_PER_STEP
-                features[item.name][present[:, number]] = in_steps(encoder, seen[item.name], step)
-        inputs = features | {PRESENT: present.astype(np.float32)}
-        found = in_steps(self.network.get_layer(FUSION), inputs, ROWS_PER_STEP)
+        found = run(self.network.get_layer(FUSION), self._encoded(seen, present), ())
         target = str(self.reading.get("target", "log"))
         return {output.name: decode(output, found[output.name], target) for output in self.outputs}
 

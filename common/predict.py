@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock, Timeout
-from tqdm import tqdm
 
 from sdss_gs.errors import DataError, OptionError
 
@@ -18,7 +16,7 @@ from .combine import combine
 from .flags import Flag
 from .model import Model, predict_chunk
 from .multi_model import MultiModel
-from .results import Pieces
+from .results import write_in_pieces
 from .sources import Chunk, Source
 
 
@@ -62,6 +60,29 @@ def predict(
     ZooError
         If the source has no object or no input of a model, or the output cannot be written.
     """
+    check_source(models, source)
+    began, flags = time.perf_counter(), Counter()
+    plan = {"models": [[model.name, model.version, model.sha256] for model in models], "together": together}
+
+    def rows_of(chunk: Chunk) -> pd.DataFrame:
+        frame = predict_together(models, chunk, source, together)
+        for model in models:
+            column = frame[_prefix(models, model) + "flag"].to_numpy()
+            flags.update({f"{model.name} {bit.name}": int((column & int(bit) != 0).sum()) for bit in Flag})
+        return frame
+
+    rows = write_in_pieces(source, output, plan, rows_of, "predicting", overwrite)
+    return Done(rows, time.perf_counter() - began, flags)
+
+
+def check_source(models: Sequence[Model | MultiModel], source: Source) -> None:
+    """Check that a source has objects, and an input of each model.
+
+    Raises
+    ------
+    ZooError
+        If not.
+    """
     if not source.count:
         raise DataError("input: expected at least one object, found none")
     for model in models:
@@ -69,41 +90,6 @@ def predict(
         if not set(taken) & set(source.inputs):
             found = ", ".join(source.inputs) or "nothing a model takes"
             raise OptionError(f"{model.name}: expected an input with {' or '.join(taken)}, found {found}")
-    began = time.perf_counter()
-    lock = FileLock(output.with_name(output.name + ".lock"))
-    try:
-        with lock.acquire(timeout=0):
-            done = _predict(models, source, output, overwrite, together)
-    except Timeout:
-        raise OptionError(f"output {output}: another process is writing it") from None
-    except OSError as error:
-        raise DataError(f"{output}: cannot write the predictions: {error}") from None
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-    done.seconds = time.perf_counter() - began
-    return done
-
-
-def _predict(
-    models: Sequence[Model | MultiModel], source: Source, output: Path, overwrite: bool, together: str
-) -> Done:
-    plan = {
-        "source": source.stamp,
-        "objects": source.count,
-        "models": [[model.name, model.version, model.sha256] for model in models],
-        "together": together,
-    }
-    pieces, flags = Pieces(output, plan, overwrite), Counter()
-    bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc="predicting", disable=None)
-    with bar:
-        for chunk in source.chunks(pieces.rows):
-            frame = predict_together(models, chunk, source, together)
-            for model in models:
-                column = frame[_prefix(models, model) + "flag"].to_numpy()
-                flags.update({f"{model.name} {bit.name}": int((column & int(bit) != 0).sum()) for bit in Flag})
-            pieces.add(frame)
-            bar.update(len(frame))
-    return Done(pieces.finish(), 0.0, flags)
 
 
 def predict_together(

@@ -15,6 +15,7 @@ from common import evaluate, multi_session, session, train
 from common.backend import keras
 from common.choose import choose_models
 from common.data import TrainingData
+from common.embed import embedder
 from common.flags import NO_PREDICTION, Flag
 from common.library import artifact as card_file
 from common.library import champions
@@ -25,6 +26,7 @@ from common.multi_session import MultiSession
 from common.multi_views import encode_part, view
 from common.opening import load
 from common.project import OPTIONS, convert, parse_options, read_folder, read_project
+from common.sources import Loaded
 from common.store import load_model
 from common.surround import PRESENT, HideInputs
 from sdss_gs.dataset import open_catalogue
@@ -343,6 +345,14 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
     nothing = model.predict({"wise": wise[1:]})
     assert nothing[["redshift", "subclass"]].isna().all(axis=None)
     assert nothing["flag"].tolist() == [int(Flag.BAD_INPUT)] == nothing["redshift_flag"].tolist()
+
+    headless = embedder(model)
+    features, _ = headless.features({"bands": Loaded(bands, np.zeros(2, np.int32))})
+    assert features.shape == (2, headless.width)
+    parts = np.split(features, len(model.outputs), axis=1)
+    head = model.network.get_layer("fusion").get_layer("redshift")
+    redshift = np.asarray(head(parts[[output.name for output in model.outputs].index("redshift")]))
+    np.testing.assert_allclose(redshift, predicted["redshift"], rtol=1e-4)
 
     folder = model.predict(str(patchy))
     assert (folder["objid"].astype("int64") == open_catalogue(patchy).objid).all()

@@ -129,10 +129,26 @@ def test_unknown_things_are_404_and_foreign_hosts_refused(served):
         "/infer/b2r/..%2f..%2fetc",
         "/objects/..",
         "/similar/1",
+        "/similar/1?model=x2r",
         "/static/../app.py",
     ):
         assert ask(served + path)[0] == 404
     assert ask(f"{served}/healthz", Host="rebound.example")[0] == 400
+
+
+def test_similar_galaxies_are_listed_nearest_first_and_wrong_numbers_named(served):
+    objid = json.loads(ask(f"{served}/random/id")[1])["objid"]
+    answer = json.loads(ask(f"{served}/similar/{objid}?n=3")[1])
+    assert (answer["model"], answer["objid"]) == ("b2r", objid)
+    distances = [one["distance"] for one in answer["neighbours"]]
+    assert distances == sorted(distances)
+    assert len(distances) == 3
+    assert objid not in [one["objid"] for one in answer["neighbours"]]
+    for n in ("0", "101", "many"):
+        status, content, _ = ask(f"{served}/similar/{objid}?n={n}")
+        assert (status, json.loads(content)["error"][:3]) == (422, "n: ")
+    paths = json.loads(ask(f"{served}/openapi.json")[1])["paths"]
+    assert "most like one" in paths["/similar/{objid}"]["get"]["description"]
 
 
 def test_taken_port_is_one_line():

@@ -14,6 +14,7 @@ from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 from trained import by_hand, several_by_hand
 
@@ -106,6 +107,26 @@ def test_page_fits_a_phone_and_works_by_keyboard(page):
         if not page.execute_script("return arguments[0].labels.length", field)
     ]
     assert not unnamed
+
+
+def test_similar_galaxies_are_shown_and_opened_by_keyboard_on_a_phone(page):
+    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        click(page, "#random")
+        wait(page, lambda: len(page.find_elements(By.CSS_SELECTOR, "button.neighbour")) == 12)
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+        shown = page.find_element(By.ID, "objid").get_attribute("value")
+        first = page.find_element(By.CSS_SELECTOR, "button.neighbour")
+        objid, redshift, distance = first.text.split("\n")
+        assert (objid != shown, redshift[:4], distance[:9]) == (True, "z 0.", "distance ")
+        assert page.find_element(By.ID, "seen-by").get_attribute("value") == "i2g"
+        page.execute_script("arguments[0].focus()", first)
+        first.send_keys(Keys.ENTER)
+        wait(page, lambda: f"Galaxy {objid}" in text(page, "results"))
+        wait(page, lambda: page.find_elements(By.CSS_SELECTOR, "button.neighbour"))
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_uploaded_image_is_predicted_and_a_wrong_file_refused_in_words(page, tmp_path):

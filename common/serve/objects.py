@@ -14,7 +14,7 @@ from PIL import Image
 from sdss_gs import fits
 from sdss_gs.dataset import Dataset, open_dataset
 from sdss_gs.errors import DataError, ZooError
-from sdss_gs.schema import INPUTS, OUTPUTS, QUANTITIES, SPECTRUM_COLUMNS
+from sdss_gs.schema import INPUTS, QUANTITIES, SPECTRUM_COLUMNS
 from sdss_gs.split import split
 
 from ..inputs import SOFTENING
@@ -77,23 +77,21 @@ class Objects:
 
     def about(self, objid: str) -> dict:
         """Tell what is known about an object."""
-        row, catalogue = self.find(objid), self.data.catalogue
-        truths = {}
-        for output in OUTPUTS.values():
-            if output.classes:
-                label = int(catalogue.labels[output.name][row]) if output.name in catalogue.labels else -1
-                truths[output.name] = output.classes[label] if label >= 0 else None
-            else:
-                truths[output.name] = self._value(output.column, row)
+        row = self.find(objid)
         bands = [column for item in INPUTS.values() for column in item.columns]
         return {
             "objid": objid,
             "data": self.name,
             "part": self._part[row],
-            "truths": truths,
+            "truths": self.truths(objid),
             "magnitudes": {column: self._value(column, row) for column in bands if column in QUANTITIES},
             "inputs": {name: name in self.data.rows and bool(self.data.rows[name][row] >= 0) for name in INPUTS},
         }
+
+    def truths(self, objid: str) -> dict[str, float | str | None]:
+        """Return an object's true values by output; None where one is missing."""
+        truths = self.data.catalogue.truths(self.find(objid))
+        return {name: number(value) if isinstance(value, float) else value for name, value in truths.items()}
 
     def _value(self, column: str, row: int) -> float | None:
         numbers = self.data.catalogue.numbers

@@ -78,6 +78,56 @@ function picture(parent, source, text, caption, className = "") {
   return figure;
 }
 
+function openGalaxy(objid) {
+  byId("objid").value = objid;
+  byId("choose").requestSubmit();
+  // The button that was pressed goes away; the keyboard goes on where the galaxy is.
+  results.focus();
+}
+
+function neighbours(objid, about) {
+  const fitting = models.filter((model) => model.inputs.some((input) => about.inputs[input.name]));
+  if (!fitting.length) return;
+  const panel = add(results, "section", "", "similar");
+  add(panel, "h3", "Similar galaxies");
+  const line = add(panel, "p");
+  add(line, "label", "As seen by ").htmlFor = "seen-by";
+  const select = add(line, "select");
+  select.id = "seen-by";
+  for (const model of fitting) add(select, "option", model.name);
+  const row = add(panel, "div", "", "neighbours");
+  let asked = 0;
+  const list = async (name) => {
+    const mine = ++asked;
+    panel.setAttribute("aria-busy", "true");
+    row.replaceChildren();
+    const wait = add(row, "p", "Looking for them; a model that is asked first looks at all galaxies …", "soft");
+    try {
+      const answer = await ask(`/similar/${objid}?n=12${name && `&model=${name}`}`);
+      if (mine !== asked) return;
+      select.value = answer.model;
+      wait.remove();
+      for (const one of answer.neighbours) {
+        const button = add(row, "button", "", "neighbour");
+        button.type = "button";
+        Object.assign(add(button, "img"), { src: `/objects/${one.objid}/image.jpg`, alt: "", loading: "lazy", width: 150, height: 150, onerror: (event) => event.target.remove() });
+        add(button, "span", one.objid);
+        add(button, "span", `z ${one.truths.redshift?.toFixed(4) ?? "unknown"}`);
+        add(button, "span", `distance ${one.distance.toFixed(3)}`);
+        button.addEventListener("click", () => openGalaxy(one.objid));
+      }
+    } catch (error) {
+      if (mine !== asked) return;
+      row.replaceChildren();
+      add(row, "p", error.message, "error");
+    }
+    panel.setAttribute("aria-busy", "false");
+  };
+  select.addEventListener("change", () => list(select.value));
+  add(panel, "p", "Distance between the features in front of the model's head: 0, the same; 1, any two galaxies.", "soft");
+  list("");
+}
+
 async function galaxy(objid) {
   results.replaceChildren();
   const about = await ask(`/objects/${encodeURIComponent(objid)}`);
@@ -97,6 +147,7 @@ async function galaxy(objid) {
     const redshift = guess ? found[guess].prediction.redshift : about.truths.redshift;
     plotSpectrum(spectrum, await ask(`/objects/${objid}/spectrum.json`), redshift, guess ?? "catalogue");
   }
+  neighbours(objid, about);
   head.scrollIntoView({ block: "nearest" });
 }
 
