@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from .errors import OptionError, ZooError
@@ -17,9 +18,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code: 0, 1 for a reported problem, 2 for a wrong option."""
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        code = options.command(options)
+        sys.stdout.flush()
+        return code
     except ZooError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # What reads the output has seen enough (`| head`); nothing may be written at the end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it was", file=sys.stderr)
@@ -66,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     packing = add("pack", _pack, "turn raw files into memory-mapped arrays; only new and changed files are read")
     packing.add_argument("ds", metavar="DS", help="SDSS-GS folder")
     packing.add_argument("--inputs", default="all", help=f"comma-separated: {', '.join(FILE_INPUTS)}")
+
+    cite = add("cite", _cite, "say whom to name when the zoo and its data are used")
+    cite.add_argument("--bibtex", action="store_true", help="print BibTeX only")
 
     for command in (check, packing):
         command.add_argument(
@@ -154,6 +164,13 @@ def _pack(options) -> int:
         )  # fmt: skip
         print(f"{name}: {manifest.available:,} packed, {len(manifest.rejects):,} refused")
     print(packed_folder(options.ds))
+    return 0
+
+
+def _cite(options) -> int:
+    from .cite import as_text, bibtex
+
+    print(bibtex() if options.bibtex else f"{as_text()}\n\npython -m sdss_gs cite --bibtex prints the entries.")
     return 0
 
 
