@@ -96,9 +96,7 @@ def _chosen_inputs(options) -> list[str]:
 
 
 def _download(options) -> int:
-    from .check import verify
     from .download import download
-    from .info import as_text, summarise
     from .locate import default_folder
 
     folder = default_folder() if options.ds is None else options.ds
@@ -110,6 +108,9 @@ def _download(options) -> int:
         host=options.mirror, at_once=options.at_once, keep=options.keep,
     ):  # fmt: skip
         return 0
+    from .check import verify
+    from .info import as_text, summarise
+
     problems, notes = verify(folder, processes=options.processes)
     print("", *notes, as_text(summarise(folder)), "", sep="\n")
     # What is wrong in the published files is left out by every command; nothing of it is wrong with the download.

@@ -429,6 +429,18 @@ def test_archive_without_a_catalogue_is_named(survey, tmp_path):
         download(tmp_path / "ds", archives=[archive], say=str)
 
 
+def test_two_different_files_of_an_object_are_named_and_never_mixed(survey, tmp_path):
+    # Nothing tells that the second folder holds something else than spectra.
+    path = next((survey / "spectra").iterdir())
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(survey / "data.csv", "data.csv")
+        archive.write(path, f"spectra/{path.name}")
+        archive.writestr(f"thinned/{path.name}", b"Wavelength,Flux,BestFit,SkyFlux")
+    with pytest.raises(DataError, match=rf"spectra/{path.name}: expected one file of an object, found another one in"):
+        download(tmp_path / "ds", archives=[tmp_path / "a.zip"], say=str)
+    assert not (tmp_path / "ds" / "data.csv").exists()
+
+
 # === Hostile archives ===
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from filecmp import cmp
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -63,12 +64,12 @@ def install(unpacked: Sequence[Path], folder: Path) -> list[str]:
     Returns
     -------
     list of str
-        Where the files of each input came from.
+        How many files of each input there were.
 
     Raises
     ------
     DataError
-        If there is no ``data.csv``.
+        If there is no ``data.csv``, or there are two different files of one object.
     """
     catalogue, places = _survey(unpacked)
     if catalogue is None and not (folder / CATALOGUE).is_file():
@@ -77,9 +78,8 @@ def install(unpacked: Sequence[Path], folder: Path) -> list[str]:
         raise DataError(f"{names or 'the archives'}: expected a {CATALOGUE}, found {found or 'nothing'}")
     said = []
     for name, sources in places.items():
-        for source, endings in sources.items():
-            _move_files(source, folder / name, endings)
-        said.append(f"{name}: from {', '.join(source.name for source in sources)}")
+        moved = sum(_move_files(source, folder / name, endings) for source, endings in sources.items())
+        said.append(f"{name}: {moved:,} files")
     if catalogue is not None:
         for beside in catalogue.parent.iterdir():
             if beside.is_file() and re.match(r"(read.?me|licen[cs]e)", beside.name, re.IGNORECASE):
@@ -116,16 +116,20 @@ def _input_of(path: Path, root: Path, ending: str) -> str | None:
     return OF_SUFFIX.get(ending)
 
 
-def _move_files(source: Path, target: Path, endings: set[str]) -> None:
-    """Move the files of one input: their folder at once where it holds nothing else."""
+def _move_files(source: Path, target: Path, endings: set[str]) -> int:
+    """Move the files of one input and count them: their folder at once where it holds nothing else."""
     files = list(source.iterdir())
     ours = [file for file in files if (match := OBJECT_FILE.fullmatch(file.name)) and match[1].lower() in endings]
     if len(ours) == len(files) and not target.exists():
         os.replace(source, target)
-        return
+        return len(ours)
     target.mkdir(exist_ok=True)
     for file in ours:
-        os.replace(file, target / file.name)
+        there = target / file.name
+        if there.exists() and not cmp(file, there, shallow=False):
+            raise DataError(f"{there}: expected one file of an object, found another one in {source}")
+        os.replace(file, there)
+    return len(ours)
 
 
 def _some(root: Path) -> list[Path]:
