@@ -236,7 +236,8 @@ def test_set_whose_number_is_not_resolved_is_found_by_search(split, survey, tmp_
 # === Interrupted ===
 
 
-def test_killed_download_continues_and_asks_only_for_the_rest(zenodo, survey, tmp_path):
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_killed_download_continues_and_asks_only_for_the_rest(zenodo, survey, tmp_path, by, code):
     # An archive's list of contents is at its end: behind the padding, which a zip may have in front.
     body = os.urandom(4 * 2**20) + zipped(survey)
     zenodo.publish(6393488, "1.0", {"sdss-gs.zip": body})
@@ -249,8 +250,8 @@ def test_killed_download_continues_and_asks_only_for_the_rest(zenodo, survey, tm
     deadline = time.monotonic() + 20
     while not (part.exists() and part.stat().st_size > 2**20) and time.monotonic() < deadline:
         time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
+    running.send_signal(by)
+    assert running.wait(10) == code
     present = part.stat().st_size
     assert 2**20 < present < len(body)
     assert not (tmp_path / "ds" / "data.csv").exists()
@@ -307,6 +308,14 @@ def test_leftovers_of_a_killed_unpacking_are_removed(split, survey, tmp_path):
     (leftover / "1237648720693755918.jpg").write_bytes(b"half")
     get(split, tmp_path / "ds")
     assert content(tmp_path / "ds") == content(survey)
+
+
+def test_killed_at_the_very_beginning_is_no_folder_of_another_origin(split, survey, tmp_path):
+    (tmp_path / "ds").mkdir()
+    for name in ("download.lock", "download.json.4711.part"):
+        (tmp_path / "ds" / name).write_bytes(b"")
+    get(split, tmp_path / "ds")
+    assert content(tmp_path / "ds").keys() - {"download.json.4711.part"} == content(survey).keys()
 
 
 def test_one_file_that_fails_does_not_stop_the_others(split, tmp_path):

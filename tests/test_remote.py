@@ -244,6 +244,19 @@ def test_stopping_ends_a_wait(server, tmp_path):
             waiting.result(timeout=5)
 
 
+def test_long_pause_is_said(server):
+    server.always["/a.zip"] = Trouble(status=429, retry_after="99")
+    told = []
+
+    def say(text):
+        told.append(text)
+        client.stop()
+
+    with Client(say=say) as client, pytest.raises(KeyboardInterrupt):
+        client.get(f"{server.url}/a.zip")
+    assert told == [f"{server.url}/a.zip: HTTP 429 Too Many Requests; asked again in 99 s"]
+
+
 def test_full_disk_is_one_line_and_what_has_come_is_kept(server, client, tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(BODY) // 2, hard))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -42,9 +44,8 @@ class State:
         try:
             return State(**json.loads((folder / STATE).read_text()))
         except FileNotFoundError:
-            if folder.is_dir() and {path.name for path in folder.iterdir()} <= {LOCK}:
-                return None
-            if not folder.exists():
+            # A process killed at the very beginning may leave its lock and half a state.
+            if not folder.exists() or all(path.name.startswith((LOCK, STATE)) for path in folder.iterdir()):
                 return None
             raise DataError(f"{folder}: expected an empty folder or none, found files of another origin") from None
         except (OSError, ValueError, TypeError) as error:
@@ -106,9 +107,9 @@ def download(
     """
     folder = Path(folder).expanduser().resolve()
     inputs = list(FILE_INPUTS) if inputs is None else list(inputs)
-    State.read(folder)
     try:
-        with _only_one(folder), client or Client(at_once=at_once) as client:
+        State.read(folder)
+        with _only_one(folder), client or Client(at_once=at_once, say=partial(tqdm.write, file=sys.stderr)) as client:
             state = State.read(folder)
             if state and version is None and not archives and set(inputs) <= set(state.complete):
                 say(f"{folder} is complete: {state.version}. Newer versions, if any: {PAGE}")
@@ -119,7 +120,7 @@ def download(
             record = find_record(client, host, version or begun)
             return _from_record(client, folder, state, record, inputs, at_once, keep, say)
     except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error.strerror}); the same command goes on") from None
+        raise DataError(f"{folder}: cannot be written ({error.strerror or error}); the same command goes on") from None
 
 
 @contextmanager

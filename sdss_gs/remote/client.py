@@ -26,6 +26,8 @@ ADDRESS_ERRORS = (
     requests.exceptions.MissingSchema,
     requests.exceptions.InvalidSchema,
 )
+LONG_PAUSE = 5.0
+"""Seconds after which a silent pause would look like the end."""
 LONGEST_WAIT = 600.0
 """Seconds; a server that asks for a longer pause is believed this far."""
 
@@ -47,6 +49,8 @@ class Client:
         Seconds; the pauses before further attempts are 0, 2, 4, 8, … times this, or what ``Retry-After`` says.
     timeout : tuple of float
         Seconds until a connection is given up, and seconds without a byte until an answer is.
+    say : callable
+        Is told why when a pause is longer than five seconds.
     """
 
     def __init__(
@@ -57,8 +61,9 @@ class Client:
         attempts: int = 7,
         backoff: float = 1.0,
         timeout: tuple[float, float] = (10.0, 60.0),
+        say: Callable[[str], None] = lambda _: None,
     ):
-        self.backoff, self.timeout = backoff, timeout
+        self.backoff, self.timeout, self.say = backoff, timeout, say
         self._patience = Retry(attempts - 1, status_forcelist=PASSING, backoff_factor=backoff)
         self._interval = 1 / per_second if per_second else 0.0
         self._places = threading.BoundedSemaphore(at_once)
@@ -136,7 +141,10 @@ class Client:
             except MaxRetryError:
                 attempts = len(patience.history) + 1
                 raise RemoteError(f"{url}: given up after {attempts} attempts: {failure}", code) from None
-            self.sleep(patience.get_backoff_time() if wait is None else wait)
+            pause = patience.get_backoff_time() if wait is None else wait
+            if pause > LONG_PAUSE:
+                self.say(f"{url}: {failure}; asked again in {pause:.0f} s")
+            self.sleep(pause)
 
     def get(self, url: str, params: Mapping[str, Any] | None = None) -> bytes:
         """Return the body of a small answer."""
