@@ -1,10 +1,11 @@
-"""``python -m sdss_gs``: look at, check, generate and pack data sets."""
+"""``python -m sdss_gs``: look at, check, build, generate and pack data sets."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+from .build import command as build
 from .errors import ZooError
 from .schema import INPUTS, PIXEL_SCALE
 
@@ -52,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     packing.add_argument(
         "--inputs", default="all", help=f"comma-separated: {', '.join(n for n, i in INPUTS.items() if i.suffix)}"
     )
+
+    build.add_options(add("build", build.run, build.DESCRIPTION))
 
     for command in (check, packing):
         command.add_argument(
