@@ -29,6 +29,8 @@ REQUIREMENTS = [
     "pyyaml>=6,<7",
     "jinja2>=3.1,<4",
     "threadpoolctl>=3.5,<4",
+    "requests>=2.32,<3",
+    "urllib3>=2,<3",
 ]
 
 SERVE = ["fastapi>=0.115", "starlette>=0.40", "uvicorn>=0.30,<1", "python-multipart>=0.0.18"]
