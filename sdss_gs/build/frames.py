@@ -16,6 +16,7 @@ bands, which is not corrected.
 from __future__ import annotations
 
 import bz2
+import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,7 +71,8 @@ def read_frame(path: Path) -> Frame:
         with warnings.catch_warnings():
             # The survey's headers use RADECSYS, which FITS has renamed.
             warnings.simplefilter("ignore", AstropyWarning)
-            with bz2.open(path) as file, fits.open(file, memmap=False, lazy_load_hdus=True) as units:
+            # Unpacked at one go: astropy seeks, and every step back would unpack the file anew.
+            with fits.open(io.BytesIO(bz2.decompress(path.read_bytes())), memmap=False) as units:
                 header, pixels = units[0].header, units[0].data
                 wcs = WCS(header)
     except (OSError, EOFError, ValueError, TypeError, IndexError) as error:
