@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from ..errors import OptionError
-from ..schema import PIXEL_SCALE
+from ..schema import INPUTS, PIXEL_SCALE
 from .identity import RERUN, Fibre, Field
-from .picture import PIXELS
 
 RELEASES = (16, 17, 18)
 LAST_PLATES = 17
@@ -51,7 +50,8 @@ class Addresses:
 
     def picture(self, ra: float, dec: float) -> str:
         """Address of a colour picture of the zoo's field, degrees."""
-        size = {"scale": PIXEL_SCALE, "width": PIXELS, "height": PIXELS}
+        height, width, _ = INPUTS["img"].shape
+        size = {"scale": PIXEL_SCALE, "width": width, "height": height}
         return f"{self._skyserver}/ImgCutout/getjpeg?{urlencode(_position(ra, dec) | size)}"
 
     def frame(self, field: Field, band: str) -> str:

@@ -38,6 +38,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--rate", type=float, default=5.0, help="requests a second, of all workers together")
     command.add_argument("--timeout", type=float, default=60.0, help="seconds without a sign of the server")
     command.add_argument("--attempts", type=int, default=5, help="times a request is sent before it has failed")
+    command.add_argument(
+        "--pause", type=float, default=1.0, help="seconds before a repeated request; doubled each time"
+    )
     command.add_argument("--cache", default=None, help="folder for frames until they are cut (None: DIR/cache)")
     for name in ("skyserver", "sas", "ps1"):
         command.add_argument(f"--{name}", default=getattr(default, name), metavar="URL", help="address of the server")
@@ -72,7 +75,8 @@ def _build(options: argparse.Namespace, inputs: list[str]) -> int:
     folder = Path(options.ds)
     addresses = Addresses(options.skyserver, options.sas, options.ps1, options.release)
     limits = {"at_once": options.workers, "per_second": options.rate, "attempts": options.attempts}
-    with Client(**limits, timeout=(10.0, options.timeout)) as client, Ledger(folder) as ledger:
+    patience = {"backoff": options.pause, "timeout": (10.0, options.timeout)}
+    with Client(**limits, **patience) as client, Ledger(folder) as ledger:
         _select(options, ledger, lambda sql: query.ask(client, addresses, sql))
         rows = ledger.rows()
         if not rows:
@@ -125,10 +129,10 @@ def _report(folder: Path, ledger, rows: list[dict], inputs: list[str]) -> bool:
     from .ledger import FAILED, REFUSED
     from .run import count_files, write_rejects
 
+    there = {name: count_files(folder, name, rows) for name in inputs}
     rejects = ledger.outcomes(REFUSED, FAILED)
     path = write_rejects(folder, rejects)
     kinds = Counter((outcome.input, outcome.status) for outcome in rejects)
-    there = {name: count_files(folder, name, rows) for name in inputs}
     print(f"{'catalogue':<10} {len(rows):>9,} objects  {kinds['catalogue', REFUSED]:>7,} refused")
     for name, count in there.items():
         lost = f"{kinds[name, REFUSED]:>7,} refused  {kinds[name, FAILED]:>7,} failed"

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import bz2
 import io
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from ..schema import BANDS, INPUTS
 SIDE = INPUTS["fits"].shape[0]
 HALF = SIDE // 2
 REFERENCE = "r"
+WCS_CARDS = tuple(f"{name}{axis}" for name in ("CTYPE", "CUNIT", "CRPIX", "CRVAL", "CD1_", "CD2_") for axis in (1, 2))
 SPLINE_ORDER = 3
 MARGIN = 12
 """Pixels around a window that the spline is fitted to as well: beyond that a neighbour weighs less than 1e-6."""
@@ -63,18 +63,15 @@ def read_frame(path: Path) -> Frame:
         If the file is damaged, no image in nanomaggies, or has no world coordinates.
     """
     from astropy.io import fits
-    from astropy.utils.exceptions import AstropyWarning
     from astropy.wcs import WCS
 
     expected = "a frame of the imaging survey (bzip2-compressed FITS, nanomaggies)"
     try:
-        with warnings.catch_warnings():
-            # The survey's headers use RADECSYS, which FITS has renamed.
-            warnings.simplefilter("ignore", AstropyWarning)
-            # Unpacked at one go: astropy seeks, and every step back would unpack the file anew.
-            with fits.open(io.BytesIO(bz2.decompress(path.read_bytes())), memmap=False) as units:
-                header, pixels = units[0].header, units[0].data
-                wcs = WCS(header)
+        # Unpacked at one go: astropy seeks, and every step back would unpack the file anew.
+        with fits.open(io.BytesIO(bz2.decompress(path.read_bytes())), memmap=False) as units:
+            header, pixels = units[0].header, units[0].data
+        # The other cards of the survey's headers have astropy warn, of RADECSYS and of dates.
+        wcs = WCS(fits.Header([(key, header[key]) for key in WCS_CARDS if key in header]))
     except (OSError, EOFError, ValueError, TypeError, IndexError) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadFileError(path.name, f"expected {expected}, found a damaged file ({line})") from None

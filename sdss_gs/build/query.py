@@ -129,7 +129,7 @@ def read_answer(content: bytes) -> list[dict[str, str]]:
 
 
 def error_message(text: str) -> str:
-    """Find the server's message in an answer that is no table; empty for a table.
+    r"""Find the server's message in an answer that is no table; empty for a table.
 
     Examples
     --------

@@ -11,6 +11,7 @@ from ..schema import SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
 from ..spectra import FITS_COLUMNS, on_grid
 
 GRID_STEP = 1e-4
+FITS_BLOCK = 2880
 TARGET_COLUMNS = ("SOURCETYPE", "TARGETTYPE", "OBJTYPE")
 """What a fibre was pointed at, in files of the SDSS and of the BOSS spectrograph (SDSS data model, spec)."""
 
@@ -68,6 +69,8 @@ def _read(path: str | Path, name: str) -> tuple[dict[str, np.ndarray], dict[str,
     from astropy.io import fits
 
     try:
+        if Path(path).stat().st_size % FITS_BLOCK:
+            raise ValueError("its end is missing")
         with fits.open(path, memmap=False) as units:
             rows = units[1].data
             table = {column: rows[column].astype(np.float64) for column in ("loglam", "flux", "model", "sky")}
