@@ -392,6 +392,9 @@ def test_positions_find_their_objects(build, server, tmp_path):
     found = rejects(tmp_path / "ds")
     assert found["p.csv row 2", "catalogue"][1] == "no primary object within 2 arcsec of (12.5, -80.0)"
     assert found["p.csv row 3", "catalogue"][1] == "expected ra and dec in degrees, found '400' and '2'"
+    asked = len(server.requests)
+    assert build("--table", path, "--inputs", "img")[0] == 0
+    assert len(server.requests) == asked
 
 
 def test_objects_skyserver_does_not_have_are_listed(build, server, tmp_path):
@@ -401,6 +404,9 @@ def test_objects_skyserver_does_not_have_are_listed(build, server, tmp_path):
     assert rejects(tmp_path / "ds") == {
         ("1237000000000000001", "catalogue"): ("refused", "SkyServer has no object with a spectrum of this id")
     }
+    asked = len(server.requests)
+    assert build("--ids", path, "--inputs", "img")[0] == 0
+    assert len(server.requests) == asked
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,8 +53,9 @@ def select_by_query(ledger: Ledger, ask: Ask, sql: str, note: Note = print, with
 
 def select_ids(ledger: Ledger, ask: Ask, ids: list[int], note: Note = print, progress=iter) -> None:
     """Add objects by their identifiers; those that SkyServer does not have are recorded as refused."""
-    known = {int(row["objid"]) for row in ledger.rows()}
-    missing = [number for number in ids if number not in known]
+    known = {row["objid"] for row in ledger.rows()}
+    known |= {outcome.object for outcome in ledger.outcomes(REFUSED) if outcome.input == CATALOGUE}
+    missing = [number for number in ids if str(number) not in known]
     for batch in progress(list(_batches(missing, query.IDS_PER_QUERY))):
         rows = query.read_answer(ask(query.selection(ids=batch)))
         good = _usable(ledger, rows, "SkyServer's answer", note) if rows else []
@@ -69,12 +71,16 @@ def select_table(ledger: Ledger, ask: Ask, path: Path, note: Note = print, progr
     rows = read_table(path)
     if not rows:
         raise DataError(f"{path}: expected rows, found none")
+    question = f"table {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    if ledger.has_answer(question):
+        return
     lost = [name for name in ("ra", "dec") if name not in rows[0]]
     if lost:
         raise OptionError(f"--table {path}: expected columns ra and dec, found {', '.join(list(rows[0])[:12])}")
     if "objid" not in rows[0]:
         rows = _identified(ledger, ask, rows, path.name, progress)
-    _add(ledger, _usable(ledger, rows, path.name, note), "", note)
+    good = _usable(ledger, rows, path.name, note) if rows else []
+    _add(ledger, good, question, note)
 
 
 def _identified(ledger: Ledger, ask: Ask, rows: list[dict], name: str, progress) -> list[dict]:
