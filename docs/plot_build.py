@@ -28,10 +28,11 @@ def main() -> None:
     figure, axes = plt.subplots(*shape, figsize=(1.5 * shape[1], 1.55 * shape[0]), squeeze=False)
     for line, objid in zip(axes, options.objid, strict=True):
         cutout = fits.read(options.ds / "fits" / f"{objid}.npy")
-        for axis, band, pixels in zip(line, BANDS, np.moveaxis(cutout, 2, 0), strict=False):
+        for axis, pixels in zip(line, np.moveaxis(cutout, 2, 0), strict=False):
             noise = np.std(np.concatenate([pixels[:6], pixels[-6:]]))
             axis.imshow(np.arcsinh(pixels / (2 * noise)), origin="lower", cmap="gray")
-            axis.plot([24, 27], [30, 30], [33, 36], [30, 30], [30, 30], [24, 27], [30, 30], [33, 36], color="C1", lw=0.8)
+            axis.hlines([30, 30], [24, 33], [27, 36], color="C1", lw=0.8)
+            axis.vlines([30, 30], [24, 33], [27, 36], color="C1", lw=0.8)
         line[-1].imshow(fits.colour(cutout), origin="lower")
         for axis in line:
             axis.axis("off")
