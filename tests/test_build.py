@@ -52,9 +52,20 @@ def build(server, tmp_path, capsys):
 
     def command(*arguments, folder="ds", attempts=1):
         places = ["--skyserver", server.url, "--sas", f"{server.url}/sas", "--ps1", f"{server.url}/ps1"]
-        haste = ["--rate", "10000", "--pause", "0.01", "--timeout", "0.4", "--attempts", str(attempts)]
+        haste = [
+            "--rate",
+            "10000",
+            "--query-rate",
+            "10000",
+            "--pause",
+            "0.01",
+            "--timeout",
+            "0.4",
+            "--attempts",
+            str(attempts),
+        ]
         capsys.readouterr()
-        code = main(["build", str(tmp_path / folder), *places, *haste, *map(str, arguments)])
+        code = main(["build", str(tmp_path / folder), *places, *map(str, (*haste, *arguments))])
         return code, *capsys.readouterr()
 
     return command
@@ -154,6 +165,12 @@ def test_top_and_own_queries(build, server, tmp_path):
     assert build("--query", "SELECT 'ä&b'", "--inputs", "img", folder="query")[0] == 0
     asked = [parse_qs(r.query)["cmd"][0] for r in server.requests if "cmd=" in r.query and "zoo2" not in r.query]
     assert asked[1:] == [sql.read_text(), "SELECT 'ä&b'"]
+
+
+def test_answer_that_may_have_been_cut_is_told(build, monkeypatch):
+    monkeypatch.setattr(query, "ROW_LIMIT", 8)
+    _, _, errors = build("--top", "9", "--inputs", "img")
+    assert "the answer has 8 rows, as many as SkyServer gives" in errors
 
 
 def test_query_is_shown_to_be_changed(build):
@@ -501,7 +518,7 @@ def test_server_that_is_down_ends_the_build_soon(build, server, tmp_path, monkey
     table = write_table(tmp_path / "t.csv")
     code, _, errors = build("--table", table, "--workers", "1")
     assert code == 1
-    assert "3 requests in a row have failed" in errors
+    assert "3 things in a row could not be had" in errors
     assert "HTTP 503" in errors
     del server.always[path_of(server, "getjpeg")]
     assert build("--table", table)[0] == 0
@@ -518,7 +535,7 @@ def test_full_disk_ends_the_build_and_the_next_one_completes_it(build, server, t
         patch.setattr(Path, "write_bytes", full)
         code, _, errors = build("--table", table)
     assert code == 1
-    assert "the disk is full; make room and give the same command again" in errors
+    assert "the disk is full ([Errno 28] No space left on device" in errors
     assert build("--table", table)[0] == 0
     assert not rejects(tmp_path / "ds")
 

@@ -37,6 +37,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--workers", type=int, default=4, help="transfers at a time")
     command.add_argument("--rate", type=float, default=5.0, help="requests a second, of all workers together")
     command.add_argument("--timeout", type=float, default=60.0, help="seconds without a sign of the server")
+    command.add_argument("--query-rate", type=float, default=1.0, help="queries a second; SkyServer allows 60 a minute")
+    command.add_argument("--query-timeout", type=float, default=660.0, help="seconds; SkyServer ends a query after 600")
     command.add_argument("--attempts", type=int, default=5, help="times a request is sent before it has failed")
     command.add_argument(
         "--pause", type=float, default=1.0, help="seconds before a repeated request; doubled each time"
@@ -57,15 +59,14 @@ def run(options: argparse.Namespace) -> int:
     for name in inputs:
         if name not in FILE_INPUTS:
             raise OptionError(f"--inputs {name}: expected some of {', '.join(FILE_INPUTS)}")
-    for name in ("top", "workers", "rate", "timeout", "attempts"):
+    for name in ("top", "workers", "rate", "timeout", "attempts", "query_rate", "query_timeout"):
         value = getattr(options, name)
         if value is not None and not value > 0:
-            raise OptionError(f"--{name} {value}: expected more than 0")
+            raise OptionError(f"--{name.replace('_', '-')} {value}: expected more than 0")
     return _build(options, inputs)
 
 
 def _build(options: argparse.Namespace, inputs: list[str]) -> int:
-    from ..remote import Client
     from . import query
     from .ledger import Ledger
     from .run import build
@@ -74,10 +75,9 @@ def _build(options: argparse.Namespace, inputs: list[str]) -> int:
 
     folder = Path(options.ds)
     addresses = Addresses(options.skyserver, options.sas, options.ps1, options.release)
-    limits = {"at_once": options.workers, "per_second": options.rate, "attempts": options.attempts}
-    patience = {"backoff": options.pause, "timeout": (10.0, options.timeout)}
-    with Client(**limits, **patience) as client, Ledger(folder) as ledger:
-        _select(options, ledger, lambda sql: query.ask(client, addresses, sql))
+    with Ledger(folder) as ledger:
+        with _client(options, 1, options.query_rate, options.query_timeout) as client:
+            _select(options, ledger, lambda sql: query.ask(client, addresses, sql))
         rows = ledger.rows()
         if not rows:
             raise DataError(f"{folder}: no objects; say which with --sql, --query, --ids, --table or --top")
@@ -85,12 +85,20 @@ def _build(options: argparse.Namespace, inputs: list[str]) -> int:
         if "img" in inputs:
             _same_pictures(ledger, options.images)
         cache = Path(options.cache) if options.cache else folder / "cache"
-        workshop = Workshop(folder, cache, addresses, client, options.images)
         try:
-            build(workshop, ledger, rows, inputs, options.workers)
+            with _client(options, options.workers, options.rate, options.timeout) as client:
+                workshop = Workshop(folder, cache, addresses, client, options.images)
+                build(workshop, ledger, rows, inputs, options.workers)
         finally:
             built = _report(folder, ledger, rows, inputs)
     return 0 if built else 1
+
+
+def _client(options: argparse.Namespace, at_once: int, rate: float, timeout: float):
+    from ..remote import Client
+
+    patience = {"attempts": options.attempts, "backoff": options.pause, "timeout": (10.0, timeout)}
+    return Client(at_once=at_once, per_second=rate, **patience)
 
 
 def _select(options: argparse.Namespace, ledger, ask) -> None:
@@ -101,14 +109,17 @@ def _select(options: argparse.Namespace, ledger, ask) -> None:
     def progress(batches):
         return tqdm(batches, "asking SkyServer", unit=" queries", disable=None if len(batches) > 1 else True)
 
+    def note(text):
+        tqdm.write(text, file=sys.stderr)
+
     if options.ids:
-        selection.select_ids(ledger, ask, tables.read_ids(options.ids), tqdm.write, progress)
+        selection.select_ids(ledger, ask, tables.read_ids(options.ids), note, progress)
     elif options.table:
-        selection.select_table(ledger, ask, Path(options.table), tqdm.write, progress)
+        selection.select_table(ledger, ask, Path(options.table), note, progress)
     elif options.top:
-        selection.select_by_query(ledger, ask, query.selection(top=options.top), tqdm.write, with_votes=True)
+        selection.select_by_query(ledger, ask, query.selection(top=options.top), note, with_votes=True)
     elif options.query or options.sql:
-        selection.select_by_query(ledger, ask, options.query or _text(options.sql), tqdm.write)
+        selection.select_by_query(ledger, ask, options.query or _text(options.sql), note)
 
 
 def _text(path: str) -> str:

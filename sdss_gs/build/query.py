@@ -21,6 +21,8 @@ IDS_PER_QUERY = 60
 """Keeps an address below 4,000 characters, which every server takes."""
 MASS_COLUMN = "Chabrier_MILES_total_mass"
 """Of sdssEbossFirefly since DR16, solar masses (DR14 and DR15 had nine ``…_stellar_mass`` columns instead)."""
+ROW_LIMIT = 500_000
+"""Rows that SkyServer returns at most."""
 REFUSALS = (400, 500)
 """Statuses with which SkyServer sends what is wrong with a query."""
 RADIUS_ARCMIN = 2 / 60

@@ -107,7 +107,7 @@ def _take(done: set[Future], ledger: Ledger, bar: tqdm, failures: int) -> int:
         failures = failures + 1 if all(outcome.status == FAILED for outcome in outcomes) else 0
         if failures >= GIVE_UP_AFTER:
             raise DataError(
-                f"{failures} requests in a row have failed, the last: {outcomes[0].reason}; "
+                f"{failures} things in a row could not be had, the last: {outcomes[0].reason}; "
                 "the same command goes on where it was"
             )
     return failures

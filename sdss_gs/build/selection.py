@@ -46,6 +46,8 @@ def select_by_query(ledger: Ledger, ask: Ask, sql: str, note: Note = print, with
         rows = query.read_answer(ask(sql))
         if not rows:
             raise DataError("the query returned no objects")
+        if len(rows) >= query.ROW_LIMIT:
+            note(f"the answer has {len(rows):,} rows, as many as SkyServer gives: there may be more objects")
         _add(ledger, _usable(ledger, rows, "the query's answer", note), sql, note)
     if with_votes:
         add_votes(ledger, ask)

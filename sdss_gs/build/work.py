@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,8 +72,8 @@ def _raise_if_unwritable(error: Exception) -> None:
     """End the build where a file could not be written: the next one could not either."""
     cause = error if isinstance(error, OSError) else error.__context__
     if isinstance(cause, OSError) and not isinstance(error, BadFileError | RemoteError):
-        full = "the disk is full; make room and give the same command again" if cause.errno in DISK_FULL else "failed"
-        raise DataError(f"writing a file: {full} ({cause})") from None
+        problem = "the disk is full" if cause.errno in DISK_FULL else "a file cannot be written"
+        raise DataError(f"{problem} ({cause}); the same command goes on where it was") from None
 
 
 def _may_pass(error: DataError) -> bool:
@@ -178,8 +179,10 @@ def build_cutouts(workshop: Workshop, field: Field, rows: list[dict[str, str]]) 
             target = workshop.target("fits", row)
             with _judged(outcomes, [row], "fits"), replacing(target) as temporary:
                 cutout = frames.cut(loaded, *read_position(row))
-                with open(temporary, "wb") as file:
-                    np.save(file, cutout)
+                content = io.BytesIO()
+                np.save(content, cutout)
+                # numpy itself does not say why a file could not be written.
+                temporary.write_bytes(content.getvalue())
     for path in paths.values():
         path.unlink(missing_ok=True)
     return outcomes
