@@ -1,4 +1,4 @@
-"""``python -m sdss_gs``: look at, check, build, generate and pack data sets."""
+"""``python -m sdss_gs``: download, build, look at, check, generate and pack data sets; say how to cite them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import argparse
 import sys
 
 from .build import command as build
-from .errors import ZooError
+from .errors import OptionError, ZooError
 from .schema import INPUTS, PIXEL_SCALE
+
+FILE_INPUTS = [name for name, item in INPUTS.items() if item.suffix]
 
 # The commands import what they need themselves, so that --help answers at once.
 
@@ -36,6 +38,20 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         return command
 
+    fetch = add("download", _download, "download the SDSS Galaxy Subset from Zenodo; the same command continues")
+    fetch.add_argument(
+        "ds", metavar="DIR", nargs="?", default=None,
+        help="folder to fill (None: $SDSS_GS, else sdss-gs beside the repository)",
+    )  # fmt: skip
+    fetch.add_argument("--version", help="name, record number or DOI of a version (None: the newest)")
+    fetch.add_argument("--inputs", default="all", help=f"comma-separated: {', '.join(FILE_INPUTS)}")
+    fetch.add_argument(
+        "--from", dest="archives", nargs="+", default=[], metavar="FILE", help="archives on disk: nothing is fetched"
+    )
+    fetch.add_argument("--mirror", default="https://zenodo.org", metavar="URL", help="server that answers like Zenodo")
+    fetch.add_argument("--at-once", type=int, default=3, metavar="N", help="files fetched at a time")
+    fetch.add_argument("--keep", action="store_true", help="keep the archives, in DIR/archives")
+
     info = add("info", _info, "count what a data set holds")
     info.add_argument("ds", metavar="DS", help="SDSS-GS folder")
     info.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -50,9 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
     packing = add("pack", _pack, "turn raw files into memory-mapped arrays; only new and changed files are read")
     packing.add_argument("ds", metavar="DS", help="SDSS-GS folder")
-    packing.add_argument(
-        "--inputs", default="all", help=f"comma-separated: {', '.join(n for n, i in INPUTS.items() if i.suffix)}"
-    )
+    packing.add_argument("--inputs", default="all", help=f"comma-separated: {', '.join(FILE_INPUTS)}")
 
     build.add_options(add("build", build.run, build.DESCRIPTION))
 
@@ -61,9 +75,39 @@ def _parser() -> argparse.ArgumentParser:
             "--image-scale", type=float, default=PIXEL_SCALE, metavar="ARCSEC",
             help=f"scale of the img files per pixel; another one than {PIXEL_SCALE} has them resampled",
         )  # fmt: skip
-    for command in (check, packing, make):
+    for command in (fetch, check, packing, make):
         command.add_argument("--processes", type=int, default=None, help="worker processes (None: one per core)")
     return parser
+
+
+def _chosen_inputs(options) -> list[str]:
+    names = FILE_INPUTS if options.inputs == "all" else options.inputs.split(",")
+    for name in names:
+        if name not in FILE_INPUTS:
+            raise OptionError(f"--inputs {name}: expected some of {', '.join(FILE_INPUTS)}")
+    return names
+
+
+def _download(options) -> int:
+    from .check import verify
+    from .download import download
+    from .info import as_text, summarise
+    from .locate import default_folder
+
+    folder = default_folder() if options.ds is None else options.ds
+    inputs = _chosen_inputs(options)
+    if options.at_once < 1:
+        raise OptionError(f"--at-once {options.at_once}: expected at least 1")
+    if not download(
+        folder, version=options.version, inputs=inputs, archives=options.archives,
+        host=options.mirror, at_once=options.at_once, keep=options.keep,
+    ):  # fmt: skip
+        return 0
+    problems, notes = verify(folder, processes=options.processes)
+    print("", *notes, as_text(summarise(folder)), "", sep="\n")
+    # What is wrong in the published files is left out by every command; nothing of it is wrong with the download.
+    print(f"{len(problems)} problems; python -m sdss_gs verify {folder} lists them" if problems else "verified")
+    return 0
 
 
 def _info(options) -> int:
@@ -98,16 +142,11 @@ def _sample(options) -> int:
 
 def _pack(options) -> int:
     from .dataset import open_catalogue
-    from .errors import OptionError
     from .pack import pack
     from .packed import packed_folder
     from .raw import list_paths, served_by
 
-    files = [name for name, item in INPUTS.items() if item.suffix]
-    names = files if options.inputs == "all" else options.inputs.split(",")
-    for name in names:
-        if name not in files:
-            raise OptionError(f"--inputs {name}: expected some of {', '.join(files)}")
+    names = _chosen_inputs(options)
     catalogue = open_catalogue(options.ds)
     for name in dict.fromkeys(served_by(options.ds, name) for name in names):
         if not list_paths(options.ds, name):
