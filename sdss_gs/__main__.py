@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     packing.add_argument("ds", metavar="DS", help="SDSS-GS folder")
     packing.add_argument("--inputs", default="all", help=f"comma-separated: {', '.join(FILE_INPUTS)}")
 
-    build.add_options(add("build", build.run, build.DESCRIPTION))
+    building = add("build", build.run, "build a data set of any selection of SDSS objects")
+    building.description = build.DESCRIPTION
+    build.add_options(building)
 
     for command in (check, packing):
         command.add_argument(

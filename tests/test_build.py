@@ -472,6 +472,16 @@ def test_masses_in_dex_become_linear():
     assert query.linear_masses(rows)
     assert [row["stellarmass"] for row in rows] == ["3.16228e+10", "-9999", ""]
     assert not query.linear_masses(rows)
+    assert not query.linear_masses([{"stellarmass": "10.5"}, {"stellarmass": "0.2"}]), "in 1e10 solar masses"
+
+
+def test_data_set_of_others_is_not_touched(build, survey):
+    before = (survey / "data.csv").read_bytes()
+    code, _, errors = build("--top", "8", folder=survey)
+    assert code == 1
+    assert "holds a data set that was not built by this command" in errors
+    assert (survey / "data.csv").read_bytes() == before
+    assert not (survey / "build.sqlite").exists()
 
 
 def test_ties_of_votes_go_as_in_the_catalogue():

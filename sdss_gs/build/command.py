@@ -68,13 +68,15 @@ def run(options: argparse.Namespace) -> int:
 
 def _build(options: argparse.Namespace, inputs: list[str]) -> int:
     from . import query
-    from .ledger import Ledger
+    from .ledger import NAME, Ledger
     from .run import build
     from .selection import write_catalogue
     from .work import Workshop
 
     folder = Path(options.ds)
     addresses = Addresses(options.skyserver, options.sas, options.ps1, options.release)
+    if (folder / "data.csv").exists() and not (folder / NAME).exists():
+        raise OptionError(f"{folder}: holds a data set that was not built by this command; give a new folder")
     with Ledger(folder) as ledger:
         with _client(options, 1, options.query_rate, options.query_timeout) as client:
             _select(options, ledger, lambda sql: query.ask(client, addresses, sql))
@@ -117,7 +119,7 @@ def _select(options: argparse.Namespace, ledger, ask) -> None:
     elif options.table:
         selection.select_table(ledger, ask, Path(options.table), note, progress)
     elif options.top:
-        selection.select_by_query(ledger, ask, query.selection(top=options.top), note, with_votes=True)
+        selection.select_by_query(ledger, ask, query.selection(top=options.top), note, own=False)
     elif options.query or options.sql:
         selection.select_by_query(ledger, ask, options.query or _text(options.sql), note)
 

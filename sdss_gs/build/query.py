@@ -21,6 +21,8 @@ IDS_PER_QUERY = 60
 """Keeps an address below 4,000 characters, which every server takes."""
 MASS_COLUMN = "Chabrier_MILES_total_mass"
 """Of sdssEbossFirefly since DR16, solar masses (DR14 and DR15 had nine ``…_stellar_mass`` columns instead)."""
+DEX = (4.0, 15.0)
+"""Between these a mass is log10 of solar masses."""
 ROW_LIMIT = 500_000
 """Rows that SkyServer returns at most."""
 REFUSALS = (400, 500)
@@ -157,13 +159,13 @@ def error_message(text: str) -> str:
 
 
 def linear_masses(rows: list[dict[str, str]]) -> bool:
-    """Turn masses that are log10 into linear ones, in place; tell whether they were.
+    """Turn Firefly's masses, where they are log10, into linear ones, in place; tell whether they were.
 
-    Firefly's result files hold either; no galaxy has 30 solar masses, and none 1e30.
+    Firefly's result files hold either. Every galaxy has more solar masses than `DEX` allows, and none 10 to that.
     """
     masses = {number: _number(row.get("stellarmass", "")) for number, row in enumerate(rows)}
     positive = [mass for mass in masses.values() if mass > 0]
-    if not positive or max(positive) > 30:
+    if not positive or not all(DEX[0] < mass < DEX[1] for mass in positive):
         return False
     for number, mass in masses.items():
         if mass > 0:

@@ -23,7 +23,7 @@ Ask = Callable[[str], bytes]
 Note = Callable[[str], None]
 
 
-def select_by_query(ledger: Ledger, ask: Ask, sql: str, note: Note = print, with_votes: bool = False) -> None:
+def select_by_query(ledger: Ledger, ask: Ask, sql: str, note: Note = print, own: bool = True) -> None:
     """Add the objects that a query returns.
 
     Parameters
@@ -34,8 +34,8 @@ def select_by_query(ledger: Ledger, ask: Ask, sql: str, note: Note = print, with
         Must return columns objid, ra and dec; the names of SDSS-GS are understood, others are kept as they are.
     note : callable
         Shown to the user.
-    with_votes : bool
-        Ask for the Galaxy Zoo votes as well.
+    own : bool
+        The query is the user's own: its answer is complete. Otherwise masses are made linear and votes asked for.
 
     Raises
     ------
@@ -48,8 +48,11 @@ def select_by_query(ledger: Ledger, ask: Ask, sql: str, note: Note = print, with
             raise DataError("the query returned no objects")
         if len(rows) >= query.ROW_LIMIT:
             note(f"the answer has {len(rows):,} rows, as many as SkyServer gives: there may be more objects")
-        _add(ledger, _usable(ledger, rows, "the query's answer", note), sql, note)
-    if with_votes:
+        good = _usable(ledger, rows, "the query's answer", note)
+        if not own:
+            _make_linear(good, note)
+        _add(ledger, good, sql)
+    if not own:
         add_votes(ledger, ask)
 
 
@@ -64,7 +67,8 @@ def select_ids(ledger: Ledger, ask: Ask, ids: list[int], note: Note = print, pro
         lost = set(batch) - {int(row["objid"]) for row in rows}
         reason = "SkyServer has no object with a spectrum of this id"
         ledger.record(Outcome(str(number), CATALOGUE, REFUSED, reason) for number in sorted(lost))
-        _add(ledger, good, "", note)
+        _make_linear(good, note)
+        _add(ledger, good)
     add_votes(ledger, ask, progress)
 
 
@@ -82,7 +86,7 @@ def select_table(ledger: Ledger, ask: Ask, path: Path, note: Note = print, progr
     if "objid" not in rows[0]:
         rows = _identified(ledger, ask, rows, path.name, progress)
     good = _usable(ledger, rows, path.name, note) if rows else []
-    _add(ledger, good, question, note)
+    _add(ledger, good, question)
 
 
 def _identified(ledger: Ledger, ask: Ask, rows: list[dict], name: str, progress) -> list[dict]:
@@ -133,9 +137,12 @@ def _column(name: str) -> str:
     return known.get(name.lower(), name)
 
 
-def _add(ledger: Ledger, rows: list[dict], question: str, note: Note) -> None:
+def _make_linear(rows: list[dict], note: Note) -> None:
     if query.linear_masses(rows):
         note("stellarmass was log10(M/Msun); made linear")
+
+
+def _add(ledger: Ledger, rows: list[dict], question: str = "") -> None:
     ledger.add_rows((_with_class(row) for row in rows), question)
 
 
