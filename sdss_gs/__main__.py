@@ -1,4 +1,4 @@
-"""``python -m sdss_gs``: download, look at, check, generate and pack data sets; say how to cite them."""
+"""``python -m sdss_gs``: download, build, look at, check, generate and pack data sets; say how to cite them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from .build import command as build
 from .errors import OptionError, ZooError
 from .schema import INPUTS, PIXEL_SCALE
 
@@ -74,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     packing.add_argument("ds", metavar="DS", help="SDSS-GS folder")
     packing.add_argument("--inputs", default="all", help=f"comma-separated: {', '.join(FILE_INPUTS)}")
 
+    building = add("build", build.run, "build a data set of any selection of SDSS objects")
+    building.description = build.DESCRIPTION
+    build.add_options(building)
     cite = add("cite", _cite, "say whom to name when the zoo and its data are used")
     cite.add_argument("--bibtex", action="store_true", help="print BibTeX only")
 

@@ -20,8 +20,8 @@ class Trouble:
         Close the connection when this fraction of the file (not of the range) has been sent.
     wrong_bytes : bool
         The right number of other bytes.
-    status, retry_after : optional
-        Answer this status instead, with that header.
+    status, retry_after, body : optional
+        Answer this status instead, with that header and that text.
     stall : bool
         Send half of the file and then nothing until the server is closed.
     page : bool
@@ -36,6 +36,7 @@ class Trouble:
     wrong_bytes: bool = False
     status: int | None = None
     retry_after: str | None = None
+    body: bytes = b"sorry"
     stall: bool = False
     page: bool = False
     wrong_offset: bool = False
@@ -128,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         if trouble.status is not None:
             extra = {"Retry-After": trouble.retry_after} if trouble.retry_after is not None else {}
-            return self._send(trouble.status, b"sorry", extra, trouble)
+            return self._send(trouble.status, trouble.body, extra, trouble)
         if trouble.page:
             return self._send(200, PAGE, {"Content-Type": "text/html; charset=utf-8"}, trouble)
         if address.path in server.redirects:

@@ -98,6 +98,7 @@ class Client:
         *,
         params: Mapping[str, Any] | None = None,
         headers: Callable[[], Mapping[str, str]] = dict,
+        also: tuple[int, ...] = (),
     ) -> T:
         """Send a GET, again while it may pass, until `use` has read the answer.
 
@@ -111,6 +112,8 @@ class Client:
             The query.
         headers : callable
             Returns the headers of one attempt.
+        also : tuple of int
+            Statuses of 400 and more whose answer `use` reads, too: what is wrong with the request.
 
         Raises
         ------
@@ -127,7 +130,7 @@ class Client:
                         url, params=params, headers=headers(), stream=True, timeout=self.timeout
                     ) as response:
                         status = f"HTTP {response.status_code} {response.reason}"
-                        if response.status_code < 400:
+                        if response.status_code < 400 or response.status_code in also:
                             return use(response)
                         if response.status_code not in PASSING:
                             raise RemoteError(f"{url}: the server answered {status}", response.status_code)
