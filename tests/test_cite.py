@@ -101,4 +101,4 @@ def test_output_that_nobody_reads_is_no_traceback():
     command = [sys.executable, "-m", "sdss_gs", "cite"]
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     os.close(writing)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (0, "")

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, survey_rows, write_image, write_survey
+from conftest import survey_rows, write_image, write_survey
 
 from sdss_gs.__main__ import main
 
@@ -114,11 +114,3 @@ def test_wrong_option_is_a_usage_error(capsys):
         main(["pack"])
     assert caught.value.code == 2
     assert "DS" in capsys.readouterr().err
-
-
-def test_reader_who_has_seen_enough_is_no_error(survey):
-    command = [sys.executable, "-m", "sdss_gs", "info", str(survey)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        process.stdout.close()
-        assert process.stderr.read() == ""
-    assert process.returncode == 0
