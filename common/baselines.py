@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from sdss_gs.schema import Output
 
-from .metrics import HEADLINE, cost, log_mass
+from .metrics import cost, headline, log_mass
 from .outputs import decode, encode
 
 CONSTANTS = ("mean", "median", "majority")
@@ -22,7 +22,8 @@ CONSTANTS = ("mean", "median", "majority")
 
 FEWEST_JUDGED = 30
 COLLAPSED_SPREAD, COLLAPSED_SHARE, DOMINANT_SHARE = 0.05, 0.98, 0.9
-_SECOND = {"redshift": "mse", "smass": "r2", "subclass": "log_loss", "gz2c": "log_loss"}
+_SECOND = {"redshift": "mse", "mass": "r2", "classes": "log_loss", "number": "mae"}
+"""By kind of output, what must be better than a constant's besides the headline metric."""
 
 _REDUCTIONS = {"mean": np.mean, "median": np.median}
 
@@ -119,19 +120,19 @@ def _one_value(output: Output, truth: np.ndarray, predicted: np.ndarray) -> str:
         if share < COLLAPSED_SHARE or true_share >= DOMINANT_SHARE:
             return ""
         return f"it names {output.classes[label]} for {share:.0%} of the test objects, {true_share:.0%} are"
-    if output.name == "smass":
+    if output.kind == "mass":
         truth, predicted = log_mass(truth), log_mass(predicted)
     spread, true_spread = float(np.std(predicted)), float(np.std(truth))
     if spread >= COLLAPSED_SPREAD * true_spread:
         return ""
-    unit = " dex" if output.name == "smass" else ""
+    unit = " dex" if output.kind == "mass" else ""
     return f"its predictions spread by only {spread:.2g}{unit}, the truth by {true_spread:.2g}{unit}"
 
 
 def _no_better(output: Output, scores: dict[str, dict[str, float]]) -> str:
     name = next(iter(scores))
     lines = []
-    for metric in (HEADLINE[output.name], _SECOND[output.name]):
+    for metric in (headline(output), _SECOND[output.kind]):
         own = scores[name].get(metric)
         if own is None:
             continue

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from sdss_gs.schema import OUTPUTS, Output
+from sdss_gs.schema import Output
 
 from .metrics import log_mass
 
@@ -35,7 +35,7 @@ class Intervals:
         Inner borders of the bins of the prediction, ascending; one fewer than there are bins.
     low, high : dict of str to list of float
         By level (``"0.9"``), a number per bin: where the interval begins and ends, relative to the prediction, as
-        Δz / (1 + z) for redshifts and in dex for masses.
+        Δz / (1 + z) for redshifts, in dex for masses, plain for other numbers.
     """
 
     edges: list[float]
@@ -116,7 +116,7 @@ def coverage(calibration: Calibration, output: Output, truth: np.ndarray, predic
     -------
     list of dict
         For each level: ``level``, ``coverage`` (share of objects), ``size`` (median full width of the interval, as
-        Δz / (1 + z) or dex; or mean number of classes in the set).
+        Δz / (1 + z), in dex, or in the number's own unit; or mean number of classes in the set).
     """
     rows = []
     for level in LEVELS:
@@ -136,16 +136,16 @@ def coverage(calibration: Calibration, output: Output, truth: np.ndarray, predic
 
 def error_of(output: Output, value: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Measure how far a value lies from the prediction, in the scale in which errors are alike."""
-    if output.name == OUTPUTS["smass"].name:
+    if output.kind == "mass":
         return log_mass(value) - log_mass(predicted)
-    return (value - predicted) / (1 + predicted)
+    return (value - predicted) / (1 + predicted) if output.kind == "redshift" else value - predicted
 
 
 def moved(output: Output, predicted: np.ndarray, error: np.ndarray) -> np.ndarray:
     """Return the values that lie so far from predictions: the inverse of `error_of`."""
-    if output.name == OUTPUTS["smass"].name:
+    if output.kind == "mass":
         return 10.0 ** (log_mass(predicted) + error)
-    return predicted + error * (1 + predicted)
+    return predicted + error * (1 + predicted) if output.kind == "redshift" else predicted + error
 
 
 def _fit_intervals(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Intervals:

@@ -25,6 +25,7 @@ METRICS = {
     "scatter_dex": ("scatter (dex)", "standard deviation of log10(predicted / true)"),
     "bias_dex": ("bias (dex)", "mean of log10(predicted / true)"),
     "mae_1e9msun": ("MAE (1e9 Msun)", "mean absolute error of the mass itself; few massive galaxies decide it"),
+    "rmse": ("RMSE", "root of the mean squared error, in the column's unit"),
     "mse": ("MSE", "mean squared error of the value itself"),
     "mae": ("MAE", "mean absolute error of the value itself"),
     "r2": ("R²", "share of the variance that is explained (of log10 for masses); 0 is the mean, 1 is perfect"),
@@ -96,7 +97,7 @@ def card_data(summary: Summary) -> dict:
         "task": "classification" if output.classes else "regression",
         "input": _fields(item) | {"shape": item.shape, "dtype": item.dtype, "columns": item.columns},
         "output": _fields(output)
-        | {"shape": [len(output.classes) or 1], "dtype": "float32", "column": output.column, "classes": output.classes},
+        | {"shape": [output.size], "dtype": "float32", "column": output.column, "classes": output.classes},
         "network": {"parameters": summary.parameters, "architecture": summary.architecture},
         "options": summary.options,
         "data": summary.data,

@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
+from sdss_gs.errors import OptionError
 from sdss_gs.schema import OUTPUTS, Output
 
 from .calibrate import LEVELS, error_of, moved
@@ -40,11 +41,22 @@ def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], way: st
     DataFrame
         By output: the prediction, its intervals or probabilities, ``<output>_models`` (names joined by ``|``) and
         ``<output>_flag``.
+
+    Raises
+    ------
+    OptionError
+        If models have an own output of the same name with different classes.
     """
-    by_output = groupby(sorted(models, key=lambda model: list(OUTPUTS).index(model.output.name)), lambda m: m.output)
     parts = []
-    for output, members in by_output:
-        members = list(members)
+    for _, group in groupby(sorted(models, key=_place), _place):
+        members = list(group)
+        output = members[0].output
+        for other in members:
+            if (other.output.kind, other.output.classes) != (output.kind, output.classes):
+                raise OptionError(
+                    f"{other.name}: expected {output.name} with the classes of {members[0].name}, found others: they "
+                    "cannot be combined"
+                )
         usable = np.stack([frames[m.name][_first(output)].notna().to_numpy() for m in members], axis=1)
         if way == "best":
             weights = usable & (np.cumsum(usable, axis=1) == 1)
@@ -53,6 +65,12 @@ def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], way: st
             weights, wild = _weights(output, members, frames, usable)
         parts.append(_averaged(output, members, frames, weights.astype(float), wild))
     return pd.concat(parts, axis=1)
+
+
+def _place(model: Model) -> tuple[int, str]:
+    """Order outputs as in the schema, users' own at the end."""
+    name = model.output.name
+    return (list(OUTPUTS).index(name) if name in OUTPUTS else len(OUTPUTS), name)
 
 
 def _first(output: Output) -> str:
@@ -108,8 +126,8 @@ def _averaged(output, members, frames, weights, wild) -> pd.DataFrame:
     else:
         value = _columns(frames, members, name)
         # Masses are averaged as they err, in dex.
-        middle = mean(np.log10(value)) if output.name == "smass" else mean(value)
-        found[name] = 10**middle if output.name == "smass" else middle
+        middle = mean(np.log10(value)) if output.kind == "mass" else mean(value)
+        found[name] = 10**middle if output.kind == "mass" else middle
         for level in LEVELS:
             for end in ("low", "high"):
                 column = f"{name}_{end}_{percent(level)}"

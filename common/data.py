@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy as np
 from sdss_gs import fits, img
 from sdss_gs.check import layout_notes
 from sdss_gs.dataset import open_dataset
-from sdss_gs.errors import DataError
+from sdss_gs.errors import DataError, OptionError
 from sdss_gs.locate import find_dataset
+from sdss_gs.own import is_own, own_output, own_truth, read_columns
 from sdss_gs.packed import Manifest
 from sdss_gs.raw import list_paths
-from sdss_gs.schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
+from sdss_gs.schema import CATALOGUE_FILE, INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, Output
 from sdss_gs.split import fold_split, limited, split
 
 from .backend import tf
@@ -53,7 +55,7 @@ class TrainingData:
     """
 
     def __init__(self, project: Project, options: dict, whole: bool = False):
-        self.item, self.output = project.input, project.output
+        self.item = project.input
         self.target = str(options.get("target", TARGETS[0]))
         self._column = str(options.get("column", SPECTRUM_COLUMNS[0]))
         self._weights = str(options.get("class_weights", "none"))
@@ -61,6 +63,7 @@ class TrainingData:
         self._data = open_dataset(
             self.folder, [self.item.name], image_scale=float(options.get("image_scale", PIXEL_SCALE))
         )
+        self.output = self._learnt(project.output)
         objid = self._data.catalogue.objid
         objects = self._data.usable([self.item.name], self.output.name)
         if options["limit"]:
@@ -78,6 +81,42 @@ class TrainingData:
             found = ", ".join(f"{size} for {name}" for name, size in self.sizes().items())
             wanted = f"objects with {self.item.name} and {self.output.name} in every part of the split"
             raise DataError(f"{self.folder}: expected {wanted}, found {found}")
+
+        if not whole:
+            self._check_truth()
+
+    def _learnt(self, output: Output) -> Output:
+        """Say what is learnt: the project's output, or the user's own column."""
+        column = output.column if is_own(output) else self.target if output.classes else ""
+        if not column:
+            return output
+        path = self.folder / CATALOGUE_FILE
+        text = read_columns(path, (column,), self._data.catalogue.objid)[column]
+        if not is_own(output):
+            output = own_output(path, column, text, output.code)
+            if not output.classes and self._weights != "none":
+                raise OptionError(f"class_weights: expected none for the numbers of {column}, found {self._weights}")
+        self._data.truths[output.name] = own_truth(output, text)
+        return output
+
+    def _check_truth(self) -> None:
+        """Look for what a classifier cannot do without, and measure the training objects' own numbers."""
+        if self.output.classes and len(labels := np.unique(self.truth("train"))) < 2:
+            found = self.output.classes[labels[0]]
+            raise DataError(f"{self.folder}: expected objects of at least two {self.output.name}, found only {found}")
+        if not is_own(self.output):
+            return
+        if self.output.kind == "number":
+            values = self.truth("train")
+            self.output = replace(self.output, centre=float(values.mean()), spread=float(values.std()) or 1.0)
+        for part in self.parts:
+            counts = np.bincount(self.truth(part), minlength=len(self.output.classes)) if self.output.classes else []
+            if lacking := [label for label, count in zip(self.output.classes, counts, strict=False) if not count]:
+                raise DataError(
+                    f"{self.folder}: column {self.output.column}: expected objects of each of "
+                    f"{len(self.output.classes)} classes in every part of the split, found no {part} object of "
+                    f"{', '.join(lacking)} (leave these cells empty, or join classes)"
+                )
 
     def sizes(self) -> dict[str, int]:
         """Return the number of objects of each part."""
@@ -168,6 +207,13 @@ class TrainingData:
                 images.append(None)
         return images
 
+    def _own_description(self) -> str:
+        truth = np.concatenate([self.truth(part) for part in self.parts])
+        if not self.output.classes:
+            return f"numbers from {truth.min():g} to {truth.max():g}"
+        counts = np.bincount(truth, minlength=len(self.output.classes))
+        return ", ".join(f"{label} {count:,}" for label, count in zip(self.output.classes, counts, strict=True))
+
     def _manifest(self) -> Manifest | None:
         return getattr(self._data.arrays[self.item.name], "manifest", None)
 
@@ -189,9 +235,11 @@ class TrainingData:
             f"{self.output.name}; {sum(sizes.values()):,} used ({used})"
         ]
         for column in (*self.item.columns, self.output.column):
-            if reasons := data.catalogue.missing[column]:
+            if reasons := data.catalogue.missing.get(column):
                 counts = ", ".join(f"{count:,} ({reason})" for reason, count in reasons.items())
                 lines.append(f"  {column}: missing {counts}")
+        if is_own(self.output):
+            lines.append(f"  {self.output.column}: {self._own_description()}")
         manifest = self._manifest()
         lines += [f"  {note}" for note in (layout_notes(self.item.name, manifest.layout) if manifest else ())]
         if problems := self.problems():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from .data import TrainingData
 from .judge import PREDICTION_BATCH, rivals, summarise, verdict
 from .outputs import decode
 from .project import Project, parse_options, read_project
-from .store import CHAMPION, facts_of, load_model, serving_inputs
+from .store import CHAMPION, facts_of, load_model, output_of, serving_inputs
 from .tracking import Run
 
 
@@ -39,6 +40,7 @@ def evaluate(project: Project, record: Run, address: str, part: str, options: di
         What to tell the user.
     """
     model, facts = load_model(address), facts_of(address)
+    project = replace(project, output=output_of(facts, project.output))
     reading, calibration = facts["reading"], calibration_from(facts["calibration"])
     data = TrainingData(project, options | reading, whole=part == "all")
     print(data.description(), flush=True)

@@ -17,7 +17,7 @@ from .backend import keras, tf
 from .feed import EpochOrder
 from .inputs import enter
 from .layers import normalisations
-from .outputs import attach_head
+from .outputs import attach_head, loss_name
 from .state import Progress, save_state
 
 STEP_EPOCHS, STEP_FACTOR = 10, 0.5
@@ -90,6 +90,8 @@ def compile_model(
     model.compile(
         optimizer=optimizer_of(options, steps),
         loss=loss_of(output, options),
+        # A user's number may be of any size: its squared error counts in units of its own variance.
+        loss_weights=output.spread**-2,
         metrics=["accuracy" if output.classes else "mae"],
         steps_per_execution=steps_per_execution,
         jit_compile=compiled,
@@ -107,10 +109,10 @@ def optimizer_of(options: dict, steps: int) -> keras.optimizers.Optimizer:
 
 
 def loss_of(output: Output, options: dict) -> keras.losses.Loss | str:
-    """Choose an output's loss: cross-entropy for classes, else the one of the options."""
+    """Choose an output's loss: cross-entropy for classes, else by its name."""
     if output.classes:
         return keras.losses.CategoricalCrossentropy(label_smoothing=options["label_smoothing"])
-    return options["loss"]
+    return loss_name(output, options)
 
 
 class KeepBest(keras.callbacks.Callback):

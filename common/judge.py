@@ -99,7 +99,7 @@ def summarise(
         },
         scores=scores,
         intervals={rival: intervals(output, truth, values) for rival, values in predictions.items()},
-        bins=binned_scores(truth, predictions[name]) if output.name == "redshift" else [],
+        bins=binned_scores(truth, predictions[name]) if output.kind == "redshift" else [],
         coverage=coverage(calibration, output, truth, predictions[name]),
         warnings=[warning] if warning else [],
         figures={**_test_figures(predictions[name], data), **drawn},
@@ -141,7 +141,11 @@ def _errors(output: Output, truth: np.ndarray, predicted: np.ndarray) -> tuple[n
         labels, best = np.array(output.classes), predicted.argmax(axis=1)
         captions = [f"{labels[t]}, predicted {labels[p]}" for t, p in zip(truth, best, strict=True)]
         return 1 - predicted[np.arange(len(truth)), truth], captions
-    dex = output.name == "smass"
-    error = log_mass(predicted) - log_mass(truth) if dex else normalised_difference(truth, predicted)
+    differences = {"redshift": normalised_difference, "mass": _dex}
+    error = differences.get(output.kind, np.subtract)(truth, predicted)
     captions = [f"true {t:.3g}, predicted {p:.3g}" for t, p in zip(truth, predicted, strict=True)]
     return np.abs(error), captions
+
+
+def _dex(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    return log_mass(predicted) - log_mass(truth)

@@ -15,9 +15,9 @@ from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.files import temporary_path
 from sdss_gs.schema import parse_model_name
 
-from .metrics import HEADLINE
+from .metrics import headline
 from .opening import DESCRIPTION, MODEL_FILE, address_of, load, use_store, version_of
-from .store import CHAMPION, SCORE_TAG, WEIGHTS, facts_of, log_signed, serving_inputs, sha256
+from .store import CHAMPION, HEADLINE_TAG, SCORE_TAG, WEIGHTS, facts_of, log_signed, serving_inputs, sha256
 from .tracking import REPORT
 
 CARDS = ("card.md", "card.json", REPORT)
@@ -61,7 +61,7 @@ def champions() -> list[Entry]:
             run = client.get_run(version.run_id)
         except (ZooError, mlflow.MlflowException):
             continue
-        metric = HEADLINE[output.name]
+        metric = run.data.tags.get(HEADLINE_TAG, headline(output))
         value = run.data.metrics.get(f"test_{metric}")
         data = run.inputs.dataset_inputs[0].dataset.name if run.inputs.dataset_inputs else ""
         score = "" if value is None else f"{metric} {value:.4f}"

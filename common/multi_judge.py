@@ -13,7 +13,7 @@ from . import report
 from .backend import keras
 from .baselines import Rivals, baselines, collapse
 from .judge import PREDICTION_BATCH
-from .metrics import BETTER, HEADLINE, score
+from .metrics import BETTER, headline, score
 from .multi_data import MultiData
 from .outputs import decode
 
@@ -126,7 +126,7 @@ def champion_cost(model: keras.Model, data: MultiData) -> float:
     predicted = model.predict(data.batches("validation", PREDICTION_BATCH, with_target=False), verbose=0)
     costs = []
     for name in data.outputs:
-        output, truth, metric = OUTPUTS[name], data.truth("validation", name), HEADLINE[name]
+        output, truth, metric = OUTPUTS[name], data.truth("validation", name), headline(OUTPUTS[name])
         values = decode(output, predicted[name][data.known("validation", name)], data.target)
         found = score(output, truth, values)[metric]
         if BETTER[metric] == "high":

@@ -15,7 +15,7 @@ from sdss_gs.schema import parse_model_name
 from .calibrate import calibration_from
 from .measure import TrainingRange
 from .model import Model
-from .store import CHAMPION, WEIGHTS, checked_model, facts_of, recorded_hash
+from .store import CHAMPION, WEIGHTS, checked_model, facts_of, output_of, recorded_hash
 from .tracking import choose_store
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -90,6 +90,7 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
     if missing:
         raise ZooError(f"{name}: expected a model with {', '.join(missing)}, found an older one; train it again")
     item, output = parse_model_name(name)
+    output = output_of(facts, output)
     network = checked_model(path, digest)
     shape = item.shape if item.columns else tuple(network.input[item.name].shape[1:])
     return Model(

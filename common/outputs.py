@@ -10,7 +10,9 @@ from .backend import keras
 
 TARGETS = ("log", "linear")
 CLASS_WEIGHTS = ("none", "balanced", "effective")
-CLASS_LOSS = "categorical_crossentropy"
+CLASS_LOSS, NUMBER_LOSS = "categorical_crossentropy", "mse"
+UNITS = "_in_standard_units"
+"""Ends the name of the layer that gives a user's number before it gets its mean and spread back."""
 OLD_MASS_UNIT = 1e9
 """Msun; the unit in which older models learnt the mass (``target=linear``)."""
 EFFECTIVE_BETA = 0.999
@@ -18,7 +20,7 @@ EFFECTIVE_BETA = 0.999
 
 
 def attach_head(output: Output, features: keras.KerasTensor) -> keras.KerasTensor:
-    """Add the last layer: one linear unit, or a softmax over the classes; named like the output, float32.
+    """Add the last layers: one linear unit, or a softmax over the classes; named like the output, float32.
 
     Parameters
     ----------
@@ -28,14 +30,29 @@ def attach_head(output: Output, features: keras.KerasTensor) -> keras.KerasTenso
     Returns
     -------
     KerasTensor of float32, shape (batch, 1) or (batch, classes)
-        Redshift; log10 of the stellar mass in Msun (or the mass in 1e9 Msun); or class probabilities.
+        Redshift; log10 of the stellar mass in Msun (or the mass in 1e9 Msun); a user's own number; or class
+        probabilities.
     """
-    units, activation = (len(output.classes), "softmax") if output.classes else (1, "linear")
+    activation = "softmax" if output.classes else "linear"
+    name = f"{output.name}{UNITS}" if output.kind == "number" else output.name
     # float32 also under a mixed policy: bfloat16 has three digits, too few for a redshift.
     # Zeros: together with `constant_bias` training begins at the best constant instead of at noise.
-    return keras.layers.Dense(
-        units, activation=activation, name=output.name, dtype="float32", kernel_initializer="zeros"
+    values = keras.layers.Dense(
+        output.size, activation=activation, name=name, dtype="float32", kernel_initializer="zeros"
     )(features)
+    if output.kind != "number":
+        return values
+    return keras.layers.Rescaling(output.spread, output.centre, name=output.name, dtype="float32")(values)
+
+
+def head_of(network: keras.Model, output: Output) -> keras.layers.Dense:
+    """Return the layer whose bias decides what an untrained network predicts."""
+    return network.get_layer(f"{output.name}{UNITS}" if output.kind == "number" else output.name)
+
+
+def loss_name(output: Output, options: dict) -> str:
+    """Name what training minimises."""
+    return CLASS_LOSS if output.classes else str(options.get("loss", NUMBER_LOSS))
 
 
 def encode(output: Output, truth: np.ndarray, target: str = "log") -> np.ndarray:
@@ -55,7 +72,7 @@ def encode(output: Output, truth: np.ndarray, target: str = "log") -> np.ndarray
     """
     if output.classes:
         return np.eye(len(output.classes), dtype=np.float32)[truth]
-    if output.name == "smass":
+    if output.kind == "mass":
         truth = np.log10(truth) if target == "log" else truth / OLD_MASS_UNIT
     return truth.astype(np.float32)[:, None]
 
@@ -77,7 +94,7 @@ def decode(output: Output, predicted: np.ndarray, target: str = "log") -> np.nda
     predicted = predicted.astype(np.float64)
     if output.classes:
         return predicted
-    if output.name != "smass":
+    if output.kind != "mass":
         return predicted[:, 0]
     return 10.0 ** predicted[:, 0] if target == "log" else predicted[:, 0] * OLD_MASS_UNIT
 
@@ -97,7 +114,8 @@ def constant_bias(output: Output, target: np.ndarray) -> np.ndarray:
         The mean, or the logarithms of the class shares (a class without an object counts as half an object).
     """
     if not output.classes:
-        return target.mean(axis=0, dtype=np.float64).astype(np.float32)
+        mean = target.mean(axis=0, dtype=np.float64)
+        return ((mean - output.centre) / output.spread).astype(np.float32)
     return np.log(np.maximum(target.sum(axis=0), 0.5) / len(target)).astype(np.float32)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from .files import replacing
 from .pack import pack
 from .packed import Packed, packed_folder
 from .raw import served_by
-from .schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, VERSION, in_windows
+from .schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, VERSION, Output, in_windows
 
 TABLE_READERS = {"bands": bands.read, "wise": wise.read}
 
@@ -36,6 +36,8 @@ class Dataset:
     arrays : dict of str to ndarray or Packed
     checksums : dict of str to ndarray of uint32, shape (n,)
         CRC-32 of each object's input.
+    truths : dict of str to ndarray, shape (n, ...)
+        Truths that are no columns of the catalogue, by output.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class Dataset:
     rows: dict[str, np.ndarray]
     arrays: dict[str, np.ndarray | Packed]
     checksums: dict[str, np.ndarray]
+    truths: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.catalogue)
@@ -73,7 +76,7 @@ class Dataset:
         for name in inputs:
             good &= self.rows[name] >= 0
         if output is not None:
-            good &= has_output(self.catalogue, output)
+            good &= is_known(self._truth(output))
         return np.flatnonzero(good)
 
     def load(self, name: str, objects: np.ndarray, column: str = SPECTRUM_COLUMNS[0]) -> np.ndarray:
@@ -103,8 +106,10 @@ class Dataset:
 
     def target(self, name: str, objects: np.ndarray) -> np.ndarray:
         """Return the truth of some objects: float64 in the catalogue's unit, or int16 class numbers, ``(m,)``."""
-        output = OUTPUTS[name]
-        return (self.catalogue.labels[name] if output.classes else self.catalogue.numbers[output.column])[objects]
+        return self._truth(name)[objects]
+
+    def _truth(self, name: str) -> np.ndarray:
+        return self.truths[name] if name in self.truths else truth_of(self.catalogue, OUTPUTS[name])
 
     def fingerprint(self, inputs: Sequence[str], outputs: Sequence[str], objects: np.ndarray) -> str:
         """Hash the content that a model sees: ids, inputs and truths, independent of machine and file dates."""
@@ -116,10 +121,19 @@ class Dataset:
         return digest.hexdigest()[:16]
 
 
+def truth_of(catalogue: Catalogue, output: Output) -> np.ndarray:
+    """Return the truth of all objects: float64 in the catalogue's unit, or int16 class numbers, ``(n,)``."""
+    return catalogue.labels[output.name] if output.classes else catalogue.numbers[output.column]
+
+
+def is_known(truth: np.ndarray) -> np.ndarray:
+    """Tell which objects have a truth, bool ``(n,)``."""
+    return truth >= 0 if truth.dtype.kind == "i" else np.isfinite(truth)
+
+
 def has_output(catalogue: Catalogue, name: str) -> np.ndarray:
     """Tell which objects have an output's truth, bool ``(n,)``."""
-    output = OUTPUTS[name]
-    return catalogue.labels[name] >= 0 if output.classes else np.isfinite(catalogue.numbers[output.column])
+    return is_known(truth_of(catalogue, OUTPUTS[name]))
 
 
 def open_dataset(
@@ -192,7 +206,10 @@ def open_catalogue(folder: str | Path) -> Catalogue:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder (expected a data set)")
     source, copy = folder / "data.csv", packed_folder(folder) / "catalogue.npz"
-    stamp = [VERSION, *(source.stat().st_size, source.stat().st_mtime_ns)] if source.is_file() else None
+    stamp = None
+    if source.is_file():
+        # The outputs too: a copy made before an output was known lacks its labels.
+        stamp = [VERSION, source.stat().st_size, source.stat().st_mtime_ns, *OUTPUTS]
     try:
         with open(copy, "rb") as file, np.load(file, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))

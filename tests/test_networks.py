@@ -22,8 +22,9 @@ PARAMETERS = {
     "ss2r": 404_448, "ss2sm": 404_448, "ss2s": 404_547, "ss2g": 405_174,
     "b2r": 1_292, "b2sm": 1_292, "b2s": 1_855, "b2g": 2_018,
     "w2r": 1_258, "w2sm": 1_258, "w2s": 1_821, "w2g": 1_984,
+    "i2c": 435_230, "s2c": 7_223_752, "b2c": 1_838, "w2c": 1_804, "i2m": 435_461,
 }  # fmt: skip
-"""Counts of the predecessor's networks, the statistics of `Normalization` included."""
+"""Counts of the predecessor's networks, the statistics of `Normalization` included; with the head of another output."""
 
 
 def architectures_of(name):
