@@ -63,7 +63,7 @@ class TrainingData:
         self._data = open_dataset(
             self.folder, [self.item.name], image_scale=float(options.get("image_scale", PIXEL_SCALE))
         )
-        self.output = self._learnt(project.output)
+        self.output = self._learnt(project.output, str(options.get("target", "")))
         objid = self._data.catalogue.objid
         objects = self._data.usable([self.item.name], self.output.name)
         if options["limit"]:
@@ -85,9 +85,9 @@ class TrainingData:
         if not whole:
             self._check_truth()
 
-    def _learnt(self, output: Output) -> Output:
+    def _learnt(self, output: Output, target: str) -> Output:
         """Say what is learnt: the project's output, or the user's own column."""
-        column = output.column if is_own(output) else self.target if output.classes else ""
+        column = output.column if is_own(output) else target if output.classes else ""
         if not column:
             return output
         path = self.folder / CATALOGUE_FILE
