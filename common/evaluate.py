@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sdss_gs.errors import ZooError
+from sdss_gs.errors import DataError, ZooError
 
 from .calibrate import calibration_from
 from .data import TrainingData
@@ -43,6 +43,8 @@ def evaluate(project: Project, record: Run, address: str, part: str, options: di
     project = replace(project, output=output_of(facts, project.output))
     reading, calibration = facts["reading"], calibration_from(facts["calibration"])
     data = TrainingData(project, options | reading, whole=part == "all")
+    if data.output != project.output:
+        raise DataError(f"{data.folder}: expected votes like {project.output.column}, found {data.output.column}")
     print(data.description(), flush=True)
     chunks = (serving_inputs(project.input, chunk) for chunk in data.chunks("test"))
     raw = np.concatenate([model.predict(chunk, batch_size=PREDICTION_BATCH, verbose=0) for chunk in chunks])

@@ -8,12 +8,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from sdss_gs.decision_tree import TREES
 from sdss_gs.schema import Output
 
 from .metrics import confusion_matrix, log_mass, normalised_difference
 
 AXIS_LABELS = {"redshift": "redshift z", "mass": "log10 stellar mass / Msun"}
 GALLERY_ROWS, GALLERY_COLUMNS = 3, 6
+PANELS = 4
+"""Answers beside one another."""
 INK, ACCENT = "#24476b", "#c8553d"
 
 
@@ -92,6 +95,31 @@ def confusion(output: Output, truth: np.ndarray, probabilities: np.ndarray) -> F
     )
     axes.set(xlabel="predicted", ylabel="true (test galaxies)", title="Confusion")
     figure.colorbar(image, label="share of the true class")
+    return figure
+
+
+def answers(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figure:
+    """Draw predicted against true shares of the votes, a panel per answer, a line or more per question."""
+    tree = TREES[output.tree]
+    lines = [
+        (question, range(question.first + start, min(question.first + start + PANELS, question.slice.stop)))
+        for question in tree.questions
+        for start in range(0, len(question.answers), PANELS)
+    ]
+    figure = Figure(figsize=(1.9 * PANELS, 1.9 * len(lines) + 0.4), layout="constrained")
+    grid = figure.subplots(len(lines), PANELS, squeeze=False)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for row, (question, positions) in zip(grid, lines, strict=True):
+        for axes, position in zip(row, positions, strict=False):
+            axes.set_axis_on()
+            axes.scatter(truth[:, position], predicted[:, position], s=4, color=INK, alpha=0.5, linewidths=0)
+            axes.plot([0, 1], [0, 1], color=ACCENT, linewidth=1)
+            error = np.sqrt(np.mean((predicted[:, position] - truth[:, position]) ** 2))
+            axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 1], yticks=[0, 1])
+            axes.set_title(f"{question.answers[position - question.first]}: RMSE {error:.3f}", fontsize=8)
+        row[0].set_ylabel("predicted", fontsize=8)
+    figure.suptitle(f"Shares of the votes, {len(truth):,} test galaxies (across: true)", fontsize=10)
     return figure
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
+from ..decision_tree import simplify
 from ..errors import DataError, OptionError
 from ..schema import BANDS, INPUTS, in_windows
 from . import labels
@@ -147,7 +148,7 @@ def write_galaxy(folder: Path, seed: int, position: int) -> dict[str, int | str]
     values = Measurements(
         subclass=labels.spectroscopic_subclass(galaxy, sed, fractions, rng),
         gz2c_full=zoo,
-        gz2c_simplified=labels.simplify(zoo),
+        gz2c_simplified=simplify(zoo),
         bands=bands,
         wise=measure_wise(flux[:, len(BANDS) :].sum(axis=0), rng),
         redshift=galaxy.redshift + 1.5e-5 * rng.standard_normal(),
