@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import jinja2
 
 from sdss_gs import __version__
-from sdss_gs.decision_tree import KAGGLE, TREES
+from sdss_gs.decision_tree import TREES
+from sdss_gs.schema import Output
 
 from .metrics import BETTER
 from .summary import Summary
@@ -36,10 +37,6 @@ METRICS = {
         for count in (len(tree.columns) for tree in TREES.values())
     },
     MEAN_ACCURACY: ("accuracy per question", "share of galaxies with the right commonest answer, mean over questions"),
-    **{
-        accuracy_name(number): (f"question {number + 1}", f"share of galaxies asked with the right answer to: {text}")
-        for number, text in enumerate(question.text for question in TREES[KAGGLE].questions)
-    },
     "accuracy": ("accuracy", "share of objects with the right class"),
     "balanced_accuracy": ("balanced accuracy", "recall, averaged over the classes that occur"),
     "macro_f1": ("macro F1", "harmonic mean of precision and recall, averaged over the classes that occur"),
@@ -122,7 +119,7 @@ def card_data(summary: Summary) -> dict:
         "network": {"parameters": summary.parameters, "architecture": summary.architecture},
         "options": summary.options,
         "data": summary.data,
-        "metrics": {name: _metric(name) for name in metrics},
+        "metrics": {name: _metric(name, output) for name in metrics},
         "baselines": {name: BASELINES.get(name, "") for name in summary.scores if name != summary.model},
         "scores": summary.scores,
         "intervals": summary.intervals,
@@ -227,8 +224,12 @@ def _fields(item) -> dict[str, str]:
     return {name: getattr(item, name) for name in ("name", "unit", "description", "source")}
 
 
-def _metric(name: str) -> dict[str, str]:
+def _metric(name: str, output: Output) -> dict[str, str]:
     label, meaning = METRICS.get(name, (name.replace("_", " "), ""))
+    for question in TREES[output.tree].questions if output.tree else ():
+        if name == accuracy_name(question):
+            label = f"question {question.number}"
+            meaning = f"share of galaxies with the right commonest answer, of those asked: {question.text}"
     return {"label": label, "better": BETTER.get(name, ""), "meaning": meaning}
 
 

@@ -30,7 +30,7 @@ BETTER = {
     **dict.fromkeys(("r2", "accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "top3_accuracy"), "high"),
     **dict.fromkeys(("bias", "bias_dex"), "zero"),
     **{rmse_name(len(tree.columns)): "low" for tree in TREES.values()},
-    **dict.fromkeys((MEAN_ACCURACY, *(accuracy_name(k) for k in range(len(TREES[KAGGLE].questions)))), "high"),
+    **dict.fromkeys((MEAN_ACCURACY, *map(accuracy_name, TREES[KAGGLE].questions)), "high"),
 }
 """Better direction by metric: ``low``, ``high`` or ``zero``."""
 

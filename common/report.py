@@ -15,7 +15,7 @@ from .metrics import confusion_matrix, log_mass, normalised_difference
 
 AXIS_LABELS = {"redshift": "redshift z", "mass": "log10 stellar mass / Msun"}
 GALLERY_ROWS, GALLERY_COLUMNS = 3, 6
-PANELS = 4
+PANELS = 8
 """Answers beside one another."""
 INK, ACCENT = "#24476b", "#c8553d"
 
@@ -99,27 +99,21 @@ def confusion(output: Output, truth: np.ndarray, probabilities: np.ndarray) -> F
 
 
 def answers(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figure:
-    """Draw predicted against true shares of the votes, a panel per answer, a line or more per question."""
-    tree = TREES[output.tree]
-    lines = [
-        (question, range(question.first + start, min(question.first + start + PANELS, question.slice.stop)))
-        for question in tree.questions
-        for start in range(0, len(question.answers), PANELS)
-    ]
-    figure = Figure(figsize=(1.9 * PANELS, 1.9 * len(lines) + 0.4), layout="constrained")
-    grid = figure.subplots(len(lines), PANELS, squeeze=False)
-    for axes in grid.ravel():
+    """Draw predicted against true shares of the votes, a panel per answer, titled with the question's number."""
+    titles = [f"{question.number} {answer}" for question in TREES[output.tree].questions for answer in question.answers]
+    lines = -(-len(titles) // PANELS)
+    figure = Figure(figsize=(1.6 * PANELS, 1.8 * lines + 0.6), layout="constrained")
+    grid = figure.subplots(lines, PANELS, squeeze=False, sharex=True, sharey=True)
+    for axes in grid.ravel()[len(titles) :]:
         axes.set_axis_off()
-    for row, (question, positions) in zip(grid, lines, strict=True):
-        for axes, position in zip(row, positions, strict=False):
-            axes.set_axis_on()
-            axes.scatter(truth[:, position], predicted[:, position], s=4, color=INK, alpha=0.5, linewidths=0)
-            axes.plot([0, 1], [0, 1], color=ACCENT, linewidth=1)
-            error = np.sqrt(np.mean((predicted[:, position] - truth[:, position]) ** 2))
-            axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 1], yticks=[0, 1])
-            axes.set_title(f"{question.answers[position - question.first]}: RMSE {error:.3f}", fontsize=8)
-        row[0].set_ylabel("predicted", fontsize=8)
-    figure.suptitle(f"Shares of the votes, {len(truth):,} test galaxies (across: true)", fontsize=10)
+    for axes, title, x, y in zip(grid.ravel(), titles, truth.T, predicted.T, strict=False):
+        axes.scatter(x, y, s=5, color=INK, alpha=min(1.0, 0.1 + 60 / len(truth)), linewidths=0)
+        axes.plot([0, 1], [0, 1], color=ACCENT, linewidth=1)
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 1], yticks=[0, 1])
+        axes.set_title(f"{title}\nRMSE {np.sqrt(np.mean((y - x) ** 2)):.3f}", fontsize=8)
+    figure.suptitle(f"Shares of the votes by question and answer, {len(truth):,} test galaxies", fontsize=10)
+    figure.supxlabel("true", fontsize=9)
+    figure.supylabel("predicted", fontsize=9)
     return figure
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdss_gs.decision_tree import TREES, DecisionTree
+from sdss_gs.decision_tree import TREES, DecisionTree, Question
 from sdss_gs.schema import Output
 
 ASKED = 0.5
@@ -17,9 +17,9 @@ def rmse_name(answers: int) -> str:
     return f"rmse{answers}"
 
 
-def accuracy_name(number: int) -> str:
-    """Name the accuracy of a question, counted from 0, as tables count it."""
-    return f"accuracy_q{number + 1}"
+def accuracy_name(question: Question) -> str:
+    """Name the accuracy of a question."""
+    return f"accuracy_q{question.number}"
 
 
 def right_answers(tree: DecisionTree, truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -49,11 +49,10 @@ def vote_scores(output: Output, truth: np.ndarray, predicted: np.ndarray, drawn:
     square = ((predicted - truth) ** 2).mean(axis=1)
     asked, right = right_answers(tree, truth, predicted)
     found = {rmse_name(output.size): np.sqrt(square[drawn].mean(axis=1)), MEAN_ACCURACY: np.empty(0)}
-    for number in range(len(tree.questions)):
+    for number, question in enumerate(tree.questions):
         count, hits = (flags[:, number][drawn].sum(axis=1) for flags in (asked, right))
-        name = accuracy_name(number)
-        found[name] = np.divide(hits, count, out=np.full(len(drawn), np.nan), where=count > 0)
-    each = np.stack([found[accuracy_name(number)] for number in range(len(tree.questions))])
+        found[accuracy_name(question)] = np.divide(hits, count, out=np.full(len(drawn), np.nan), where=count > 0)
+    each = np.stack([found[accuracy_name(question)] for question in tree.questions])
     known = ~np.isnan(each)
     found[MEAN_ACCURACY] = np.where(known, each, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     return found

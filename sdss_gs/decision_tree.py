@@ -31,6 +31,8 @@ class Question:
         Position of the answer to whose value this question's answers sum; None: to 1.
     asked_after : tuple of int
         Positions of the answers whose values sum to the share of volunteers who were asked; empty: all of them.
+    number : int
+        As tables count it: a tree may lack a question of another.
     """
 
     text: str
@@ -38,6 +40,7 @@ class Question:
     first: int
     parent: int | None
     asked_after: tuple[int, ...]
+    number: int
 
     @property
     def slice(self) -> slice:
@@ -138,36 +141,44 @@ class DecisionTree:
 
 def _tree(name: str, questions: list[tuple], columns, total: str, plain: bool = False) -> DecisionTree:
     """Put a tree together; parents are written as (question, answer) of `questions`, from 0."""
-    firsts = np.cumsum([0, *(len(answers) for _, answers, _, _ in questions)]).tolist()
+    firsts = np.cumsum([0, *(len(answers) for _, _, answers, _, _ in questions)]).tolist()
 
     def position(place: tuple[int, int]) -> int:
         return firsts[place[0]] + place[1]
 
     made = tuple(
-        Question(text, tuple(answers), first, None if parent is None else position(parent), tuple(map(position, after)))
-        for (text, answers, parent, after), first in zip(questions, firsts, strict=False)
+        Question(
+            text,
+            tuple(answers),
+            first,
+            None if parent is None else position(parent),
+            tuple(map(position, after)),
+            number,
+        )
+        for (number, text, answers, parent, after), first in zip(questions, firsts, strict=False)
     )
     return DecisionTree(name, made, tuple(columns), total, plain)
 
 
 _GZ2 = [
-    ("Is the galaxy smooth, with features, or a star?", ("smooth", "features", "artifact"), None, ()),
-    ("Is it a disk seen edge-on?", ("edge-on", "not edge-on"), (0, 1), [(0, 1)]),
-    ("Is there a bar?", ("bar", "no bar"), (1, 1), [(1, 1)]),
-    ("Are there spiral arms?", ("spiral", "no spiral"), (1, 1), [(1, 1)]),
-    ("How prominent is the bulge?", ("no bulge", "just noticeable", "obvious", "dominant"), (1, 1), [(1, 1)]),
+    (1, "Is the galaxy smooth, with features, or a star?", ("smooth", "features", "artifact"), None, ()),
+    (2, "Is it a disk seen edge-on?", ("edge-on", "not edge-on"), (0, 1), [(0, 1)]),
+    (3, "Is there a bar?", ("bar", "no bar"), (1, 1), [(1, 1)]),
+    (4, "Are there spiral arms?", ("spiral", "no spiral"), (1, 1), [(1, 1)]),
+    (5, "How prominent is the bulge?", ("no bulge", "just noticeable", "obvious", "dominant"), (1, 1), [(1, 1)]),
     # Its answers sum to 1 in the tables, although those who saw a star were not asked.
-    ("Is there anything odd?", ("odd", "not odd"), None, [(0, 0), (0, 1)]),
-    ("How rounded is it?", ("round", "in between", "cigar-shaped"), (0, 0), [(0, 0)]),
+    (6, "Is there anything odd?", ("odd", "not odd"), None, [(0, 0), (0, 1)]),
+    (7, "How rounded is it?", ("round", "in between", "cigar-shaped"), (0, 0), [(0, 0)]),
     (
+        8,
         "What is odd?",
         ("ring", "lens or arc", "disturbed", "irregular", "other", "merger", "dust lane"),
         (5, 0),
         [(5, 0)],
     ),
-    ("What shape has the edge-on bulge?", ("rounded", "boxy", "no edge-on bulge"), (1, 0), [(1, 0)]),
-    ("How tightly wound are the arms?", ("tight", "medium", "loose"), (3, 0), [(3, 0)]),
-    ("How many arms are there?", ("1", "2", "3", "4", "more than 4", "can't tell"), (3, 0), [(3, 0)]),
+    (9, "What shape has the edge-on bulge?", ("rounded", "boxy", "no edge-on bulge"), (1, 0), [(1, 0)]),
+    (10, "How tightly wound are the arms?", ("tight", "medium", "loose"), (3, 0), [(3, 0)]),
+    (11, "How many arms are there?", ("1", "2", "3", "4", "more than 4", "can't tell"), (3, 0), [(3, 0)]),
 ]
 """Galaxy Zoo 2 (Willett et al. 2013, MNRAS 435, 2835, table 2), questions and answers in the challenge's order."""
 
@@ -198,7 +209,7 @@ TREES = {
         _tree(
             KAGGLE,
             _GZ2,
-            [f"Class{number}.{k + 1}" for number, question in enumerate(_GZ2, 1) for k in range(len(question[1]))],
+            [f"Class{number}.{k + 1}" for number, _, answers, _, _ in _GZ2 for k in range(len(answers))],
             "total_classifications",
         ),
         _tree(
@@ -213,6 +224,7 @@ TREES = {
             "gz1",
             [
                 (
+                    1,
                     "What is it?",
                     ("elliptical", "clockwise spiral", "anticlockwise spiral", "edge-on", "don't know", "merger"),
                     None,
