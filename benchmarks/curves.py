@@ -21,8 +21,8 @@ from common.data import TrainingData
 from common.feed import EpochOrder, steps_per_execution
 from common.fit import adapt_normalisation, build, compile_model
 from common.judge import predict
-from common.metrics import BETTER, HEADLINE, score
-from common.outputs import constant_bias, encode
+from common.metrics import BETTER, headline, score
+from common.outputs import constant_bias, encode, head_of
 from common.project import read_project
 from common.surround import surround
 from sdss_gs.errors import ZooError
@@ -82,9 +82,9 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
     chunks = data.batches("train", 2048, with_target=False)
     adapt_normalisation(network, chunks.map(lambda inputs: inputs[project.input.name]))
     known = encode(project.output, data.truth("train"), data.target)
-    network.get_layer(project.output.name).bias.assign(constant_bias(project.output, known))
+    head_of(network, project.output).bias.assign(constant_bias(project.output, known))
     curve = {"parameters": network.count_params(), "seconds": [], "score": []}
-    spent, metric = 0.0, HEADLINE[project.output.name]
+    spent, metric = 0.0, headline(project.output)
     for epoch in range(epochs):
         began = time.perf_counter()
         model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0, callbacks=[order])
@@ -143,7 +143,7 @@ def draw(curves: dict, path: Path) -> None:
 
 
 def _metric(name: str) -> str:
-    return HEADLINE[parse_model_name(name)[1].name]
+    return headline(parse_model_name(name)[1])
 
 
 if __name__ == "__main__":

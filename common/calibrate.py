@@ -35,7 +35,7 @@ class Intervals:
         Inner borders of the bins of the prediction, ascending; one fewer than there are bins.
     low, high : dict of str to list of float
         By level (``"0.9"``), a number per bin: where the interval begins and ends, relative to the prediction, as
-        Δz / (1 + z) for redshifts and in dex for masses.
+        Δz / (1 + z) for redshifts, in dex for masses, plain for other numbers.
     """
 
     edges: list[float]
@@ -87,7 +87,37 @@ class ClassSets:
         return probabilities.max(axis=1) < self.typical / UNSURE
 
 
-Calibration = Intervals | ClassSets
+@dataclass(frozen=True)
+class VoteIntervals:
+    """Conformal intervals of each answer's share of the votes.
+
+    Parameters
+    ----------
+    answers : list of Intervals
+        In the order of the tree.
+    typical : float
+        Median over the objects of an interval's mean width at the lowest level.
+    """
+
+    answers: list[Intervals]
+    typical: float = 1.0
+
+    def bounds(self, output: Output, predicted: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the interval of each share begins and ends, within 0 and 1, float64 ``(n, answers)``."""
+        ends = [one.bounds(output, predicted[:, column], level) for column, one in enumerate(self.answers)]
+        low, high = (np.clip(np.stack(side, axis=1), 0, 1) for side in zip(*ends, strict=True))
+        return low, high
+
+    def unsure(self, predicted: np.ndarray) -> np.ndarray:
+        """Tell which objects have much wider intervals than is typical, bool ``(n,)``."""
+        return self._width(predicted) > UNSURE * self.typical
+
+    def _width(self, predicted: np.ndarray) -> np.ndarray:
+        low, high = self.bounds(OUTPUTS["votes"], predicted, LEVELS[0])
+        return (high - low).mean(axis=1)
+
+
+Calibration = Intervals | ClassSets | VoteIntervals
 
 
 def fit_calibration(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Calibration:
@@ -97,15 +127,20 @@ def fit_calibration(output: Output, truth: np.ndarray, predicted: np.ndarray) ->
     ----------
     output : Output
     truth : ndarray, shape (n,)
-        In the catalogue's unit, or class numbers.
-    predicted : ndarray, shape (n,) or (n, classes)
+        In the catalogue's unit, class numbers, or votes ``(n, answers)``.
+    predicted : ndarray, shape (n,), (n, classes) or (n, answers)
         As from `outputs.decode`.
     """
+    if output.kind == "votes":
+        answers = [_fit_intervals(output, *pair) for pair in zip(truth.T, predicted.T, strict=True)]
+        return VoteIntervals(answers, float(np.median(VoteIntervals(answers)._width(predicted))))
     return _fit_sets(truth, predicted) if output.classes else _fit_intervals(output, truth, predicted)
 
 
 def calibration_from(data: dict) -> Calibration:
     """Make a calibration from its fields."""
+    if "answers" in data:
+        return VoteIntervals([Intervals(**one) for one in data["answers"]], data["typical"])
     return ClassSets(**data) if "temperature" in data else Intervals(**data)
 
 
@@ -115,8 +150,8 @@ def coverage(calibration: Calibration, output: Output, truth: np.ndarray, predic
     Returns
     -------
     list of dict
-        For each level: ``level``, ``coverage`` (share of objects), ``size`` (median full width of the interval, as
-        Δz / (1 + z) or dex; or mean number of classes in the set).
+        For each level: ``level``, ``coverage`` (share of objects, or of their answers), ``size`` (median full width of
+        the interval, as Δz / (1 + z), in dex, or in the number's own unit; or mean number of classes in the set).
     """
     rows = []
     for level in LEVELS:
@@ -136,16 +171,16 @@ def coverage(calibration: Calibration, output: Output, truth: np.ndarray, predic
 
 def error_of(output: Output, value: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Measure how far a value lies from the prediction, in the scale in which errors are alike."""
-    if output.name == OUTPUTS["smass"].name:
+    if output.kind == "mass":
         return log_mass(value) - log_mass(predicted)
-    return (value - predicted) / (1 + predicted)
+    return (value - predicted) / (1 + predicted) if output.kind == "redshift" else value - predicted
 
 
 def moved(output: Output, predicted: np.ndarray, error: np.ndarray) -> np.ndarray:
     """Return the values that lie so far from predictions: the inverse of `error_of`."""
-    if output.name == OUTPUTS["smass"].name:
+    if output.kind == "mass":
         return 10.0 ** (log_mass(predicted) + error)
-    return predicted + error * (1 + predicted)
+    return predicted + error * (1 + predicted) if output.kind == "redshift" else predicted + error
 
 
 def _fit_intervals(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Intervals:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sdss_gs.decision_tree import TREES, summaries
 from sdss_gs.schema import Output
 
 from .calibrate import LEVELS, Calibration
@@ -16,11 +17,15 @@ def columns_of(output: Output) -> list[str]:
 
     For a number: the value in the output's unit, and where its 68, 90 and 95 % intervals begin and end
     (``redshift_low_68``). For classes: the most probable one, the classes of the 90 % set joined by ``|``, and the
-    calibrated probability of each (``subclass_AGN``).
+    calibrated probability of each (``subclass_AGN``). For votes: the class that they sum up to, the weighted share of
+    each answer (``votes_Class1.1``), and their 90 % intervals.
     """
-    name = output.name
+    name, level = output.name, percent(SET_LEVEL)
+    if output.answers:
+        shares = [f"{name}_{answer}" for answer in output.answers]
+        return [name, *shares, *(f"{share}_{end}_{level}" for share in shares for end in ("low", "high"))]
     if output.classes:
-        return [name, f"{name}_set_{percent(SET_LEVEL)}", *(f"{name}_{label}" for label in output.classes)]
+        return [name, f"{name}_set_{level}", *(f"{name}_{label}" for label in output.classes)]
     return [name, *(f"{name}_{end}_{percent(level)}" for level in LEVELS for end in ("low", "high"))]
 
 
@@ -31,7 +36,7 @@ def values_of(output: Output, calibration: Calibration, predicted: np.ndarray) -
     ----------
     output : Output
     calibration : Calibration
-    predicted : ndarray, shape (n,) or (n, classes)
+    predicted : ndarray, shape (n,), (n, classes) or (n, answers)
         As from `outputs.decode`.
 
     Returns
@@ -40,6 +45,11 @@ def values_of(output: Output, calibration: Calibration, predicted: np.ndarray) -
         In the order of `columns_of`.
     unsure : ndarray of bool, shape (n,)
     """
+    if output.answers:
+        words = np.array(summaries(TREES[output.tree], predicted), object)
+        low, high = calibration.bounds(output, predicted, SET_LEVEL)
+        ends = [end for answer in zip(low.T, high.T, strict=True) for end in answer]
+        return [words, *predicted.T, *ends], calibration.unsure(predicted)
     if not output.classes:
         bounds = [end for level in LEVELS for end in calibration.bounds(output, predicted, level)]
         return [predicted, *bounds], calibration.unsure(predicted)

@@ -8,6 +8,8 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
+from sdss_gs.decision_tree import TREES, summaries
+from sdss_gs.errors import OptionError
 from sdss_gs.schema import OUTPUTS, Output
 
 from .calibrate import LEVELS, error_of, moved
@@ -32,20 +34,35 @@ def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], way: st
         Predictions by model, all of the same objects.
     way : str
         ``one2one``: numbers are averaged with weights 1 / σ², σ being half of the 68 % interval, without a model that
-        lies over 4 σ from the weighted median of at least three; class probabilities are averaged. Intervals are as
-        wide as the weighted mean of the models' own: the models look at the same galaxy and err alike, so that their
-        number makes nobody surer. ``best``: the first model that has a prediction.
+        lies over 4 σ from the weighted median of at least three; class probabilities and votes are averaged. Intervals
+        are as wide as the weighted mean of the models' own: the models look at the same galaxy and err alike, so that
+        their number makes nobody surer. ``best``: the first model that has a prediction.
 
     Returns
     -------
     DataFrame
         By output: the prediction, its intervals or probabilities, ``<output>_models`` (names joined by ``|``) and
         ``<output>_flag``.
+
+    Raises
+    ------
+    OptionError
+        If models have an own output of the same name with different classes.
     """
-    by_output = groupby(sorted(models, key=lambda model: list(OUTPUTS).index(model.output.name)), lambda m: m.output)
     parts = []
-    for output, members in by_output:
-        members = list(members)
+    for _, group in groupby(sorted(models, key=_place), _place):
+        members = list(group)
+        output = members[0].output
+        for other in members:
+            if (other.output.kind, other.output.classes, other.output.tree) != (
+                output.kind,
+                output.classes,
+                output.tree,
+            ):
+                raise OptionError(
+                    f"{other.name}: expected {output.name} with the classes of {members[0].name}, found others: they "
+                    "cannot be combined"
+                )
         usable = np.stack([frames[m.name][_first(output)].notna().to_numpy() for m in members], axis=1)
         if way == "best":
             weights = usable & (np.cumsum(usable, axis=1) == 1)
@@ -56,8 +73,15 @@ def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], way: st
     return pd.concat(parts, axis=1)
 
 
+def _place(model: Model) -> tuple[int, str]:
+    """Order outputs as in the schema, users' own at the end."""
+    name = model.output.name
+    return (list(OUTPUTS).index(name) if name in OUTPUTS else len(OUTPUTS), name)
+
+
 def _first(output: Output) -> str:
-    return f"{output.name}_{output.classes[0]}" if output.classes else output.name
+    labels = output.classes or output.answers
+    return f"{output.name}_{labels[0]}" if labels else output.name
 
 
 def _columns(frames: Mapping[str, pd.DataFrame], members: Sequence[Model], column: str) -> np.ndarray:
@@ -67,7 +91,7 @@ def _columns(frames: Mapping[str, pd.DataFrame], members: Sequence[Model], colum
 
 def _weights(output, members, frames, usable) -> tuple[np.ndarray, np.ndarray]:
     """Weigh each model for each object; tell for which objects a model was left out."""
-    if output.classes:
+    if output.classes or output.answers:
         return usable.astype(float), np.zeros(len(usable), bool)
     value = _columns(frames, members, output.name)
     width = _sigma(output, members, frames)
@@ -106,11 +130,17 @@ def _averaged(output, members, frames, weights, wild) -> pd.DataFrame:
         best = np.array(output.classes, object)[np.nan_to_num(np.stack(list(chances.values()))).argmax(axis=0)]
         found[name] = np.where(none, None, best)
         found |= {f"{name}_{label}": values for label, values in chances.items()}
+    elif output.answers:
+        columns = [f"{name}_{answer}{end}" for end in ("", "_low_90", "_high_90") for answer in output.answers]
+        shares = {column: mean(_columns(frames, members, column)) for column in columns}
+        votes = np.stack([shares[f"{name}_{answer}"] for answer in output.answers], axis=1)
+        words = np.array(summaries(TREES[output.tree], np.nan_to_num(votes)), object)
+        found |= {name: np.where(none, None, words)} | shares
     else:
         value = _columns(frames, members, name)
         # Masses are averaged as they err, in dex.
-        middle = mean(np.log10(value)) if output.name == "smass" else mean(value)
-        found[name] = 10**middle if output.name == "smass" else middle
+        middle = mean(np.log10(value)) if output.kind == "mass" else mean(value)
+        found[name] = 10**middle if output.kind == "mass" else middle
         for level in LEVELS:
             for end in ("low", "high"):
                 column = f"{name}_{end}_{percent(level)}"

@@ -21,18 +21,22 @@ from sdss_gs.schema import INPUTS, OUTPUTS
 
 from .baselines import CONSTANTS
 from .card import score_text, template
-from .metrics import HEADLINE
+from .metrics import headline
 from .report import ACCENT, INK
 from .store import CHAMPION
 from .tracking import choose_store
+from .vote_scores import MEAN_ACCURACY, rmse_name
 
 SHOWN = {
     "redshift": ("nmad", "bias", "outlier_fraction_05", "r2"),
     "smass": ("scatter_dex", "bias_dex", "mae_1e9msun", "r2"),
     "subclass": ("macro_f1", "balanced_accuracy", "accuracy", "log_loss"),
     "gz2c": ("macro_f1", "top3_accuracy", "accuracy", "log_loss"),
+    "class3": ("macro_f1", "balanced_accuracy", "accuracy", "log_loss"),
+    "votes": (rmse_name(OUTPUTS["votes"].size), MEAN_ACCURACY, "accuracy_q1"),
+    "morph10": ("macro_f1", "top3_accuracy", "accuracy", "log_loss"),
 }
-"""Metrics of the tables, by output; the first is the headline."""
+"""Metrics of the tables, by output; the first is the headline. Votes in another tree than the challenge's have none."""
 BEGIN, END = "<!-- scores: written by make table -->", "<!-- end of scores -->"
 
 
@@ -104,21 +108,21 @@ def markdown(found: dict[str, list[list[str]]]) -> str:
 
 def picture(output: str, cards: dict[str, dict]) -> Figure:
     """Draw the headline metric of every model of an output with its interval, beside constant and boosting."""
-    headline = HEADLINE[output]
+    metric = headline(OUTPUTS[output])
     chosen = {name: card for name, card in cards.items() if card["output"]["name"] == output}
     figure = Figure(figsize=(7, 0.5 * len(chosen) + 1.5), layout="constrained")
     axes = figure.subplots()
     for row, (name, card) in enumerate(chosen.items()):
-        value, (low, high) = card["scores"][name][headline], card["intervals"][name][headline]
+        value, (low, high) = card["scores"][name][metric], card["intervals"][name][metric]
         axes.plot([low, high], [row, row], color=INK, linewidth=2)
         axes.plot(value, row, "o", color=INK, label="model, 95 % interval" if row == 0 else None)
         for rivals, mark in ((CONSTANTS, "x"), (("gradient boosting",), "d")):
-            values = [card["scores"][rival].get(headline) for rival in rivals if rival in card["scores"]]
+            values = [card["scores"][rival].get(metric) for rival in rivals if rival in card["scores"]]
             label = {"x": "constant", "d": "gradient boosting"}[mark] if row == 0 else None
             axes.plot(values, np.full(len(values), row), mark, color=ACCENT, label=label, linestyle="none")
     axes.set_yticks(range(len(chosen)), chosen)
     axes.invert_yaxis()
-    axes.set(xlabel=headline, title=OUTPUTS[output].description)
+    axes.set(xlabel=metric, title=OUTPUTS[output].description)
     axes.legend(fontsize=8)
     return figure
 

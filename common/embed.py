@@ -17,6 +17,7 @@ from .flags import NO_PREDICTION
 from .model import HASH_DIGITS, Model, load_chunk, problems_of, run
 from .multi_model import MultiModel
 from .multi_network import FUSION
+from .outputs import head_of
 from .predict import check_source
 from .results import write_in_pieces
 from .similar import FEATURES
@@ -83,12 +84,12 @@ def embedder(model: Model | MultiModel) -> Embedder:
     """
     if isinstance(model, MultiModel):
         fusion = model.network.get_layer(FUSION)
-        fed = [fusion.get_layer(output.name).input for output in model.outputs]
+        fed = [head_of(fusion, output).input for output in model.outputs]
         joined = keras.layers.Concatenate(dtype="float32")(fed) if len(fed) > 1 else fed[0]
         return Embedder(model, keras.Model(fusion.input, joined), "|".join(_layer(fusion, one) for one in fed))
     # A table's network is stored inside one that takes each column by its name, see `store.serving_model`.
     network = model.network.get_layer(model.network.name) if model.item.columns else model.network
-    fed = network.get_layer(model.output.name).input
+    fed = head_of(network, model.output).input
     return Embedder(model, keras.Model(network.input, fed), _layer(network, fed))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from sdss_gs.errors import OptionError, ZooError
+from sdss_gs.errors import DataError, OptionError, ZooError
 
 from .calibrate import calibration_from
 from .data import TrainingData
@@ -15,7 +16,7 @@ from .judge import PREDICTION_BATCH, rivals, summarise, verdict
 from .multi_evaluate import evaluate_several
 from .outputs import decode
 from .project import ModelFolder, Project, parse_options, read_folder, read_project
-from .store import CHAMPION, facts_of, load_model, serving_inputs
+from .store import CHAMPION, facts_of, load_model, output_of, serving_inputs
 from .tracking import Run
 
 
@@ -42,8 +43,11 @@ def evaluate(project: Project, record: Run, address: str, part: str, options: di
     model, facts = load_model(address), facts_of(address)
     if "inputs" in facts:
         return evaluate_several(project, record, address, model, facts, part, options)
+    project = replace(project, output=output_of(facts, project.output))
     reading, calibration = facts["reading"], calibration_from(facts["calibration"])
     data = TrainingData(project, options | reading, whole=part == "all")
+    if data.output != project.output:
+        raise DataError(f"{data.folder}: expected votes like {project.output.column}, found {data.output.column}")
     print(data.description(), flush=True)
     chunks = (serving_inputs(project.input, chunk) for chunk in data.chunks("test"))
     raw = np.concatenate([model.predict(chunk, batch_size=PREDICTION_BATCH, verbose=0) for chunk in chunks])

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sdss_gs import __version__
+from sdss_gs.decision_tree import TREES, summaries
 from sdss_gs.schema import Output
 
 from . import report
@@ -17,7 +18,7 @@ from .baselines import Rivals, baselines, collapse
 from .calibrate import Calibration, coverage
 from .data import TrainingData
 from .fit import architecture
-from .measure import image_features
+from .measure import image_features, simple_features
 from .metrics import binned_scores, intervals, log_mass, normalised_difference, score
 from .outputs import decode
 from .project import Project
@@ -46,10 +47,11 @@ def rivals(data: TrainingData, seed: int) -> dict[str, np.ndarray]:
 
 
 def _for_baselines(data: TrainingData, part: str) -> Rivals:
-    features = None
-    if data.item.name in ("img", "fits"):
-        features = np.concatenate([image_features(chunk) for chunk in data.chunks(part)])
-    return Rivals(len(data.parts[part]), data.magnitudes(part), features)
+    count, magnitudes = len(data.parts[part]), data.magnitudes(part)
+    if data.item.name not in ("img", "fits"):
+        return Rivals(count, magnitudes)
+    seen = [(image_features(images), *simple_features(images)) for images in data.chunks(part)]
+    return Rivals(count, magnitudes, *(np.concatenate(values) for values in zip(*seen, strict=True)))
 
 
 def summarise(
@@ -99,7 +101,7 @@ def summarise(
         },
         scores=scores,
         intervals={rival: intervals(output, truth, values) for rival, values in predictions.items()},
-        bins=binned_scores(truth, predictions[name]) if output.name == "redshift" else [],
+        bins=binned_scores(truth, predictions[name]) if output.kind == "redshift" else [],
         coverage=coverage(calibration, output, truth, predictions[name]),
         warnings=[warning] if warning else [],
         figures={**_test_figures(predictions[name], data), **drawn},
@@ -125,6 +127,8 @@ def _test_figures(predicted: np.ndarray, data: TrainingData) -> dict[str, Figure
     drawn = {}
     if output.classes:
         drawn["confusion"] = report.confusion(output, truth, predicted)
+    elif output.answers:
+        drawn["answers"] = report.answers(output, truth, predicted)
     else:
         drawn["predicted_vs_true"] = report.predicted_against_true(output, truth, predicted)
         drawn["residuals"] = report.residuals(output, truth, predicted)
@@ -141,7 +145,15 @@ def _errors(output: Output, truth: np.ndarray, predicted: np.ndarray) -> tuple[n
         labels, best = np.array(output.classes), predicted.argmax(axis=1)
         captions = [f"{labels[t]}, predicted {labels[p]}" for t, p in zip(truth, best, strict=True)]
         return 1 - predicted[np.arange(len(truth)), truth], captions
-    dex = output.name == "smass"
-    error = log_mass(predicted) - log_mass(truth) if dex else normalised_difference(truth, predicted)
+    if output.answers:
+        error, tree = np.sqrt(((predicted - truth) ** 2).mean(axis=1)), TREES[output.tree]
+        words = zip(summaries(tree, truth), summaries(tree, predicted), error, strict=True)
+        return error, [f"{t}, predicted {p}\nRMSE {e:.3f}" for t, p, e in words]
+    differences = {"redshift": normalised_difference, "mass": _dex}
+    error = differences.get(output.kind, np.subtract)(truth, predicted)
     captions = [f"true {t:.3g}, predicted {p:.3g}" for t, p in zip(truth, predicted, strict=True)]
     return np.abs(error), captions
+
+
+def _dex(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    return log_mass(predicted) - log_mass(truth)

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.files import temporary_path
-from sdss_gs.schema import parse_model_name
+from sdss_gs.schema import OUTPUTS, parse_model_name
 
-from .metrics import HEADLINE
+from .metrics import headline
 from .opening import DESCRIPTION, MODEL_FILE, address_of, load, use_store, version_of
-from .store import CHAMPION, SCORE_TAG, WEIGHTS, facts_of, log_signed, sha256
+from .store import CHAMPION, HEADLINE_TAG, SCORE_TAG, WEIGHTS, facts_of, log_signed, sha256
 from .tracking import REPORT
 
 CARDS = ("card.md", "card.json", REPORT)
@@ -62,7 +63,7 @@ def champions() -> list[Entry]:
             run = client.get_run(version.run_id)
         except mlflow.MlflowException:
             continue
-        metrics, single = _headlines(model.name)
+        metrics, single = _headlines(model.name, run)
         values = {
             text: run.data.metrics[f"test_{key}"] for text, key in metrics.items() if f"test_{key}" in run.data.metrics
         }
@@ -76,13 +77,14 @@ def champions() -> list[Entry]:
     return sorted(found, key=lambda entry: entry.name)
 
 
-def _headlines(name: str) -> tuple[dict[str, str], bool]:
+def _headlines(name: str, run: Run) -> tuple[dict[str, str], bool]:
     """Return the headline metrics of a model, as MLflow names them by what to call them, and whether it is single."""
     try:
-        metric = HEADLINE[parse_model_name(name)[1].name]
+        metric = run.data.tags.get(HEADLINE_TAG, headline(parse_model_name(name)[1]))
         return {metric: metric}, True
     except OptionError:
-        return {f"{output} {metric}": f"{output}_{metric}" for output, metric in HEADLINE.items()}, False
+        known = {output.name: headline(output) for output in OUTPUTS.values()}
+        return {f"{output} {metric}": f"{output}_{metric}" for output, metric in known.items()}, False
 
 
 def artifact(name: str, file: str) -> Path:

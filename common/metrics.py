@@ -12,7 +12,10 @@ from itertools import pairwise
 import numpy as np
 from sklearn import metrics as sk
 
+from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.schema import OUTPUTS, QUANTITIES, Output
+
+from .vote_scores import MEAN_ACCURACY, accuracy_name, rmse_name, vote_scores
 
 MASS_UNIT = 1e9
 """Msun; the unit of the mean absolute error in older tables."""
@@ -22,15 +25,17 @@ REDSHIFT_EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1)
 FEWEST_IN_BIN = 10
 
 BETTER = {
-    **dict.fromkeys(("nmad", "sigma68", "outlier_fraction_05", "outlier_fraction_15", "mse", "mae"), "low"),
+    **dict.fromkeys(("nmad", "sigma68", "outlier_fraction_05", "outlier_fraction_15", "mse", "mae", "rmse"), "low"),
     **dict.fromkeys(("scatter_dex", "mae_1e9msun", "log_loss", "ece"), "low"),
     **dict.fromkeys(("r2", "accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "top3_accuracy"), "high"),
     **dict.fromkeys(("bias", "bias_dex"), "zero"),
+    **{rmse_name(len(tree.columns)): "low" for tree in TREES.values()},
+    **dict.fromkeys((MEAN_ACCURACY, *map(accuracy_name, TREES[KAGGLE].questions)), "high"),
 }
 """Better direction by metric: ``low``, ``high`` or ``zero``."""
 
-HEADLINE = {"redshift": "nmad", "smass": "scatter_dex", "subclass": "macro_f1", "gz2c": "macro_f1"}
-"""The one metric to compare models by, by output.
+HEADLINES = {"redshift": "nmad", "mass": "scatter_dex", "classes": "macro_f1", "number": "rmse"}
+"""The one metric to compare models by, by kind of output; for votes `vote_scores.rmse_name`.
 
 The scatter in the unit in which the field compares: a few outliers do not decide the NMAD, a few massive galaxies not
 the scatter in dex. Macro F1, because always naming the most frequent class wins accuracy but fails it.
@@ -40,6 +45,11 @@ CLASS_AVERAGES = ("balanced_accuracy", "macro_f1", "roc_auc")
 """Means over the classes that occur: a resample without a rare class would average other classes than the score."""
 
 _BLOCK = 2_000_000  # resampled values held at a time
+
+
+def headline(output: Output) -> str:
+    """Name the one metric to compare models of an output by."""
+    return rmse_name(output.size) if output.kind == "votes" else HEADLINES[output.kind]
 
 
 def cost(metric: str, value: float) -> float:
@@ -54,14 +64,14 @@ def score(output: Output, truth: np.ndarray, predicted: np.ndarray) -> dict[str,
     ----------
     output : Output
     truth : ndarray, shape (n,)
-        Catalogue unit or class numbers; n ≥ 1.
-    predicted : ndarray, shape (n,) or (n, classes)
+        Catalogue unit or class numbers, or votes ``(n, answers)``; n ≥ 1.
+    predicted : ndarray, shape (n,), (n, classes) or (n, answers)
         As returned by `outputs.decode`; finite.
 
     Returns
     -------
     dict of str to float
-        As `redshift_scores`, `mass_scores` or `class_scores` names them; never NaN.
+        As `redshift_scores`, `mass_scores`, `number_scores`, `class_scores` or `vote_scores` names them; never NaN.
     """
     whole = _samples(output, truth, predicted, np.arange(len(truth))[None])
     return {name: float(value[0]) for name, value in whole.items() if not np.isnan(value[0])}
@@ -109,6 +119,22 @@ def mass_scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarra
         "bias_dex": np.mean(difference, axis=-1),
         "r2": _explained(log_truth, log_predicted),
         "mae_1e9msun": np.mean(np.abs(predicted - truth), axis=-1) / MASS_UNIT,
+    }
+
+
+def number_scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
+    """Score any other numbers, ``(..., n)`` for any number of samples of n galaxies.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, shape (...)
+        In the column's unit: ``rmse`` root of the mean squared error, ``mae`` mean absolute error; and ``r2``.
+    """
+    difference = predicted - truth
+    return {
+        "rmse": np.sqrt(np.mean(difference**2, axis=-1)),
+        "mae": np.mean(np.abs(difference), axis=-1),
+        "r2": _explained(truth, predicted),
     }
 
 
@@ -231,7 +257,12 @@ def _samples(output: Output, truth: np.ndarray, predicted: np.ndarray, drawn: np
     """Score samples of the galaxies, given as positions ``(samples, n)``; NaN where a score is undefined."""
     if output.classes:
         return class_scores(truth, predicted, np.array([np.bincount(row, minlength=len(truth)) for row in drawn]))
-    return (mass_scores if output.name == "smass" else redshift_scores)(truth[drawn], predicted[drawn])
+    if output.kind == "votes":
+        return vote_scores(output, truth, predicted, drawn)
+    return _NUMBER_SCORES[output.kind](truth[drawn], predicted[drawn])
+
+
+_NUMBER_SCORES = {"redshift": redshift_scores, "mass": mass_scores, "number": number_scores}
 
 
 def _area(positive: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -162,9 +162,9 @@ class Model:
         return serving_inputs(self.item, np.zeros((1, *self.shape), self.item.dtype))
 
     def raw(self, values: np.ndarray) -> np.ndarray:
-        """Run the network; return the catalogue's unit, float64 ``(n,)``, or probabilities ``(n, classes)``."""
+        """Run the network; return the catalogue's unit, float64 ``(n,)``, or probabilities or votes ``(n, size)``."""
         if not len(values):
-            return np.empty((0, len(self.output.classes)) if self.output.classes else 0)
+            return np.empty((0, self.output.size) if self.output.size > 1 else 0)
         found = run(self.network, serving_inputs(self.item, values), self.inputs)
         return decode(self.output, found, str(self.reading.get("target", "log")))
 

@@ -13,7 +13,7 @@ from . import report
 from .backend import keras
 from .baselines import Rivals, baselines, collapse
 from .calibrate import Calibration, coverage
-from .metrics import BETTER, HEADLINE, score
+from .metrics import BETTER, headline, score
 from .multi_data import MultiData
 from .multi_views import ANY, encode_part, view
 
@@ -147,13 +147,13 @@ def champion_cost(model: keras.Model, data: MultiData) -> float:
     predicted = view(model, data, encode_part(model, data, "validation"))
     costs = []
     for name in data.outputs:
-        output, truth, metric = OUTPUTS[name], data.truth("validation", name), HEADLINE[name]
+        output, truth, metric = OUTPUTS[name], data.truth("validation", name), headline(OUTPUTS[name])
         values = predicted[name][data.known("validation", name)]
         found = score(output, truth, values)[metric]
         if BETTER[metric] == "high":
             costs.append(1 - found)
         else:
-            median = np.full(len(truth), np.median(data.truth("train", name)))
+            median = np.broadcast_to(np.median(data.truth("train", name), axis=0), truth.shape)
             costs.append(found / max(score(output, truth, median)[metric], 1e-12))
     return float(np.mean(costs))
 
@@ -166,6 +166,8 @@ def figures(data: MultiData, part: str, predictions: Predictions) -> dict[str, F
         values = predictions[AVAILABLE][name][data.known(part, name)]
         if output.classes:
             drawn[f"{name}_confusion"] = report.confusion(output, truth, values)
+        elif output.answers:
+            drawn[f"{name}_answers"] = report.answers(output, truth, values)
         else:
             drawn[f"{name}_predicted_vs_true"] = report.predicted_against_true(output, truth, values)
     return drawn

@@ -180,7 +180,7 @@ class MultiModel:
             By output, in the catalogue's unit, float64 ``(n,)``, or probabilities ``(n, classes)``.
         """
         if not len(present):
-            return {output.name: np.empty((0, len(output.classes)) if output.classes else 0) for output in self.outputs}
+            return {output.name: np.empty((0, output.size) if output.size > 1 else 0) for output in self.outputs}
         found = run(self.network.get_layer(FUSION), self._encoded(seen, present), ())
         target = str(self.reading.get("target", "log"))
         return {output.name: decode(output, found[output.name], target) for output in self.outputs}

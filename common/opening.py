@@ -16,7 +16,7 @@ from .calibrate import Calibration, calibration_from
 from .measure import TrainingRange
 from .model import Model
 from .multi_model import MultiModel
-from .store import CHAMPION, WEIGHTS, checked_model, facts_of, recorded_hash
+from .store import CHAMPION, WEIGHTS, checked_model, facts_of, output_of, recorded_hash
 from .tracking import choose_store
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -95,6 +95,7 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
     if several:
         return _multi_model(name, version, digest, network, facts)
     item, output = parse_model_name(name)
+    output = output_of(facts, output)
     shape = item.shape if item.columns else tuple(network.input[item.name].shape[1:])
     return Model(
         name=name,

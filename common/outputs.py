@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from sdss_gs.decision_tree import TREES
 from sdss_gs.schema import Output
 
 from .backend import keras
+from .vote_losses import VOTE_LOSSES, constant_logits, flow_down
 
 TARGETS = ("log", "linear")
 CLASS_WEIGHTS = ("none", "balanced", "effective")
-CLASS_LOSS = "categorical_crossentropy"
+CLASS_LOSS, NUMBER_LOSS = "categorical_crossentropy", "mse"
+BEFORE = "_before"
+"""Ends the name of the dense layer where other layers follow: a number's units, the way of votes down a tree."""
 OLD_MASS_UNIT = 1e9
 """Msun; the unit in which older models learnt the mass (``target=linear``)."""
 EFFECTIVE_BETA = 0.999
@@ -18,7 +22,7 @@ EFFECTIVE_BETA = 0.999
 
 
 def attach_head(output: Output, features: keras.KerasTensor) -> keras.KerasTensor:
-    """Add the last layer: one linear unit, or a softmax over the classes; named like the output, float32.
+    """Add the last layers: one linear unit, or a softmax over the classes; named like the output, float32.
 
     Parameters
     ----------
@@ -27,15 +31,39 @@ def attach_head(output: Output, features: keras.KerasTensor) -> keras.KerasTenso
 
     Returns
     -------
-    KerasTensor of float32, shape (batch, 1) or (batch, classes)
-        Redshift; log10 of the stellar mass in Msun (or the mass in 1e9 Msun); or class probabilities.
+    KerasTensor of float32, shape (batch, 1), (batch, classes) or (batch, answers)
+        Redshift; log10 of the stellar mass in Msun (or the mass in 1e9 Msun); a user's own number; class
+        probabilities; or weighted votes, whose answers sum to the answer that leads to their question.
     """
-    units, activation = (len(output.classes), "softmax") if output.classes else (1, "linear")
+    activation = "softmax" if output.classes else "linear"
     # float32 also under a mixed policy: bfloat16 has three digits, too few for a redshift.
     # Zeros: together with `constant_bias` training begins at the best constant instead of at noise.
-    return keras.layers.Dense(
-        units, activation=activation, name=output.name, dtype="float32", kernel_initializer="zeros"
+    values = keras.layers.Dense(
+        output.size, activation=activation, name=_head_name(output), dtype="float32", kernel_initializer="zeros"
     )(features)
+    if output.kind == "votes":
+        return flow_down(TREES[output.tree], values, output.name)
+    if output.kind != "number":
+        return values
+    return keras.layers.Rescaling(output.spread, output.centre, name=output.name, dtype="float32")(values)
+
+
+def head_of(network: keras.Model, output: Output) -> keras.layers.Dense:
+    """Return the layer whose bias decides what an untrained network predicts."""
+    return network.get_layer(_head_name(output))
+
+
+def _head_name(output: Output) -> str:
+    return f"{output.name}{BEFORE}" if output.kind in ("number", "votes") else output.name
+
+
+def loss_name(output: Output, options: dict) -> str:
+    """Name what training minimises."""
+    if output.classes:
+        return CLASS_LOSS
+    loss = str(options.get("loss", NUMBER_LOSS))
+    # A model of several outputs has one loss for its numbers.
+    return VOTE_LOSSES[0] if output.kind == "votes" and loss not in VOTE_LOSSES else loss
 
 
 def encode(output: Output, truth: np.ndarray, target: str = "log") -> np.ndarray:
@@ -45,23 +73,25 @@ def encode(output: Output, truth: np.ndarray, target: str = "log") -> np.ndarray
     ----------
     output : Output
     truth : ndarray, shape (n,)
-        Redshift, stellar mass in Msun, or class numbers.
+        Redshift, stellar mass in Msun, class numbers, or weighted votes ``(n, answers)``.
     target : str
         For masses: ``log`` learns log10(M/Msun), ``linear`` M in 1e9 Msun.
 
     Returns
     -------
-    ndarray of float32, shape (n, 1), or one-hot (n, classes)
+    ndarray of float32, shape (n, 1), one-hot (n, classes), or (n, answers)
     """
     if output.classes:
         return np.eye(len(output.classes), dtype=np.float32)[truth]
-    if output.name == "smass":
+    if output.kind == "votes":
+        return truth.astype(np.float32)
+    if output.kind == "mass":
         truth = np.log10(truth) if target == "log" else truth / OLD_MASS_UNIT
     return truth.astype(np.float32)[:, None]
 
 
 def decode(output: Output, predicted: np.ndarray, target: str = "log") -> np.ndarray:
-    """Turn the network's values into the catalogue's unit; class probabilities stay what they are.
+    """Turn the network's values into the catalogue's unit; class probabilities and votes stay what they are.
 
     Parameters
     ----------
@@ -72,12 +102,12 @@ def decode(output: Output, predicted: np.ndarray, target: str = "log") -> np.nda
 
     Returns
     -------
-    ndarray of float64, shape (n,) or (n, classes)
+    ndarray of float64, shape (n,), (n, classes) or (n, answers)
     """
     predicted = predicted.astype(np.float64)
-    if output.classes:
+    if output.classes or output.kind == "votes":
         return predicted
-    if output.name != "smass":
+    if output.kind != "mass":
         return predicted[:, 0]
     return 10.0 ** predicted[:, 0] if target == "log" else predicted[:, 0] * OLD_MASS_UNIT
 
@@ -93,11 +123,15 @@ def constant_bias(output: Output, target: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of float32, shape (1,) or (classes,)
-        The mean, or the logarithms of the class shares (a class without an object counts as half an object).
+    ndarray of float32, shape (1,), (classes,) or (answers,)
+        The mean, or the logarithms of the class shares (a class without an object counts as half an object) or of the
+        mean votes.
     """
+    if output.kind == "votes":
+        return constant_logits(TREES[output.tree], target)
     if not output.classes:
-        return target.mean(axis=0, dtype=np.float64).astype(np.float32)
+        mean = target.mean(axis=0, dtype=np.float64)
+        return ((mean - output.centre) / output.spread).astype(np.float32)
     return np.log(np.maximum(target.sum(axis=0), 0.5) / len(target)).astype(np.float32)
 
 

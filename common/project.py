@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
 from sdss_gs.errors import OptionError
-from sdss_gs.schema import INPUTS, OUTPUTS, SPECTRUM_COLUMNS, Input, Output, parse_model_name
+from sdss_gs.own import is_own
+from sdss_gs.schema import INPUTS, OUTPUTS, OWN_LABEL, SPECTRUM_COLUMNS, Input, Output, parse_model_name
 
 from .inputs import STRETCHES
 from .outputs import CLASS_WEIGHTS, TARGETS
+from .vote_losses import VOTE_LOSSES
 
 LOSSES = ("mse", "mae", "huber")
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
@@ -27,7 +30,8 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 class Option:
     """One option of a run: type, help, bounds, and the models that have it. Its default is in ``MLproject``.
 
-    With `several`, the value is one or more of the choices, separated by commas.
+    With `several`, the value is one or more of the choices, separated by commas. Models of the outputs in `by_output`
+    have choices of their own; none: any text.
     """
 
     kind: type
@@ -38,6 +42,11 @@ class Option:
     below: float = math.inf
     inputs: tuple[str, ...] = tuple(INPUTS)
     outputs: tuple[str, ...] = tuple(OUTPUTS)
+    by_output: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def choices_of(self, output: str) -> tuple[str, ...]:
+        """List the choices that models of an output have."""
+        return self.by_output.get(output, self.choices)
 
 
 REGRESSIONS = tuple(name for name, output in OUTPUTS.items() if not output.classes)
@@ -56,7 +65,9 @@ OPTIONS = {
         float, "probability with which each input of an object is hidden while training", 0, below=1, inputs=()
     ),
     "batch_size": Option(int, "objects per step", 1),
-    "loss": Option(str, "what training minimises", choices=LOSSES, outputs=REGRESSIONS),
+    "loss": Option(
+        str, "what training minimises", choices=LOSSES, outputs=REGRESSIONS, by_output={"votes": VOTE_LOSSES}
+    ),
     "optimizer": Option(str, "how the weights are changed", choices=OPTIMIZERS),
     "learning_rate": Option(float, "first step size of the optimizer", 1e-12),
     "schedule": Option(
@@ -68,7 +79,12 @@ OPTIONS = {
     "precision": Option(str, "arithmetic; auto: bfloat16 where the hardware is faster with it", choices=PRECISIONS),
     "memory_limit": Option(int, "megabytes of each GPU to use; 0: grow as needed", 0),
     "target": Option(
-        str, "learn log10 of the mass in Msun, or the mass in 1e9 Msun", choices=TARGETS, outputs=("smass",)
+        str,
+        "for masses, learn log10 of the mass in Msun, or the mass in 1e9 Msun; for classes, the column of data.csv to "
+        "learn instead, of classes or numbers",
+        choices=TARGETS,
+        outputs=("smass", *CLASSIFICATIONS),
+        by_output=dict.fromkeys(CLASSIFICATIONS, ()),
     ),
     "class_weights": Option(str, "weigh rare classes more", choices=CLASS_WEIGHTS, outputs=CLASSIFICATIONS),
     "label_smoothing": Option(float, "share of the label spread over all classes", 0, outputs=CLASSIFICATIONS),
@@ -126,11 +142,16 @@ class Project(ModelFolder):
     folder, defaults
         As for `ModelFolder`.
     input, output : Input, Output
-        What the folder's name says.
+        What the folder's name says; or the user's own output.
     """
 
     input: Input
     output: Output
+
+    @property
+    def name(self) -> str:
+        """Name of the model: the folder's, and the user's own label where it learns one."""
+        return self.folder.name + (f"{OWN_LABEL}{self.output.name}" if is_own(self.output) else "")
 
     @property
     def subject(self) -> str:
@@ -147,12 +168,19 @@ def read_project(folder: str | Path, entry_point: str = "main") -> Project:
         If the folder's name is no model, or its ``MLproject`` is missing or names an unknown option.
     """
     item, output = parse_model_name(Path(folder).resolve().name)
-    found = read_folder(folder, entry_point)
+    found = read_folder(folder, entry_point, output.name)
     return Project(found.folder, found.defaults, item, output)
 
 
-def read_folder(folder: str | Path, entry_point: str = "main") -> ModelFolder:
-    """Read a model folder whose name says neither input nor output.
+def read_folder(folder: str | Path, entry_point: str = "main", output: str = "") -> ModelFolder:
+    """Read a model folder, whatever its model is.
+
+    Parameters
+    ----------
+    folder : path-like
+    entry_point : str
+    output : str
+        What the folder's name says that the model predicts, if it does.
 
     Raises
     ------
@@ -166,11 +194,18 @@ def read_folder(folder: str | Path, entry_point: str = "main") -> ModelFolder:
         defaults = {name: parameter["default"] for name, parameter in parameters.items()}
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise OptionError(f"{path}: expected an MLproject with a default for each parameter, found {error!r}") from None
-    return ModelFolder(folder, {name: convert(name, value) for name, value in defaults.items()})
+    return ModelFolder(folder, {name: convert(name, value, output) for name, value in defaults.items()})
 
 
-def convert(name: str, value: object) -> object:
+def convert(name: str, value: object, output: str = "") -> object:
     """Turn an option's text into its type.
+
+    Parameters
+    ----------
+    name : str
+    value : object
+    output : str
+        Output of the model, which may have choices of its own.
 
     Raises
     ------
@@ -182,8 +217,9 @@ def convert(name: str, value: object) -> object:
     option, text = OPTIONS[name], str(value).strip()
     if option.several:
         return ",".join(_several(name, option, text))
-    if option.choices and text not in option.choices:
-        raise OptionError(f"{name}: expected one of {', '.join(option.choices)}, found {text!r}")
+    choices = option.choices_of(output)
+    if choices and text not in choices:
+        raise OptionError(f"{name}: expected one of {', '.join(choices)}, found {text!r}")
     if option.kind is str:
         return text
     try:
@@ -237,10 +273,12 @@ def parse_options(project: ModelFolder, arguments: list[str]) -> dict[str, objec
         description=f"{project.name}: {project.subject}.",
         allow_abbrev=False,
     )
+    output = project.output.name if isinstance(project, Project) else ""
     for name, default in project.defaults.items():
-        choices = f" ({', '.join(OPTIONS[name].choices)})" if OPTIONS[name].choices else ""
+        found = OPTIONS[name].choices_of(output)
+        choices = f" ({', '.join(found)})" if found else ""
         parser.add_argument(
             f"--{name}", default=default, metavar=OPTIONS[name].kind.__name__.upper(),
             help=f"{OPTIONS[name].help}{choices} (default: {default!r})",
         )  # fmt: skip
-    return {name: convert(name, value) for name, value in vars(parser.parse_args(arguments)).items()}
+    return {name: convert(name, value, output) for name, value in vars(parser.parse_args(arguments)).items()}

@@ -8,12 +8,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from sdss_gs.decision_tree import TREES
 from sdss_gs.schema import Output
 
 from .metrics import confusion_matrix, log_mass, normalised_difference
 
-AXIS_LABELS = {"redshift": "redshift z", "smass": "log10 stellar mass / Msun"}
+AXIS_LABELS = {"redshift": "redshift z", "mass": "log10 stellar mass / Msun"}
 GALLERY_ROWS, GALLERY_COLUMNS = 3, 6
+PANELS = 8
+"""Answers beside one another."""
 INK, ACCENT = "#24476b", "#c8553d"
 
 
@@ -41,7 +44,7 @@ def predicted_against_true(output: Output, truth: np.ndarray, predicted: np.ndar
     extent = (low - margin, high + margin)
     cells = axes.hexbin(truth, predicted, gridsize=60, extent=extent * 2, bins="log", mincnt=1, cmap="viridis")
     axes.plot(extent, extent, color=ACCENT, linewidth=1)
-    label = AXIS_LABELS[output.name]
+    label = AXIS_LABELS.get(output.kind, output.column)
     outside = int(((truth < extent[0]) | (truth > extent[1]) | (predicted < extent[0]) | (predicted > extent[1])).sum())
     note = f", {outside} outside the frame" if outside else ""
     axes.set(xlabel=f"true {label}", ylabel=f"predicted {label}", xlim=extent, ylim=extent)
@@ -52,12 +55,13 @@ def predicted_against_true(output: Output, truth: np.ndarray, predicted: np.ndar
 
 def residuals(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figure:
     """Draw residuals against the truth, with their median and 16–84 % range in bins of equal number."""
-    if output.name == "redshift":
+    if output.kind == "redshift":
         difference, ylabel = normalised_difference(truth, predicted), "Δz = (predicted − true) / (1 + true)"
         truth = _plotted(output, truth, predicted)[0]
     else:
         truth, logarithm = _plotted(output, truth, predicted)
-        difference, ylabel = logarithm - truth, "predicted − true, dex"
+        difference = logarithm - truth
+        ylabel = "predicted − true, dex" if output.kind == "mass" else "predicted − true"
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.subplots()
     axes.scatter(truth, difference, s=4, color=INK, alpha=min(1.0, 300 / len(truth)), linewidths=0)
@@ -69,7 +73,8 @@ def residuals(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figur
     axes.fill_between(middle, low, high, color=ACCENT, alpha=0.25, linewidth=0, label="16–84 %")
     limit, xlim = 1.1 * np.percentile(np.abs(difference), 99), np.percentile(truth, [0.1, 99.7])
     beyond = int(((np.abs(difference) > limit) | (truth < xlim[0]) | (truth > xlim[1])).sum())
-    axes.set(xlabel=f"true {AXIS_LABELS[output.name]}", ylabel=ylabel, ylim=(-limit, limit), xlim=xlim)
+    xlabel = f"true {AXIS_LABELS.get(output.kind, output.column)}"
+    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(-limit, limit), xlim=xlim)
     axes.set_title(f"Residuals ({beyond} outside the frame)")
     axes.legend()
     return figure
@@ -90,6 +95,25 @@ def confusion(output: Output, truth: np.ndarray, probabilities: np.ndarray) -> F
     )
     axes.set(xlabel="predicted", ylabel="true (test galaxies)", title="Confusion")
     figure.colorbar(image, label="share of the true class")
+    return figure
+
+
+def answers(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figure:
+    """Draw predicted against true shares of the votes, a panel per answer, titled with the question's number."""
+    titles = [f"{question.number} {answer}" for question in TREES[output.tree].questions for answer in question.answers]
+    lines = -(-len(titles) // PANELS)
+    figure = Figure(figsize=(1.6 * PANELS, 1.8 * lines + 0.6), layout="constrained")
+    grid = figure.subplots(lines, PANELS, squeeze=False, sharex=True, sharey=True)
+    for axes in grid.ravel()[len(titles) :]:
+        axes.set_axis_off()
+    for axes, title, x, y in zip(grid.ravel(), titles, truth.T, predicted.T, strict=False):
+        axes.scatter(x, y, s=5, color=INK, alpha=min(1.0, 0.1 + 60 / len(truth)), linewidths=0)
+        axes.plot([0, 1], [0, 1], color=ACCENT, linewidth=1)
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 1], yticks=[0, 1])
+        axes.set_title(f"{title}\nRMSE {np.sqrt(np.mean((y - x) ** 2)):.3f}", fontsize=8)
+    figure.suptitle(f"Shares of the votes by question and answer, {len(truth):,} test galaxies", fontsize=10)
+    figure.supxlabel("true", fontsize=9)
+    figure.supylabel("predicted", fontsize=9)
     return figure
 
 
@@ -134,4 +158,4 @@ def score_table(scores: dict[str, dict[str, float]]) -> str:
 
 
 def _plotted(output: Output, *values: np.ndarray) -> tuple[np.ndarray, ...]:
-    return tuple(log_mass(value) for value in values) if output.name == "smass" else values
+    return tuple(log_mass(value) for value in values) if output.kind == "mass" else values

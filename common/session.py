@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from sdss_gs.errors import DataError, OptionError
+from sdss_gs.schema import OUTPUTS
 
 from . import gpu, report, state
 from .backend import keras
@@ -18,10 +19,10 @@ from .feed import EpochOrder, steps_per_execution
 from .fit import adapt_normalisation, build, compile_model, fit
 from .judge import PREDICTION_BATCH, predict, rivals, summarise, verdict, versions
 from .measure import training_range
-from .metrics import HEADLINE, cost, score
-from .outputs import CLASS_LOSS, constant_bias, encode
+from .metrics import cost, headline, score
+from .outputs import constant_bias, head_of, loss_name
 from .project import Project
-from .store import crown, log_model
+from .store import HEADLINE_TAG, crown, log_model
 from .surround import surround
 from .tracking import PLOTS, LogEpochs, Run, logs_of
 
@@ -89,7 +90,10 @@ class Session:
         self.features = _chosen(architectures, self.options)
 
     def _open(self) -> TrainingData:
-        return TrainingData(self.project, self.options)
+        data = TrainingData(self.project, self.options)
+        # What is learnt may be known only from the data: a user's own label.
+        self.project = replace(self.project, output=data.output)
+        return data
 
     def _describe(self) -> None:
         print(self.data.description(), flush=True)
@@ -133,8 +137,7 @@ class Session:
         else:
             chunks = self.data.batches("train", ADAPT_BATCH, with_target=False)
             adapt_normalisation(network, chunks.map(lambda inputs: inputs[item.name]))
-            target = encode(output, self.data.truth("train"), self.data.target)
-            network.get_layer(output.name).bias.assign(constant_bias(output, target))
+            head_of(network, output).bias.assign(constant_bias(output, self.data.targets("train")))
         self._fit(model, network, training, validation, order)
 
     def _fit(self, model: keras.Model, network: keras.Model, training, validation, order: EpochOrder) -> None:
@@ -166,6 +169,8 @@ class Session:
             "calibration": asdict(calibration),
             "training_range": asdict(training_range(item, self.data.chunks("train"))),
         }
+        if OUTPUTS.get(output.name) != output:
+            facts["own_output"] = asdict(output)
         return log_model(model, self.project.name, item, output, self.data.inputs("train", 1), facts, register)
 
     # === Judgement ===
@@ -185,17 +190,19 @@ class Session:
         """
         name, output, data, model = self.project.name, self.project.output, self.data, self._best_model()
         predictions = {name: predict(model, data, "test"), **rivals(data, self.options["seed"])}
-        loss = str(self.options.get("loss", CLASS_LOSS))
+        # For votes, the mean squared error is what is shown: its root is that of the whole, not of a batch.
+        loss = loss_name(output, self.options).replace("rmse", "mse")
         drawn = {"loss": report.loss_curves(self.progress.history, self.progress.best_epoch, loss)}
         validation = predict(model, data, "validation")
         calibration = self._calibration(validation)
         summary = summarise(self.project, self.record.id, model, data, predictions, self.options, drawn, calibration)
         page = self.record.summary(summary)
         address = self._log(model, register, calibration)
-        headline = HEADLINE[output.name]
-        reached = score(output, data.truth("validation"), validation)[headline]
-        self.record.metrics({f"validation_{headline}": reached}, 0, part="test")
-        champion = register and crown(address, data.fingerprint, cost(headline, reached))
+        metric = headline(output)
+        reached = score(output, data.truth("validation"), validation)[metric]
+        self.record.metrics({f"validation_{metric}": reached}, 0, part="test")
+        self.record.tags({HEADLINE_TAG: metric})
+        champion = register and crown(address, data.fingerprint, cost(metric, reached))
         print(
             f"\n{self._headline()}\n{verdict(summary)}\n\nreport  {page}\n{self._where(address, champion)}",
             flush=True,
@@ -213,7 +220,7 @@ class Session:
             f"plots   {self.record.artifacts()}/{PLOTS}\n"
             f"model   {address}{' (champion: best validation score on these data)' if champion else ''}\n"
             f"look    mlflow ui\n"
-            f"        tensorboard --logdir {self.project.name}/logs/"
+            f"        tensorboard --logdir {self.project.folder.name}/logs/"
         )
 
 

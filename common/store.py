@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import mlflow
@@ -24,6 +24,8 @@ from .backend import keras, tf
 ARTIFACT, WEIGHTS = "model", "data/model.keras"
 CHAMPION = "champion"
 HASH_TAG, FINGERPRINT_TAG, SCORE_TAG = "zoo.sha256", "zoo.fingerprint", "zoo.validation_cost"
+HEADLINE_TAG = "zoo.headline"
+"""Tag of a run: the metric by which its model is compared."""
 TENSOR = "__keras_tensor__"
 """How Keras writes a connection between layers: no class, no code."""
 
@@ -84,7 +86,8 @@ def log_model(
         An input, kept with the model.
     facts : dict
         What it takes to use the model, as JSON: ``reading``, options without which inputs or values cannot be
-        understood (``target``, ``column``); ``calibration`` and ``training_range``.
+        understood (``target``, ``column``); ``calibration`` and ``training_range``; ``own_output``, the fields of a
+        user's own output.
     register : bool
         Whether to add a version to the registry.
 
@@ -126,9 +129,7 @@ def log_signed(
     str
         As for `log_model`.
     """
-    specifications = [
-        TensorSpec(np.dtype("float32"), (-1, max(1, len(output.classes))), output.name) for output in outputs
-    ]
+    specifications = [TensorSpec(np.dtype("float32"), (-1, output.size), output.name) for output in outputs]
     signature = ModelSignature(
         inputs=Schema([TensorSpec(array.dtype, (-1, *array.shape[1:]), key) for key, array in example.items()]),
         outputs=Schema(specifications),
@@ -241,6 +242,14 @@ def facts_of(address: str) -> dict[str, object]:
     if "reading" not in metadata:
         raise ZooError(f"{address}: expected a model stored by the zoo, found none of its metadata")
     return metadata
+
+
+def output_of(facts: Mapping, output: Output) -> Output:
+    """Return what a stored model predicts: the user's own label if it learnt one, else the output of its name."""
+    if "own_output" not in facts:
+        return output
+    fields = dict(facts["own_output"])
+    return Output(**fields | {"classes": tuple(fields["classes"])})
 
 
 def check_description(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv as csv
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,8 +104,8 @@ def read_catalogue(folder: str | Path) -> Catalogue:
     """
     path = Path(folder) / "data.csv"
     problems: list[Problem] = []
-    table = _read_strings(path, problems)
-    table = _keep_good_ids(table, path, problems)
+    wanted = ("objid", *QUANTITIES, *(output.column for output in OUTPUTS.values() if output.classes))
+    table = keep_good_ids(read_strings(path, wanted, problems), problems)
     objid = pc.cast(table["objid"], pa.int64()).to_numpy()
     if not len(objid):
         raise DataError(f"{path}: expected at least one row with a usable objid, found none")
@@ -120,22 +121,34 @@ def read_catalogue(folder: str | Path) -> Catalogue:
 # === Rows ===
 
 
-def _read_strings(path: Path, problems: list[Problem]) -> pa.Table:
-    """Read all wanted columns as stripped strings; rows with a wrong number of cells are left out and named."""
+def read_strings(path: Path, wanted: Sequence[str], problems: list[Problem]) -> pa.Table:
+    """Read those of the wanted columns that are there as stripped strings.
+
+    Parameters
+    ----------
+    path : Path
+    wanted : sequence of str
+    problems : list of Problem
+        Rows with a wrong number of cells are left out and named here.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, no table, or has no column ``objid``.
+    """
     if not path.is_file():
         raise DataError(f"{path}: no such file (expected an SDSS-GS folder with data.csv)")
 
     def skip(row):
         problems.append(
             Problem(
-                f"data.csv line {row.number}",
+                f"{path.name} line {row.number}",
                 "row",
                 f"expected {row.expected_columns} cells, found {row.actual_columns}",
             )
         )
         return "skip"
 
-    wanted = ("objid", *QUANTITIES, *(output.column for output in OUTPUTS.values() if output.classes))
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             present = next(csv.reader(file), [])
@@ -156,7 +169,7 @@ def _read_strings(path: Path, problems: list[Problem]) -> pa.Table:
     return pa.table({name: pc.utf8_trim_whitespace(table[name]) for name in table.column_names})
 
 
-def _keep_good_ids(table: pa.Table, path: Path, problems: list[Problem]) -> pa.Table:
+def keep_good_ids(table: pa.Table, problems: list[Problem]) -> pa.Table:
     """Drop rows without an integer id, repeated rows, and all rows of an id whose repeats contradict each other."""
     text = table["objid"]
     objid = np.zeros(len(text), np.int64)

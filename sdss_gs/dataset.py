@@ -6,7 +6,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from .files import replacing
 from .pack import pack
 from .packed import Packed, packed_folder
 from .raw import served_by
-from .schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, VERSION, in_windows
+from .schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, VERSION, Output, in_windows
+from .votes import find_votes, read_votes
 
 TABLE_READERS = {"bands": bands.read, "wise": wise.read}
 
@@ -36,6 +37,8 @@ class Dataset:
     arrays : dict of str to ndarray or Packed
     checksums : dict of str to ndarray of uint32, shape (n,)
         CRC-32 of each object's input.
+    truths : dict of str to ndarray, shape (n, ...)
+        Truths by output, as far as they were asked for; those of a user's own output are put here.
     """
 
     folder: Path
@@ -43,6 +46,7 @@ class Dataset:
     rows: dict[str, np.ndarray]
     arrays: dict[str, np.ndarray | Packed]
     checksums: dict[str, np.ndarray]
+    truths: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.catalogue)
@@ -73,7 +77,7 @@ class Dataset:
         for name in inputs:
             good &= self.rows[name] >= 0
         if output is not None:
-            good &= has_output(self.catalogue, output)
+            good &= self.known(output)
         return np.flatnonzero(good)
 
     def load(self, name: str, objects: np.ndarray, column: str = SPECTRUM_COLUMNS[0]) -> np.ndarray:
@@ -102,9 +106,17 @@ class Dataset:
         return spectra if source == name else spectra[:, in_windows(array.manifest.layout.wavelengths(source))]
 
     def target(self, name: str, objects: np.ndarray) -> np.ndarray:
-        """Return the truth of some objects: float64 in the catalogue's unit, or int16 class numbers, ``(m,)``."""
-        output = OUTPUTS[name]
-        return (self.catalogue.labels[name] if output.classes else self.catalogue.numbers[output.column])[objects]
+        """Return the truth of some objects: numbers float64 in the catalogue's unit, class numbers int16, or votes."""
+        return self._truth(name)[objects]
+
+    def _truth(self, name: str) -> np.ndarray:
+        if name not in self.truths:
+            self.truths[name] = truth_of(self.folder, self.catalogue, OUTPUTS[name])
+        return self.truths[name]
+
+    def known(self, name: str) -> np.ndarray:
+        """Tell which objects have an output's truth, bool ``(n,)``."""
+        return is_known(self._truth(name))
 
     def fingerprint(self, inputs: Sequence[str], outputs: Sequence[str], objects: np.ndarray) -> str:
         """Hash the content that a model sees: ids, inputs and truths, independent of machine and file dates."""
@@ -116,10 +128,27 @@ class Dataset:
         return digest.hexdigest()[:16]
 
 
-def has_output(catalogue: Catalogue, name: str) -> np.ndarray:
-    """Tell which objects have an output's truth, bool ``(n,)``."""
-    output = OUTPUTS[name]
-    return catalogue.labels[name] >= 0 if output.classes else np.isfinite(catalogue.numbers[output.column])
+def truth_of(folder: Path, catalogue: Catalogue, output: Output) -> np.ndarray:
+    """Return the truth of all objects.
+
+    Returns
+    -------
+    ndarray
+        float64 in the catalogue's unit or int16 class numbers, ``(n,)``; or weighted votes, float64 ``(n, answers)``,
+        all NaN where the data set has none.
+    """
+    if output.kind == "votes":
+        if find_votes(folder, [output.tree]) is None:
+            return np.full((len(catalogue), output.size), np.nan)
+        return read_votes(folder, catalogue.objid, [output.tree]).values
+    return catalogue.labels[output.name] if output.classes else catalogue.numbers[output.column]
+
+
+def is_known(truth: np.ndarray) -> np.ndarray:
+    """Tell which objects have a truth, bool ``(n,)``."""
+    if truth.ndim > 1:
+        return np.isfinite(truth).all(axis=1)
+    return truth >= 0 if truth.dtype.kind == "i" else np.isfinite(truth)
 
 
 def open_dataset(
@@ -192,7 +221,10 @@ def open_catalogue(folder: str | Path) -> Catalogue:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder (expected a data set)")
     source, copy = folder / "data.csv", packed_folder(folder) / "catalogue.npz"
-    stamp = [VERSION, *(source.stat().st_size, source.stat().st_mtime_ns)] if source.is_file() else None
+    stamp = None
+    if source.is_file():
+        # The outputs too: a copy made before an output was known lacks its labels.
+        stamp = [VERSION, source.stat().st_size, source.stat().st_mtime_ns, *OUTPUTS]
     try:
         with open(copy, "rb") as file, np.load(file, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))

@@ -12,6 +12,7 @@ from .errors import DataError
 ENVIRONMENT = "SDSS_GS"
 LAUNCH_FOLDER = "ZOO_LAUNCH_FOLDER"
 """Variable with the folder in which the user typed the command: ``mlflow run`` starts its child elsewhere."""
+PICTURES = (".jpg", ".jpeg", ".png")
 SAMPLE_FOLDER, SAMPLE_OBJECTS, SAMPLE_SEED = "sdss-gs-sample", 2000, 0
 SAMPLE_NOTICE = """\
 
@@ -51,7 +52,7 @@ def find_dataset(ds: str | None, repository: Path, say: Callable[[str], None] = 
         if value:
             folder = Path(os.environ.get(LAUNCH_FOLDER, "."), Path(value).expanduser()).resolve()
             if not (folder / "data.csv").is_file():
-                found = "a folder without it" if folder.is_dir() else "no such folder"
+                found = _instead(folder) if folder.is_dir() else "no such folder"
                 raise DataError(f"{origin}: expected a folder with data.csv at {folder}, found {found}")
             return folder
     beside = folder_beside(repository)
@@ -72,6 +73,17 @@ def default_folder() -> Path:
     """Return where a set is put so that commands that are told none find it: ``$SDSS_GS`` or beside the repository."""
     named = os.environ.get(ENVIRONMENT)
     return Path(named).expanduser() if named else folder_beside(Path(__file__).resolve().parents[1])
+
+
+def _instead(folder: Path) -> str:
+    """Say what a folder without ``data.csv`` is."""
+    for inside in sorted(folder.iterdir()):
+        if inside.is_dir() and any(file.suffix.lower() in PICTURES for file in inside.iterdir()):
+            return (
+                f"folders of images, for example {inside.name} (if they are named by class, "
+                "python -m sdss_gs import makes a data set of them)"
+            )
+    return "a folder without it"
 
 
 def _sample(folder: Path) -> Path:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .decision_tree import KAGGLE, TREES
 from .errors import OptionError
 
 VERSION = 1
 """Version of the packed layout; a set packed under another version is packed again."""
+
+CATALOGUE_FILE = "data.csv"
 
 # === Spectral grid ===
 
@@ -67,6 +70,12 @@ GZ2_CLASSES = (
     "A", "Ec", "Ei", "Er", "SBa", "SBaR", "SBb", "SBbR", "SBc", "SBcR", "SBd", "SBdR",
     "Sa", "SaR", "Sb", "SbR", "Sc", "ScR", "Sd", "SdR", "Seb", "Sen", "Ser",
 )  # fmt: skip
+SPECTRAL_CLASSES = ("STAR", "GALAXY", "QSO")
+MORPHOLOGIES = (
+    "Disturbed", "Merging", "Round_Smooth", "In-between_Round_Smooth", "Cigar_Shaped_Smooth", "Barred_Spiral",
+    "Unbarred_Tight_Spiral", "Unbarred_Loose_Spiral", "Edge-on_without_Bulge", "Edge-on_with_Bulge",
+)  # fmt: skip
+"""The classes of Galaxy10 DECaLS in the order of its label numbers."""
 
 # === Catalogue values ===
 
@@ -138,9 +147,13 @@ class Input:
     suffix: str = ""
 
 
+KINDS = ("classes", "redshift", "mass", "number", "votes")
+"""Class probabilities; a redshift, which errs as 1 + z; a mass, which errs in dex; any other number; votes."""
+
+
 @dataclass(frozen=True)
 class Output:
-    """One of the four things a model can predict.
+    """One of the things a model can predict.
 
     Parameters
     ----------
@@ -150,7 +163,14 @@ class Output:
         Column of ``data.csv`` that holds the truth.
     unit, description, source : str
     classes : tuple of str
-        Labels in one-hot order; empty for a regression.
+        Labels in one-hot order; empty for a number.
+    kind : str
+        How truths and predictions are coded, scored and drawn: one of `KINDS`.
+    centre, spread : float
+        For a user's own number, its mean and standard deviation over the training objects: the network works in
+        standard units, its head undoes that.
+    tree : str
+        For votes, whose questions are answered: a name in `decision_tree.TREES`.
     """
 
     name: str
@@ -160,6 +180,20 @@ class Output:
     description: str
     source: str
     classes: tuple[str, ...] = ()
+    kind: str = "classes"
+    centre: float = 0.0
+    spread: float = 1.0
+    tree: str = ""
+
+    @property
+    def size(self) -> int:
+        """Number of values that a network gives for one object."""
+        return max(1, len(self.classes), len(self.answers))
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Columns of the votes that a network gives, in order; empty for other kinds."""
+        return TREES[self.tree].columns if self.tree else ()
 
 
 INPUTS = {
@@ -201,15 +235,32 @@ INPUTS = {
 OUTPUTS = {
     item.name: item
     for item in (
-        Output("redshift", "r", "redshift", "", "spectroscopic redshift z", "SDSS SpecPhoto"),
-        Output("smass", "sm", "stellarmass", "Msun", "stellar mass, linear in the catalogue", "eBOSS Firefly"),
+        Output("redshift", "r", "redshift", "", "spectroscopic redshift z", "SDSS SpecPhoto", kind="redshift"),
+        Output(
+            "smass", "sm", "stellarmass", "Msun", "stellar mass, linear in the catalogue", "eBOSS Firefly", kind="mass"
+        ),
         Output("subclass", "s", "subclass", "", "spectroscopic sub-class", "SDSS spectroscopic pipeline", SUBCLASSES),
         Output(
             "gz2c", "g", "gz2c_s", "", "simplified Galaxy Zoo 2 class", "Willett et al. 2013 (MNRAS 435, 2835)",
             GZ2_CLASSES,
         ),
+        Output(
+            "class3", "c", "class", "", "star, galaxy or quasar", "SDSS spectroscopic pipeline", SPECTRAL_CLASSES
+        ),
+        Output(
+            "morph10", "m", "morph10", "", "ten morphologies of Galaxy10 DECaLS",
+            "Walmsley et al. 2022 (MNRAS 509, 3966); Leung & Bovy 2019 (MNRAS 483, 3255)", MORPHOLOGIES,
+        ),
+        Output(
+            "votes", "v", TREES[KAGGLE].columns[0], "", "shares of the volunteers' 37 answers in Galaxy Zoo 2",
+            "Willett et al. 2013 (MNRAS 435, 2835)", kind="votes", tree=KAGGLE,
+        ),
     )
 }  # fmt: skip
+
+
+OWN_LABEL = "-"
+"""Stands in a model's name between the folder that trained it and the user's own label that it predicts."""
 
 
 def parse_model_name(name: str) -> tuple[Input, Output]:
@@ -218,7 +269,7 @@ def parse_model_name(name: str) -> tuple[Input, Output]:
     Parameters
     ----------
     name : str
-        For example ``"ss2sm"``.
+        For example ``"ss2sm"``; what follows a hyphen (``"i2c-shape"``) is the user's own label.
 
     Raises
     ------
@@ -232,7 +283,7 @@ def parse_model_name(name: str) -> tuple[Input, Output]:
     """
     inputs = {item.code: item for item in INPUTS.values()}
     outputs = {item.code: item for item in OUTPUTS.values()}
-    left, _, right = name.partition("2")
+    left, _, right = name.partition(OWN_LABEL)[0].partition("2")
     if left not in inputs or right not in outputs:
         raise OptionError(
             f"model {name!r}: expected <input>2<output> with input one of {', '.join(inputs)} "

@@ -76,3 +76,10 @@ def test_sample_of_another_version_makes_room_and_is_not_lost(root, generated):
     find_dataset("", root)
     assert len(generated) == 2
     assert [path.read_text() for path in root.glob("sdss-gs-sample-*/mine.txt")] == ["x"]
+
+
+def test_folders_of_images_are_told_how_to_become_a_data_set(root, tmp_path):
+    (tmp_path / "trees" / "spiral").mkdir(parents=True)
+    (tmp_path / "trees" / "spiral" / "1.JPG").write_bytes(b"")
+    with pytest.raises(DataError, match=r"found folders of images, for example spiral .*python -m sdss_gs import"):
+        find_dataset(str(tmp_path / "trees"), root)

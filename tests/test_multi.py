@@ -35,6 +35,8 @@ from sdss_gs.schema import INPUTS, OUTPUTS
 from sdss_gs.split import split
 
 RNG = np.random.default_rng(0)
+DEFAULTS = ("redshift", "smass", "subclass", "gz2c")
+"""Outputs of x2y where none are named."""
 OPTIONS_OF_A_RUN = {"ds": "", "limit": 0, "epochs": 2, "learning_rate": 0.01, "schedule": "constant"}
 OPTIONS_OF_A_RUN |= {"optimizer": "adam", "loss": "mae", "label_smoothing": 0.0}
 
@@ -73,10 +75,10 @@ def patchy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(patchy):
-    return MultiData(("bands", "wise"), tuple(OUTPUTS), ROOT, OPTIONS_OF_A_RUN | {"ds": patchy})
+    return MultiData(("bands", "wise"), DEFAULTS, ROOT, OPTIONS_OF_A_RUN | {"ds": patchy})
 
 
-def network_of(inputs, outputs=tuple(OUTPUTS), seed=1):
+def network_of(inputs, outputs=DEFAULTS, seed=1):
     """Build a network whose heads do not begin with zeros."""
     keras.utils.set_random_seed(seed)
     network = build_multi({name: INPUTS[name].shape for name in inputs}, outputs, FUNCTIONS, "x2y")
@@ -100,7 +102,7 @@ def test_missing_inputs_have_no_influence_whatever_stands_in_them():
         for column, name in enumerate(inputs):
             changed[name][batch[PRESENT][:, column] == 0] = garbage
         found = network.predict(changed, verbose=0)
-        for output in OUTPUTS:
+        for output in DEFAULTS:
             assert np.isfinite(found[output]).all()
             np.testing.assert_array_equal(found[output], expected[output])
     shown = network.predict(batch | {PRESENT: np.ones((4, 3), np.float32)}, verbose=0)
@@ -141,7 +143,7 @@ def test_what_surrounds_the_network_while_it_trains_is_not_in_its_predictions(dr
     batch = {name: RNG.normal(15, 3, (5, *INPUTS[name].shape)).astype(np.float32) for name in ("fits", "bands")}
     batch[PRESENT] = np.ones((5, 2), np.float32)
     expected, found = (m.predict(batch, verbose=0) for m in (network, surround_multi(network, "dihedral", dropout, 0)))
-    for name in OUTPUTS:
+    for name in DEFAULTS:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
 
 
@@ -168,7 +170,7 @@ def test_what_an_object_lacks_is_fed_as_zero_and_said_to_be_missing(data):
             values = np.asarray(inputs[name])
             assert (values[present[:, column] == 0] == 0).all()
             assert (values[present[:, column] == 1] != 0).all()
-        assert set(targets) == set(weights) == set(OUTPUTS)
+        assert set(targets) == set(weights) == set(DEFAULTS)
 
 
 def test_a_view_of_some_inputs_is_what_the_network_says_when_the_others_are_missing(data):
@@ -185,7 +187,7 @@ def test_a_view_of_some_inputs_is_what_the_network_says_when_the_others_are_miss
 
 def test_weights_leave_out_unknown_truths_and_balance_the_outputs(data):
     targets, weights = data.targets("train")
-    for name in OUTPUTS:
+    for name in DEFAULTS:
         known = data.known("train", name)
         assert not known.all() or name == "smass"
         np.testing.assert_array_equal(weights[name] > 0, known)
@@ -199,9 +201,9 @@ def test_objects_without_a_label_teach_the_other_outputs_only():
     model.compile("sgd", {"redshift": "mae", "smass": "mae", "subclass": "categorical_crossentropy", "gz2c": "mae"})
     inputs = {name: RNG.normal(15, 1, (8, *INPUTS[name].shape)).astype(np.float32) for name in ("bands", "wise")}
     inputs[PRESENT] = np.ones((8, 2), np.float32)
-    targets = {name: np.ones((8, max(1, len(output.classes))), np.float32) for name, output in OUTPUTS.items()}
-    weights = {name: np.full(8, float(name != "subclass"), np.float32) for name in OUTPUTS}
-    before = {name: network.get_layer("fusion").get_layer(name).get_weights() for name in OUTPUTS}
+    targets = {name: np.ones((8, OUTPUTS[name].size), np.float32) for name in DEFAULTS}
+    weights = {name: np.full(8, float(name != "subclass"), np.float32) for name in DEFAULTS}
+    before = {name: network.get_layer("fusion").get_layer(name).get_weights() for name in DEFAULTS}
     model.fit(inputs, targets, sample_weight=weights, verbose=0)
     for name, (kernel, bias) in before.items():
         after = network.get_layer("fusion").get_layer(name).get_weights()
@@ -214,7 +216,7 @@ def test_training_begins_at_the_best_constants_with_a_loss_of_one_each(data):
     compile_multi(model, data, OPTIONS_OF_A_RUN, steps=4, together=1, compiled=False)
     begin_at_constants(network, data)
     found = model.evaluate(data.batches("train", 64), verbose=0, return_dict=True)
-    assert found["loss"] == pytest.approx(len(OUTPUTS), rel=1e-4)
+    assert found["loss"] == pytest.approx(len(DEFAULTS), rel=1e-4)
     # The statistics are of the training objects that have the input: a zero in place of a magnitude is none.
     (layer,) = [layer for layer in network.get_layer("wise_encoder").layers if "normalization" in layer.name]
     seen = np.concatenate(list(data.chunks("wise")))
@@ -253,7 +255,10 @@ def test_several_names_come_in_the_order_of_the_schema_and_once():
     [
         (["--inputs", "bands,x"], "inputs: expected some of img, fits, spectra, ssel, bands, wise, found 'x'"),
         (["--inputs", ""], "inputs: expected some of img, fits, spectra, ssel, bands, wise, found ''"),
-        (["--outputs", "z"], "outputs: expected some of redshift, smass, subclass, gz2c, found 'z'"),
+        (
+            ["--outputs", "z"],
+            "outputs: expected some of redshift, smass, subclass, gz2c, class3, morph10, votes, found 'z'",
+        ),
         (["--input_dropout", "1"], "input_dropout: expected a number of at least 0 and below 1, found '1'"),
         (["--folds", "3"], "unrecognized arguments: --folds 3 (options: inputs, outputs, input_dropout"),
     ],
@@ -316,17 +321,17 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
     address = f"models:/x2y/{version.version}"
     about = mlflow.models.get_model_info(address)
     assert about.metadata["inputs"] == ["bands", "wise"]
-    assert about.metadata["outputs"] == list(OUTPUTS)
+    assert about.metadata["outputs"] == list(DEFAULTS)
     assert about.metadata["reading"] == {"target": "log", "column": "BestFit"}
     assert [entry["name"] for entry in about.signature.inputs.to_dict()] == ["bands", "wise", PRESENT]
-    assert [entry["name"] for entry in about.signature.outputs.to_dict()] == list(OUTPUTS)
+    assert [entry["name"] for entry in about.signature.outputs.to_dict()] == list(DEFAULTS)
     model = load_model(address)
     bands = np.array([[17.9, 16.9, 16.4, 16.1, 15.9], [18.4, 17.2, 16.5, 15.9, 15.6]], np.float32)
     missing = {"bands": bands, "wise": np.zeros((2, 4), np.float32), PRESENT: np.array([[1, 0]] * 2, np.float32)}
     predicted = model.predict(missing, verbose=0)
     garbage = model.predict(missing | {"wise": np.full((2, 4), np.nan, np.float32)}, verbose=0)
     assert {name: values.shape for name, values in predicted.items()} == {
-        name: (2, max(1, len(output.classes))) for name, output in OUTPUTS.items()
+        name: (2, OUTPUTS[name].size) for name in DEFAULTS
     }
     for name, values in predicted.items():
         np.testing.assert_array_equal(values, garbage[name])

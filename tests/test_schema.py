@@ -29,7 +29,13 @@ def test_windows_tell_the_point_just_outside_with_three_decimals():
 
 
 @pytest.mark.parametrize(
-    ("name", "item", "output"), [("i2r", "img", "redshift"), ("ss2sm", "ssel", "smass"), ("s2s", "spectra", "subclass")]
+    ("name", "item", "output"),
+    [
+        ("i2r", "img", "redshift"),
+        ("ss2sm", "ssel", "smass"),
+        ("s2s", "spectra", "subclass"),
+        ("i2c-shape", "img", "class3"),
+    ],
 )
 def test_model_names_say_input_and_output(name, item, output):
     assert [part.name for part in schema.parse_model_name(name)] == [item, output]
@@ -41,6 +47,6 @@ def test_other_names_are_refused_with_the_codes(name):
         schema.parse_model_name(name)
 
 
-def test_twenty_four_models_can_be_named():
+def test_each_model_has_a_name_of_its_own():
     names = [f"{i.code}2{o.code}" for i in schema.INPUTS.values() for o in schema.OUTPUTS.values()]
-    assert len({schema.parse_model_name(name) for name in names}) == 24
+    assert len({schema.parse_model_name(name) for name in names}) == len(names) >= 24

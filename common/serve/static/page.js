@@ -1,10 +1,10 @@
 // The page: four ways to name a galaxy, and what the models say of it.
 
-import { add, plotClasses, plotIntervals, plotSpectrum } from "./plots.js";
+import { add, plotClasses, plotIntervals, plotQuestions, plotSpectrum } from "./plots.js";
 
 const MAGNITUDES = { bands: ["u", "g", "r", "i", "z"], wise: ["w1", "w2", "w3", "w4"] };
 const ENDINGS = { jpg: ["img"], jpeg: ["img"], png: ["img"], npy: ["fits"], csv: ["spectra", "ssel"], fits: ["fits", "spectra", "ssel"], fit: ["fits", "spectra", "ssel"] };
-const LABELS = { redshift: "redshift", smass: "stellar mass", subclass: "sub-class", gz2c: "Galaxy Zoo 2 class" };
+const LABELS = { redshift: "redshift", smass: "stellar mass", subclass: "sub-class", gz2c: "Galaxy Zoo 2 class", votes: "Galaxy Zoo 2 votes", class3: "star, galaxy or quasar", morph10: "morphology" };
 const byId = (id) => document.getElementById(id);
 const results = byId("results");
 let models = [];
@@ -35,6 +35,10 @@ function show(cards, model, output, answer, truth = null) {
     add(card, "p", value, "value");
     plotClasses(card, name, answer.prediction, output.classes, truth);
     add(card, "p", "Bold: the set that holds the true class in 90 of 100 cases.", "soft");
+  } else if (output.questions.length) {
+    add(card, "p", value, "value");
+    plotQuestions(card, answer.prediction, output.questions);
+    add(card, "p", "Shares of all volunteers: each question's answers add up to the answer that leads to it. Left out: questions that fewer than 1 in 10 come to.", "soft");
   } else {
     add(card, "p", written(output, value), "value");
     plotIntervals(card, name, answer.prediction, truth, name === "smass");
@@ -209,8 +213,8 @@ on("upload", "submit", upload);
 on("type", "submit", magnitudes);
 
 const health = await ask("/healthz");
-const order = Object.keys(LABELS);
-models = (await ask("/models")).models.sort((a, b) => a.outputs.length - b.outputs.length || order.indexOf(a.outputs[0].name) - order.indexOf(b.outputs[0].name));
+const order = Object.keys(LABELS), place = ({ outputs: [{ name }] }) => (name in LABELS ? order.indexOf(name) : order.length);
+models = (await ask("/models")).models.sort((a, b) => a.outputs.length - b.outputs.length || place(a) - place(b));
 const trained = models.length ? `${models.length} trained models: ${models.map((model) => model.name).join(", ")}` : "No trained model yet: mlflow run b2r --no-conda trains one";
 byId("about").textContent = `${trained}. ${health.data ? `Data set ${health.data} with ${health.objects.toLocaleString("en")} galaxies.` : "No data set: start with zoo serve --ds FOLDER."}`;
 for (const id of health.data ? [] : ["objid", "random"]) byId(id).disabled = true;

@@ -1,0 +1,25 @@
+"""b2c: star, galaxy or quasar from the five SDSS magnitudes.
+
+Input ``bands`` (batch, 5) float32, mag → output ``class3`` (batch, 3) probabilities.
+``reference``, the network of b2s in astromlp-models (https://github.com/nunorc/astromlp-models), 1,838 parameters:
+standardised magnitudes, three dense layers.
+``fast``: magnitudes and colours, three dense layers.
+"""
+
+from common.fast import dense, magnitudes_and_colours
+from common.layers import dense_stack, standardise
+from common.train import run
+
+
+def reference(bands):
+    """Turn the magnitudes into 16 features."""
+    return dense_stack(standardise(bands), (32, 32, 16))
+
+
+def fast(bands):
+    """Turn the magnitudes into 128 features."""
+    return dense(magnitudes_and_colours(bands), (128, 128, 128))
+
+
+if __name__ == "__main__":
+    run(__file__, reference, fast)

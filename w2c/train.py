@@ -1,0 +1,25 @@
+"""w2c: star, galaxy or quasar from the four WISE magnitudes.
+
+Input ``wise`` (batch, 4) float32, Vega mag → output ``class3`` (batch, 3) probabilities.
+``reference``, the network of w2s in astromlp-models (https://github.com/nunorc/astromlp-models), 1,804 parameters:
+standardised magnitudes, three dense layers.
+``fast``: magnitudes and colours, three dense layers.
+"""
+
+from common.fast import dense, magnitudes_and_colours
+from common.layers import dense_stack, standardise
+from common.train import run
+
+
+def reference(wise):
+    """Turn the magnitudes into 16 features."""
+    return dense_stack(standardise(wise), (32, 32, 16))
+
+
+def fast(wise):
+    """Turn the magnitudes into 128 features."""
+    return dense(magnitudes_and_colours(wise), (128, 128, 128))
+
+
+if __name__ == "__main__":
+    run(__file__, reference, fast)
