@@ -46,7 +46,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    package_data={"common": ["templates/*", "serve/static/*"]},
+    package_data={"common": ["templates/*", "serve/static/*"], "sdss_gs": ["explore/*.css"]},
     packages=find_packages(include=["common", "common.*", "sdss_gs", "sdss_gs.*"]),
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
