@@ -48,7 +48,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    package_data={"common": ["templates/*", "serve/static/*"], "sdss_gs": ["citations.bib"]},
+    package_data={"common": ["templates/*", "serve/static/*"], "sdss_gs": ["citations.bib", "explore/*.css"]},
     packages=find_packages(include=["common", "common.*", "sdss_gs", "sdss_gs.*"]),
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

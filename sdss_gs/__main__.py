@@ -81,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     cite = add("cite", _cite, "say whom to name when the zoo and its data are used")
     cite.add_argument("--bibtex", action="store_true", help="print BibTeX only")
 
+    look = add("explore", _explore, "draw what a data set holds on one HTML page")
+    look.add_argument("ds", metavar="DS", help="SDSS-GS folder")
+    look.add_argument("--output", default="explore.html", metavar="FILE", help="page to write")
+    look.add_argument("--floor", type=int, default=10, help="votes that a question needs for an example")
+
     for command in (check, packing):
         command.add_argument(
             "--image-scale", type=float, default=PIXEL_SCALE, metavar="ARCSEC",
@@ -143,6 +148,13 @@ def _verify(options) -> int:
         print(f"{problem.where:<{width}}  {problem.item:<12}  {problem.text}")
     print(f"{len(problems)} problems" if problems else "every file and value is good")
     return 1 if problems else 0
+
+
+def _explore(options) -> int:
+    from .explore import explore
+
+    print(explore(options.ds, options.output, options.floor))
+    return 0
 
 
 def _sample(options) -> int:
