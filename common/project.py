@@ -98,6 +98,13 @@ OPTIONS = {
         float, "arcsec per pixel of the image files; another one than 0.2 has them resampled", 1e-3, inputs=("img",)
     ),
     "model": Option(str, "stored model to judge; empty: the champion", outputs=()),
+    "maps": Option(
+        str,
+        "how features become two dimensions; umap needs an extra package",
+        choices=("pca", "tsne", "umap"),
+        several=True,
+        outputs=(),
+    ),
     "part": Option(str, "objects to judge it on: those of the test split, or all", choices=("test", "all"), outputs=()),
     "resume": Option(str, "id of an interrupted MLflow run to go on with"),
 }
