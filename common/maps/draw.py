@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from PIL import Image
 from tensorboard.plugins import projector
 
+from sdss_gs.decision_tree import TREES, simplify, summaries
 from sdss_gs.schema import Output
 
 from ..card import template
@@ -25,7 +27,6 @@ TITLES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 GRID, THUMBNAIL = 9, 48
 """Cells along a map's side that show an example; pixels of a thumbnail on the page."""
 MOST_CLASSES = 20
-MISSING = "#bbbbbb"
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,26 @@ class Mapped:
     pictures: list[np.ndarray | None]
 
     def labels(self) -> list[str]:
-        """Write the truth of each object."""
+        """Write the truth of each object; of votes, the class that they sum up to."""
         if self.output.classes:
             return [self.output.classes[k] for k in self.truth]
+        if self.output.answers:
+            return [simplify(full) for full in summaries(TREES[self.output.tree], self.truth)]
         return [f"{value:.4g}" for value in self.truth]
+
+    def classes(self) -> list[str]:
+        """List the labels that occur, in the output's order or the commonest first; nothing for numbers."""
+        counts = Counter(self.labels())
+        if self.output.answers:
+            return [label for label, _ in counts.most_common()]
+        return [label for label in self.output.classes if label in counts]
 
     def colours(self) -> list[str]:
         """Choose a colour for each object, ``#rrggbb``: by class, or by value."""
-        if self.output.classes:
-            wheel = colormaps["tab20" if len(self.output.classes) > 10 else "tab10"]
-            return [to_hex(wheel(k % wheel.N)) for k in self.truth]
-        shown = log_mass(self.truth) if self.output.name == "smass" else self.truth
+        if classes := self.classes():
+            wheel = colormaps["tab20" if len(classes) > 10 else "tab10"]
+            return [to_hex(wheel(classes.index(label) % wheel.N)) for label in self.labels()]
+        shown = log_mass(self.truth) if self.output.kind == "mass" else self.truth
         low, high = np.quantile(shown, (0.02, 0.98))
         scale = np.clip((shown - low) / max(high - low, 1e-12), 0, 1)
         return [to_hex(colormaps["viridis"](value)) for value in scale]
@@ -114,10 +124,10 @@ def _examples(places: np.ndarray, low: np.ndarray, high: np.ndarray, pictures: l
 
 
 def _legend(figure: Figure, mapped: Mapped) -> None:
-    if not mapped.output.classes:
-        return
     found = dict(zip(mapped.labels(), mapped.colours(), strict=True))
-    ordered = [label for label in mapped.output.classes if label in found][:MOST_CLASSES]
+    ordered = mapped.classes()[:MOST_CLASSES]
+    if not ordered:
+        return
     handles = [figure.axes[0].scatter([], [], s=30, c=found[label], label=label) for label in ordered]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(10, len(handles)), fontsize=9)
 
@@ -131,7 +141,7 @@ def html_page(mapped: Mapped) -> str:
         "part": mapped.part.tolist(),
         "label": labels,
         "colour": colours,
-        "classes": [name for name in mapped.output.classes if name in set(labels)],
+        "classes": mapped.classes(),
         "side": THUMBNAIL,
         "columns": _columns(len(labels)),
     }
