@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from .errors import ZooError
+from .picture.command import add_parser as add_image_parser
 from .schema import INPUTS, PIXEL_SCALE
 
 # The commands import what they need themselves, so that --help answers at once.
@@ -52,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     packing.add_argument(
         "--inputs", default="all", help=f"comma-separated: {', '.join(n for n, i in INPUTS.items() if i.suffix)}"
     )
+
+    add_image_parser(commands)
 
     for command in (check, packing):
         command.add_argument(
