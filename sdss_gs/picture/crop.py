@@ -73,7 +73,7 @@ def find_region(pixels: np.ndarray, threshold: str = "otsu", sigma: float = 5.0,
     labels, count = ndimage.label(grey > level, structure=np.ones((3, 3)))
     if count:
         largest = 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
-        rows, columns = ndimage.find_objects(labels == largest)[0]
+        rows, columns = ndimage.find_objects((labels == largest).astype(np.uint8))[0]
         extent = max(rows.stop - rows.start, columns.stop - columns.start)
         if extent >= NARROWEST:
             side = extent + 2 * round(padding * extent)
