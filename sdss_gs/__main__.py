@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from .errors import ZooError
+from .exchange.command import add_parser as add_import_parser
 from .picture.command import add_parser as add_image_parser
 from .schema import INPUTS, PIXEL_SCALE
 
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     add_image_parser(commands)
+    add_import_parser(commands)
 
     for command in (check, packing):
         command.add_argument(
