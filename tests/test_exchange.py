@@ -33,6 +33,7 @@ def test_a_tree_keeps_its_classes_and_the_bytes_of_images_that_fit(tmp_path):
     assert kept == (tmp_path / "tree" / "ring" / "12.jpg").read_bytes()
     with Image.open(tmp_path / "ds" / "img" / "7.jpg") as image:
         assert image.size == (150, 150)
+    assert main(["verify", str(tmp_path / "ds")]) == 0
 
 
 def test_bad_images_are_listed_and_a_second_run_brings_only_what_was_missing(tmp_path):

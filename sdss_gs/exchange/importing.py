@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ..errors import DataError, OptionError
 from ..files import replacing
-from ..img import JPEG, LARGEST, SMALLEST
+from ..img import JPEG, LARGEST, SMALLEST, crop_or_pad
 from ..schema import INPUTS
 from .sources import SOURCES, Item
 
@@ -33,8 +33,9 @@ def objid_of(name: str) -> int:
 def image_bytes(item: Item, crop: int | None, size: int | None) -> bytes | None:
     """Make an object's JPEG; None where the file enters the zoo as it is.
 
-    Without options, an RGB JPEG of 100 to 300 pixels a side is left alone. Any other image: the middle square of `crop`
-    pixels (the source's own, else the shorter side) is resampled to `size` (150).
+    Without options, an RGB JPEG of 150 x 150 pixels is left alone, and another file of 100 to 300 pixels a side is
+    cropped or padded at its scale (`img.crop_or_pad`). Any other image: the middle square of `crop` pixels (the
+    source's own, else the shorter side) is resampled to `size` (150).
 
     Raises
     ------
@@ -49,15 +50,24 @@ def image_bytes(item: Item, crop: int | None, size: int | None) -> bytes | None:
         with Image.open(io.BytesIO(content)) as opened:
             opened.load()
             jpeg, picture = jpeg and opened.mode == "RGB", opened.convert("RGB")
-    if jpeg and crop is None and size is None and all(SMALLEST <= side <= LARGEST for side in picture.size):
-        return None
-    side, target = crop or item.crop or min(picture.size), size or INPUTS["img"].shape[0]
+    standard = INPUTS["img"].shape[0]
+    if isinstance(item.image, Path) and crop is None and size is None:
+        if jpeg and picture.size == (standard, standard):
+            return None
+        if all(SMALLEST <= side <= LARGEST for side in picture.size):
+            # All images of a set must have one size, or the commonest wins and the others are refused.
+            return _as_jpeg(Image.fromarray(crop_or_pad(np.asarray(picture))))
+    side, target = crop or item.crop or min(picture.size), size or standard
     if side > min(picture.size):
         raise ValueError(f"expected at least {side} pixels a side, found {picture.width}x{picture.height}")
     x, y = (picture.width - side) // 2, (picture.height - side) // 2
-    buffer = io.BytesIO()
     box = (x, y, x + side, y + side)
-    picture.resize((target, target), Image.Resampling.LANCZOS, box=box).save(buffer, "JPEG", quality=95)
+    return _as_jpeg(picture.resize((target, target), Image.Resampling.LANCZOS, box=box))
+
+
+def _as_jpeg(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=95)
     return buffer.getvalue()
 
 
