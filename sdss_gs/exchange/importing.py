@@ -6,8 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -140,13 +138,8 @@ def _write_image(item: Item, path: Path, crop: int | None, size: int | None) -> 
         return
     content = image_bytes(item, crop, size)
     with replacing(path) as temporary:
-        if content is not None:
-            temporary.write_bytes(content)
-            return
-        try:
-            os.link(item.image.resolve(), temporary)
-        except OSError:
-            shutil.copyfile(item.image, temporary)
+        # A copy, no hard link: what is done to the data set later must not reach the source.
+        temporary.write_bytes(item.image.read_bytes() if content is None else content)
 
 
 def _write_table(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
