@@ -20,6 +20,7 @@ REQUIREMENTS = [
     "tensorboard>=2.20,<3",
     "matplotlib>=3.10,<4",
     "scipy>=1.15,<2",
+    "h5py>=3.12,<4",
     "speclite>=1.0,<2",
     "pyarrow>=21",
     "filelock>=3.16,<4",

@@ -8,6 +8,8 @@ import sys
 
 from .build import command as build
 from .errors import OptionError, ZooError
+from .exchange.command import add_parser as add_import_parser
+from .picture.command import add_parser as add_image_parser
 from .schema import INPUTS, PIXEL_SCALE
 
 FILE_INPUTS = [name for name, item in INPUTS.items() if item.suffix]
@@ -85,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("ds", metavar="DS", help="SDSS-GS folder")
     look.add_argument("--output", default="explore.html", metavar="FILE", help="page to write")
     look.add_argument("--floor", type=int, default=10, help="votes that a question needs for an example")
+
+    add_image_parser(commands)
+    add_import_parser(commands)
 
     for command in (check, packing):
         command.add_argument(

@@ -23,10 +23,9 @@ RNG = np.random.default_rng(0)
 
 def mapped(n=30):
     pictures = [np.full((150, 150, 3), 8 * k, np.uint8) for k in range(n)]
-    return Mapped(
-        name="i2s", output=OUTPUTS["subclass"], objid=np.arange(n) + 2**60,
-        part=np.repeat(["train", "validation"], n // 2), truth=np.arange(n) % 3, places={"pca": RNG.normal(size=(n, 2))}, pictures=pictures,
-    )  # fmt: skip
+    part = np.repeat(["train", "validation"], n // 2)
+    places = {"pca": RNG.normal(size=(n, 2))}
+    return Mapped("i2s", OUTPUTS["subclass"], np.arange(n) + 2**60, part, np.arange(n) % 3, places, pictures)
 
 
 @pytest.mark.parametrize("method", ["pca", "tsne"])

@@ -1,0 +1,149 @@
+"""Frames and cut-outs → pictures.
+
+A picture's first row is its top, an array's first row its bottom: every picture of an array is turned upside down, so
+that it looks as in DS9. North is where the frame has it: SDSS frames run along the scan, not along the meridian.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import fits
+from ..errors import BadFileError, OptionError
+from ..files import read_bytes
+from ..schema import BANDS
+
+STRETCHES = ("asinh", "linear", "log", "sqrt", "squared", "sinh")
+INTERVALS = ("zscale", "minmax", "percentile")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One band of the sky.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (height, width)
+        Nanomaggies per pixel in SDSS frames; the first row is the lowest.
+    wcs : astropy.wcs.WCS
+    """
+
+    pixels: np.ndarray
+    wcs: Any
+
+
+def read_frame(path: str | Path) -> Frame:
+    """Read the first image of a FITS file, packed (``.bz2``, ``.gz``) or not.
+
+    Raises
+    ------
+    BadFileError
+        If the file is unreadable or its first image has not two axes.
+    """
+    import bz2
+    import gzip
+    import warnings
+
+    from astropy.io import fits as astropy_fits
+    from astropy.wcs import WCS, FITSFixedWarning
+
+    opener = {".bz2": bz2.decompress, ".gz": gzip.decompress}.get(Path(path).suffix.lower(), bytes)
+    try:
+        with astropy_fits.open(io.BytesIO(opener(read_bytes(path))), memmap=False) as units:
+            unit = next((unit for unit in units if unit.is_image and unit.data is not None), None)
+            if unit is None or unit.data.ndim != 2:
+                found = "none" if unit is None else f"one of shape {unit.data.shape}"
+                raise BadFileError(path, f"expected an image with two axes, found {found}")
+            with warnings.catch_warnings():
+                # SDSS writes dates and units in old ways, which astropy mends and tells.
+                warnings.simplefilter("ignore", FITSFixedWarning)
+                return Frame(unit.data.astype(np.float32), WCS(unit.header))
+    except (OSError, ValueError, EOFError, TypeError) as error:
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadFileError(path, f"expected a FITS image, found an unreadable file ({line})") from None
+
+
+def read_band(path: str | Path, band: str) -> np.ndarray:
+    """Read a frame, or one band of a cut-out (``.npy``), float32 ``(height, width)``."""
+    if str(path).lower().endswith(".npy"):
+        return fits.read_any(path)[..., BANDS.index(band)]
+    return read_frame(path).pixels
+
+
+def to_picture(pixels: np.ndarray, stretch: str = "asinh", interval: str = "zscale", percent: float = 99.5):
+    """Turn one band into grey levels.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (height, width)
+    stretch, interval : str
+        Of `STRETCHES` and `INTERVALS`, as astropy.visualization defines them.
+    percent : float
+        Share of the pixels that the interval ``percentile`` keeps.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width)
+        The first row is the top.
+
+    Raises
+    ------
+    OptionError
+        If no pixel is finite, or `percent` is not between 0 and 100.
+    """
+    from astropy import visualization as v
+
+    if not 0 < percent <= 100:
+        raise OptionError(f"percent {percent}: expected a number above 0 and up to 100")
+    if not np.isfinite(pixels).any():
+        raise OptionError("expected an image with finite pixels, found none")
+    stretches = dict(zip(STRETCHES, (v.AsinhStretch, v.LinearStretch, v.LogStretch, v.SqrtStretch, v.SquaredStretch,
+                                     v.SinhStretch), strict=True))  # fmt: skip
+    intervals = {"zscale": v.ZScaleInterval, "minmax": v.MinMaxInterval}
+    chosen = v.PercentileInterval(percent) if interval == "percentile" else intervals[interval]()
+    low, high = chosen.get_limits(pixels[np.isfinite(pixels)])
+    scaled = np.clip((np.nan_to_num(pixels, nan=low, posinf=high, neginf=low) - low) / max(high - low, 1e-12), 0, 1)
+    return np.round(255 * stretches[stretch]()(scaled)).astype(np.uint8)[::-1]
+
+
+def align(frame: Frame, onto: Frame) -> np.ndarray:
+    """Resample a frame on another one's pixels by their WCS (bilinear); NaN outside.
+
+    Returns
+    -------
+    ndarray of float32, shape of `onto`
+    """
+    from scipy.ndimage import map_coordinates
+
+    rows, columns = np.indices(onto.pixels.shape, dtype=np.float64)
+    x, y = frame.wcs.world_to_pixel_values(*onto.wcs.pixel_to_world_values(columns, rows))
+    return map_coordinates(frame.pixels, [y, x], order=1, cval=np.nan, output=np.float32)
+
+
+def compose(red: np.ndarray, green: np.ndarray, blue: np.ndarray, stretch: float, softening: float) -> np.ndarray:
+    """Compose three aligned bands by Lupton et al. 2004 (PASP 116, 133).
+
+    Parameters
+    ----------
+    red, green, blue : ndarray of float32, shape (height, width)
+        Nanomaggies per pixel; the sky is 0. A pixel that one band lacks is black.
+    stretch, softening : float
+        Nanomaggies per pixel shown linearly, and Lupton's Q.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        The first row is the top.
+    """
+    from astropy.visualization import make_lupton_rgb
+
+    lacking = ~np.isfinite(red + green + blue)
+    layers = [np.where(lacking, 0, layer) for layer in (red, green, blue)]
+    # astropy divides by the intensity before it masks pixels without any.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return make_lupton_rgb(*layers, stretch=stretch, Q=softening)[::-1]

@@ -1,0 +1,96 @@
+"""Sets of other projects become SDSS-GS folders that verify, with nothing lost and nothing made up."""
+
+import csv
+
+import h5py
+import numpy as np
+import pytest
+from conftest import write_image
+from PIL import Image
+
+from sdss_gs.__main__ import main
+from sdss_gs.exchange.importing import objid_of
+from sdss_gs.exchange.sources import MORPH10, VOTE_COLUMNS
+
+
+def table(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_tree(folder):
+    for number, (kind, name, size) in enumerate([("ring", "12", 150), ("ring", "a b", 120), ("disc", "7", 424)]):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        write_image(folder / kind / f"{name}.jpg", 40 + number, (size, size))
+
+
+def test_a_tree_keeps_its_classes_and_the_bytes_of_images_that_fit(tmp_path):
+    write_tree(tmp_path / "tree")
+    assert main(["import", "tree", str(tmp_path / "tree"), str(tmp_path / "ds"), "--target", "shape"]) == 0
+    rows = {row["objid"]: row["shape"] for row in table(tmp_path / "ds" / "data.csv")}
+    assert rows == {"12": "ring", str(objid_of("ring/a b.jpg")): "ring", "7": "disc"}
+    kept = (tmp_path / "ds" / "img" / "12.jpg").read_bytes()
+    assert kept == (tmp_path / "tree" / "ring" / "12.jpg").read_bytes()
+    with Image.open(tmp_path / "ds" / "img" / "7.jpg") as image:
+        assert image.size == (150, 150)
+    assert main(["verify", str(tmp_path / "ds")]) == 0
+
+
+def test_bad_images_are_listed_and_a_second_run_brings_only_what_was_missing(tmp_path):
+    write_tree(tmp_path / "tree")
+    whole = (tmp_path / "tree" / "disc" / "7.jpg").read_bytes()
+    (tmp_path / "tree" / "disc" / "7.jpg").write_bytes(whole[:900])
+    command = ["import", "tree", str(tmp_path / "tree"), str(tmp_path / "ds"), "--crop", "100", "--size", "150"]
+    assert main(command) == 0
+    assert [row["name"] for row in table(tmp_path / "ds" / "rejects.csv")] == ["7"]
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "ds" / "img").iterdir()}
+    (tmp_path / "tree" / "disc" / "7.jpg").write_bytes(whole)
+    assert main(command) == 0
+    assert table(tmp_path / "ds" / "rejects.csv") == []
+    assert len(table(tmp_path / "ds" / "data.csv")) == 3
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert main(["verify", str(tmp_path / "ds")]) == 0
+
+
+def test_other_options_on_the_same_folder_are_refused(tmp_path, capsys):
+    write_tree(tmp_path / "tree")
+    command = ["import", "tree", str(tmp_path / "tree"), str(tmp_path / "ds")]
+    assert main(command) == 0
+    assert main([*command, "--size", "200"]) == 1
+    assert "other options" in capsys.readouterr().err
+
+
+def test_kaggle_votes_arrive_in_order_and_an_absent_image_is_listed(tmp_path):
+    source = tmp_path / "kaggle"
+    (source / "images_training_rev1").mkdir(parents=True)
+    write_image(source / "images_training_rev1" / "100008.jpg", 60, (424, 424))
+    lines = [",".join(["GalaxyID", *VOTE_COLUMNS])]
+    lines += [",".join([name, *(f"0.{number:02d}" for number in range(37))]) for name in ("100008", "100023")]
+    (source / "training_solutions_rev1.csv").write_text("\n".join(lines))
+    assert main(["import", "kaggle", str(source), str(tmp_path / "ds")]) == 0
+    (row,) = table(tmp_path / "ds" / "data.csv")
+    assert list(row) == ["objid", *VOTE_COLUMNS]
+    assert row["objid"] == "100008"
+    assert row["Class11.6"] == "0.36"
+    assert [row["name"] for row in table(tmp_path / "ds" / "rejects.csv")] == ["100023"]
+    assert main(["verify", str(tmp_path / "ds")]) == 0
+
+
+@pytest.mark.parametrize("redshift", [0.05, np.nan])
+def test_galaxy10_enters_at_the_scale_of_the_zoo(tmp_path, redshift):
+    images = np.zeros((1, 256, 256, 3), np.uint8)
+    images[0, 71:185, 71:185] = 200
+    columns = {"ans": [5], "ra": [150.1], "dec": [2.2], "redshift": [redshift], "pxscale": [0.262]}
+    with h5py.File(tmp_path / "g.h5", "w") as file:
+        for name, values in {"images": images, **columns}.items():
+            file[name] = np.array(values)
+    assert main(["import", "galaxy10", str(tmp_path / "g.h5"), str(tmp_path / "ds")]) == 0
+    (row,) = table(tmp_path / "ds" / "data.csv")
+    assert (row["morph10"], row["redshift"]) == (MORPH10[5], "0.05" if redshift == 0.05 else "")
+    with Image.open(tmp_path / "ds" / "img" / f"{row['objid']}.jpg") as image:
+        assert np.asarray(image)[5:-5, 5:-5].min() > 190
+
+
+def test_a_source_that_is_absent_is_one_line(tmp_path, capsys):
+    assert main(["import", "tree", str(tmp_path / "none"), str(tmp_path / "ds")]) == 1
+    assert "no such file or folder" in capsys.readouterr().err

@@ -1,0 +1,112 @@
+"""Pictures of frames and cut-outs, crops and contact sheets, made from sources whose place is known."""
+
+import bz2
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+from conftest import FIRST_ID, survey_rows, write_survey
+from PIL import Image
+
+from sdss_gs.__main__ import main
+from sdss_gs.picture.crop import crop, find_region
+from sdss_gs.schema import CUTOUT_SCALE
+
+
+def write_frame(path, offset, shape=(80, 100)):
+    """One star at column 60, row 25 of the unshifted frame; `offset` (x, y) moves the camera."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], [150.0, 20.0]
+    wcs.wcs.crpix = [61 + offset[0], 26 + offset[1]]
+    wcs.wcs.cdelt = [-CUTOUT_SCALE / 3600, CUTOUT_SCALE / 3600]
+    y, x = np.indices(shape)
+    pixels = 20 * np.exp(-((x - 60 - offset[0]) ** 2 + (y - 25 - offset[1]) ** 2) / 8)
+    content = path.with_suffix(".tmp")
+    fits.PrimaryHDU(pixels.astype(">f4"), wcs.to_header()).writeto(content)
+    path.write_bytes(bz2.compress(content.read_bytes()))
+    return str(path)
+
+
+def opened(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def centroid(layer):
+    y, x = np.indices(layer.shape)
+    return np.array([(x * layer).sum(), (y * layer).sum()]) / layer.sum()
+
+
+def test_colours_of_a_composite_lie_on_one_another_and_the_right_way_up(tmp_path):
+    offsets = {"i": (0, 0), "r": (3.4, -2.7), "g": (-5.2, 4.5)}
+    frames = [write_frame(tmp_path / f"{band}.fits.bz2", offset) for band, offset in offsets.items()]
+    assert main(["image", "rgb", *frames, str(tmp_path / "rgb.png")]) == 0
+    picture = opened(tmp_path / "rgb.png").astype(float)
+    for layer in np.moveaxis(picture, 2, 0):
+        assert np.abs(centroid(np.where(layer > 100, layer, 0)) - [60, 80 - 1 - 25]).max() < 0.3
+
+
+@pytest.mark.parametrize("interval", ["zscale", "minmax", "percentile"])
+def test_a_frame_becomes_a_picture_with_its_first_row_at_the_bottom(tmp_path, interval):
+    frame = write_frame(tmp_path / "r.fits.bz2", (0, 0))
+    assert main(["image", "convert", frame, str(tmp_path / "r.png"), "--interval", interval]) == 0
+    picture = opened(tmp_path / "r.png")
+    assert picture[54, 60] == 255
+    assert picture[25, 60] == 0
+
+
+def test_a_file_that_is_no_frame_is_named(tmp_path, capsys):
+    (tmp_path / "x.fits").write_bytes(b"nothing")
+    assert main(["image", "convert", str(tmp_path / "x.fits"), str(tmp_path / "x.png")]) == 1
+    assert "x.fits: expected a FITS image" in capsys.readouterr().err
+    assert not (tmp_path / "x.png").exists()
+
+
+def scene(x, y, radius=20, side=200):
+    rows, columns = np.indices((side, side))
+    grey = np.where((columns - x) ** 2 + (rows - y) ** 2 <= radius**2, 200, 10)
+    grey[5:9, 5:9] = 250
+    return np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("threshold", ["otsu", "sigma"])
+@pytest.mark.parametrize(("x", "y"), [(120, 70), (195, 100)])
+def test_the_crop_is_centred_on_the_largest_object(threshold, x, y):
+    pixels = scene(x, y)
+    region = find_region(pixels, threshold)
+    middle = np.array([region.x, region.y]) + (region.side - 1) / 2
+    visible = (x - 20 + min(x + 20, 199)) / 2
+    assert region.found
+    assert np.abs(middle - [visible, y]).max() <= 1
+    assert crop(pixels, region).shape == (150, 150, 3)
+    assert crop(pixels, region, 64, grey=True).shape == (64, 64)
+
+
+def test_a_flat_image_is_cut_in_the_middle_and_that_is_said(tmp_path, capsys):
+    Image.fromarray(np.full((90, 120, 3), 7, np.uint8)).save(tmp_path / "flat.png")
+    assert main(["image", "crop", str(tmp_path / "flat.png"), str(tmp_path / "out.png")]) == 0
+    assert "nothing stands out" in capsys.readouterr().err
+    assert opened(tmp_path / "out.png").shape[1::-1] == (150, 150)
+
+
+def test_a_folder_is_cropped_and_a_bad_file_named(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    Image.fromarray(scene(100, 100)).save(tmp_path / "in" / "good.png")
+    (tmp_path / "in" / "bad.jpg").write_bytes(b"nothing")
+    assert main(["image", "crop", str(tmp_path / "in"), str(tmp_path / "out")]) == 1
+    assert "bad.jpg: expected an image" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
+
+
+def test_a_sheet_shows_the_objects_asked_for_and_refuses_unknown_ones(tmp_path, capsys):
+    write_survey(tmp_path / "ds", survey_rows(6), ["img"])
+    arguments = ["image", "sheet", str(tmp_path / "ds"), str(tmp_path / "sheet.png"), "--columns", "2"]
+    assert main([*arguments, "--n", "5"]) == 0
+    five = opened(tmp_path / "sheet.png").shape[1::-1]
+    assert main([*arguments, "--ids", str(FIRST_ID)]) == 0
+    one = opened(tmp_path / "sheet.png").shape[1::-1]
+    assert five[0] > 1.9 * one[0]
+    assert five[1] > 2.9 * one[1]
+    assert main([*arguments, "--ids", "12"]) == 1
+    assert "12" in capsys.readouterr().err
