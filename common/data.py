@@ -251,7 +251,8 @@ class TrainingData:
 
     def problems(self) -> list[str]:
         """Name every wrong value and every refused file of the input."""
-        wrong = [f"{problem.where} {problem.item}: {problem.text}" for problem in self._data.catalogue.problems]
+        named = (*self._data.catalogue.problems, *(self._votes.problems if self._votes else ()))
+        wrong = [f"{problem.where} {problem.item}: {problem.text}" for problem in named]
         manifest = self._manifest()
         refused = manifest.rejects.items() if manifest else ()
         return wrong + [f"{self.item.name} of {objid}: {problem}" for objid, problem in refused]
