@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sdss_gs.errors import OptionError, ZooError
 
+from .augment import TURNED
 from .combine import WAYS
 from .library import champions
 from .model import Model
@@ -39,3 +41,17 @@ def choose_models(names: Sequence[str]) -> tuple[list[Model], str]:
     if len(set(seen)) < len(seen):
         raise OptionError(f"model: expected each model once, found {' '.join(seen)}")
     return models, ""
+
+
+def averaging(models: Sequence[Model]) -> list[Model]:
+    """Let the models of images average over the eight forms of each.
+
+    Raises
+    ------
+    OptionError
+        If there is none.
+    """
+    found = [replace(model, tta=True) if model.item.name in TURNED else model for model in models]
+    if not any(model.tta for model in found):
+        raise OptionError(f"tta: expected a model of images, found {', '.join(model.name for model in models)}")
+    return found

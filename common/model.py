@@ -12,6 +12,7 @@ import pandas as pd
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import Input, Output
 
+from .augment import forms
 from .backend import keras
 from .calibrate import LEVELS, Calibration
 from .flags import NO_PREDICTION, Flag
@@ -46,6 +47,9 @@ class Model:
         Options of the training without which inputs or values cannot be understood.
     calibration : Calibration
     training_range : TrainingRange
+    tta : bool
+        Whether each image is seen in its eight symmetric forms, and what the network gives for them is averaged:
+        redshift, log10 of the mass, or probability. Error bars stay those that were calibrated without.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Model:
     reading: dict[str, object]
     calibration: Calibration
     training_range: TrainingRange
+    tta: bool = False
 
     def predict(self, values: object) -> pd.DataFrame:
         """Predict objects.
@@ -139,13 +144,15 @@ class Model:
         step = ROWS_PER_STEP if self.item.columns else OBJECTS_PER_STEP
         if not len(values):
             return np.empty((0, len(self.output.classes)) if self.output.classes else 0)
+        found = np.mean([self._run(form, step) for form in (forms(values) if self.tta else (values,))], axis=0)
+        return decode(self.output, found, str(self.reading.get("target", "log")))
+
+    def _run(self, values: np.ndarray, step: int) -> np.ndarray:
         inputs = serving_inputs(self.item, values)
         if len(values) <= step:
             # One step needs none of what `predict` sets up around many, which takes a hundred times as long.
-            found = self.network.predict_on_batch(inputs)
-        else:
-            found = self.network.predict(inputs, batch_size=step, verbose=0)
-        return decode(self.output, found, str(self.reading.get("target", "log")))
+            return self.network.predict_on_batch(inputs)
+        return self.network.predict(inputs, batch_size=step, verbose=0)
 
     def _predicted(self, values: np.ndarray) -> dict[str, np.ndarray]:
         name, output, predicted = self.output.name, self.output, self.raw(values)

@@ -10,6 +10,7 @@ from sdss_gs.schema import OUTPUTS
 from . import gpu, report, state
 from .backend import keras
 from .feed import EpochOrder, steps_per_execution
+from .finetune import Phase
 from .judge import PREDICTION_BATCH
 from .multi_data import MultiData
 from .multi_judge import champion_cost, figures, judge, predict_shown, rivals_of, table
@@ -61,7 +62,7 @@ class MultiSession(Session):
             self._best[:] = state.restore(model, self._arrays)
         else:
             begin_at_constants(network, data)
-        self._fit(model, network, training, validation, order)
+        self._fit(model, network, training, validation, order, Phase(0, options["epochs"]))
 
     def _log(self, model: keras.Model, register: bool) -> str:
         reading = {key: self.options[key] for key in READING if key in self.options}

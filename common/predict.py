@@ -88,6 +88,7 @@ def _predict(models: Sequence[Model], source: Source, output: Path, overwrite: b
         "objects": source.count,
         "models": [[model.name, model.version, model.sha256] for model in models],
         "together": together,
+        "tta": [model.name for model in models if model.tta],
     }
     pieces, flags = Pieces(output, plan, overwrite), Counter()
     bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc="predicting", disable=None)

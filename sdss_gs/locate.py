@@ -50,7 +50,7 @@ def find_dataset(ds: str | None, repository: Path, say: Callable[[str], None] = 
         (f"${ENVIRONMENT}={os.environ.get(ENVIRONMENT)}", os.environ.get(ENVIRONMENT)),
     ):
         if value:
-            folder = Path(os.environ.get(LAUNCH_FOLDER, "."), Path(value).expanduser()).resolve()
+            folder = as_typed(value)
             if not (folder / "data.csv").is_file():
                 found = _instead(folder) if folder.is_dir() else "no such folder"
                 raise DataError(f"{origin}: expected a folder with data.csv at {folder}, found {found}")
@@ -62,6 +62,11 @@ def find_dataset(ds: str | None, repository: Path, say: Callable[[str], None] = 
     sample = repository / SAMPLE_FOLDER
     say(SAMPLE_NOTICE.format(folder=sample, beside=beside, variable=ENVIRONMENT))
     return _sample(sample)
+
+
+def as_typed(path: str) -> Path:
+    """Return the absolute path of one that may be relative to where the command was typed."""
+    return Path(os.environ.get(LAUNCH_FOLDER, "."), Path(path).expanduser()).resolve()
 
 
 def _instead(folder: Path) -> str:
