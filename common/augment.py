@@ -13,14 +13,14 @@ ops = keras.ops
 TURNED = ("img", "fits")
 """Inputs that look as likely turned or mirrored."""
 AUGMENTATIONS = ("none", "dihedral", "rotation", "full")
-LARGEST_ZOOM = 1.25
+LARGEST_ZOOM = 1.2
 LARGEST_SHIFT = 0.03
 """Of the centre, as a share of the image's side: 4.5 pixels of ``img``."""
-LARGEST_GAIN = 1.25
-"""Brightness of the whole image; each channel varies by its fourth root besides, that is by 6 %."""
-BLUR_SIGMA, BLUR_REACH = 1.5, 4
+LARGEST_GAIN = 1.2
+"""Brightness of the whole image; each channel varies by its fourth root besides, that is by 5 %."""
+BLUR_SIGMA, BLUR_REACH = 1.0, 3
 """Gaussian that is mixed in, pixels: worse seeing."""
-NOISE = {"img": 6.0, "fits": 0.02}
+NOISE = {"img": 4.0, "fits": 0.02}
 """Largest added noise: grey levels, nanomaggies per pixel (about that of a frame)."""
 
 

@@ -18,7 +18,7 @@ COLOURS = ("rgb", "grey")
 NO_WEIGHTS, IMAGENET = "none", "imagenet"
 DEEP_HEAD = (1024, 1024, 512)
 LIGHT_DROPOUT, SMALL_DROPOUT = 0.3, 0.5
-SMALL_WIDTHS = (32, 64, 128, 256)
+SMALL_STEM, SMALL_WIDTHS = 32, (64, 128, 256)
 PATCH, TOKEN, BLOCKS, ATTENTION_HEADS = 15, 96, 4, 4
 """The transformer's patches, pixels; numbers per patch; blocks; heads of each."""
 TORCH_MEAN, TORCH_SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -139,7 +139,9 @@ def application(name: str, shape: tuple[int, ...], weights: str = NO_WEIGHTS) ->
 
 
 def small(x: keras.KerasTensor) -> keras.KerasTensor:
-    """See through four blocks of convolution, normalisation and maximum; average over the image.
+    """See through four blocks of convolution and normalisation, each at half the side; average over the image.
+
+    The first halves by its stride: at full size, batch normalisation would cost more than all convolutions.
 
     Parameters
     ----------
@@ -149,8 +151,16 @@ def small(x: keras.KerasTensor) -> keras.KerasTensor:
     -------
     KerasTensor, shape (batch, 256)
     """
+    x = normalised(x, SMALL_STEM, 5, strides=2)
     x = layers.GlobalAveragePooling2D()(normalised_blocks(x, SMALL_WIDTHS))
     return layers.Dropout(SMALL_DROPOUT)(x)
+
+
+def normalised(x: keras.KerasTensor, count: int, size: int, strides: int = 1) -> keras.KerasTensor:
+    """Convolve, normalise by batch, and keep what is positive."""
+    x = layers.Conv2D(count, size, strides, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+    # Few galaxies are few steps: at Keras' momentum of 0.99 the statistics would be those of long ago.
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
 def normalised_blocks(x: keras.KerasTensor, filters: Sequence[int]) -> keras.KerasTensor:
@@ -163,10 +173,7 @@ def normalised_blocks(x: keras.KerasTensor, filters: Sequence[int]) -> keras.Ker
         Filters of each block.
     """
     for count in filters:
-        x = layers.Conv2D(count, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
-        # Few galaxies are few steps: at Keras' momentum of 0.99 the statistics would be those of long ago.
-        x = layers.BatchNormalization(momentum=0.9)(x)
-        x = layers.MaxPooling2D(2)(layers.ReLU()(x))
+        x = layers.MaxPooling2D(2)(normalised(x, count, 3))
     return x
 
 
