@@ -22,7 +22,7 @@ from common.feed import EpochOrder, steps_per_execution
 from common.fit import adapt_normalisation, build, compile_model
 from common.judge import predict
 from common.metrics import BETTER, headline, score
-from common.outputs import constant_bias, encode
+from common.outputs import constant_bias, encode, head_of
 from common.project import read_project
 from common.surround import surround
 from sdss_gs.errors import ZooError
@@ -82,7 +82,7 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
     chunks = data.batches("train", 2048, with_target=False)
     adapt_normalisation(network, chunks.map(lambda inputs: inputs[project.input.name]))
     known = encode(project.output, data.truth("train"), data.target)
-    network.get_layer(project.output.name).bias.assign(constant_bias(project.output, known))
+    head_of(network, project.output).bias.assign(constant_bias(project.output, known))
     curve = {"parameters": network.count_params(), "seconds": [], "score": []}
     spent, metric = 0.0, headline(project.output)
     for epoch in range(epochs):

@@ -16,13 +16,14 @@ from sdss_gs.schema import Output
 
 from .metrics import cost, headline, log_mass
 from .outputs import decode, encode
+from .vote_scores import MEAN_ACCURACY
 
 CONSTANTS = ("mean", "median", "majority")
 """Baselines that predict the same for every object."""
 
 FEWEST_JUDGED = 30
 COLLAPSED_SPREAD, COLLAPSED_SHARE, DOMINANT_SHARE = 0.05, 0.98, 0.9
-_SECOND = {"redshift": "mse", "mass": "r2", "classes": "log_loss", "number": "mae"}
+_SECOND = {"redshift": "mse", "mass": "r2", "classes": "log_loss", "number": "mae", "votes": MEAN_ACCURACY}
 """By kind of output, what must be better than a constant's besides the headline metric."""
 
 _REDUCTIONS = {"mean": np.mean, "median": np.median}
@@ -40,11 +41,15 @@ class Rivals:
         Catalogue magnitudes from blue to red, NaN where missing; whatever the model's own input is.
     features : ndarray of float32, shape (count, m), or None
         `measure.image_features` of the model's images; None for a model that sees none.
+    centre, colour : ndarray of float32, shape (count, channels), or None
+        The central pixel and the mean pixel of the model's images.
     """
 
     count: int
     magnitudes: np.ndarray | None = None
     features: np.ndarray | None = None
+    centre: np.ndarray | None = None
+    colour: np.ndarray | None = None
 
 
 def baselines(output: Output, train: Rivals, train_truth: np.ndarray, test: Rivals, seed: int) -> dict[str, np.ndarray]:
@@ -60,16 +65,21 @@ def baselines(output: Output, train: Rivals, train_truth: np.ndarray, test: Riva
 
     Returns
     -------
-    dict of str to ndarray of float64, shape (test.count,) or (test.count, classes)
+    dict of str to ndarray of float64, shape (test.count,), (test.count, classes) or (test.count, answers)
         Predictions like `outputs.decode` gives them, by baseline: ``mean`` and ``median``, or ``majority`` (the class
         shares of the training objects); ``gradient boosting`` on magnitudes and colours where any are known;
-        ``linear on image features`` where there are such.
+        ``linear on image features`` where there are such. For votes instead of trees, ``linear on central pixel`` and
+        ``linear on mean colour``, the benchmarks of the Galaxy Zoo challenge.
     """
     found = {
         name: np.broadcast_to(value, (test.count, *value.shape))
         for name, value in _constants(output, train_truth).items()
     }
-    if train.magnitudes is not None and np.isfinite(train.magnitudes).any():
+    if output.kind == "votes":
+        for name, seen in (("linear on central pixel", "centre"), ("linear on mean colour", "colour")):
+            if getattr(train, seen) is not None:
+                found[name] = _learnt(output, Ridge(), getattr(train, seen), train_truth, getattr(test, seen))
+    elif train.magnitudes is not None and np.isfinite(train.magnitudes).any():
         values = _with_colours(train.magnitudes)
         # A column without any value cannot be binned.
         known = np.isfinite(values).any(axis=0)
@@ -122,7 +132,8 @@ def _one_value(output: Output, truth: np.ndarray, predicted: np.ndarray) -> str:
         return f"it names {output.classes[label]} for {share:.0%} of the test objects, {true_share:.0%} are"
     if output.kind == "mass":
         truth, predicted = log_mass(truth), log_mass(predicted)
-    spread, true_spread = float(np.std(predicted)), float(np.std(truth))
+    # Votes differ from answer to answer: what counts is how much they do from galaxy to galaxy.
+    spread, true_spread = (float(np.sqrt(np.var(values, axis=0).mean())) for values in (predicted, truth))
     if spread >= COLLAPSED_SPREAD * true_spread:
         return ""
     unit = " dex" if output.kind == "mass" else ""
@@ -148,7 +159,8 @@ def _constants(output: Output, truth: np.ndarray) -> dict[str, np.ndarray]:
     if output.classes:
         return {"majority": np.bincount(truth, minlength=len(output.classes)) / len(truth)}
     target = encode(output, truth)
-    return {name: decode(output, reduce(target, axis=0)[None])[0] for name, reduce in _REDUCTIONS.items()}
+    reductions = {"mean": np.mean} if output.kind == "votes" else _REDUCTIONS
+    return {name: decode(output, reduce(target, axis=0)[None])[0] for name, reduce in reductions.items()}
 
 
 def _with_colours(magnitudes: np.ndarray) -> np.ndarray:
@@ -172,6 +184,8 @@ def _learnt(
 ) -> np.ndarray:
     # On busy cores the trees' threads wait for one another, many times longer than one thread takes.
     with threadpool_limits(1, user_api="openmp"):
+        if output.kind == "votes":
+            return np.clip(model.fit(train, train_truth).predict(test), 0, 1)
         if not is_classifier(model):
             return decode(output, model.fit(train, encode(output, train_truth)[:, 0]).predict(test)[:, None])
         present = np.unique(train_truth)

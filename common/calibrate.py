@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from sdss_gs.schema import Output
+from sdss_gs.schema import OUTPUTS, Output
 
 from .metrics import log_mass
 
@@ -87,7 +87,37 @@ class ClassSets:
         return probabilities.max(axis=1) < self.typical / UNSURE
 
 
-Calibration = Intervals | ClassSets
+@dataclass(frozen=True)
+class VoteIntervals:
+    """Conformal intervals of each answer's share of the votes.
+
+    Parameters
+    ----------
+    answers : list of Intervals
+        In the order of the tree.
+    typical : float
+        Median over the objects of an interval's mean width at the lowest level.
+    """
+
+    answers: list[Intervals]
+    typical: float = 1.0
+
+    def bounds(self, output: Output, predicted: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the interval of each share begins and ends, within 0 and 1, float64 ``(n, answers)``."""
+        ends = [one.bounds(output, predicted[:, column], level) for column, one in enumerate(self.answers)]
+        low, high = (np.clip(np.stack(side, axis=1), 0, 1) for side in zip(*ends, strict=True))
+        return low, high
+
+    def unsure(self, predicted: np.ndarray) -> np.ndarray:
+        """Tell which objects have much wider intervals than is typical, bool ``(n,)``."""
+        return self._width(predicted) > UNSURE * self.typical
+
+    def _width(self, predicted: np.ndarray) -> np.ndarray:
+        low, high = self.bounds(OUTPUTS["votes"], predicted, LEVELS[0])
+        return (high - low).mean(axis=1)
+
+
+Calibration = Intervals | ClassSets | VoteIntervals
 
 
 def fit_calibration(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Calibration:
@@ -97,15 +127,20 @@ def fit_calibration(output: Output, truth: np.ndarray, predicted: np.ndarray) ->
     ----------
     output : Output
     truth : ndarray, shape (n,)
-        In the catalogue's unit, or class numbers.
-    predicted : ndarray, shape (n,) or (n, classes)
+        In the catalogue's unit, class numbers, or votes ``(n, answers)``.
+    predicted : ndarray, shape (n,), (n, classes) or (n, answers)
         As from `outputs.decode`.
     """
+    if output.kind == "votes":
+        answers = [_fit_intervals(output, *pair) for pair in zip(truth.T, predicted.T, strict=True)]
+        return VoteIntervals(answers, float(np.median(VoteIntervals(answers)._width(predicted))))
     return _fit_sets(truth, predicted) if output.classes else _fit_intervals(output, truth, predicted)
 
 
 def calibration_from(data: dict) -> Calibration:
     """Make a calibration from its fields."""
+    if "answers" in data:
+        return VoteIntervals([Intervals(**one) for one in data["answers"]], data["typical"])
     return ClassSets(**data) if "temperature" in data else Intervals(**data)
 
 
@@ -115,8 +150,8 @@ def coverage(calibration: Calibration, output: Output, truth: np.ndarray, predic
     Returns
     -------
     list of dict
-        For each level: ``level``, ``coverage`` (share of objects), ``size`` (median full width of the interval, as
-        Δz / (1 + z), in dex, or in the number's own unit; or mean number of classes in the set).
+        For each level: ``level``, ``coverage`` (share of objects, or of their answers), ``size`` (median full width of
+        the interval, as Δz / (1 + z), in dex, or in the number's own unit; or mean number of classes in the set).
     """
     rows = []
     for level in LEVELS:

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 import jinja2
 
 from sdss_gs import __version__
+from sdss_gs.decision_tree import TREES
+from sdss_gs.schema import Output
 
 from .metrics import BETTER
 from .summary import Summary
+from .vote_scores import MEAN_ACCURACY, accuracy_name, rmse_name
 
 CARD_VERSION = 1
 LICENCE = "MIT"
@@ -29,6 +32,11 @@ METRICS = {
     "mse": ("MSE", "mean squared error of the value itself"),
     "mae": ("MAE", "mean absolute error of the value itself"),
     "r2": ("R²", "share of the variance that is explained (of log10 for masses); 0 is the mean, 1 is perfect"),
+    **{
+        rmse_name(count): (f"RMSE of {count} answers", "root of the mean squared error of all answers' weighted shares")
+        for count in (len(tree.columns) for tree in TREES.values())
+    },
+    MEAN_ACCURACY: ("accuracy per question", "share of galaxies with the right commonest answer, mean over questions"),
     "accuracy": ("accuracy", "share of objects with the right class"),
     "balanced_accuracy": ("balanced accuracy", "recall, averaged over the classes that occur"),
     "macro_f1": ("macro F1", "harmonic mean of precision and recall, averaged over the classes that occur"),
@@ -43,8 +51,11 @@ BASELINES = {
     "median": "the median of the training objects for every object",
     "majority": "the class shares of the training objects for every object",
     "gradient boosting": "decision trees on the same objects' magnitudes and colours, SDSS and WISE",
+    "linear on central pixel": "a linear model on the image's central pixel",
+    "linear on mean colour": "a linear model on the image's mean pixel",
     "linear on image features": "a linear model on mean, central and peak brightness, colours and concentration",
 }
+WIDTH_UNITS = {"smass": " (dex)", "redshift": ", Δz / (1 + z)", "votes": " (share of the votes)"}
 _EXTRAPOLATION = (
     "The training galaxies have the redshifts and magnitudes of those that SDSS chose for spectroscopy: "
     "the model does not extrapolate beyond them."
@@ -63,6 +74,10 @@ _LIMITS = {
     "smass": "Masses follow the catalogue's definition (eBOSS Firefly; initial mass function and library unrecorded).",
     "subclass": "Sub-classes come from line ratios: near their boundaries noise decides the label, "
     "compound ones count as BROADLINE, and galaxies without one were left out.",
+    "votes": "Votes are opinions of volunteers about pictures: they depend on seeing, size and distance, and are not "
+    "corrected for that unless the table was.",
+    "class3": "Stars, galaxies and quasars chosen for spectroscopy: other mixtures have other error rates.",
+    "morph10": "Ten classes of an atlas made from volunteers' votes on deeper images of another survey.",
     "gz2c": "A class is the plurality of debiased volunteer votes: neighbouring classes "
     "(roundness, bulge size, weak bars) are often as likely, and rare ones have few examples.",
 }
@@ -71,6 +86,8 @@ _CITATIONS = {
     "data": "SDSS Galaxy Subset (nunorc), https://doi.org/10.5281/zenodo.6393487",
     "ssel": "Windows: Sánchez Almeida et al. 2010, ApJ 714, 487, https://arxiv.org/abs/1003.3186",
     "wise": "WISE: Wright et al. 2010, AJ 140, 1868, https://doi.org/10.1088/0004-6256/140/6/1868",
+    "votes": "Galaxy Zoo 2: Willett et al. 2013, MNRAS 435, 2835, https://doi.org/10.1093/mnras/stt1458",
+    "morph10": "Galaxy10 DECaLS: Walmsley et al. 2022, MNRAS 509, 3966; Leung & Bovy 2019, MNRAS 483, 3255",
     "gz2c": "Galaxy Zoo 2: Willett et al. 2013, MNRAS 435, 2835, https://doi.org/10.1093/mnras/stt1458",
 }
 
@@ -94,14 +111,15 @@ def card_data(summary: Summary) -> dict:
         "model": summary.model,
         "run_id": summary.run_id,
         "created": summary.created,
-        "task": "classification" if output.classes else "regression",
+        "task": {"votes": "votes", "classes": "classification"}.get(output.kind, "regression"),
         "input": _fields(item) | {"shape": item.shape, "dtype": item.dtype, "columns": item.columns},
         "output": _fields(output)
-        | {"shape": [output.size], "dtype": "float32", "column": output.column, "classes": output.classes},
+        | {"shape": [output.size], "dtype": "float32", "column": output.column, "classes": output.classes}
+        | ({"answers": output.answers} if output.answers else {}),
         "network": {"parameters": summary.parameters, "architecture": summary.architecture},
         "options": summary.options,
         "data": summary.data,
-        "metrics": {name: _metric(name) for name in metrics},
+        "metrics": {name: _metric(name, output) for name in metrics},
         "baselines": {name: BASELINES.get(name, "") for name in summary.scores if name != summary.model},
         "scores": summary.scores,
         "intervals": summary.intervals,
@@ -198,7 +216,7 @@ def template(name: str) -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters["markdown"] = _markdown
-    environment.globals.update(score_text=score_text, best_rivals=best_rivals)
+    environment.globals.update(score_text=score_text, best_rivals=best_rivals, width_units=WIDTH_UNITS)
     return environment.get_template(name)
 
 
@@ -206,8 +224,12 @@ def _fields(item) -> dict[str, str]:
     return {name: getattr(item, name) for name in ("name", "unit", "description", "source")}
 
 
-def _metric(name: str) -> dict[str, str]:
+def _metric(name: str, output: Output) -> dict[str, str]:
     label, meaning = METRICS.get(name, (name.replace("_", " "), ""))
+    for question in TREES[output.tree].questions if output.tree else ():
+        if name == accuracy_name(question):
+            label = f"question {question.number}"
+            meaning = f"share of galaxies with the right commonest answer, of those asked: {question.text}"
     return {"label": label, "better": BETTER.get(name, ""), "meaning": meaning}
 
 

@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
+from sdss_gs.decision_tree import TREES, summaries
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import OUTPUTS, Output
 
@@ -32,9 +33,9 @@ def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], way: st
         Predictions by model, all of the same objects.
     way : str
         ``one2one``: numbers are averaged with weights 1 / σ², σ being half of the 68 % interval, without a model that
-        lies over 4 σ from the weighted median of at least three; class probabilities are averaged. Intervals are as
-        wide as the weighted mean of the models' own: the models look at the same galaxy and err alike, so that their
-        number makes nobody surer. ``best``: the first model that has a prediction.
+        lies over 4 σ from the weighted median of at least three; class probabilities and votes are averaged. Intervals
+        are as wide as the weighted mean of the models' own: the models look at the same galaxy and err alike, so that
+        their number makes nobody surer. ``best``: the first model that has a prediction.
 
     Returns
     -------
@@ -52,7 +53,11 @@ def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], way: st
         members = list(group)
         output = members[0].output
         for other in members:
-            if (other.output.kind, other.output.classes) != (output.kind, output.classes):
+            if (other.output.kind, other.output.classes, other.output.tree) != (
+                output.kind,
+                output.classes,
+                output.tree,
+            ):
                 raise OptionError(
                     f"{other.name}: expected {output.name} with the classes of {members[0].name}, found others: they "
                     "cannot be combined"
@@ -74,7 +79,8 @@ def _place(model: Model) -> tuple[int, str]:
 
 
 def _first(output: Output) -> str:
-    return f"{output.name}_{output.classes[0]}" if output.classes else output.name
+    labels = output.classes or output.answers
+    return f"{output.name}_{labels[0]}" if labels else output.name
 
 
 def _columns(frames: Mapping[str, pd.DataFrame], members: Sequence[Model], column: str) -> np.ndarray:
@@ -84,7 +90,7 @@ def _columns(frames: Mapping[str, pd.DataFrame], members: Sequence[Model], colum
 
 def _weights(output, members, frames, usable) -> tuple[np.ndarray, np.ndarray]:
     """Weigh each model for each object; tell for which objects a model was left out."""
-    if output.classes:
+    if output.classes or output.answers:
         return usable.astype(float), np.zeros(len(usable), bool)
     value = _columns(frames, members, output.name)
     width = _sigma(output, members, frames)
@@ -123,6 +129,12 @@ def _averaged(output, members, frames, weights, wild) -> pd.DataFrame:
         best = np.array(output.classes, object)[np.nan_to_num(np.stack(list(chances.values()))).argmax(axis=0)]
         found[name] = np.where(none, None, best)
         found |= {f"{name}_{label}": values for label, values in chances.items()}
+    elif output.answers:
+        columns = [f"{name}_{answer}{end}" for end in ("", "_low_90", "_high_90") for answer in output.answers]
+        shares = {column: mean(_columns(frames, members, column)) for column in columns}
+        votes = np.stack([shares[f"{name}_{answer}"] for answer in output.answers], axis=1)
+        words = np.array(summaries(TREES[output.tree], np.nan_to_num(votes)), object)
+        found |= {name: np.where(none, None, words)} | shares
     else:
         value = _columns(frames, members, name)
         # Masses are averaged as they err, in dex.

@@ -25,6 +25,7 @@ from .metrics import headline
 from .report import ACCENT, INK
 from .store import CHAMPION
 from .tracking import choose_store
+from .vote_scores import MEAN_ACCURACY, rmse_name
 
 SHOWN = {
     "redshift": ("nmad", "bias", "outlier_fraction_05", "r2"),
@@ -32,9 +33,10 @@ SHOWN = {
     "subclass": ("macro_f1", "balanced_accuracy", "accuracy", "log_loss"),
     "gz2c": ("macro_f1", "top3_accuracy", "accuracy", "log_loss"),
     "class3": ("macro_f1", "balanced_accuracy", "accuracy", "log_loss"),
+    "votes": (rmse_name(OUTPUTS["votes"].size), MEAN_ACCURACY, "accuracy_q1"),
     "morph10": ("macro_f1", "top3_accuracy", "accuracy", "log_loss"),
 }
-"""Metrics of the tables, by output; the first is the headline."""
+"""Metrics of the tables, by output; the first is the headline. Votes in another tree than the challenge's have none."""
 BEGIN, END = "<!-- scores: written by make table -->", "<!-- end of scores -->"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from sdss_gs import fits, img
 from sdss_gs.check import layout_notes
 from sdss_gs.dataset import open_dataset
+from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.locate import find_dataset
 from sdss_gs.own import is_own, own_output, own_truth, read_columns
@@ -18,12 +19,14 @@ from sdss_gs.packed import Manifest
 from sdss_gs.raw import list_paths
 from sdss_gs.schema import CATALOGUE_FILE, INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, Output
 from sdss_gs.split import fold_split, limited, split
+from sdss_gs.votes import USUAL_TOTAL, Votes, read_votes
 
 from .backend import tf
 from .feed import EpochOrder, batches
-from .outputs import TARGETS, class_weights, encode
+from .outputs import TARGETS, class_weights, encode, loss_name
 from .project import Project
 from .surround import POSITION
+from .vote_losses import SUMMING_LOSSES
 
 RESIDENT = ("train", "validation")
 """Parts that may live on the device, in this order."""
@@ -58,12 +61,14 @@ class TrainingData:
         self.item = project.input
         self.target = str(options.get("target", TARGETS[0]))
         self._column = str(options.get("column", SPECTRUM_COLUMNS[0]))
+        self._votes: Votes | None = None
+        self._loss = loss_name(project.output, options)
         self._weights = str(options.get("class_weights", "none"))
         self.folder = find_dataset(str(options["ds"]), project.repository, partial(print, flush=True))
         self._data = open_dataset(
             self.folder, [self.item.name], image_scale=float(options.get("image_scale", PIXEL_SCALE))
         )
-        self.output = self._learnt(project.output)
+        self.output = self._learnt(project.output, str(options.get("target", "")))
         objid = self._data.catalogue.objid
         objects = self._data.usable([self.item.name], self.output.name)
         if options["limit"]:
@@ -85,9 +90,16 @@ class TrainingData:
         if not whole:
             self._check_truth()
 
-    def _learnt(self, output: Output) -> Output:
+    def _learnt(self, output: Output, target: str) -> Output:
         """Say what is learnt: the project's output, or the user's own column."""
-        column = output.column if is_own(output) else self.target if output.classes else ""
+        if output.kind == "votes":
+            # A stored model answers the questions it has learnt; a new one those of the table that is there.
+            trees = [output.tree] if output.tree != KAGGLE else TREES
+            self._votes = read_votes(self.folder, self._data.catalogue.objid, tuple(trees))
+            self._data.truths[output.name] = self._votes.values
+            tree = self._votes.tree
+            return output if tree.name == output.tree else replace(output, column=tree.columns[0], tree=tree.name)
+        column = output.column if is_own(output) else target if output.classes else ""
         if not column:
             return output
         path = self.folder / CATALOGUE_FILE
@@ -101,6 +113,9 @@ class TrainingData:
 
     def _check_truth(self) -> None:
         """Look for what a classifier cannot do without, and measure the training objects' own numbers."""
+        if self._votes and self._loss in SUMMING_LOSSES:
+            objects = np.concatenate(list(self.parts.values()))
+            self._votes.require_sums(objects, self._data.catalogue.objid)
         if self.output.classes and len(labels := np.unique(self.truth("train"))) < 2:
             found = self.output.classes[labels[0]]
             raise DataError(f"{self.folder}: expected objects of at least two {self.output.name}, found only {found}")
@@ -134,6 +149,13 @@ class TrainingData:
         """Return the truth of a part in the catalogue's unit or as class numbers, ``(n,)``."""
         return self._data.target(self.output.name, self.parts[part])
 
+    def targets(self, part: str) -> np.ndarray:
+        """Encode the truth of a part as the network learns it, float32 ``(n, size)``."""
+        target = encode(self.output, self.truth(part), self.target)
+        if self._votes and self._loss == "dirichlet":
+            target *= self._votes.totals[self.parts[part], None].astype(np.float32)
+        return target
+
     def objid(self, part: str) -> np.ndarray:
         """Return the ids of a part, int64 ``(n,)``."""
         return self._data.catalogue.objid[self.parts[part]]
@@ -159,7 +181,7 @@ class TrainingData:
             Give positions in `resident` instead of the inputs themselves.
         """
         objects, before = self.parts[part], self._before(part)
-        known = [encode(self.output, self.truth(part), self.target)] if with_target else []
+        known = [self.targets(part)] if with_target else []
         # Validation stays unweighted: it must compare runs with different weights.
         if with_target and self._weights != "none" and part == "train":
             known.append(class_weights(self._weights, self.truth(part)))
@@ -218,6 +240,16 @@ class TrainingData:
         counts = np.bincount(truth, minlength=len(self.output.classes))
         return ", ".join(f"{label} {count:,}" for label, count in zip(self.output.classes, counts, strict=True))
 
+    def _votes_description(self) -> str:
+        votes, objects = self._votes, np.concatenate(list(self.parts.values()))
+        bad = int(votes.tree.inconsistent(votes.values[objects]).any(axis=1).sum())
+        parts = [f"{self.output.size} answers in {votes.path.name}"]
+        if bad:
+            parts.append(f"of {bad:,} objects they do not sum as they must")
+        if self._loss == "dirichlet" and not votes.counted:
+            parts.append(f"no numbers of volunteers ({votes.tree.total}), taken as {USUAL_TOTAL:g}")
+        return "; ".join(parts)
+
     def _manifest(self) -> Manifest | None:
         return getattr(self._data.arrays[self.item.name], "manifest", None)
 
@@ -242,6 +274,8 @@ class TrainingData:
             if reasons := data.catalogue.missing.get(column):
                 counts = ", ".join(f"{count:,} ({reason})" for reason, count in reasons.items())
                 lines.append(f"  {column}: missing {counts}")
+        if self._votes:
+            lines.append(f"  votes: {self._votes_description()}")
         if is_own(self.output):
             lines.append(f"  {self.output.column}: {self._own_description()}")
         manifest = self._manifest()

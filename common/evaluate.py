@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sdss_gs.errors import ZooError
+from sdss_gs.errors import DataError, ZooError
 from sdss_gs.schema import Input
 
 from .augment import forms
@@ -46,6 +46,8 @@ def evaluate(project: Project, record: Run, address: str, part: str, options: di
     project = replace(project, output=output_of(facts, project.output))
     reading, calibration = facts["reading"], calibration_from(facts["calibration"])
     data = TrainingData(project, options | reading, whole=part == "all")
+    if data.output != project.output:
+        raise DataError(f"{data.folder}: expected votes like {project.output.column}, found {data.output.column}")
     print(data.description(), flush=True)
     tta = options.get("tta") == "yes"
     raw = np.concatenate([_seen(model, project.input, chunk, tta) for chunk in data.chunks("test")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sdss_gs.decision_tree import TREES
 from sdss_gs.schema import Output
 
 from .backend import keras, tf
@@ -54,17 +55,18 @@ def grad_cam(model: keras.Model, output: Output, convolved: keras.KerasTensor, i
     Returns
     -------
     ndarray of float32, shape (n, side, side)
-        What speaks for the class that the network chooses; for a number what raises or lowers it.
+        What speaks for the class, or the answer to the first question, that the network chooses; for a number what
+        raises or lowers it.
     """
     seen = tf.cast(keras.Model(model.inputs, convolved)([images], training=False), "float32")
     behind = keras.Model(convolved, model.output)
     with tf.GradientTape() as tape:
         tape.watch(seen)
-        answer = behind(seen, training=False)
-        answer = tf.math.log(tf.reduce_max(answer, axis=1) + TINY) if output.classes else answer[:, 0]
+        answer = behind(seen, training=False)[:, : _choices(output)]
+        answer = tf.math.log(tf.reduce_max(answer, axis=1) + TINY) if _chooses(output) else answer[:, 0]
     slope = tf.reduce_mean(tape.gradient(answer, seen), axis=(1, 2), keepdims=True)
     maps = tf.reduce_sum(slope * seen, axis=-1, keepdims=True)
-    maps = tf.nn.relu(maps) if output.classes else tf.abs(maps)
+    maps = tf.nn.relu(maps) if _chooses(output) else tf.abs(maps)
     side = images.shape[1]
     cropped = [layer.cropping[0][0] for layer in model.layers if isinstance(layer, keras.layers.Cropping2D)]
     margin = cropped[0] if cropped else 0
@@ -83,7 +85,7 @@ def occlusion(model: keras.Model, output: Output, images: np.ndarray) -> np.ndar
     Returns
     -------
     ndarray of float32, shape (n, side, side)
-        Probability that the chosen class loses, or distance from the number of the whole image.
+        Probability that the chosen class or answer loses, or distance from the number of the whole image.
     """
     (name,), side = model.input, images.shape[1]
     edges = np.linspace(0, side, SQUARES + 1).round().astype(int)
@@ -93,12 +95,21 @@ def occlusion(model: keras.Model, output: Output, images: np.ndarray) -> np.ndar
         views = np.repeat(image[None], len(squares) + 1, axis=0)
         for view, square in zip(views[1:], squares, strict=True):
             view[square] = np.median(image, axis=(0, 1))
-        answers = model.predict({name: views}, batch_size=AT_ONCE, verbose=0)
+        answers = model.predict({name: views}, batch_size=AT_ONCE, verbose=0)[:, : _choices(output)]
         answer = answers[:, answers[0].argmax()]
-        moved = np.maximum(answer[0] - answer[1:], 0) if output.classes else np.abs(answer[1:] - answer[0])
+        moved = np.maximum(answer[0] - answer[1:], 0) if _chooses(output) else np.abs(answer[1:] - answer[0])
         for square, distance in zip(squares, moved, strict=True):
             shown[square] = distance
     return maps
+
+
+def _choices(output: Output) -> int:
+    """Count what the network chooses from: classes, or the answers to the first question of the votes."""
+    return len(TREES[output.tree].questions[0].answers) if output.tree else output.size
+
+
+def _chooses(output: Output) -> bool:
+    return _choices(output) > 1
 
 
 def _flattens(layer: keras.layers.Layer) -> bool:

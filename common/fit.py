@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import DataError
 from sdss_gs.schema import Input, Output
 
@@ -20,6 +21,8 @@ from .inputs import enter
 from .layers import normalisations
 from .outputs import attach_head, loss_name
 from .state import Progress, save_state
+from .vote_losses import vote_loss
+from .vote_scores import rmse_name
 
 STEP_EPOCHS, STEP_FACTOR = 10, 0.5
 """The ``step`` schedule of the predecessor: half the rate every ten epochs."""
@@ -93,7 +96,7 @@ def compile_model(
         loss=loss_of(output, options),
         # A user's number may be of any size: its squared error counts in units of its own variance.
         loss_weights=output.spread**-2,
-        metrics=["accuracy" if output.classes else "mae"],
+        metrics=metrics_of(output, options),
         steps_per_execution=steps_per_execution,
         jit_compile=compiled,
     )
@@ -112,11 +115,21 @@ def optimizer_of(options: dict, steps: int) -> keras.optimizers.Optimizer:
     return keras.optimizers.get({"class_name": options["optimizer"], "config": config})
 
 
-def loss_of(output: Output, options: dict) -> keras.losses.Loss | str:
+def metrics_of(output: Output, options: dict) -> list[keras.metrics.Metric | str]:
+    """Choose what is shown beside the loss."""
+    if output.kind == "votes":
+        # The target of `dirichlet` is counts, of which no score can be made with shares.
+        shown = keras.metrics.RootMeanSquaredError(rmse_name(output.size))
+        return [] if loss_name(output, options) == "dirichlet" else [shown]
+    return ["accuracy" if output.classes else "mae"]
+
+
+def loss_of(output: Output, options: dict) -> keras.losses.Loss | Callable | str:
     """Choose an output's loss: cross-entropy for classes, else by its name."""
     if output.classes:
         return keras.losses.CategoricalCrossentropy(label_smoothing=options["label_smoothing"])
-    return loss_name(output, options)
+    name = loss_name(output, options)
+    return vote_loss(TREES[output.tree], name) if output.kind == "votes" else name
 
 
 class KeepBest(keras.callbacks.Callback):

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sdss_gs import __version__
+from sdss_gs.decision_tree import TREES, summaries
 from sdss_gs.schema import Output
 
 from . import report
@@ -19,7 +20,7 @@ from .calibrate import Calibration, coverage
 from .data import TrainingData
 from .explain import explain
 from .fit import architecture
-from .measure import image_features
+from .measure import image_features, simple_features
 from .metrics import binned_scores, intervals, log_mass, normalised_difference, score
 from .outputs import decode
 from .project import Project
@@ -48,10 +49,11 @@ def rivals(data: TrainingData, seed: int) -> dict[str, np.ndarray]:
 
 
 def _for_baselines(data: TrainingData, part: str) -> Rivals:
-    features = None
-    if data.item.name in ("img", "fits"):
-        features = np.concatenate([image_features(chunk) for chunk in data.chunks(part)])
-    return Rivals(len(data.parts[part]), data.magnitudes(part), features)
+    count, magnitudes = len(data.parts[part]), data.magnitudes(part)
+    if data.item.name not in ("img", "fits"):
+        return Rivals(count, magnitudes)
+    seen = [(image_features(images), *simple_features(images)) for images in data.chunks(part)]
+    return Rivals(count, magnitudes, *(np.concatenate(values) for values in zip(*seen, strict=True)))
 
 
 def summarise(
@@ -126,6 +128,8 @@ def _test_figures(predicted: np.ndarray, data: TrainingData) -> dict[str, Figure
     drawn = {}
     if output.classes:
         drawn["confusion"] = report.confusion(output, truth, predicted)
+    elif output.answers:
+        drawn["answers"] = report.answers(output, truth, predicted)
     else:
         drawn["predicted_vs_true"] = report.predicted_against_true(output, truth, predicted)
         drawn["residuals"] = report.residuals(output, truth, predicted)
@@ -137,12 +141,12 @@ def _test_figures(predicted: np.ndarray, data: TrainingData) -> dict[str, Figure
 
 
 def _influence(model: keras.Model, predicted: np.ndarray, data: TrainingData) -> dict[str, Figure]:
-    """Show what matters in some images, from the lowest class or number to the highest."""
+    """Show what matters in some images, from the lowest class, number or first vote to the highest."""
     if data.item.name not in TURNED:
         return {}
     truth = data.truth("test")
     spread = np.linspace(0, len(truth) - 1, min(report.GALLERY_COLUMNS, len(truth))).round().astype(int)
-    chosen = np.argsort(truth, kind="stable")[spread]
+    chosen = np.argsort(truth if truth.ndim == 1 else truth[:, 0], kind="stable")[spread]
     method, maps = explain(model, data.output, data.chosen("test", chosen))
     names = _names(data, predicted)
     captions = [names[position] for position in chosen]
@@ -160,6 +164,10 @@ def _errors(output: Output, truth: np.ndarray, predicted: np.ndarray) -> tuple[n
         labels, best = np.array(output.classes), predicted.argmax(axis=1)
         captions = [f"{labels[t]}, predicted {labels[p]}" for t, p in zip(truth, best, strict=True)]
         return 1 - predicted[np.arange(len(truth)), truth], captions
+    if output.answers:
+        error, tree = np.sqrt(((predicted - truth) ** 2).mean(axis=1)), TREES[output.tree]
+        words = zip(summaries(tree, truth), summaries(tree, predicted), error, strict=True)
+        return error, [f"{t}, predicted {p}\nRMSE {e:.3f}" for t, p, e in words]
     differences = {"redshift": normalised_difference, "mass": _dex}
     error = differences.get(output.kind, np.subtract)(truth, predicted)
     captions = [f"true {t:.3g}, predicted {p:.3g}" for t, p in zip(truth, predicted, strict=True)]

@@ -89,6 +89,12 @@ def image_features(images: np.ndarray) -> np.ndarray:
     return np.concatenate([*map(np.arcsinh, (whole, inner, peak)), share, colour**2], axis=1).astype(np.float32)
 
 
+def simple_features(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the central pixel and the mean pixel of images ``(n, y, x, channels)``, float32 ``(n, channels)`` each."""
+    centre = images[:, images.shape[1] // 2, images.shape[2] // 2]
+    return centre.astype(np.float32), images.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
+
+
 def _middle(size: int) -> slice:
     width = min(size, max(3, round(CORE * size)))
     return slice((size - width) // 2, (size - width) // 2 + width)

@@ -12,7 +12,10 @@ from itertools import pairwise
 import numpy as np
 from sklearn import metrics as sk
 
+from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.schema import OUTPUTS, QUANTITIES, Output
+
+from .vote_scores import MEAN_ACCURACY, accuracy_name, rmse_name, vote_scores
 
 MASS_UNIT = 1e9
 """Msun; the unit of the mean absolute error in older tables."""
@@ -26,11 +29,13 @@ BETTER = {
     **dict.fromkeys(("scatter_dex", "mae_1e9msun", "log_loss", "ece"), "low"),
     **dict.fromkeys(("r2", "accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "top3_accuracy"), "high"),
     **dict.fromkeys(("bias", "bias_dex"), "zero"),
+    **{rmse_name(len(tree.columns)): "low" for tree in TREES.values()},
+    **dict.fromkeys((MEAN_ACCURACY, *map(accuracy_name, TREES[KAGGLE].questions)), "high"),
 }
 """Better direction by metric: ``low``, ``high`` or ``zero``."""
 
 HEADLINES = {"redshift": "nmad", "mass": "scatter_dex", "classes": "macro_f1", "number": "rmse"}
-"""The one metric to compare models by, by kind of output.
+"""The one metric to compare models by, by kind of output; for votes `vote_scores.rmse_name`.
 
 The scatter in the unit in which the field compares: a few outliers do not decide the NMAD, a few massive galaxies not
 the scatter in dex. Macro F1, because always naming the most frequent class wins accuracy but fails it.
@@ -44,7 +49,7 @@ _BLOCK = 2_000_000  # resampled values held at a time
 
 def headline(output: Output) -> str:
     """Name the one metric to compare models of an output by."""
-    return HEADLINES[output.kind]
+    return rmse_name(output.size) if output.kind == "votes" else HEADLINES[output.kind]
 
 
 def cost(metric: str, value: float) -> float:
@@ -59,14 +64,14 @@ def score(output: Output, truth: np.ndarray, predicted: np.ndarray) -> dict[str,
     ----------
     output : Output
     truth : ndarray, shape (n,)
-        Catalogue unit or class numbers; n ≥ 1.
-    predicted : ndarray, shape (n,) or (n, classes)
+        Catalogue unit or class numbers, or votes ``(n, answers)``; n ≥ 1.
+    predicted : ndarray, shape (n,), (n, classes) or (n, answers)
         As returned by `outputs.decode`; finite.
 
     Returns
     -------
     dict of str to float
-        As `redshift_scores`, `mass_scores`, `number_scores` or `class_scores` names them; never NaN.
+        As `redshift_scores`, `mass_scores`, `number_scores`, `class_scores` or `vote_scores` names them; never NaN.
     """
     whole = _samples(output, truth, predicted, np.arange(len(truth))[None])
     return {name: float(value[0]) for name, value in whole.items() if not np.isnan(value[0])}
@@ -252,6 +257,8 @@ def _samples(output: Output, truth: np.ndarray, predicted: np.ndarray, drawn: np
     """Score samples of the galaxies, given as positions ``(samples, n)``; NaN where a score is undefined."""
     if output.classes:
         return class_scores(truth, predicted, np.array([np.bincount(row, minlength=len(truth)) for row in drawn]))
+    if output.kind == "votes":
+        return vote_scores(output, truth, predicted, drawn)
     return _NUMBER_SCORES[output.kind](truth[drawn], predicted[drawn])
 
 

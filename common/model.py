@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sdss_gs.decision_tree import TREES, summaries
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import Input, Output
 
@@ -131,19 +132,23 @@ class Model:
 
         For a number: the value in the output's unit, and where its 68, 90 and 95 % intervals begin and end
         (``redshift_low_68``). For classes: the most probable one, the classes of the 90 % set joined by ``|``, and the
-        calibrated probability of each (``subclass_AGN``). At the end ``flag``, see `Flag`.
+        calibrated probability of each (``subclass_AGN``). For votes: the class that they sum up to, the weighted share
+        of each answer (``votes_Class1.1``), and their 90 % intervals. At the end ``flag``, see `Flag`.
         """
         name = self.output.name
+        if self.output.answers:
+            shares = [f"{name}_{answer}" for answer in self.output.answers]
+            return [name, *shares, *(f"{share}_{end}_90" for share in shares for end in ("low", "high")), "flag"]
         if self.output.classes:
             return [name, f"{name}_set_90", *(f"{name}_{label}" for label in self.output.classes), "flag"]
         ends = (f"{name}_{end}_{percent(level)}" for level in LEVELS for end in ("low", "high"))
         return [name, *ends, "flag"]
 
     def raw(self, values: np.ndarray) -> np.ndarray:
-        """Run the network; return the catalogue's unit, float64 ``(n,)``, or probabilities ``(n, classes)``."""
+        """Run the network; return the catalogue's unit, float64 ``(n,)``, or probabilities or votes ``(n, size)``."""
         step = ROWS_PER_STEP if self.item.columns else OBJECTS_PER_STEP
         if not len(values):
-            return np.empty((0, len(self.output.classes)) if self.output.classes else 0)
+            return np.empty((0, self.output.size) if self.output.size > 1 else 0)
         found = np.mean([self._run(form, step) for form in (forms(values) if self.tta else (values,))], axis=0)
         return decode(self.output, found, str(self.reading.get("target", "log")))
 
@@ -164,6 +169,13 @@ class Model:
             found[name] = labels[predicted.argmax(axis=1)]
             found[f"{name}_set_90"] = np.array(["|".join(labels[row]) for row in members], object)
             found |= {f"{name}_{label}": predicted[:, number] for number, label in enumerate(output.classes)}
+        elif output.answers:
+            found[name] = np.array(summaries(TREES[output.tree], predicted), object)
+            ends = self.calibration.bounds(output, predicted, SET_LEVEL)
+            for column, answer in enumerate(output.answers):
+                found[f"{name}_{answer}"] = predicted[:, column]
+                for end, bounds in zip(("low", "high"), ends, strict=True):
+                    found[f"{name}_{answer}_{end}_90"] = bounds[:, column]
         else:
             found[name] = predicted
             for level in LEVELS:

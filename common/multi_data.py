@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sdss_gs.check import layout_notes
-from sdss_gs.dataset import has_output, open_dataset
+from sdss_gs.dataset import open_dataset
 from sdss_gs.errors import DataError
 from sdss_gs.locate import find_dataset
 from sdss_gs.schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
@@ -55,7 +55,7 @@ class MultiData:
         scale = float(options.get("image_scale", PIXEL_SCALE))
         self._data = open_dataset(self.folder, self.inputs, image_scale=scale)
         self._present = np.stack([self._data.rows[name] >= 0 for name in self.inputs], axis=1)
-        self._known = {name: has_output(self._data.catalogue, name) for name in self.outputs}
+        self._known = {name: self._data.known(name) for name in self.outputs}
         objects = np.flatnonzero(self._present.any(axis=1) & np.any(list(self._known.values()), axis=0))
         objid = self._data.catalogue.objid
         if options["limit"]:

@@ -132,7 +132,7 @@ def champion_cost(model: keras.Model, data: MultiData) -> float:
         if BETTER[metric] == "high":
             costs.append(1 - found)
         else:
-            median = np.full(len(truth), np.median(data.truth("train", name)))
+            median = np.broadcast_to(np.median(data.truth("train", name), axis=0), truth.shape)
             costs.append(found / max(score(output, truth, median)[metric], 1e-12))
     return float(np.mean(costs))
 
@@ -145,6 +145,8 @@ def figures(data: MultiData, part: str, predictions: Predictions) -> dict[str, F
         values = decode(output, predictions[AVAILABLE][name][data.known(part, name)], data.target)
         if output.classes:
             drawn[f"{name}_confusion"] = report.confusion(output, truth, values)
+        elif output.answers:
+            drawn[f"{name}_answers"] = report.answers(output, truth, values)
         else:
             drawn[f"{name}_predicted_vs_true"] = report.predicted_against_true(output, truth, values)
     return drawn

@@ -13,7 +13,7 @@ from .backend import keras, tf
 from .fit import adapt_normalisation, loss_of, optimizer_of
 from .inputs import enter
 from .multi_data import MultiData
-from .outputs import attach_head, constant_bias
+from .outputs import attach_head, constant_bias, head_of
 from .surround import PRESENT, HideInputs, HidingModel, RepeatAs
 
 ENCODER, FUSION = "_encoder", "fusion"
@@ -116,7 +116,7 @@ def begin_at_constants(network: keras.Model, data: MultiData) -> None:
     targets, weights = data.targets("train")
     for name in data.outputs:
         known = targets[name][weights[name] > 0]
-        network.get_layer(FUSION).get_layer(name).bias.assign(constant_bias(OUTPUTS[name], known))
+        head_of(network.get_layer(FUSION), OUTPUTS[name]).bias.assign(constant_bias(OUTPUTS[name], known))
 
 
 def constant_losses(data: MultiData, options: dict) -> dict[str, float]:
@@ -126,7 +126,9 @@ def constant_losses(data: MultiData, options: dict) -> dict[str, float]:
     for name in data.outputs:
         output, known = OUTPUTS[name], targets[name][weights[name] > 0]
         bias = constant_bias(output, known)
-        constant = np.exp(bias) / np.exp(bias).sum() if output.classes else bias
+        constant = known.mean(axis=0) if output.kind == "votes" else bias
+        if output.classes:
+            constant = np.exp(bias) / np.exp(bias).sum()
         loss = keras.losses.get(loss_of(output, options))
         found[name] = float(np.mean(loss(known, np.broadcast_to(constant, known.shape))))
     return found

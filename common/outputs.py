@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from sdss_gs.decision_tree import TREES
 from sdss_gs.schema import Output
 
 from .backend import keras
+from .vote_losses import VOTE_LOSSES, constant_logits, flow_down
 
 TARGETS = ("log", "linear")
 CLASS_WEIGHTS = ("none", "balanced", "effective")
 CLASS_LOSS, NUMBER_LOSS = "categorical_crossentropy", "mse"
-UNITS = "_in_standard_units"
-"""Ends the name of the layer that gives a user's number before it gets its mean and spread back."""
+BEFORE = "_before"
+"""Ends the name of the dense layer where other layers follow: a number's units, the way of votes down a tree."""
 OLD_MASS_UNIT = 1e9
 """Msun; the unit in which older models learnt the mass (``target=linear``)."""
 EFFECTIVE_BETA = 0.999
@@ -29,17 +31,18 @@ def attach_head(output: Output, features: keras.KerasTensor) -> keras.KerasTenso
 
     Returns
     -------
-    KerasTensor of float32, shape (batch, 1) or (batch, classes)
-        Redshift; log10 of the stellar mass in Msun (or the mass in 1e9 Msun); a user's own number; or class
-        probabilities.
+    KerasTensor of float32, shape (batch, 1), (batch, classes) or (batch, answers)
+        Redshift; log10 of the stellar mass in Msun (or the mass in 1e9 Msun); a user's own number; class
+        probabilities; or weighted votes, whose answers sum to the answer that leads to their question.
     """
     activation = "softmax" if output.classes else "linear"
-    name = f"{output.name}{UNITS}" if output.kind == "number" else output.name
     # float32 also under a mixed policy: bfloat16 has three digits, too few for a redshift.
     # Zeros: together with `constant_bias` training begins at the best constant instead of at noise.
     values = keras.layers.Dense(
-        output.size, activation=activation, name=name, dtype="float32", kernel_initializer="zeros"
+        output.size, activation=activation, name=_head_name(output), dtype="float32", kernel_initializer="zeros"
     )(features)
+    if output.kind == "votes":
+        return flow_down(TREES[output.tree], values, output.name)
     if output.kind != "number":
         return values
     return keras.layers.Rescaling(output.spread, output.centre, name=output.name, dtype="float32")(values)
@@ -47,12 +50,20 @@ def attach_head(output: Output, features: keras.KerasTensor) -> keras.KerasTenso
 
 def head_of(network: keras.Model, output: Output) -> keras.layers.Dense:
     """Return the layer whose bias decides what an untrained network predicts."""
-    return network.get_layer(f"{output.name}{UNITS}" if output.kind == "number" else output.name)
+    return network.get_layer(_head_name(output))
+
+
+def _head_name(output: Output) -> str:
+    return f"{output.name}{BEFORE}" if output.kind in ("number", "votes") else output.name
 
 
 def loss_name(output: Output, options: dict) -> str:
     """Name what training minimises."""
-    return CLASS_LOSS if output.classes else str(options.get("loss", NUMBER_LOSS))
+    if output.classes:
+        return CLASS_LOSS
+    loss = str(options.get("loss", NUMBER_LOSS))
+    # A model of several outputs has one loss for its numbers.
+    return VOTE_LOSSES[0] if output.kind == "votes" and loss not in VOTE_LOSSES else loss
 
 
 def encode(output: Output, truth: np.ndarray, target: str = "log") -> np.ndarray:
@@ -62,23 +73,25 @@ def encode(output: Output, truth: np.ndarray, target: str = "log") -> np.ndarray
     ----------
     output : Output
     truth : ndarray, shape (n,)
-        Redshift, stellar mass in Msun, or class numbers.
+        Redshift, stellar mass in Msun, class numbers, or weighted votes ``(n, answers)``.
     target : str
         For masses: ``log`` learns log10(M/Msun), ``linear`` M in 1e9 Msun.
 
     Returns
     -------
-    ndarray of float32, shape (n, 1), or one-hot (n, classes)
+    ndarray of float32, shape (n, 1), one-hot (n, classes), or (n, answers)
     """
     if output.classes:
         return np.eye(len(output.classes), dtype=np.float32)[truth]
+    if output.kind == "votes":
+        return truth.astype(np.float32)
     if output.kind == "mass":
         truth = np.log10(truth) if target == "log" else truth / OLD_MASS_UNIT
     return truth.astype(np.float32)[:, None]
 
 
 def decode(output: Output, predicted: np.ndarray, target: str = "log") -> np.ndarray:
-    """Turn the network's values into the catalogue's unit; class probabilities stay what they are.
+    """Turn the network's values into the catalogue's unit; class probabilities and votes stay what they are.
 
     Parameters
     ----------
@@ -89,10 +102,10 @@ def decode(output: Output, predicted: np.ndarray, target: str = "log") -> np.nda
 
     Returns
     -------
-    ndarray of float64, shape (n,) or (n, classes)
+    ndarray of float64, shape (n,), (n, classes) or (n, answers)
     """
     predicted = predicted.astype(np.float64)
-    if output.classes:
+    if output.classes or output.kind == "votes":
         return predicted
     if output.kind != "mass":
         return predicted[:, 0]
@@ -110,9 +123,12 @@ def constant_bias(output: Output, target: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of float32, shape (1,) or (classes,)
-        The mean, or the logarithms of the class shares (a class without an object counts as half an object).
+    ndarray of float32, shape (1,), (classes,) or (answers,)
+        The mean, or the logarithms of the class shares (a class without an object counts as half an object) or of the
+        mean votes.
     """
+    if output.kind == "votes":
+        return constant_logits(TREES[output.tree], target)
     if not output.classes:
         mean = target.mean(axis=0, dtype=np.float64)
         return ((mean - output.centre) / output.spread).astype(np.float32)

@@ -11,6 +11,7 @@ CAPTIONS = {
     "predicted_vs_true": "Predicted against true value of every test galaxy; a perfect model lies on the line.",
     "residuals": "Error against the true value: the line is the median, the band holds the middle 68 %.",
     "confusion": "Where each true class (row) ends up; the diagonal is right, each row adds up to 1.",
+    "answers": "Predicted against true share of the votes, answer by answer; a perfect model lies on the lines.",
     "loss": "Loss of every epoch on the training and validation galaxies; the marked epoch was kept.",
     "influence": "What in some test images matters to the network: bright for what speaks for the class it chooses, or "
     "for what moves its number most.",

@@ -18,6 +18,7 @@ from .augment import AUGMENTATIONS
 from .backbones import BACKBONES, COLOURS, HEADS
 from .inputs import STRETCHES
 from .outputs import CLASS_WEIGHTS, TARGETS
+from .vote_losses import VOTE_LOSSES
 
 LOSSES = ("mse", "mae", "huber")
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
@@ -83,7 +84,9 @@ OPTIONS = {
         float, "probability with which each input of an object is hidden while training", 0, below=1, inputs=()
     ),
     "batch_size": Option(int, "objects per step", 1),
-    "loss": Option(str, "what training minimises", choices=LOSSES, outputs=REGRESSIONS),
+    "loss": Option(
+        str, "what training minimises", choices=LOSSES, outputs=REGRESSIONS, by_output={"votes": VOTE_LOSSES}
+    ),
     "optimizer": Option(str, "how the weights are changed", choices=OPTIMIZERS),
     "learning_rate": Option(float, "first step size of the optimizer", 1e-12),
     "weight_decay": Option(

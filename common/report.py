@@ -9,12 +9,15 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from sdss_gs.decision_tree import TREES
 from sdss_gs.schema import Output
 
 from .metrics import confusion_matrix, log_mass, normalised_difference
 
 AXIS_LABELS = {"redshift": "redshift z", "mass": "log10 stellar mass / Msun"}
 GALLERY_ROWS, GALLERY_COLUMNS = 3, 6
+PANELS = 8
+"""Answers beside one another."""
 INK, ACCENT = "#24476b", "#c8553d"
 
 
@@ -93,6 +96,25 @@ def confusion(output: Output, truth: np.ndarray, probabilities: np.ndarray) -> F
     )
     axes.set(xlabel="predicted", ylabel="true (test galaxies)", title="Confusion")
     figure.colorbar(image, label="share of the true class")
+    return figure
+
+
+def answers(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figure:
+    """Draw predicted against true shares of the votes, a panel per answer, titled with the question's number."""
+    titles = [f"{question.number} {answer}" for question in TREES[output.tree].questions for answer in question.answers]
+    lines = -(-len(titles) // PANELS)
+    figure = Figure(figsize=(1.6 * PANELS, 1.8 * lines + 0.6), layout="constrained")
+    grid = figure.subplots(lines, PANELS, squeeze=False, sharex=True, sharey=True)
+    for axes in grid.ravel()[len(titles) :]:
+        axes.set_axis_off()
+    for axes, title, x, y in zip(grid.ravel(), titles, truth.T, predicted.T, strict=False):
+        axes.scatter(x, y, s=5, color=INK, alpha=min(1.0, 0.1 + 60 / len(truth)), linewidths=0)
+        axes.plot([0, 1], [0, 1], color=ACCENT, linewidth=1)
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 1], yticks=[0, 1])
+        axes.set_title(f"{title}\nRMSE {np.sqrt(np.mean((y - x) ** 2)):.3f}", fontsize=8)
+    figure.suptitle(f"Shares of the votes by question and answer, {len(truth):,} test galaxies", fontsize=10)
+    figure.supxlabel("true", fontsize=9)
+    figure.supylabel("predicted", fontsize=9)
     return figure
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.own import is_own
+from sdss_gs.schema import OUTPUTS
 
 from . import gpu, report, state
 from .backbones import image_features
@@ -22,7 +22,7 @@ from .fit import adapt_normalisation, build, compile_model, fit
 from .judge import PREDICTION_BATCH, predict, rivals, summarise, verdict, versions
 from .measure import training_range
 from .metrics import cost, headline, score
-from .outputs import constant_bias, encode, head_of, loss_name
+from .outputs import constant_bias, head_of, loss_name
 from .project import Project
 from .store import HEADLINE_TAG, crown, log_model
 from .surround import surround
@@ -137,8 +137,7 @@ class Session:
         if not self._arrays:
             chunks = self.data.batches("train", ADAPT_BATCH, with_target=False)
             adapt_normalisation(network, chunks.map(lambda inputs: inputs[item.name]))
-            target = encode(output, self.data.truth("train"), self.data.target)
-            head_of(network, output).bias.assign(constant_bias(output, target))
+            head_of(network, output).bias.assign(constant_bias(output, self.data.targets("train")))
         for phase in (phase for phase in self.phases if self.progress.epoch < phase.last):
             phase.freeze(network)
             with device.scope():
@@ -186,7 +185,7 @@ class Session:
             "calibration": asdict(calibration),
             "training_range": asdict(training_range(item, self.data.chunks("train"))),
         }
-        if is_own(output):
+        if OUTPUTS.get(output.name) != output:
             facts["own_output"] = asdict(output)
         return log_model(model, self.project.name, item, output, self.data.inputs("train", 1), facts, register)
 
@@ -207,7 +206,8 @@ class Session:
         """
         name, output, data, model = self.project.name, self.project.output, self.data, self._best_model()
         predictions = {name: predict(model, data, "test"), **rivals(data, self.options["seed"])}
-        loss = loss_name(output, self.options)
+        # For votes, the mean squared error is what is shown: its root is that of the whole, not of a batch.
+        loss = loss_name(output, self.options).replace("rmse", "mse")
         drawn = {"loss": report.loss_curves(self.progress.history, self.progress.best_epoch, loss)}
         validation = predict(model, data, "validation")
         calibration = self._calibration(validation)

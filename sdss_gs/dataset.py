@@ -19,6 +19,7 @@ from .pack import pack
 from .packed import Packed, packed_folder
 from .raw import served_by
 from .schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, VERSION, Output, in_windows
+from .votes import find_votes, read_votes
 
 TABLE_READERS = {"bands": bands.read, "wise": wise.read}
 
@@ -37,7 +38,7 @@ class Dataset:
     checksums : dict of str to ndarray of uint32, shape (n,)
         CRC-32 of each object's input.
     truths : dict of str to ndarray, shape (n, ...)
-        Truths that are no columns of the catalogue, by output.
+        Truths by output, as far as they were asked for; those of a user's own output are put here.
     """
 
     folder: Path
@@ -76,7 +77,7 @@ class Dataset:
         for name in inputs:
             good &= self.rows[name] >= 0
         if output is not None:
-            good &= is_known(self._truth(output))
+            good &= self.known(output)
         return np.flatnonzero(good)
 
     def load(self, name: str, objects: np.ndarray, column: str = SPECTRUM_COLUMNS[0]) -> np.ndarray:
@@ -105,11 +106,17 @@ class Dataset:
         return spectra if source == name else spectra[:, in_windows(array.manifest.layout.wavelengths(source))]
 
     def target(self, name: str, objects: np.ndarray) -> np.ndarray:
-        """Return the truth of some objects: float64 in the catalogue's unit, or int16 class numbers, ``(m,)``."""
+        """Return the truth of some objects: numbers float64 in the catalogue's unit, class numbers int16, or votes."""
         return self._truth(name)[objects]
 
     def _truth(self, name: str) -> np.ndarray:
-        return self.truths[name] if name in self.truths else truth_of(self.catalogue, OUTPUTS[name])
+        if name not in self.truths:
+            self.truths[name] = truth_of(self.folder, self.catalogue, OUTPUTS[name])
+        return self.truths[name]
+
+    def known(self, name: str) -> np.ndarray:
+        """Tell which objects have an output's truth, bool ``(n,)``."""
+        return is_known(self._truth(name))
 
     def fingerprint(self, inputs: Sequence[str], outputs: Sequence[str], objects: np.ndarray) -> str:
         """Hash the content that a model sees: ids, inputs and truths, independent of machine and file dates."""
@@ -121,19 +128,27 @@ class Dataset:
         return digest.hexdigest()[:16]
 
 
-def truth_of(catalogue: Catalogue, output: Output) -> np.ndarray:
-    """Return the truth of all objects: float64 in the catalogue's unit, or int16 class numbers, ``(n,)``."""
+def truth_of(folder: Path, catalogue: Catalogue, output: Output) -> np.ndarray:
+    """Return the truth of all objects.
+
+    Returns
+    -------
+    ndarray
+        float64 in the catalogue's unit or int16 class numbers, ``(n,)``; or weighted votes, float64 ``(n, answers)``,
+        all NaN where the data set has none.
+    """
+    if output.kind == "votes":
+        if find_votes(folder, [output.tree]) is None:
+            return np.full((len(catalogue), output.size), np.nan)
+        return read_votes(folder, catalogue.objid, [output.tree]).values
     return catalogue.labels[output.name] if output.classes else catalogue.numbers[output.column]
 
 
 def is_known(truth: np.ndarray) -> np.ndarray:
     """Tell which objects have a truth, bool ``(n,)``."""
+    if truth.ndim > 1:
+        return np.isfinite(truth).all(axis=1)
     return truth >= 0 if truth.dtype.kind == "i" else np.isfinite(truth)
-
-
-def has_output(catalogue: Catalogue, name: str) -> np.ndarray:
-    """Tell which objects have an output's truth, bool ``(n,)``."""
-    return is_known(truth_of(catalogue, OUTPUTS[name]))
 
 
 def open_dataset(

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .check import layout_notes
-from .dataset import TABLE_READERS, has_output, open_catalogue
+from .dataset import TABLE_READERS, is_known, open_catalogue, truth_of
 from .packed import Packed, packed_folder, read_manifest
 from .raw import list_paths, served_by
-from .schema import INPUTS, OUTPUTS
+from .schema import INPUTS, OUTPUTS, Output
 
 
 def summarise(folder: str | Path) -> dict[str, Any]:
@@ -33,10 +33,11 @@ def summarise(folder: str | Path) -> dict[str, Any]:
     have, inputs = {}, {}
     for name in INPUTS:
         have[name], inputs[name] = _table(catalogue, name) if name in TABLE_READERS else _files(folder, catalogue, name)
-    outputs = {name: _output(catalogue, name) for name in OUTPUTS}
+    truths = {name: truth_of(folder, catalogue, output) for name, output in OUTPUTS.items()}
+    known = {name: is_known(truth) for name, truth in truths.items()}
+    outputs = {name: _output(catalogue, OUTPUTS[name], truth[known[name]]) for name, truth in truths.items()}
     usable = {
-        name: {output: int((present & has_output(catalogue, output)).sum()) for output in OUTPUTS}
-        for name, present in have.items()
+        name: {output: int((present & has).sum()) for output, has in known.items()} for name, present in have.items()
     }
     return {
         "folder": str(folder),
@@ -83,15 +84,14 @@ def _files(folder: Path, catalogue, name: str) -> tuple[np.ndarray, dict]:
     return present, summary | ({"low": manifest.low, "high": manifest.high} if manifest.available else {})
 
 
-def _output(catalogue, name: str) -> dict:
-    output, present = OUTPUTS[name], has_output(catalogue, name)
-    summary = {"available": int(present.sum()), "missing": catalogue.missing[output.column]}
+def _output(catalogue, output: Output, truth: np.ndarray) -> dict:
+    """Summarise the truths that there are."""
+    summary = {"available": len(truth), "missing": catalogue.missing.get(output.column, {})}
     if output.classes:
-        counts = np.bincount(catalogue.labels[name][present], minlength=len(output.classes))
+        counts = np.bincount(truth, minlength=len(output.classes))
         return summary | {"classes": dict(zip(output.classes, counts.tolist(), strict=True))}
-    if present.any():
-        values = catalogue.numbers[output.column][present]
-        summary |= {"low": float(values.min()), "median": float(np.median(values)), "high": float(values.max())}
+    if len(truth) and output.kind != "votes":
+        summary |= {"low": float(truth.min()), "median": float(np.median(truth)), "high": float(truth.max())}
     return summary
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .decision_tree import KAGGLE, TREES
 from .errors import OptionError
 
 VERSION = 1
@@ -146,8 +147,8 @@ class Input:
     suffix: str = ""
 
 
-KINDS = ("classes", "redshift", "mass", "number")
-"""Class probabilities; a redshift, which errs as 1 + z; a mass, which errs in dex; any other number."""
+KINDS = ("classes", "redshift", "mass", "number", "votes")
+"""Class probabilities; a redshift, which errs as 1 + z; a mass, which errs in dex; any other number; votes."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,8 @@ class Output:
     centre, spread : float
         For a user's own number, its mean and standard deviation over the training objects: the network works in
         standard units, its head undoes that.
+    tree : str
+        For votes, whose questions are answered: a name in `decision_tree.TREES`.
     """
 
     name: str
@@ -180,11 +183,17 @@ class Output:
     kind: str = "classes"
     centre: float = 0.0
     spread: float = 1.0
+    tree: str = ""
 
     @property
     def size(self) -> int:
         """Number of values that a network gives for one object."""
-        return max(1, len(self.classes))
+        return max(1, len(self.classes), len(self.answers))
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Columns of the votes that a network gives, in order; empty for other kinds."""
+        return TREES[self.tree].columns if self.tree else ()
 
 
 INPUTS = {
@@ -241,6 +250,10 @@ OUTPUTS = {
         Output(
             "morph10", "m", "morph10", "", "ten morphologies of Galaxy10 DECaLS",
             "Walmsley et al. 2022 (MNRAS 509, 3966); Leung & Bovy 2019 (MNRAS 483, 3255)", MORPHOLOGIES,
+        ),
+        Output(
+            "votes", "v", TREES[KAGGLE].columns[0], "", "shares of the volunteers' 37 answers in Galaxy Zoo 2",
+            "Willett et al. 2013 (MNRAS 435, 2835)", kind="votes", tree=KAGGLE,
         ),
     )
 }  # fmt: skip

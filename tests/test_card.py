@@ -87,8 +87,9 @@ def test_every_metric_and_baseline_of_the_zoo_is_explained():
     numbers = np.array([0.1, 0.2, 0.3])
     found = {name for output in ("redshift", "smass") for name in score(OUTPUTS[output], numbers, numbers)}
     found |= set(score(OUTPUTS["gz2c"], np.array([0, 1]), np.eye(23)[:2]))
+    found |= {name for name in score(OUTPUTS["votes"], *[np.full((2, 37), 0.1)] * 2) if "_q" not in name}
     assert found <= set(METRICS)
-    assert {"mean", "median", "majority", "gradient boosting"} <= set(BASELINES)
+    assert {"mean", "median", "majority", "gradient boosting", "linear on mean colour"} <= set(BASELINES)
 
 
 def test_unknown_metric_is_shown_but_not_ranked():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ballots import ballots
 from scipy import stats
 from sklearn import metrics as sk
 
@@ -30,6 +31,9 @@ def drawn(name, count):
     if output.classes:
         truth = rng.integers(0, len(output.classes), count)
         return truth, rng.dirichlet(np.ones(len(output.classes)), count) / 2 + np.eye(len(output.classes))[truth] / 2
+    if output.kind == "votes":
+        truth = ballots(count, count)
+        return truth, 0.5 * truth + 0.5 * ballots(count, count + 1)
     truth = 10 ** rng.uniform(9, 11, count) if name == "smass" else rng.uniform(0.01, 0.4, count)
     return truth, truth * rng.uniform(0.8, 1.2, count)
 

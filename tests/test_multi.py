@@ -238,7 +238,10 @@ def test_several_names_come_in_the_order_of_the_schema_and_once():
     [
         (["--inputs", "bands,x"], "inputs: expected some of img, fits, spectra, ssel, bands, wise, found 'x'"),
         (["--inputs", ""], "inputs: expected some of img, fits, spectra, ssel, bands, wise, found ''"),
-        (["--outputs", "z"], "outputs: expected some of redshift, smass, subclass, gz2c, class3, morph10, found 'z'"),
+        (
+            ["--outputs", "z"],
+            "outputs: expected some of redshift, smass, subclass, gz2c, class3, morph10, votes, found 'z'",
+        ),
         (["--input_dropout", "1"], "input_dropout: expected a number of at least 0 and below 1, found '1'"),
         (["--folds", "3"], "unrecognized arguments: --folds 3 (options: inputs, outputs, input_dropout"),
     ],

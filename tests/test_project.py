@@ -39,6 +39,7 @@ HIGHLIGHTED = {
     "b2c": (20, 32, None, "adam"),
     "w2c": (20, 32, None, "adam"),
     "i2m": (20, 64, None, "adam"),
+    "i2v": (20, 64, "rmse", "adam"),
 }
 """Epochs, batch size, loss and optimizer of the predecessor's best runs; for redshifts, whose networks are now others,
 what those learn best with; for outputs that it did not have, those of the model with the same input and network."""

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import OptionError, ZooError
+from sdss_gs.schema import Output
 
 from ..library import artifact, champions
 from ..model import Model
@@ -55,6 +57,7 @@ class Served:
             "output": {"name": output.name, "description": output.description},
             "unit": output.unit,
             "classes": list(output.classes),
+            "questions": _questions(output),
             "columns": model.columns(),
             "scores": self.facts.get("scores", {}).get(model.name, {}),
             "test_galaxies": self.facts.get("data", {}).get("objects", {}).get("test"),
@@ -114,3 +117,22 @@ def _files(name: str) -> dict[str, Path]:
         if path.is_file():
             found[file] = path
     return found
+
+
+def _questions(output: Output) -> list[dict]:
+    """List the questions that votes answer, with the column of each answer's share."""
+    if not output.tree:
+        return []
+    return [
+        {
+            "text": question.text,
+            "answers": dict(
+                zip(
+                    question.answers,
+                    (f"{output.name}_{column}" for column in output.answers[question.slice]),
+                    strict=True,
+                )
+            ),
+        }
+        for question in TREES[output.tree].questions
+    ]

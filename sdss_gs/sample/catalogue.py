@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..schema import BANDS, INPUTS
+from . import votes
 
 COLUMNS = (
     "objid", "mjd", "plate", "tile", "fiberid", "run", "rerun", "camcol", "field", "ra", "dec", "class", "subclass",
     *INPUTS["bands"].columns, "redshift", "stellarmass", *INPUTS["wise"].columns, "gz2c_f", "gz2c_s",
+    *votes.COLUMNS,
 )  # fmt: skip
 RERUN = 301
 MISSING_FILE, MISSING_WISE, BAD_MAGNITUDE, BAD_MASS = 0.01, 0.04, 0.003, 0.006
@@ -31,6 +33,8 @@ class Measurements:
     redshift : float
     stellar_mass : float
         Solar masses.
+    votes : ndarray of float64, shape (37,)
+        NaN for a galaxy that nobody was shown.
     """
 
     subclass: str
@@ -40,6 +44,7 @@ class Measurements:
     wise: np.ndarray
     redshift: float
     stellar_mass: float
+    votes: np.ndarray
 
 
 def object_id(run: int, camcol: int, field: int, number: int) -> int:
@@ -111,6 +116,10 @@ def catalogue_row(keys: dict[str, int | str], values: Measurements) -> dict[str,
         **dict(zip(INPUTS["wise"].columns, wise, strict=True)),
         "gz2c_f": values.gz2c_full,
         "gz2c_s": values.gz2c_simplified,
+        **{
+            column: "" if np.isnan(share) else f"{share:.6f}"
+            for column, share in zip(votes.COLUMNS, values.votes, strict=True)
+        },
     }
 
 

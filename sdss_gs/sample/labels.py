@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from .lines import LINES
@@ -120,14 +118,3 @@ def _featured(galaxy: Galaxy, shape: Shape, resolved: float, rng: np.random.Gene
     number = "?" if rng.random() < 0.5 / resolved else "01234+"[shape.arms]
     pitch = abs(np.degrees(shape.pitch)) + 2.0 * rng.standard_normal()
     return f"S{bar}{letter}{number}{'tml'[int(np.digitize(pitch, [16.0, 25.0]))]}"
-
-
-def simplify(full: str) -> str:
-    """Simplify a Galaxy Zoo 2 class: without the odd feature, arms and winding as ``R``.
-
-    Examples
-    --------
-    >>> [simplify(full) for full in ("SBc2m", "Sb?t", "Sc(i)", "Ei(m)", "Ser")]
-    ['SBcR', 'SbR', 'Sc', 'Ei', 'Ser']
-    """
-    return re.sub(r"[1-4?+][tml]$", "R", re.sub(r"\(.\)$", "", full))

@@ -13,6 +13,7 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
+from ..decision_tree import simplify
 from ..errors import DataError, OptionError
 from ..schema import BANDS, INPUTS, in_windows
 from . import labels
@@ -32,9 +33,12 @@ from .photometry import WISE, maggies, measure_bands, measure_wise
 from .population import draw_galaxy
 from .sed import galaxy_sed
 from .spectrum import format_table, spectrum_table
+from .votes import COLUMNS as VOTE_COLUMNS
+from .votes import draw_votes
 
-SAMPLE_VERSION = 1
-"""Raised whenever the same seed gives other galaxies."""
+SAMPLE_VERSION = 2
+"""Raised whenever the same seed gives other galaxies, or more is written about them."""
+VOTE_STREAM = 1
 LARGEST_SAMPLE = 393_216
 
 
@@ -141,17 +145,20 @@ def write_galaxy(folder: Path, seed: int, position: int) -> dict[str, int | str]
     scene = add_noise(render(maps, nanomaggies, neighbours, seeing), rng)
     fractions = fibre_fractions(maps, offset, seeing[2])
     bands = measure_bands(nanomaggies.sum(axis=0), shape.radius, seeing, rng)
-    zoo = ""
+    zoo, votes = "", np.full(len(VOTE_COLUMNS), np.nan)
     if labels.zoo_is_available(bands[2], shape.radius, rng):
         zoo = labels.zoo_class(galaxy, shape, seeing[2], hidden, rng)
+        # Chance of its own: the rest of the galaxy is the same with and without votes.
+        votes = draw_votes(zoo, galaxy, shape, seeing[2], np.random.default_rng([seed, position, VOTE_STREAM]))
     values = Measurements(
         subclass=labels.spectroscopic_subclass(galaxy, sed, fractions, rng),
         gz2c_full=zoo,
-        gz2c_simplified=labels.simplify(zoo),
+        gz2c_simplified=simplify(zoo),
         bands=bands,
         wise=measure_wise(flux[:, len(BANDS) :].sum(axis=0), rng),
         redshift=galaxy.redshift + 1.5e-5 * rng.standard_normal(),
         stellar_mass=sed.stellar_mass * 10 ** (0.1 * rng.standard_normal()),
+        votes=votes,
     )
     row = soil(catalogue_row(identifiers(position, rng), values), rng)
     _write_inputs(folder, str(row["objid"]), scene, spectrum_table(sed, fractions, rng), absent_files(rng))

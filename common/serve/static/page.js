@@ -1,10 +1,10 @@
 // The page: four ways to name a galaxy, and what the models say of it.
 
-import { add, plotClasses, plotIntervals, plotSpectrum } from "./plots.js";
+import { add, plotClasses, plotIntervals, plotQuestions, plotSpectrum } from "./plots.js";
 
 const MAGNITUDES = { bands: ["u", "g", "r", "i", "z"], wise: ["w1", "w2", "w3", "w4"] };
 const ENDINGS = { jpg: ["img"], jpeg: ["img"], png: ["img"], npy: ["fits"], csv: ["spectra", "ssel"], fits: ["fits", "spectra", "ssel"], fit: ["fits", "spectra", "ssel"] };
-const LABELS = { redshift: "redshift", smass: "stellar mass", subclass: "sub-class", gz2c: "Galaxy Zoo 2 class" };
+const LABELS = { redshift: "redshift", smass: "stellar mass", subclass: "sub-class", gz2c: "Galaxy Zoo 2 class", votes: "Galaxy Zoo 2 votes", class3: "star, galaxy or quasar", morph10: "morphology" };
 const byId = (id) => document.getElementById(id);
 const results = byId("results");
 let models = [];
@@ -34,6 +34,10 @@ function show(cards, model, answer, truth = null) {
     add(card, "p", value, "value");
     plotClasses(card, name, answer.prediction, model.classes, truth);
     add(card, "p", "Bold: the set that holds the true class in 90 of 100 cases.", "soft");
+  } else if (model.questions.length) {
+    add(card, "p", value, "value");
+    plotQuestions(card, answer.prediction, model.questions);
+    add(card, "p", "Shares of all volunteers: each question's answers add up to the answer that leads to it. Left out: questions that fewer than 1 in 10 come to.", "soft");
   } else {
     add(card, "p", written(model, value), "value");
     plotIntervals(card, name, answer.prediction, truth, name === "smass");
@@ -152,8 +156,8 @@ on("upload", "submit", upload);
 on("type", "submit", magnitudes);
 
 const health = await ask("/healthz");
-const order = Object.keys(LABELS);
-models = (await ask("/models")).models.sort((a, b) => order.indexOf(a.output.name) - order.indexOf(b.output.name));
+const order = Object.keys(LABELS), place = ({ output }) => (output.name in LABELS ? order.indexOf(output.name) : order.length);
+models = (await ask("/models")).models.sort((a, b) => place(a) - place(b));
 const trained = models.length ? `${models.length} trained models: ${models.map((model) => model.name).join(", ")}` : "No trained model yet: mlflow run b2r --no-conda trains one";
 byId("about").textContent = `${trained}. ${health.data ? `Data set ${health.data} with ${health.objects.toLocaleString("en")} galaxies.` : "No data set: start with zoo serve --ds FOLDER."}`;
 for (const id of health.data ? [] : ["objid", "random"]) byId(id).disabled = true;

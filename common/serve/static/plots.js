@@ -70,6 +70,23 @@ export function plotIntervals(parent, name, prediction, truth, logarithmic) {
   }
 }
 
+export function plotQuestions(parent, prediction, questions) {
+  for (const { text, answers } of questions) {
+    const shares = Object.entries(answers).map(([label, column]) => [label, prediction[column]]);
+    if (shares.reduce((sum, [, share]) => sum + share, 0) < 0.1) continue;
+    add(parent, "p", text, "soft");
+    const bars = add(parent, "div", "", "bars");
+    const most = Math.max(...shares.map(([, share]) => share));
+    for (const [label, share] of shares) {
+      add(bars, "span", label, share === most ? "inside" : "");
+      const meter = add(bars, "meter");
+      Object.assign(meter, { min: 0, max: 1, value: share });
+      meter.setAttribute("aria-label", `share of ${label}`);
+      add(bars, "span", `${(100 * share).toFixed(1)} %`);
+    }
+  }
+}
+
 export function plotClasses(parent, name, prediction, classes, truth) {
   const inside = new Set(prediction[`${name}_set_90`].split("|"));
   const ranked = classes.map((label) => [label, prediction[`${name}_${label}`]]).sort((a, b) => b[1] - a[1]).slice(0, 6);

@@ -1,0 +1,29 @@
+"""i2v: what the volunteers of Galaxy Zoo 2 answered, from the colour image.
+
+Input ``img`` (batch, 150, 150, 3) uint8 → output ``votes`` (batch, 37) weighted shares.
+``reference``, the network of i2g in astromlp-models (https://github.com/nunorc/astromlp-models), 436,352 parameters:
+four separable convolutions, two dense layers with dropout and an L2 penalty.
+``fast``: aperture photometry joined with a convolutional network on patches.
+"""
+
+from common.backend import keras
+from common.fast import image_features
+from common.layers import dense_stack, separable_blocks
+from common.train import run
+
+
+def reference(img):
+    """Turn the image into 32 features."""
+    x = separable_blocks(img, (64, 64, 128, 128))
+    x = keras.layers.Flatten()(x)
+    x = keras.layers.Dropout(0.5)(x)
+    return dense_stack(x, (64, 32), decay=0.01)
+
+
+def fast(img):
+    """Turn the image into 64 features."""
+    return image_features(img, patch=5, sides=(6, 12, 26, 62, 150))
+
+
+if __name__ == "__main__":
+    run(__file__, reference, fast)

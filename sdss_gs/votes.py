@@ -1,0 +1,138 @@
+"""Volunteers' votes from a table: ``votes.csv`` of a data set, or columns of ``data.csv``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .cells import expected_number, read_numbers
+from .decision_tree import TREES, DecisionTree
+from .errors import DataError
+from .own import read_columns
+from .schema import CATALOGUE_FILE, Quantity
+
+VOTES_FILE = "votes.csv"
+USUAL_TOTAL = 40.0
+"""Volunteers per galaxy where a table does not say: Galaxy Zoo 2 has a median of 44 (Willett et al. 2013)."""
+_MARGIN = 1e-3
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The votes for the objects of a catalogue; ``n`` objects.
+
+    Parameters
+    ----------
+    path : Path
+        Where they stand.
+    tree : DecisionTree
+    values : ndarray of float64, shape (n, answers)
+        Weighted votes, see `decision_tree`; NaN for an object without them.
+    totals : ndarray of float64, shape (n,)
+        Number of volunteers; `USUAL_TOTAL` where the table does not say.
+    counted : bool
+        Whether it says.
+    """
+
+    path: Path
+    tree: DecisionTree
+    values: np.ndarray
+    totals: np.ndarray
+    counted: bool
+
+    def require_sums(self, objects: np.ndarray, objid: np.ndarray) -> None:
+        """Refuse votes that no way down the tree can give.
+
+        Parameters
+        ----------
+        objects : ndarray of int64
+            Positions of the objects that matter.
+        objid : ndarray of int64, shape (n,)
+
+        Raises
+        ------
+        DataError
+            Names the first object and question.
+        """
+        bad = self.tree.inconsistent(self.values[objects])
+        if not bad.any():
+            return
+        row = int(np.argmax(bad.any(axis=1)))
+        values, number = self.values[objects[row]][None], int(np.argmax(bad[row]))
+        found, wanted = (sums[0, number] for sums in (self.tree.sums(values), self.tree.expected_sums(values)))
+        first, *_, last = self.tree.columns[self.tree.questions[number].slice]
+        raise DataError(
+            f"{self.path}: expected the answers of each question to sum to the answer that leads to it, found others "
+            f"for {int(bad.any(axis=1).sum()):,} of {len(objects):,} objects: objid {objid[objects[row]]}, {first} "
+            f"to {last} sum to {found:.4g} instead of {wanted:.4g} (loss=rmse takes such votes as they are)"
+        )
+
+
+def find_votes(folder: Path, trees: Sequence[str] = tuple(TREES)) -> tuple[Path, DecisionTree] | None:
+    """Find the table of votes, ``votes.csv`` before ``data.csv``, and whose questions it answers."""
+    for path in (folder / VOTES_FILE, folder / CATALOGUE_FILE):
+        if path.is_file():
+            with open(path, newline="", encoding="utf-8-sig") as file:
+                present = set(next(csv.reader(file), []))
+            for name in trees:
+                if present.issuperset(TREES[name].columns):
+                    return path, TREES[name]
+    return None
+
+
+def read_votes(folder: Path, objid: np.ndarray, trees: Sequence[str] = tuple(TREES)) -> Votes:
+    """Read the votes of a data set.
+
+    Parameters
+    ----------
+    folder : Path
+    objid : ndarray of int64, shape (n,)
+        Ids of the objects.
+    trees : sequence of str
+        Names of the trees that will do.
+
+    Raises
+    ------
+    DataError
+        If there are none, or a vote is no number from 0 to 1.
+    """
+    found = find_votes(folder, trees)
+    if found is None:
+        wanted = " or ".join(f"{TREES[name].columns[0]} … {TREES[name].columns[-1]}" for name in trees)
+        raise DataError(f"{folder}: expected columns {wanted} in {VOTES_FILE} or {CATALOGUE_FILE}, found none")
+    path, tree = found
+    table = read_columns(path, tree.columns, objid)
+    values = np.stack([_shares(path, table[column], column, objid) for column in tree.columns], axis=1)
+    if tree.plain:
+        # Nobody answered where nobody was asked: missing only where the first question has no answer.
+        values = np.where(
+            np.isnan(values[:, tree.questions[0].slice]).any(axis=1)[:, None], np.nan, tree.weighted(values)
+        )
+    else:
+        values[np.isnan(values).any(axis=1)] = np.nan
+    return Votes(path, tree, values, *_totals(path, tree, objid))
+
+
+def _shares(path: Path, text, column: str, objid: np.ndarray) -> np.ndarray:
+    quantity = Quantity(column, -_MARGIN, 1 + _MARGIN, (), "")
+    cells = read_numbers(text, quantity)
+    unreadable = cells.unreadable & ~np.array([value.lower() == "nan" for value in text.to_pylist()])
+    if (wrong := unreadable | cells.impossible).any():
+        row = int(np.argmax(wrong))
+        expected = expected_number(quantity, bool(unreadable[row]))
+        raise DataError(f"{path}: {column} of objid {objid[row]}: expected {expected}, found {text[row].as_py()}")
+    return np.clip(cells.values, 0, 1)
+
+
+def _totals(path: Path, tree: DecisionTree, objid: np.ndarray) -> tuple[np.ndarray, bool]:
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        counted = tree.total in next(csv.reader(file))
+    if not counted:
+        return np.full(len(objid), USUAL_TOTAL), False
+    text = read_columns(path, (tree.total,), objid)[tree.total]
+    found = read_numbers(text, Quantity(tree.total, 0, np.inf, (), "")).values
+    return np.where(np.isfinite(found), found, USUAL_TOTAL), True
