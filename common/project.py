@@ -53,7 +53,9 @@ class Option:
 REGRESSIONS = tuple(name for name, output in OUTPUTS.items() if not output.classes)
 CLASSIFICATIONS = tuple(name for name, output in OUTPUTS.items() if output.classes)
 OPTIONS = {
-    "architecture": Option(str, "the predecessor's network or the zoo's own", choices=ARCHITECTURES),
+    "architecture": Option(
+        str, "the predecessor's network, the zoo's own, or another one of the folder", choices=(*ARCHITECTURES, "vgg")
+    ),
     "backbone": Option(
         str, "network that sees the images, instead of the architecture", choices=BACKBONES, inputs=("img",)
     ),
