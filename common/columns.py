@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdss_gs.decision_tree import TREES, summaries
+from sdss_gs.decision_tree import TREES
+from sdss_gs.gz2_class import summaries
 from sdss_gs.schema import Output
 
 from .calibrate import LEVELS, Calibration

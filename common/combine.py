@@ -8,8 +8,9 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from sdss_gs.decision_tree import TREES, summaries
+from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import OptionError
+from sdss_gs.gz2_class import summaries
 from sdss_gs.schema import OUTPUTS, Output
 
 from .calibrate import LEVELS, error_of, moved

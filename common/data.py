@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,22 +10,19 @@ import numpy as np
 from sdss_gs import fits, img
 from sdss_gs.check import layout_notes
 from sdss_gs.dataset import open_dataset
-from sdss_gs.decision_tree import KAGGLE, TREES
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import DataError
 from sdss_gs.locate import find_dataset
-from sdss_gs.own import is_own, own_output, own_truth, read_columns
 from sdss_gs.packed import Manifest
 from sdss_gs.raw import list_paths
-from sdss_gs.schema import CATALOGUE_FILE, INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, Output
+from sdss_gs.schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
 from sdss_gs.split import fold_split, limited, split
-from sdss_gs.votes import USUAL_TOTAL, Votes, read_votes
 
 from .backend import tf
 from .feed import EpochOrder, batches
+from .learnt import described, find_learnt, measured, require_learnable
 from .outputs import TARGETS, class_weights, encode, loss_name
 from .project import Project
 from .surround import POSITION
-from .vote_losses import SUMMING_LOSSES
 
 RESIDENT = ("train", "validation")
 """Parts that may live on the device, in this order."""
@@ -61,14 +57,14 @@ class TrainingData:
         self.item = project.input
         self.target = str(options.get("target", TARGETS[0]))
         self._column = str(options.get("column", SPECTRUM_COLUMNS[0]))
-        self._votes: Votes | None = None
         self._loss = loss_name(project.output, options)
         self._weights = str(options.get("class_weights", "none"))
         self.folder = find_dataset(str(options["ds"]), project.repository, partial(print, flush=True))
         self._data = open_dataset(
             self.folder, [self.item.name], image_scale=float(options.get("image_scale", PIXEL_SCALE))
         )
-        self.output = self._learnt(project.output, str(options.get("target", "")))
+        self._learnt = find_learnt(self._data, project.output, options)
+        self.output = self._learnt.output
         objid = self._data.catalogue.objid
         objects = self._data.usable([self.item.name], self.output.name)
         if options["limit"]:
@@ -86,52 +82,12 @@ class TrainingData:
             found = ", ".join(f"{size} for {name}" for name, size in self.sizes().items())
             wanted = f"objects with {self.item.name} and {self.output.name} in every part of the split"
             raise DataError(f"{self.folder}: expected {wanted}, found {found}")
+        if self.output != project.output:
+            self.output = measured(self.output, self.truth("train"))
 
-        if not whole:
-            self._check_truth()
-
-    def _learnt(self, output: Output, target: str) -> Output:
-        """Say what is learnt: the project's output, or the user's own column."""
-        if output.kind == "votes":
-            # A stored model answers the questions it has learnt; a new one those of the table that is there.
-            trees = [output.tree] if output.tree != KAGGLE else TREES
-            self._votes = read_votes(self.folder, self._data.catalogue.objid, tuple(trees))
-            self._data.truths[output.name] = self._votes.values
-            tree = self._votes.tree
-            return output if tree.name == output.tree else replace(output, column=tree.columns[0], tree=tree.name)
-        column = output.column if is_own(output) else target if output.classes else ""
-        if not column:
-            return output
-        path = self.folder / CATALOGUE_FILE
-        text = read_columns(path, (column,), self._data.catalogue.objid)[column]
-        if not is_own(output):
-            output = own_output(path, column, text, output.code)
-            if not output.classes and self._weights != "none":
-                raise OptionError(f"class_weights: expected none for the numbers of {column}, found {self._weights}")
-        self._data.truths[output.name] = own_truth(output, text)
-        return output
-
-    def _check_truth(self) -> None:
-        """Look for what a classifier cannot do without, and measure the training objects' own numbers."""
-        if self._votes and self._loss in SUMMING_LOSSES:
-            objects = np.concatenate(list(self.parts.values()))
-            self._votes.require_sums(objects, self._data.catalogue.objid)
-        if self.output.classes and len(labels := np.unique(self.truth("train"))) < 2:
-            found = self.output.classes[labels[0]]
-            raise DataError(f"{self.folder}: expected objects of at least two {self.output.name}, found only {found}")
-        if not is_own(self.output):
-            return
-        if self.output.kind == "number":
-            values = self.truth("train")
-            self.output = replace(self.output, centre=float(values.mean()), spread=float(values.std()) or 1.0)
-        for part in self.parts:
-            counts = np.bincount(self.truth(part), minlength=len(self.output.classes)) if self.output.classes else []
-            if lacking := [label for label, count in zip(self.output.classes, counts, strict=False) if not count]:
-                raise DataError(
-                    f"{self.folder}: column {self.output.column}: expected objects of each of "
-                    f"{len(self.output.classes)} classes in every part of the split, found no {part} object of "
-                    f"{', '.join(lacking)} (leave these cells empty, or join classes)"
-                )
+    def require_learnable(self) -> None:
+        """Refuse what no network can learn; see `learnt.require_learnable`."""
+        require_learnable(self._data, self._learnt, self.parts, self._loss)
 
     def sizes(self) -> dict[str, int]:
         """Return the number of objects of each part."""
@@ -152,8 +108,8 @@ class TrainingData:
     def targets(self, part: str) -> np.ndarray:
         """Encode the truth of a part as the network learns it, float32 ``(n, size)``."""
         target = encode(self.output, self.truth(part), self.target)
-        if self._votes and self._loss == "dirichlet":
-            target *= self._votes.totals[self.parts[part], None].astype(np.float32)
+        if self._learnt.votes and self._loss == "dirichlet":
+            target *= self._learnt.votes.totals[self.parts[part], None].astype(np.float32)
         return target
 
     def objid(self, part: str) -> np.ndarray:
@@ -240,22 +196,13 @@ class TrainingData:
         counts = np.bincount(truth, minlength=len(self.output.classes))
         return ", ".join(f"{label} {count:,}" for label, count in zip(self.output.classes, counts, strict=True))
 
-    def _votes_description(self) -> str:
-        votes, objects = self._votes, np.concatenate(list(self.parts.values()))
-        bad = int(votes.tree.inconsistent(votes.values[objects]).any(axis=1).sum())
-        parts = [f"{self.output.size} answers in {votes.path.name}"]
-        if bad:
-            parts.append(f"of {bad:,} objects they do not sum as they must")
-        if self._loss == "dirichlet" and not votes.counted:
-            parts.append(f"no numbers of volunteers ({votes.tree.total}), taken as {USUAL_TOTAL:g}")
-        return "; ".join(parts)
-
     def _manifest(self) -> Manifest | None:
         return getattr(self._data.arrays[self.item.name], "manifest", None)
 
     def problems(self) -> list[str]:
         """Name every wrong value and every refused file of the input."""
-        named = (*self._data.catalogue.problems, *(self._votes.problems if self._votes else ()))
+        votes = self._learnt.votes
+        named = (*self._data.catalogue.problems, *(votes.problems if votes else ()))
         wrong = [f"{problem.where} {problem.item}: {problem.text}" for problem in named]
         manifest = self._manifest()
         refused = manifest.rejects.items() if manifest else ()
@@ -275,10 +222,9 @@ class TrainingData:
             if reasons := data.catalogue.missing.get(column):
                 counts = ", ".join(f"{count:,} ({reason})" for reason, count in reasons.items())
                 lines.append(f"  {column}: missing {counts}")
-        if self._votes:
-            lines.append(f"  votes: {self._votes_description()}")
-        if is_own(self.output):
-            lines.append(f"  {self.output.column}: {self._own_description()}")
+        used = np.concatenate(list(self.parts.values()))
+        if about := described(self._learnt, self._data.target(self.output.name, used), used, self._loss):
+            lines.append(f"  {about}")
         manifest = self._manifest()
         lines += [f"  {note}" for note in (layout_notes(self.item.name, manifest.layout) if manifest else ())]
         if problems := self.problems():

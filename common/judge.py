@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sdss_gs import __version__
-from sdss_gs.decision_tree import TREES, summaries
+from sdss_gs.decision_tree import TREES
+from sdss_gs.gz2_class import summaries
 from sdss_gs.schema import Output
 
 from . import report

@@ -95,6 +95,7 @@ class Session:
 
     def _open(self) -> TrainingData:
         data = TrainingData(self.project, self.options)
+        data.require_learnable()
         # What is learnt may be known only from the data: a user's own label.
         self.project = replace(self.project, output=data.output)
         return data

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from ballots import ballots
 
-from sdss_gs.decision_tree import KAGGLE, TREES, gz2_classes, summaries
+from sdss_gs.decision_tree import KAGGLE, TREES
+from sdss_gs.gz2_class import gz2_classes, summaries
 
 TREE = TREES[KAGGLE]
 

@@ -186,6 +186,21 @@ def test_card_and_evaluation_speak_of_the_own_column(store, data, repository, mo
     assert run.data.metrics["test_accuracy"] == pytest.approx(card["scores"]["b2s-shape"]["accuracy"])
 
 
+def test_own_model_is_judged_on_other_data(store, data, repository, monkeypatch, tmp_path):
+    """Other numbers and classes than those it has learnt change nothing about the model."""
+    rows = survey_rows(60, seed=3)
+    other = write_survey(tmp_path / "other", rows)
+    add_column(other, "height", [f"{5e6 + 2e6 * float(row['redshift']):.1f}" for row in rows])
+    add_column(other, "shape", ["far" if float(row["redshift"]) > 0.2 else "new" for row in rows])
+    monkeypatch.chdir(repository / "b2s")
+    for name, metric in (("height", "test_r2"), ("shape", "test_accuracy")):
+        for part in ("all", "test"):
+            arguments = ["--model", f"models:/b2s-{name}@champion", "--ds", str(other), "--part", part]
+            assert evaluate.main(arguments) == 0
+            (run,) = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
+            assert run.data.metrics[metric] > 0.8
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

@@ -13,8 +13,9 @@ from PIL import Image
 from speclite.filters import load_filter
 
 from sdss_gs import schema
-from sdss_gs.decision_tree import KAGGLE, TREES, gz2_classes, simplify
+from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import DataError, OptionError
+from sdss_gs.gz2_class import gz2_classes, simplify
 from sdss_gs.sample import (
     SAMPLE_VERSION,
     camera,

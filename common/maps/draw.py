@@ -17,7 +17,8 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from PIL import Image
 from tensorboard.plugins import projector
 
-from sdss_gs.decision_tree import TREES, simplify, summaries
+from sdss_gs.decision_tree import TREES
+from sdss_gs.gz2_class import simplify, summaries
 from sdss_gs.schema import Output
 
 from ..card import template

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..decision_tree import KAGGLE, TREES, gz2_classes, simplify
+from ..decision_tree import KAGGLE, TREES
+from ..gz2_class import gz2_classes, simplify
 
 _ANSWERS = {
     "t01_smooth_or_features": ("a01_smooth", "a02_features_or_disk", "a03_star_or_artifact"),

@@ -13,8 +13,8 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from ..decision_tree import simplify
 from ..errors import DataError, OptionError
+from ..gz2_class import simplify
 from ..schema import BANDS, INPUTS, in_windows
 from . import labels
 from .camera import (
