@@ -29,6 +29,8 @@ REQUIREMENTS = [
     "pyyaml>=6,<7",
     "jinja2>=3.1,<4",
     "threadpoolctl>=3.5,<4",
+    "requests>=2.32,<3",
+    "urllib3>=2.2,<3",
 ]
 
 SERVE = ["fastapi>=0.115", "starlette>=0.40", "uvicorn>=0.30,<1", "python-multipart>=0.0.18"]
@@ -46,7 +48,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    package_data={"common": ["templates/*", "serve/static/*"]},
+    package_data={"common": ["templates/*", "serve/static/*"], "sdss_gs": ["citations.bib"]},
     packages=find_packages(include=["common", "common.*", "sdss_gs", "sdss_gs.*"]),
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

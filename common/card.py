@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jinja2
 
 from sdss_gs import __version__
 from sdss_gs.decision_tree import TREES
-from sdss_gs.schema import Output
+from sdss_gs.schema import Input, Output
 
 from .metrics import BETTER
 from .summary import Summary
@@ -112,8 +112,8 @@ def card_data(summary: Summary) -> dict:
         "run_id": summary.run_id,
         "created": summary.created,
         "task": {"votes": "votes", "classes": "classification"}.get(output.kind, "regression"),
-        "input": _fields(item) | {"shape": item.shape, "dtype": item.dtype, "columns": item.columns},
-        "output": _fields(output)
+        "input": fields_of(item) | {"shape": item.shape, "dtype": item.dtype, "columns": item.columns},
+        "output": fields_of(output)
         | {"shape": [output.size], "dtype": "float32", "column": output.column, "classes": output.classes}
         | ({"answers": output.answers} if output.answers else {}),
         "network": {"parameters": summary.parameters, "architecture": summary.architecture},
@@ -126,12 +126,12 @@ def card_data(summary: Summary) -> dict:
         "bins": summary.bins,
         "coverage": summary.coverage,
         "warnings": summary.warnings,
-        "limits": _limits(summary),
+        "limits": limits_of([item.name], [output.name], summary.options, summary.data["name"]),
         "licence": LICENCE,
-        "citation": _citation(summary),
+        "citation": citation_of([item.name, output.name], summary.data["name"]),
         "versions": summary.versions,
     }
-    return _plain(card)
+    return plain(card)
 
 
 def card_markdown(data: dict) -> str:
@@ -162,7 +162,7 @@ def differences(card: dict, scores: dict[str, dict[str, float]], tolerance: floa
     list of str
         One line per score that differs, is missing or is new; empty for a card that holds.
     """
-    old, new, lines = _flat(card["scores"]), _flat(_plain(scores)), []
+    old, new, lines = _flat(card["scores"]), _flat(plain(scores)), []
     for key in dict.fromkeys([*old, *new]):
         name = " ".join(key)
         if key not in new:
@@ -220,7 +220,8 @@ def template(name: str) -> jinja2.Template:
     return environment.get_template(name)
 
 
-def _fields(item) -> dict[str, str]:
+def fields_of(item: Input | Output) -> dict[str, str]:
+    """Return what a card says of an input or output."""
     return {name: getattr(item, name) for name in ("name", "unit", "description", "source")}
 
 
@@ -233,23 +234,24 @@ def _metric(name: str, output: Output) -> dict[str, str]:
     return {"label": label, "better": BETTER.get(name, ""), "meaning": meaning}
 
 
-def _limits(summary: Summary) -> list[str]:
-    source, target = summary.input.name, summary.output.name
-    found = [_SYNTHETIC] if _synthetic(summary) else []
-    leaks = summary.options.get("column", "BestFit") == "BestFit"
-    if source in ("spectra", "ssel") and target == "redshift" and leaks:
+def limits_of(inputs: Sequence[str], outputs: Sequence[str], options: Mapping, data: str) -> list[str]:
+    """Say where a model with such inputs and outputs, trained on such data, cannot be trusted."""
+    found = [_SYNTHETIC] if _synthetic(data) else []
+    leaks = options.get("column", "BestFit") == "BestFit"
+    if {"spectra", "ssel"} & set(inputs) and "redshift" in outputs and leaks:
         found.append(_LEAK)
-    return [*found, _EXTRAPOLATION, *(_LIMITS[name] for name in (source, target) if name in _LIMITS)]
+    return [*found, _EXTRAPOLATION, *(_LIMITS[name] for name in (*inputs, *outputs) if name in _LIMITS)]
 
 
-def _citation(summary: Summary) -> list[str]:
+def citation_of(names: Sequence[str], data: str) -> list[str]:
+    """Say what to cite for a model with such inputs and outputs, trained on such data."""
     software = f"SDSS zoo: models that characterise galaxies, version {__version__} (CITATION.cff)"
-    names = ("" if _synthetic(summary) else "data", summary.input.name, summary.output.name)
+    names = ("" if _synthetic(data) else "data", *names)
     return [software, *(_CITATIONS[name] for name in names if name in _CITATIONS)]
 
 
-def _synthetic(summary: Summary) -> bool:
-    return "sample" in str(summary.data["name"]).lower()
+def _synthetic(data: str) -> bool:
+    return "sample" in str(data).lower()
 
 
 def _flat(scores: dict[str, dict]) -> dict[tuple[str, str], float | None]:
@@ -263,13 +265,13 @@ def _agree(old: float | None, new: float | None, tolerance: float) -> bool:
     return math.isclose(old, new, rel_tol=tolerance, abs_tol=1e-12)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Turn arrays, tuples and paths into what JSON has, and what is not finite into None."""
     value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | int) else str(value)

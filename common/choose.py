@@ -9,15 +9,16 @@ from sdss_gs.errors import OptionError, ZooError
 from .combine import WAYS
 from .library import champions
 from .model import Model
+from .multi_model import MultiModel
 from .opening import load
 
 
-def choose_models(names: Sequence[str]) -> tuple[list[Model], str]:
+def choose_models(names: Sequence[str]) -> tuple[list[Model | MultiModel], str]:
     """Open the models that were named, or all champions for ``one2one`` and ``best``, the better ones first.
 
     Returns
     -------
-    models : list of Model
+    models : list of Model or MultiModel
     together : str
         ``one2one``, ``best``, or empty where each model speaks for itself.
 
@@ -30,7 +31,7 @@ def choose_models(names: Sequence[str]) -> tuple[list[Model], str]:
     if ways and len(names) > 1:
         raise OptionError(f"model: expected {ways[0]} alone, or names of models, found {' '.join(names)}")
     if ways:
-        entries = sorted(champions(), key=lambda entry: entry.cost)
+        entries = sorted((entry for entry in champions() if entry.single), key=lambda entry: entry.cost)
         if not entries:
             raise ZooError(f"{ways[0]}: expected trained models in this store, found none; train some first")
         return [load(entry.name) for entry in entries], ways[0]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from sdss_gs.errors import OptionError, ZooError
@@ -11,15 +14,24 @@ from sdss_gs.schema import PIXEL_SCALE
 
 from .flags import MEANING
 
+SIMILAR_MODEL = "i2r"
+"""With which zoo similar looks when it is not told."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
     except ZooError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # The reader, head for instance, has seen enough; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("\ninterrupted; what is finished is kept, the same command goes on", file=sys.stderr)
         return 130
@@ -38,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("model")
     report.add_argument("--open", action="store_true", help="show it in the browser")
     _add_predict(commands)
+    _add_embed(commands)
+    _add_similar(commands)
     _add_serve(commands)
     export = _add(commands, "export", _export, "write a model as a folder: weights, card, report, checksums")
     export.add_argument("model")
@@ -72,23 +86,56 @@ def _add_predict(commands) -> None:
         help="one or several trained models (b2r, b2r/3, an exported folder); one2one: all trained models that the "
         "input serves, and their mean; best: for each galaxy the best of them that has a prediction",
     )  # fmt: skip
-    predict.add_argument(
+    _add_input(predict)
+    predict.add_argument("--output", type=Path, required=True, metavar="Y", help=".parquet, .csv, .fits, .vot or .xml")
+    predict.add_argument("--overwrite", action="store_true", help="replace an output that is there")
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--input", nargs="+", required=True, metavar="X",
         help="an SDSS-GS folder; a catalogue (.csv, .parquet, .fits, .vot); a folder of images, cut-outs or spectra; "
         "or such files",
     )  # fmt: skip
-    predict.add_argument("--output", type=Path, required=True, metavar="Y", help=".parquet, .csv, .fits, .vot or .xml")
-    predict.add_argument(
+    parser.add_argument(
         "--column", action="append", default=[], metavar="ZOO=FILE",
         help="a column of the catalogue by its name there: r=rmag, w1=W1mag (repeat it for each)",
     )  # fmt: skip
-    predict.add_argument("--id", default="", metavar="COLUMN", help="the catalogue's ids (default: objid, else id)")
-    predict.add_argument(
+    parser.add_argument("--id", default="", metavar="COLUMN", help="the catalogue's ids (default: objid, else id)")
+    parser.add_argument(
         "--image-scale", type=_scale, default=PIXEL_SCALE, metavar="ARCSEC",
         help="arcsec per pixel of the images; another scale is resampled to %(default)s, then the centre is cut out or "
         "the edge repeated (default: %(default)s)",
     )  # fmt: skip
-    predict.add_argument("--overwrite", action="store_true", help="replace an output that is there")
+
+
+def _add_embed(commands) -> None:
+    embed = _add(commands, "embed", _embed, "write what a model sees in each galaxy: the features that feed its head")
+    embed.add_argument("model", help="for example i2r, i2r/3, or an exported folder")
+    _add_input(embed)
+    embed.add_argument(
+        "--output", type=Path, metavar="Y",
+        help=".parquet; not needed for an SDSS-GS folder: beside its packed arrays, where zoo similar and zoo serve "
+        "look",
+    )  # fmt: skip
+    embed.add_argument("--overwrite", action="store_true", help="replace an output that is there")
+
+
+def _add_similar(commands) -> None:
+    similar = _add(commands, "similar", _similar, "list the galaxies that are most like one, as a model sees them")
+    similar.add_argument("objid", help="a galaxy of the data set or the embedding")
+    similar.add_argument("--model", help=f"trained model (default: {SIMILAR_MODEL}, or that of the embedding)")
+    similar.add_argument("--n", type=_whole(1), default=12, help="galaxies (default: %(default)s)")
+    similar.add_argument(
+        "--ds", default="", metavar="DS",
+        help="SDSS-GS folder, for the true values too (default without --embedding: the usual one)",
+    )  # fmt: skip
+    similar.add_argument(
+        "--embedding",
+        type=Path,
+        metavar="Y",
+        help="what zoo embed wrote (default: computed for the data set, and kept)",
+    )
 
 
 def _add_serve(commands) -> None:
@@ -101,6 +148,10 @@ def _add_serve(commands) -> None:
     )
     serve.add_argument("--ds", default="", metavar="FOLDER", help="data set to show (default: the usual one, if any)")
     serve.add_argument("--models", nargs="+", metavar="MODEL", help="trained models (default: all champions)")
+    serve.add_argument(
+        "--mlflow", default="http://127.0.0.1:5000", metavar="URL", help="where mlflow ui answers, for links to runs "
+        "(default: %(default)s)",
+    )  # fmt: skip
     serve.add_argument("--max-mb", type=_whole(1, 4096), default=32, help="of a request's body (default: %(default)s)")
     serve.add_argument("--max-rows", type=_whole(1), default=1000, help="objects of a request (default: %(default)s)")
     serve.add_argument("--at-once", type=_whole(1, 64), default=2, help="predictions that run (default: %(default)s)")
@@ -137,11 +188,14 @@ def _list(_options: argparse.Namespace) -> int:
     if not found:
         print("No trained model in this store yet: mlflow run b2r --no-conda trains one in a minute.")
         return 0
-    lines = [("model", "version", "test score", "data"), *((e.name, e.version, e.score, e.data) for e in found)]
-    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    _print_table([("model", "version", "test score", "data"), *((e.name, e.version, e.score, e.data) for e in found)])
+    return 0
+
+
+def _print_table(lines: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    return 0
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -181,21 +235,53 @@ def _import(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from .choose import choose_models
     from .predict import predict
-    from .sources import open_source
 
-    columns = dict(_assignment(text) for text in options.column)
     models, together = choose_models(options.model)
-    inputs = list(dict.fromkeys(model.item.name for model in models))
-    source = open_source(options.input, inputs, columns=columns, id_column=options.id, image_scale=options.image_scale)
-    for note in source.notes:
-        print(note)
+    source = _source(options, models)
     if together:
-        models = [model for model in models if model.item.name in source.inputs]
+        models = [model for model in models if model.inputs[0].name in source.inputs]
     done = predict(models, source, options.output, overwrite=options.overwrite, together=together)
     print(f"{options.output}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f}/s)")
     for name, count in done.flags.items():
         if count:
             print(f"  {name}: {count:,}")
+    return 0
+
+
+def _source(options: argparse.Namespace, models: Sequence):
+    from .sources import open_source
+
+    columns = dict(_assignment(text) for text in options.column)
+    inputs = list(dict.fromkeys(item.name for model in models for item in model.inputs))
+    source = open_source(options.input, inputs, columns=columns, id_column=options.id, image_scale=options.image_scale)
+    for note in source.notes:
+        print(note)
+    return source
+
+
+def _embed(options: argparse.Namespace) -> int:
+    from .embed import embed, embedding_of
+    from .opening import load
+    from .sources.folder import open_folder
+
+    model = load(options.model)
+    output = options.output
+    if output is not None:
+        rows = embed(model, _source(options, [model]), output, overwrite=options.overwrite)
+        print(f"{output}: {rows:,} rows")
+        return 0
+    folder = Path(options.input[0])
+    if len(options.input) > 1 or not (folder / "data.csv").is_file():
+        raise OptionError("output: expected a file that ends in .parquet, since the input is no SDSS-GS folder")
+    data = open_folder(folder, tuple(model.shapes), options.image_scale)
+    print(embedding_of(model, data, overwrite=options.overwrite))
+    return 0
+
+
+def _similar(options: argparse.Namespace) -> int:
+    from .similar import find_similar
+
+    _print_table(find_similar(options.objid, options.n, options.model, options.ds, options.embedding, SIMILAR_MODEL))
     return 0
 
 
@@ -206,7 +292,8 @@ def _serve(options: argparse.Namespace) -> int:
         "megabytes": options.max_mb, "rows": options.max_rows, "at_once": options.at_once,
         "waiting": options.waiting, "seconds": options.seconds,
     }  # fmt: skip
-    serve(options.host, options.port, options.ds, options.models, limits, lambda text: print(text, flush=True))
+    say = functools.partial(print, flush=True)
+    serve(options.host, options.port, options.ds, options.models, limits, options.mlflow, say)
     return 0
 
 

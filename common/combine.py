@@ -14,8 +14,9 @@ from sdss_gs.gz2_class import summaries
 from sdss_gs.schema import OUTPUTS, Output
 
 from .calibrate import LEVELS, error_of, moved
+from .columns import percent
 from .flags import Flag
-from .model import Model, percent
+from .model import Model
 
 WAYS = ("one2one", "best")
 WILD = 4.0

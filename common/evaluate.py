@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sdss_gs.errors import DataError, ZooError
+from sdss_gs.errors import DataError, OptionError, ZooError
 
 from .calibrate import calibration_from
 from .data import TrainingData
 from .judge import PREDICTION_BATCH, rivals, summarise, verdict
+from .multi_evaluate import evaluate_several
 from .outputs import decode
-from .project import Project, parse_options, read_project
+from .project import ModelFolder, Project, parse_options, read_folder, read_project
 from .store import CHAMPION, facts_of, load_model, output_of, serving_inputs
 from .tracking import Run
 
@@ -40,6 +41,8 @@ def evaluate(project: Project, record: Run, address: str, part: str, options: di
         What to tell the user.
     """
     model, facts = load_model(address), facts_of(address)
+    if "inputs" in facts:
+        return evaluate_several(project, record, address, model, facts, part, options)
     project = replace(project, output=output_of(facts, project.output))
     reading, calibration = facts["reading"], calibration_from(facts["calibration"])
     data = TrainingData(project, options | reading, whole=part == "all")
@@ -57,10 +60,18 @@ def evaluate(project: Project, record: Run, address: str, part: str, options: di
     return f"\n{address} on {len(raw):,} galaxies of {data.folder}\n{verdict(summary)}\n\nreport  {page}"
 
 
+def _read(folder: Path) -> ModelFolder:
+    try:
+        return read_project(folder, "evaluate")
+    except OptionError:
+        # A folder like x2y, whose name says neither input nor output; if it is none either, this says so.
+        return read_folder(folder, "evaluate")
+
+
 def main(arguments: list[str]) -> int:
     """Run the entry point ``evaluate`` in a model's folder; return the exit code."""
     try:
-        project = read_project(Path.cwd(), "evaluate")
+        project = _read(Path.cwd())
         options = parse_options(project, arguments)
         record = Run(project)
     except ZooError as error:

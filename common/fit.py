@@ -56,8 +56,16 @@ def build(
 
 def architecture(model: keras.Model) -> list[str]:
     """Describe a network, a line per layer: name, type, output shape, parameters."""
+
+    def shape(layer: keras.layers.Layer) -> str:
+        return (
+            ", ".join(f"{key} {one.shape}" for key, one in layer.output.items())
+            if isinstance(layer.output, dict)
+            else str(layer.output.shape)
+        )
+
     return [
-        f"{layer.name:<24}{type(layer).__name__:<18}{layer.output.shape!s:<28}{layer.count_params():>12,}"
+        f"{layer.name:<24}{type(layer).__name__:<18}{shape(layer):<28}{layer.count_params():>12,}"
         for layer in model.layers
     ]
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
-import numpy as np
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.files import temporary_path
-from sdss_gs.schema import parse_model_name
+from sdss_gs.schema import OUTPUTS, parse_model_name
 
 from .metrics import headline
 from .opening import DESCRIPTION, MODEL_FILE, address_of, load, use_store, version_of
-from .store import CHAMPION, HEADLINE_TAG, SCORE_TAG, WEIGHTS, facts_of, log_signed, serving_inputs, sha256
+from .store import CHAMPION, HEADLINE_TAG, SCORE_TAG, WEIGHTS, facts_of, log_signed, sha256
 from .tracking import REPORT
 
 CARDS = ("card.md", "card.json", REPORT)
@@ -35,9 +35,11 @@ class Entry:
     cost : float
         Validation score, as `metrics.cost` turns it: less is better.
     score : str
-        Headline metric on the test objects, as text.
+        Headline metric on the test objects, as text; of each output where there are several.
     data : str
         What it was trained on.
+    single : bool
+        Whether it has one input and one output.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Entry:
     cost: float
     score: str
     data: str
+    single: bool
 
 
 def champions() -> list[Entry]:
@@ -57,17 +60,31 @@ def champions() -> list[Entry]:
             continue
         version = client.get_model_version(model.name, model.aliases[CHAMPION])
         try:
-            _, output = parse_model_name(model.name)
             run = client.get_run(version.run_id)
-        except (ZooError, mlflow.MlflowException):
+        except mlflow.MlflowException:
             continue
-        metric = run.data.tags.get(HEADLINE_TAG, headline(output))
-        value = run.data.metrics.get(f"test_{metric}")
+        metrics, single = _headlines(model.name, run)
+        values = {
+            text: run.data.metrics[f"test_{key}"] for text, key in metrics.items() if f"test_{key}" in run.data.metrics
+        }
+        if not (single or values):
+            # Somebody else's model.
+            continue
         data = run.inputs.dataset_inputs[0].dataset.name if run.inputs.dataset_inputs else ""
-        score = "" if value is None else f"{metric} {value:.4f}"
+        score = ", ".join(f"{text} {value:.4f}" for text, value in values.items())
         cost = float(version.tags.get(SCORE_TAG, "inf"))
-        found.append(Entry(model.name, str(version.version), version.run_id, cost, score, data))
+        found.append(Entry(model.name, str(version.version), version.run_id, cost, score, data, single))
     return sorted(found, key=lambda entry: entry.name)
+
+
+def _headlines(name: str, run: Run) -> tuple[dict[str, str], bool]:
+    """Return the headline metrics of a model, as MLflow names them by what to call them, and whether it is single."""
+    try:
+        metric = run.data.tags.get(HEADLINE_TAG, headline(parse_model_name(name)[1]))
+        return {metric: metric}, True
+    except OptionError:
+        metrics = {key: headline(output) for key, output in OUTPUTS.items()}
+        return {f"{output} {metric}": f"{output}_{metric}" for output, metric in metrics.items()}, False
 
 
 def artifact(name: str, file: str) -> Path:
@@ -80,13 +97,35 @@ def artifact(name: str, file: str) -> Path:
     """
     if (Path(name) / DESCRIPTION).is_file():
         return Path(name) / file
-    use_store()
     try:
-        registered, version = version_of(address_of(name)).split("/")
-        run_id = MlflowClient().get_model_version(registered, version).run_id
+        run_id = run_of(name)
         return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=file))
     except (mlflow.MlflowException, ValueError, OSError):
         raise ZooError(f"{name}: expected a trained model with a {file}, found none; see zoo list") from None
+
+
+def run_of(name: str) -> str:
+    """Return the id of the MLflow run that made a model.
+
+    Raises
+    ------
+    mlflow.MlflowException, ValueError
+        If there is no such model.
+    """
+    use_store()
+    registered, version = version_of(address_of(name)).split("/")
+    return MlflowClient().get_model_version(registered, version).run_id
+
+
+def run_page(name: str) -> str:
+    """Return where ``mlflow ui`` shows the run that made a model, relative to its address; empty if there is none."""
+    if (Path(name) / DESCRIPTION).is_file():
+        return ""
+    try:
+        run = MlflowClient().get_run(run_of(name)).info
+    except (mlflow.MlflowException, ValueError):
+        return ""
+    return f"#/experiments/{run.experiment_id}/runs/{run.run_id}"
 
 
 def export(name: str, folder: Path) -> Path:
@@ -148,9 +187,8 @@ def take_in(folder: Path) -> str:
         mlflow.set_tags({"zoo.model": model.name, "zoo.imported": str(folder)})
         for file in CARDS:
             mlflow.log_artifact(str(folder / file))
-        example = serving_inputs(model.item, np.zeros((1, *model.shape), model.item.dtype))
         address = log_signed(
-            model.network, model.name, example, [model.output], description["facts"], original=original
+            model.network, model.name, model.example(), model.outputs, description["facts"], original=original
         )
     client, version = MlflowClient(), address.rsplit("/", 1)[1]
     if CHAMPION not in client.get_registered_model(model.name).aliases:

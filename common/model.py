@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import OptionError
-from sdss_gs.gz2_class import summaries
 from sdss_gs.schema import Input, Output
 
 from .backend import keras
-from .calibrate import LEVELS, Calibration
+from .calibrate import Calibration
+from .columns import columns_of, values_of
 from .flags import NO_PREDICTION, Flag
 from .measure import TrainingRange
-from .outputs import decode
-from .sources import Chunk, open_source
+from .outputs import decode, nothing
+from .sources import Chunk, Loaded, Source, open_source
 from .store import serving_inputs
 
 ROWS_PER_STEP, OBJECTS_PER_STEP = 8192, 64
 """Rows of a table, or other objects, that the network sees at a time."""
-SET_LEVEL = 0.9
 HASH_DIGITS = 12
 
 
@@ -61,6 +59,21 @@ class Model:
     calibration: Calibration
     training_range: TrainingRange
 
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What it looks at."""
+        return (self.item,)
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What it predicts."""
+        return (self.output,)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one object, by input."""
+        return {self.item.name: self.shape}
+
     def predict(self, values: object) -> pd.DataFrame:
         """Predict objects.
 
@@ -81,18 +94,15 @@ class Model:
         ZooError
             If `values` cannot be understood. A single bad object only gets a flag.
         """
-        if _are_paths(values):
-            paths = [values] if isinstance(values, str | os.PathLike) else values
-            source = open_source(paths, [self.item.name], progress=False)
-            frames = [predict_chunk(self, chunk, source.id_name) for chunk in source.chunks()]
-            return pd.concat(frames, ignore_index=True)
-        array = np.asarray(values)
-        if array.dtype.kind not in "fiu" or array.shape[-len(self.shape) :] != self.shape:
-            wanted = ", ".join(map(str, self.shape))
-            raise OptionError(
-                f"{self.name}: expected numbers of shape (n, {wanted}), found {array.dtype} {array.shape}"
-            )
-        return self.predict_array(array.reshape(-1, *self.shape))
+        if are_paths(values):
+            return predict_paths(self, values)
+        array = array_of(self.name, self.shape, values)
+        return self.predict_array(array)
+
+    def predict_loaded(self, loaded: Mapping[str, Loaded]) -> pd.DataFrame:
+        """Predict objects whose input, by its name, was loaded from wherever they are; columns as `columns` lists."""
+        one = loaded[self.item.name]
+        return self.predict_array(one.values, one.flags)
 
     def predict_array(self, values: np.ndarray, flags: np.ndarray | None = None) -> pd.DataFrame:
         """Predict objects that are in memory.
@@ -109,98 +119,131 @@ class Model:
         DataFrame
             Columns as `columns` lists them; NaN (or None) where there is no prediction.
         """
-        flags = np.zeros(len(values), np.int32) if flags is None else flags.astype(np.int32)
-        finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
-        flags |= np.where(finite | ((flags & NO_PREDICTION) != 0), 0, int(Flag.BAD_INPUT)).astype(np.int32)
-        good = (flags & NO_PREDICTION) == 0
-        found = self._predicted(np.ascontiguousarray(values[good], self.item.dtype))
-        flags[good] |= found.pop("flag").astype(np.int32)
-        frame = pd.DataFrame(found, index=np.flatnonzero(good)).reindex(range(len(values)))
+        flags = np.zeros(len(values), np.int32) if flags is None else flags
+        seen, flags = self.usable({self.item.name: Loaded(values, flags)})
+        columns, unsure = values_of(self.output, self.calibration, self.raw(seen[self.item.name]))
+        good = np.flatnonzero((flags & NO_PREDICTION) == 0)
+        flags[good[unsure]] |= int(Flag.UNSURE)
+        found = dict(zip(columns_of(self.output), columns, strict=True))
+        frame = pd.DataFrame(found, index=good).reindex(range(len(values)))
         frame["flag"] = flags
         return frame[self.columns()]
 
+    def usable(self, loaded: Mapping[str, Loaded]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Choose the objects that the network can see.
+
+        Returns
+        -------
+        seen : dict of str to ndarray, shape (m, ...)
+            By input, of the objects without a bit of `flags.NO_PREDICTION`.
+        flags : ndarray of int32, shape (n,)
+            Of all objects.
+        """
+        values, flags = loaded[self.item.name].values, loaded[self.item.name].flags.astype(np.int32)
+        finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        flags |= np.where(finite | ((flags & NO_PREDICTION) != 0), 0, int(Flag.BAD_INPUT)).astype(np.int32)
+        good = (flags & NO_PREDICTION) == 0
+        seen = np.ascontiguousarray(values[good], self.item.dtype)
+        if len(seen):
+            outside = self.training_range.outside(self.item, seen)
+            flags[good] |= np.where(outside, int(Flag.OUTSIDE_TRAINING), 0).astype(np.int32)
+        return {self.item.name: seen}, flags
+
     def weights(self) -> str:
-        """Name the weights by the first digits of their SHA-256; digits alone might be read back as a number."""
-        return f"sha256:{self.sha256[:HASH_DIGITS]}"
+        """Name the weights, see `weights_text`."""
+        return weights_text(self.sha256)
 
     def columns(self) -> list[str]:
-        """List the columns of a prediction.
+        """List the columns of a prediction: those of `columns.columns_of`, and ``flag``, see `Flag`."""
+        return [*columns_of(self.output), "flag"]
 
-        For a number: the value in the output's unit, and where its 68, 90 and 95 % intervals begin and end
-        (``redshift_low_68``). For classes: the most probable one, the classes of the 90 % set joined by ``|``, and the
-        calibrated probability of each (``subclass_AGN``). For votes: the class that they sum up to, the weighted share
-        of each answer (``votes_Class1.1``), and their 90 % intervals. At the end ``flag``, see `Flag`.
-        """
-        name = self.output.name
-        if self.output.answers:
-            shares = [f"{name}_{answer}" for answer in self.output.answers]
-            return [name, *shares, *(f"{share}_{end}_90" for share in shares for end in ("low", "high")), "flag"]
-        if self.output.classes:
-            return [name, f"{name}_set_90", *(f"{name}_{label}" for label in self.output.classes), "flag"]
-        ends = (f"{name}_{end}_{percent(level)}" for level in LEVELS for end in ("low", "high"))
-        return [name, *ends, "flag"]
+    def example(self) -> dict[str, np.ndarray]:
+        """Make the input of one object, all zeros, as the stored model wants it."""
+        return serving_inputs(self.item, np.zeros((1, *self.shape), self.item.dtype))
 
     def raw(self, values: np.ndarray) -> np.ndarray:
         """Run the network; return the catalogue's unit, float64 ``(n,)``, or probabilities or votes ``(n, size)``."""
-        step = ROWS_PER_STEP if self.item.columns else OBJECTS_PER_STEP
         if not len(values):
-            return np.empty((0, self.output.size) if self.output.size > 1 else 0)
-        inputs = serving_inputs(self.item, values)
-        if len(values) <= step:
-            # One step needs none of what `predict` sets up around many, which takes a hundred times as long.
-            found = self.network.predict_on_batch(inputs)
-        else:
-            found = self.network.predict(inputs, batch_size=step, verbose=0)
+            return nothing(self.output)
+        found = run(self.network, serving_inputs(self.item, values), self.inputs)
         return decode(self.output, found, str(self.reading.get("target", "log")))
 
-    def _predicted(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        name, output, predicted = self.output.name, self.output, self.raw(values)
-        found: dict[str, np.ndarray] = {}
-        if output.classes:
-            predicted = self.calibration.probabilities(predicted)
-            labels = np.array(output.classes, object)
-            members = self.calibration.members(predicted, SET_LEVEL)
-            found[name] = labels[predicted.argmax(axis=1)]
-            found[f"{name}_set_90"] = np.array(["|".join(labels[row]) for row in members], object)
-            found |= {f"{name}_{label}": predicted[:, number] for number, label in enumerate(output.classes)}
-        elif output.answers:
-            found[name] = np.array(summaries(TREES[output.tree], predicted), object)
-            ends = self.calibration.bounds(output, predicted, SET_LEVEL)
-            for column, answer in enumerate(output.answers):
-                found[f"{name}_{answer}"] = predicted[:, column]
-                for end, bounds in zip(("low", "high"), ends, strict=True):
-                    found[f"{name}_{answer}_{end}_90"] = bounds[:, column]
-        else:
-            found[name] = predicted
-            for level in LEVELS:
-                ends = self.calibration.bounds(output, predicted, level)
-                found |= {f"{name}_{end}_{percent(level)}": v for end, v in zip(("low", "high"), ends, strict=True)}
-        outside = np.zeros(0, bool) if not len(values) else self.training_range.outside(self.item, values)
-        unsure = self.calibration.unsure(predicted)
-        found["flag"] = outside * int(Flag.OUTSIDE_TRAINING) + unsure * int(Flag.UNSURE)
-        return found
+
+def run(network: keras.Model, values: np.ndarray | Mapping[str, np.ndarray], items: Sequence[Input]):
+    """Run a network over at least one object, as many at a time as suits its inputs; return what Keras does."""
+    step = ROWS_PER_STEP if all(item.columns for item in items) else OBJECTS_PER_STEP
+    if len(next(iter(values.values())) if isinstance(values, Mapping) else values) <= step:
+        # One step needs none of what `predict` sets up around many, which takes a hundred times as long.
+        return network.predict_on_batch(values)
+    return network.predict(values, batch_size=step, verbose=0)
 
 
-def predict_chunk(model: Model, chunk: Chunk, id_name: str) -> pd.DataFrame:
+def predict_paths(model, paths: object) -> pd.DataFrame:
+    """Predict what one or several paths name, all of it at once; see `Model.predict`."""
+    paths = [paths] if isinstance(paths, str | os.PathLike) else paths
+    source = open_source(paths, [item.name for item in model.inputs], progress=False)
+    return pd.concat([predict_chunk(model, chunk, source) for chunk in source.chunks()], ignore_index=True)
+
+
+def predict_chunk(model, chunk: Chunk, source: Source) -> pd.DataFrame:
     """Predict the objects of a chunk.
+
+    Parameters
+    ----------
+    model : Model or MultiModel
+    chunk : Chunk
+    source : Source
+        Where the chunk comes from.
 
     Returns
     -------
     DataFrame
-        The id, the columns of `Model.columns`, and ``problem``: what is wrong with an input, in words.
+        The id, the model's columns, and ``problem``: what is wrong with an input, in words.
     """
-    loaded = chunk.load(model.item, model.shape, str(model.reading.get("column", "")))
-    frame = model.predict_array(loaded.values, loaded.flags)
-    frame.insert(0, id_name, chunk.ids.to_pandas().to_numpy())
-    frame["problem"] = [loaded.problems.get(row, "") for row in range(len(frame))]
+    loaded = load_chunk(model, chunk, source)
+    frame = model.predict_loaded(loaded)
+    frame.insert(0, source.id_name, chunk.ids.to_pandas().to_numpy())
+    frame["problem"] = problems_of(loaded, len(frame))
     return frame
 
 
-def percent(level: float) -> str:
-    """Write a level as in the names of columns: 0.68 is ``68``."""
-    return f"{100 * level:.0f}"
+def load_chunk(model, chunk: Chunk, source: Source) -> dict[str, Loaded]:
+    """Load those inputs of a chunk that a model looks at and the source has."""
+    column = str(model.reading.get("column", ""))
+    return {
+        item.name: chunk.load(item, model.shapes[item.name], column)
+        for item in model.inputs
+        if item.name in source.inputs
+    }
 
 
-def _are_paths(values: object) -> bool:
+def problems_of(loaded: Mapping[str, Loaded], count: int) -> list[str]:
+    """Say in words what is wrong with the inputs of so many objects."""
+    rows = range(count)
+    return ["; ".join(one.problems[row] for one in loaded.values() if row in one.problems) for row in rows]
+
+
+def weights_text(sha256: str) -> str:
+    """Name weights by the first digits of their SHA-256; digits alone might be read back as a number."""
+    return f"sha256:{sha256[:HASH_DIGITS]}"
+
+
+def array_of(name: str, shape: tuple[int, ...], values: object) -> np.ndarray:
+    """Take numbers as objects of a shape, ``(n, *shape)``.
+
+    Raises
+    ------
+    OptionError
+        If they have another shape or are no numbers.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu" or array.shape[-len(shape) :] != shape:
+        wanted = ", ".join(map(str, shape))
+        raise OptionError(f"{name}: expected numbers of shape (n, {wanted}), found {array.dtype} {array.shape}")
+    return array.reshape(-1, *shape)
+
+
+def are_paths(values: object) -> bool:
+    """Tell whether something is a path, or begins with one."""
     first = values[0] if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else values
     return isinstance(first, str | os.PathLike)

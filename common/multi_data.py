@@ -32,6 +32,8 @@ class MultiData:
         Root of the repository, where a sample is generated if there is no data set.
     options : dict
         Typed options of the run.
+    whole : bool
+        Take every object for a test object, for data that no model has seen.
 
     Attributes
     ----------
@@ -47,7 +49,9 @@ class MultiData:
         If there is no data set, a part has no object with one of the outputs, or no training object has an input.
     """
 
-    def __init__(self, inputs: Sequence[str], outputs: Sequence[str], repository: Path, options: dict):
+    def __init__(
+        self, inputs: Sequence[str], outputs: Sequence[str], repository: Path, options: dict, whole: bool = False
+    ):
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         self.target = str(options.get("target", TARGETS[0]))
         self._column = str(options.get("column", SPECTRUM_COLUMNS[0]))
@@ -60,21 +64,25 @@ class MultiData:
         objid = self._data.catalogue.objid
         if options["limit"]:
             objects = objects[limited(objid[objects], int(options["limit"]))]
-        self.parts = {name: objects[chosen] for name, chosen in split(objid[objects]).items()}
+        parts = split(objid[objects])
+        if whole:
+            parts = {name: np.arange(len(objects) if name == "test" else 0) for name in parts}
+        self.parts = {name: objects[chosen] for name, chosen in parts.items()}
+        self._whole = whole
         self._check()
         self.fingerprint = self._data.fingerprint(self.inputs, self.outputs, objects)
 
     def _check(self) -> None:
         for name in self.outputs:
             sizes = {part: int(self.known(part, name).sum()) for part in self.parts}
-            if not all(sizes.values()):
+            if not sizes["test"] or not (self._whole or all(sizes.values())):
                 found = ", ".join(f"{size} for {part}" for part, size in sizes.items())
                 raise DataError(
                     f"{self.folder}: expected objects with {name} and any of {', '.join(self.inputs)} in every part of "
                     f"the split, found {found}"
                 )
         for name, count in zip(self.inputs, self.present("train").sum(axis=0), strict=True):
-            if not count:
+            if not (count or self._whole):
                 raise DataError(f"{self.folder}: expected training objects with {name}, found none")
 
     # === Who is there, and what each has ===
@@ -106,23 +114,20 @@ class MultiData:
 
     # === What the network is fed ===
 
-    def gather(self, objects: np.ndarray, only: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    def gather(self, objects: np.ndarray) -> dict[str, np.ndarray]:
         """Gather the inputs of some objects; what an object lacks is zero.
 
         Parameters
         ----------
         objects : ndarray of int64, shape (n,)
             Positions in the catalogue.
-        only : sequence of str
-            Inputs to show; the others are fed as missing. Empty: all.
 
         Returns
         -------
         dict of str to ndarray
             ``{input: (n, ...)}`` in the dtypes of the schema, and ``present``, float32 ``(n, inputs)``.
         """
-        shown = np.array([not only or name in only for name in self.inputs])
-        present = self._present[objects] & shown
+        present = self._present[objects]
         found = {}
         for column, name in enumerate(self.inputs):
             has = present[:, column]
@@ -158,7 +163,6 @@ class MultiData:
         *,
         with_target: bool = True,
         order: EpochOrder | None = None,
-        only: Sequence[str] = (),
     ) -> tf.data.Dataset:
         """Make the batches of one epoch of a part: inputs, and maybe targets and weights, each by name.
 
@@ -169,15 +173,13 @@ class MultiData:
         with_target : bool
         order : EpochOrder, optional
             Shuffles.
-        only : sequence of str
-            As for `gather`.
         """
         objects, names = self.parts[part], (*self.inputs, PRESENT)
         targets, weights = self.targets(part) if with_target else ({}, {})
         known = [*targets.values(), *weights.values()]
 
         def gather(index: np.ndarray) -> tuple[np.ndarray, ...]:
-            found = self.gather(objects[index], only)
+            found = self.gather(objects[index])
             return (*(found[name] for name in names), *(array[index] for array in known))
 
         def element(*arrays: tf.Tensor) -> tuple:

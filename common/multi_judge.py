@@ -12,17 +12,17 @@ from sdss_gs.schema import OUTPUTS, Output
 from . import report
 from .backend import keras
 from .baselines import Rivals, baselines, collapse
-from .judge import PREDICTION_BATCH
+from .calibrate import Calibration, coverage
 from .metrics import BETTER, headline, score
 from .multi_data import MultiData
-from .outputs import decode
+from .multi_views import ANY, encode_part, view
 
 ALL, AVAILABLE, ONLY = "all inputs", "as available", "only "
 """Rows of the table: objects that have every input; every object with what it has; one input, the others hidden."""
 GALAXIES = "galaxies"
 
 Predictions = dict[str, dict[str, np.ndarray]]
-"""By row and output: ``(n, 1)`` or ``(n, classes)``, as the network gives them."""
+"""By row and output: ``(n,)`` or ``(n, classes)``, as from `outputs.decode`."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,8 @@ def predict_shown(model: keras.Model, data: MultiData, part: str) -> Predictions
     shown: dict[str, tuple[str, ...]] = {AVAILABLE: ()}
     if len(data.inputs) > 1:
         shown |= {f"{ONLY}{name}": (name,) for name in data.inputs}
-    return {
-        row: model.predict(data.batches(part, PREDICTION_BATCH, with_target=False, only=only), verbose=0)
-        for row, only in shown.items()
-    }
+    encoded = encode_part(model, data, part)
+    return {row: view(model, data, encoded, only) for row, only in shown.items()}
 
 
 def rivals_of(data: MultiData, seed: int) -> dict[str, dict[str, np.ndarray]]:
@@ -91,7 +89,7 @@ def judge(data: MultiData, part: str, predictions: Predictions, rivals: dict[str
         beside = {rival: _scored(output, truth, guess) for rival, guess in rivals[name].items()}
         rows = {}
         for row, predicted in predictions.items():
-            values = decode(output, predicted[name][known], data.target)
+            values = predicted[name][known]
             if row == AVAILABLE:
                 rows[ALL] = _scored(output, truth[complete], values[complete])
                 rows[AVAILABLE] = _scored(output, truth, values)
@@ -105,6 +103,29 @@ def judge(data: MultiData, part: str, predictions: Predictions, rivals: dict[str
 
 def _scored(output: Output, truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     return {GALAXIES: float(len(truth))} | score(output, truth, predicted) if len(truth) else {}
+
+
+def covered(
+    data: MultiData, part: str, predictions: Predictions, calibrations: dict[str, dict[str, Calibration]]
+) -> dict[str, dict[str, list[dict]]]:
+    """Measure how often the intervals or class sets of each output hold the truth, by output and row.
+
+    Returns
+    -------
+    dict of str to dict of str to list of dict
+        See `calibrate.coverage`; of the rows for which there is a calibration.
+    """
+    present, found = data.present(part), {}
+    for name in data.outputs:
+        known, truth = data.known(part, name), data.truth(part, name)
+        found[name] = {}
+        for row, predicted in predictions.items():
+            only = row.removeprefix(ONLY)
+            key, has = (ANY, known) if row == AVAILABLE else (only, known & present[:, data.inputs.index(only)])
+            if name in calibrations.get(key, {}) and has.any():
+                calibration = calibrations[key][name]
+                found[name][row] = coverage(calibration, OUTPUTS[name], truth[has[known]], predicted[name][has])
+    return found
 
 
 def table(judgement: Judgement) -> str:
@@ -123,11 +144,11 @@ def champion_cost(model: keras.Model, data: MultiData) -> float:
         Mean over the outputs of the headline metric: divided by that of the training objects' median where less is
         better, 1 minus it where more is.
     """
-    predicted = model.predict(data.batches("validation", PREDICTION_BATCH, with_target=False), verbose=0)
+    predicted = view(model, data, encode_part(model, data, "validation"))
     costs = []
     for name in data.outputs:
         output, truth, metric = OUTPUTS[name], data.truth("validation", name), headline(OUTPUTS[name])
-        values = decode(output, predicted[name][data.known("validation", name)], data.target)
+        values = predicted[name][data.known("validation", name)]
         found = score(output, truth, values)[metric]
         if BETTER[metric] == "high":
             costs.append(1 - found)
@@ -142,7 +163,7 @@ def figures(data: MultiData, part: str, predictions: Predictions) -> dict[str, F
     drawn = {}
     for name in data.outputs:
         output, truth = OUTPUTS[name], data.truth(part, name)
-        values = decode(output, predictions[AVAILABLE][name][data.known(part, name)], data.target)
+        values = predictions[AVAILABLE][name][data.known(part, name)]
         if output.classes:
             drawn[f"{name}_confusion"] = report.confusion(output, truth, values)
         elif output.answers:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from dataclasses import asdict
 
-from sdss_gs.schema import OUTPUTS
+from sdss_gs.schema import INPUTS, OUTPUTS
 
 from . import gpu, report, state
 from .backend import keras
+from .calibrate import Calibration
 from .feed import EpochOrder, steps_per_execution
 from .judge import PREDICTION_BATCH
+from .measure import training_range
+from .multi_card import card_of, record_card
 from .multi_data import MultiData
-from .multi_judge import champion_cost, figures, judge, predict_shown, rivals_of, table
+from .multi_judge import champion_cost, covered, figures, judge, predict_shown, rivals_of, table
 from .multi_network import begin_at_constants, build_multi, compile_multi, surround_multi
+from .multi_views import fit_calibrations
 from .session import READING, Session
 from .store import crown, log_signed
 
+Calibrations = dict[str, dict[str, Calibration]]
+"""By set of inputs and output."""
 LOSS_NAME = "sum of the outputs' losses, each 1 for the best constant"
 
 
@@ -63,9 +69,20 @@ class MultiSession(Session):
             begin_at_constants(network, data)
         self._fit(model, network, training, validation, order)
 
-    def _log(self, model: keras.Model, register: bool) -> str:
-        reading = {key: self.options[key] for key in READING if key in self.options}
-        metadata = {"inputs": list(self.inputs), "outputs": list(self.outputs), "reading": reading}
+    def _log(self, model: keras.Model, register: bool, calibrations: Calibrations | None = None) -> str:
+        calibrations = calibrations or fit_calibrations(model, self.data)
+        metadata = {
+            "inputs": list(self.inputs),
+            "outputs": list(self.outputs),
+            "reading": {key: self.options[key] for key in READING if key in self.options},
+            "calibration": {
+                shown: {name: asdict(calibration) for name, calibration in found.items()}
+                for shown, found in calibrations.items()
+            },
+            "training_range": {
+                name: asdict(training_range(INPUTS[name], self.data.chunks(name))) for name in self.inputs
+            },
+        }
         example = self.data.gather(self.data.parts["train"][:1])
         outputs = [OUTPUTS[name] for name in self.outputs]
         return log_signed(model, self.project.name, example, outputs, metadata, register)
@@ -92,12 +109,15 @@ class MultiSession(Session):
         numbers = judged.numbers()
         self.record.metrics(numbers, 0, part="test")
         self.record.text(text, "scores.txt")
-        self.record.text(json.dumps(judged.scores, indent=1), "scores.json")
         drawn = {"loss": report.loss_curves(self.progress.history, self.progress.best_epoch, LOSS_NAME)}
-        self.record.pictures(drawn | figures(data, "test", predictions))
-        address = self._log(model, register)
+        drawn |= figures(data, "test", predictions)
+        calibrations = fit_calibrations(model, data)
+        measured = covered(data, "test", predictions, calibrations)
+        card = card_of(self.project.name, self.record.id, self.options, data, model, judged, measured)
+        page = record_card(self.record, card, drawn, self.record.pictures(drawn))
+        address = self._log(model, register, calibrations)
         cost = champion_cost(model, data)
         self.record.metrics({"validation_cost": cost}, 0, part="test")
         champion = register and crown(address, data.fingerprint, cost)
-        print(f"\n{self._headline()}\n\n{text}\n\n{self._where(address, champion)}", flush=True)
+        print(f"\n{self._headline()}\n\n{text}\n\nreport  {page}\n{self._where(address, champion)}", flush=True)
         return {name: value for name, value in numbers.items() if name.startswith("test_")}

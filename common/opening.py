@@ -10,11 +10,12 @@ import mlflow
 from mlflow import MlflowClient
 
 from sdss_gs.errors import ZooError
-from sdss_gs.schema import parse_model_name
+from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 
-from .calibrate import calibration_from
+from .calibrate import Calibration, calibration_from
 from .measure import TrainingRange
 from .model import Model
+from .multi_model import MultiModel
 from .store import CHAMPION, WEIGHTS, checked_model, facts_of, output_of, recorded_hash
 from .tracking import choose_store
 
@@ -24,7 +25,7 @@ DESCRIPTION = "zoo.json"
 MODEL_FILE = "model.keras"
 
 
-def load(name: str | Path) -> Model:
+def load(name: str | Path) -> Model | MultiModel:
     """Open a trained model.
 
     Parameters
@@ -43,10 +44,14 @@ def load(name: str | Path) -> Model:
     use_store()
     address = address_of(str(name))
     try:
-        folder = Path(mlflow.artifacts.download_artifacts(address))
-        digest, facts = recorded_hash(address), facts_of(address)
+        digest = recorded_hash(address)
     except mlflow.MlflowException as error:
         raise ZooError(f"{name}: expected a trained model, found none ({error.error_code}); see zoo list") from None
+    try:
+        folder, facts = Path(mlflow.artifacts.download_artifacts(address)), facts_of(address)
+    except (mlflow.MlflowException, OSError) as error:
+        # The store knows it, but somebody moved or removed the folder of its files.
+        raise ZooError(f"{name}: expected the files of this trained model, found them gone ({_line(error)})") from None
     registered, _, version = version_of(address).rpartition("/")
     return model_of(registered or str(name), version, digest, folder / WEIGHTS, facts)
 
@@ -73,7 +78,7 @@ def version_of(address: str) -> str:
     return reference
 
 
-def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -> Model:
+def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -> Model | MultiModel:
     """Open a weights' file with what is known about it.
 
     Raises
@@ -81,17 +86,16 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
     ZooError
         If something is missing.
     """
-    if "inputs" in facts:
-        raise ZooError(
-            f"{name}: expected a model with one input, found one with {len(facts['inputs'])}, which MLflow "
-            "opens but zoo does not yet"
-        )
-    missing = [fact for fact in ("input", "output", "calibration", "training_range") if fact not in facts]
+    several = "inputs" in facts
+    needed = ("inputs", "outputs") if several else ("input", "output")
+    missing = [fact for fact in (*needed, "calibration", "training_range") if fact not in facts]
     if missing:
         raise ZooError(f"{name}: expected a model with {', '.join(missing)}, found an older one; train it again")
+    network = checked_model(path, digest)
+    if several:
+        return _multi_model(name, version, digest, network, facts)
     item, output = parse_model_name(name)
     output = output_of(facts, output)
-    network = checked_model(path, digest)
     shape = item.shape if item.columns else tuple(network.input[item.name].shape[1:])
     return Model(
         name=name,
@@ -105,6 +109,31 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
         calibration=calibration_from(facts["calibration"]),
         training_range=TrainingRange(**facts["training_range"]),
     )
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _multi_model(name: str, version: str, digest: str, network, facts: Mapping) -> MultiModel:
+    inputs = tuple(INPUTS[key] for key in facts["inputs"])
+    return MultiModel(
+        name=name,
+        version=version,
+        sha256=digest,
+        inputs=inputs,
+        outputs=tuple(OUTPUTS[key] for key in facts["outputs"]),
+        network=network,
+        shapes={item.name: tuple(network.input[item.name].shape[1:]) for item in inputs},
+        reading=dict(facts["reading"]),
+        calibrations=calibrations_from(facts["calibration"]),
+        training_ranges={key: TrainingRange(**data) for key, data in facts["training_range"].items()},
+    )
+
+
+def calibrations_from(data: Mapping) -> dict[str, dict[str, Calibration]]:
+    """Make calibrations, by set of inputs and output, from their fields."""
+    return {shown: {key: calibration_from(one) for key, one in found.items()} for shown, found in data.items()}
 
 
 def _exported(folder: Path) -> Model:

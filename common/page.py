@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 
+from matplotlib.figure import Figure
+
 from .card import best_rivals, card_data, template
 from .summary import Summary
 
@@ -42,7 +44,10 @@ def html_page(summary: Summary, images: dict[str, bytes]) -> str:
     return template("report.html").render(
         card=card,
         headlines=[_headline(card, metric) for metric in list(card["metrics"])[:HEADLINES]],
-        pictures=[_picture(summary, name, images[name]) for name in names],
+        pictures=[
+            picture(CAPTIONS.get(name, name.replace("_", " ")), images[name], summary.figures.get(name))
+            for name in names
+        ],
     )
 
 
@@ -53,10 +58,10 @@ def _headline(card: dict, metric: str) -> dict:
     return {"metric": metric, "baseline": best[0] if best else ""}
 
 
-def _picture(summary: Summary, name: str, png: bytes) -> dict:
-    figure = summary.figures.get(name)
+def picture(caption: str, png: bytes, figure: Figure | None) -> dict:
+    """Say what the page needs to know of a picture; `figure` is what `png` shows."""
     return {
-        "caption": CAPTIONS.get(name, name.replace("_", " ")),
+        "caption": caption,
         "base64": base64.b64encode(png).decode("ascii"),
         "wide": figure is not None and figure.get_figwidth() > WIDE,
     }

@@ -9,15 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock, Timeout
-from tqdm import tqdm
 
 from sdss_gs.errors import DataError, OptionError
 
 from .combine import combine
 from .flags import Flag
 from .model import Model, predict_chunk
-from .results import Pieces
+from .multi_model import MultiModel
+from .results import write_in_pieces
 from .sources import Chunk, Source
 
 
@@ -39,7 +38,7 @@ class Done:
 
 
 def predict(
-    models: Sequence[Model], source: Source, output: Path, *, overwrite: bool = False, together: str = ""
+    models: Sequence[Model | MultiModel], source: Source, output: Path, *, overwrite: bool = False, together: str = ""
 ) -> Done:
     """Predict all objects of a source.
 
@@ -47,7 +46,7 @@ def predict(
 
     Parameters
     ----------
-    models : sequence of Model
+    models : sequence of Model or MultiModel
     source : Source
     output : Path
         ``.parquet``, ``.csv``, ``.fits``, ``.vot`` or ``.xml``; one row per object, in the source's order.
@@ -61,48 +60,41 @@ def predict(
     ZooError
         If the source has no object or no input of a model, or the output cannot be written.
     """
+    check_source(models, source)
+    began, flags = time.perf_counter(), Counter()
+    plan = {"models": [[model.name, model.version, model.sha256] for model in models], "together": together}
+
+    def rows_of(chunk: Chunk) -> pd.DataFrame:
+        frame = predict_together(models, chunk, source, together)
+        for model in models:
+            column = frame[_prefix(models, model) + "flag"].to_numpy()
+            flags.update({f"{model.name} {bit.name}": int((column & int(bit) != 0).sum()) for bit in Flag})
+        return frame
+
+    rows = write_in_pieces(source, output, plan, rows_of, "predicting", overwrite)
+    return Done(rows, time.perf_counter() - began, flags)
+
+
+def check_source(models: Sequence[Model | MultiModel], source: Source) -> None:
+    """Check that a source has objects, and an input of each model.
+
+    Raises
+    ------
+    ZooError
+        If not.
+    """
     if not source.count:
         raise DataError("input: expected at least one object, found none")
     for model in models:
-        if model.item.name not in source.inputs:
+        taken = [item.name for item in model.inputs]
+        if not set(taken) & set(source.inputs):
             found = ", ".join(source.inputs) or "nothing a model takes"
-            raise OptionError(f"{model.name}: expected an input with {model.item.name}, found {found}")
-    began = time.perf_counter()
-    lock = FileLock(output.with_name(output.name + ".lock"))
-    try:
-        with lock.acquire(timeout=0):
-            done = _predict(models, source, output, overwrite, together)
-    except Timeout:
-        raise OptionError(f"output {output}: another process is writing it") from None
-    except OSError as error:
-        raise DataError(f"{output}: cannot write the predictions: {error}") from None
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-    done.seconds = time.perf_counter() - began
-    return done
+            raise OptionError(f"{model.name}: expected an input with {' or '.join(taken)}, found {found}")
 
 
-def _predict(models: Sequence[Model], source: Source, output: Path, overwrite: bool, together: str) -> Done:
-    plan = {
-        "source": source.stamp,
-        "objects": source.count,
-        "models": [[model.name, model.version, model.sha256] for model in models],
-        "together": together,
-    }
-    pieces, flags = Pieces(output, plan, overwrite), Counter()
-    bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc="predicting", disable=None)
-    with bar:
-        for chunk in source.chunks(pieces.rows):
-            frame = predict_together(models, chunk, source.id_name, together)
-            for model in models:
-                column = frame[_prefix(models, model) + "flag"].to_numpy()
-                flags.update({f"{model.name} {bit.name}": int((column & int(bit) != 0).sum()) for bit in Flag})
-            pieces.add(frame)
-            bar.update(len(frame))
-    return Done(pieces.finish(), 0.0, flags)
-
-
-def predict_together(models: Sequence[Model], chunk: Chunk, id_name: str, together: str = "") -> pd.DataFrame:
+def predict_together(
+    models: Sequence[Model | MultiModel], chunk: Chunk, source: Source, together: str = ""
+) -> pd.DataFrame:
     """Predict a chunk with every model, side by side.
 
     Returns
@@ -112,17 +104,17 @@ def predict_together(models: Sequence[Model], chunk: Chunk, id_name: str, togeth
         underscore where there are several models: its prediction, ``flag``, ``problem``, ``model``, ``version`` and
         ``weights``, see `Model.weights`.
     """
-    frames = {model.name: predict_chunk(model, chunk, id_name) for model in models}
-    ids = next(iter(frames.values()))[[id_name]]
+    frames = {model.name: predict_chunk(model, chunk, source) for model in models}
+    ids = next(iter(frames.values()))[[source.id_name]]
     parts = [ids]
     if together:
         parts.append(combine(models, frames, together))
     for model in models:
-        frame = frames[model.name].drop(columns=id_name)
+        frame = frames[model.name].drop(columns=source.id_name)
         frame["model"], frame["version"], frame["weights"] = model.name, model.version, model.weights()
         parts.append(frame.add_prefix(_prefix(models, model)))
     return pd.concat(parts, axis=1)
 
 
-def _prefix(models: Sequence[Model], model: Model) -> str:
+def _prefix(models: Sequence[Model | MultiModel], model: Model | MultiModel) -> str:
     return "" if len(models) == 1 else f"{model.name}_"

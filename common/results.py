@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+from tqdm import tqdm
 
-from sdss_gs.errors import OptionError
+from sdss_gs.errors import DataError, OptionError
 from sdss_gs.files import move_into_place, remove_leftovers, replacing, temporary_path
+
+from .sources import Chunk, Source
 
 PLAN = "plan.json"
 CSV = pa.csv.WriteOptions(quoting_style="needed")
@@ -73,12 +77,15 @@ class Pieces:
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.parquet"
 
-    def add(self, frame: pd.DataFrame) -> None:
-        """Keep the next piece."""
-        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
+    def add(self, rows: pd.DataFrame | pa.Table) -> None:
+        """Keep the next piece; of a table, what its schema says besides (which only Parquet keeps) as well."""
+        table = rows
+        if isinstance(rows, pd.DataFrame):
+            table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
         # Text may arrive as any of Arrow's kinds of it, or as nothing where no object of the piece has a class.
-        text = [field.name for field in table.schema if not _is_number(field.type)]
-        schema = pa.schema([field.with_type(pa.string()) if field.name in text else field for field in table.schema])
+        text = [field.name for field in table.schema if not _is_number(field.type) and not _is_list(field.type)]
+        fields = [field.with_type(pa.string()) if field.name in text else field for field in table.schema]
+        schema = pa.schema(fields, table.schema.metadata)
         with replacing(self._path(self.count)) as temporary:
             pq.write_table(table.cast(schema), temporary)
         self.count += 1
@@ -98,6 +105,59 @@ class Pieces:
         for number in range(self.count):
             # Not `read_table`, which would take the folder's name for a column.
             yield pq.ParquetFile(self._path(number)).read()
+
+
+def write_in_pieces(
+    source: Source,
+    output: Path,
+    plan: dict,
+    rows_of: Callable[[Chunk], pd.DataFrame | pa.Table],
+    doing: str,
+    overwrite: bool = False,
+) -> int:
+    """Make one file of what is worked out of each chunk of a source; killed, the same call goes on after its pieces.
+
+    Parameters
+    ----------
+    source : Source
+    output : Path
+    plan : dict
+        As for `Pieces`; the source is added.
+    rows_of : callable
+        Takes a chunk and returns a row per object.
+    doing : str
+        What the progress bar says.
+    overwrite : bool
+
+    Returns
+    -------
+    int
+        Rows.
+
+    Raises
+    ------
+    ZooError
+        If the output cannot be written, or another process is writing it.
+    """
+    lock = FileLock(output.with_name(output.name + ".lock"))
+    try:
+        with lock.acquire(timeout=0):
+            try:
+                pieces = Pieces(output, {"source": source.stamp, "objects": source.count} | plan, overwrite)
+                bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc=doing, disable=None)
+                with bar:
+                    for chunk in source.chunks(pieces.rows):
+                        rows = rows_of(chunk)
+                        pieces.add(rows)
+                        bar.update(len(rows))
+                return pieces.finish()
+            finally:
+                # Only by the process that has it: a second one that is sent away must not let a third one in.
+                Path(lock.lock_file).unlink(missing_ok=True)
+    except Timeout:
+        raise OptionError(f"output {output}: another process is writing it") from None
+    except OSError as error:
+        raise DataError(f"{output}: cannot write it: {error}") from None
 
 
 def _write_parquet(pieces: Pieces, path: Path) -> None:
@@ -152,6 +212,10 @@ def _fits_dtype(pieces: Pieces) -> np.dtype:
 
 def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_floating(kind) or pa.types.is_integer(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_fixed_size_list(kind)
 
 
 def _fits_column(column: pa.ChunkedArray) -> np.ndarray:

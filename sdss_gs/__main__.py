@@ -1,12 +1,16 @@
-"""``python -m sdss_gs``: look at, check, generate and pack data sets."""
+"""``python -m sdss_gs``: download, build, look at, check, generate and pack data sets; say how to cite them."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
-from .errors import ZooError
+from .build import command as build
+from .errors import OptionError, ZooError
 from .schema import INPUTS, PIXEL_SCALE
+
+FILE_INPUTS = [name for name, item in INPUTS.items() if item.suffix]
 
 # The commands import what they need themselves, so that --help answers at once.
 
@@ -15,10 +19,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code: 0, 1 for a reported problem, 2 for a wrong option."""
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        code = options.command(options)
+        sys.stdout.flush()
+        return code
     except ZooError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # The reader, head for instance, has seen enough; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it was", file=sys.stderr)
         return 130
@@ -35,6 +45,20 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         return command
 
+    fetch = add("download", _download, "download the SDSS Galaxy Subset from Zenodo; the same command continues")
+    fetch.add_argument(
+        "ds", metavar="DIR", nargs="?", default=None,
+        help="folder to fill (None: $SDSS_GS, else sdss-gs beside the repository)",
+    )  # fmt: skip
+    fetch.add_argument("--version", help="name, record number or DOI of a version (None: the newest)")
+    fetch.add_argument("--inputs", default="all", help=f"comma-separated: {', '.join(FILE_INPUTS)}")
+    fetch.add_argument(
+        "--from", dest="archives", nargs="+", default=[], metavar="FILE", help="archives on disk: nothing is fetched"
+    )
+    fetch.add_argument("--mirror", default="https://zenodo.org", metavar="URL", help="server that answers like Zenodo")
+    fetch.add_argument("--at-once", type=int, default=3, metavar="N", help="files fetched at a time")
+    fetch.add_argument("--keep", action="store_true", help="keep the archives, in DIR/archives")
+
     info = add("info", _info, "count what a data set holds")
     info.add_argument("ds", metavar="DS", help="SDSS-GS folder")
     info.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -49,18 +73,53 @@ def _parser() -> argparse.ArgumentParser:
 
     packing = add("pack", _pack, "turn raw files into memory-mapped arrays; only new and changed files are read")
     packing.add_argument("ds", metavar="DS", help="SDSS-GS folder")
-    packing.add_argument(
-        "--inputs", default="all", help=f"comma-separated: {', '.join(n for n, i in INPUTS.items() if i.suffix)}"
-    )
+    packing.add_argument("--inputs", default="all", help=f"comma-separated: {', '.join(FILE_INPUTS)}")
+
+    building = add("build", build.run, "build a data set of any selection of SDSS objects")
+    building.description = build.DESCRIPTION
+    build.add_options(building)
+    cite = add("cite", _cite, "say whom to name when the zoo and its data are used")
+    cite.add_argument("--bibtex", action="store_true", help="print BibTeX only")
 
     for command in (check, packing):
         command.add_argument(
             "--image-scale", type=float, default=PIXEL_SCALE, metavar="ARCSEC",
             help=f"scale of the img files per pixel; another one than {PIXEL_SCALE} has them resampled",
         )  # fmt: skip
-    for command in (check, packing, make):
+    for command in (fetch, check, packing, make):
         command.add_argument("--processes", type=int, default=None, help="worker processes (None: one per core)")
     return parser
+
+
+def _chosen_inputs(options) -> list[str]:
+    names = FILE_INPUTS if options.inputs == "all" else options.inputs.split(",")
+    for name in names:
+        if name not in FILE_INPUTS:
+            raise OptionError(f"--inputs {name}: expected some of {', '.join(FILE_INPUTS)}")
+    return names
+
+
+def _download(options) -> int:
+    from .download import download
+    from .locate import default_folder
+
+    folder = default_folder() if options.ds is None else options.ds
+    inputs = _chosen_inputs(options)
+    if options.at_once < 1:
+        raise OptionError(f"--at-once {options.at_once}: expected at least 1")
+    if not download(
+        folder, version=options.version, inputs=inputs, archives=options.archives,
+        host=options.mirror, at_once=options.at_once, keep=options.keep,
+    ):  # fmt: skip
+        return 0
+    from .check import verify
+    from .info import as_text, summarise
+
+    problems, notes = verify(folder, processes=options.processes)
+    print("", *notes, as_text(summarise(folder)), "", sep="\n")
+    # What is wrong in the published files is left out by every command; nothing of it is wrong with the download.
+    print(f"{len(problems)} problems; python -m sdss_gs verify {folder} lists them" if problems else "verified")
+    return 0
 
 
 def _info(options) -> int:
@@ -95,16 +154,11 @@ def _sample(options) -> int:
 
 def _pack(options) -> int:
     from .dataset import open_catalogue
-    from .errors import OptionError
     from .pack import pack
     from .packed import packed_folder
     from .raw import list_paths, served_by
 
-    files = [name for name, item in INPUTS.items() if item.suffix]
-    names = files if options.inputs == "all" else options.inputs.split(",")
-    for name in names:
-        if name not in files:
-            raise OptionError(f"--inputs {name}: expected some of {', '.join(files)}")
+    names = _chosen_inputs(options)
     catalogue = open_catalogue(options.ds)
     for name in dict.fromkeys(served_by(options.ds, name) for name in names):
         if not list_paths(options.ds, name):
@@ -115,6 +169,13 @@ def _pack(options) -> int:
         )  # fmt: skip
         print(f"{name}: {manifest.available:,} packed, {len(manifest.rejects):,} refused")
     print(packed_folder(options.ds))
+    return 0
+
+
+def _cite(options) -> int:
+    from .cite import as_text, bibtex
+
+    print(bibtex() if options.bibtex else f"{as_text()}\n\npython -m sdss_gs cite --bibtex prints the entries.")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv as csv
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,18 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self.objid)
+
+    def truths(self, row: int) -> dict[str, float | str | None]:
+        """Return an object's true values by output, numbers in the catalogue's unit; None where one is missing."""
+        found: dict[str, float | str | None] = {}
+        for name, output in OUTPUTS.items():
+            if output.classes:
+                label = int(self.labels[name][row])
+                found[name] = output.classes[label] if label >= 0 else None
+            else:
+                value = float(self.numbers[output.column][row])
+                found[name] = value if math.isfinite(value) else None
+        return found
 
     def table(self, columns: tuple[str, ...]) -> np.ndarray:
         """Return some number columns side by side, float32 ``(n, len(columns))``, NaN where missing."""

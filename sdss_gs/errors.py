@@ -25,5 +25,21 @@ class BadFileError(DataError):
         self.problem = problem
 
 
+class RemoteError(ZooError):
+    """A server cannot be reached or does not give what was asked for.
+
+    Parameters
+    ----------
+    text : str
+        The address, what was expected and what came.
+    status : int, optional
+        HTTP status of the answer, where there was one: 404 for what does not exist.
+    """
+
+    def __init__(self, text: str, status: int | None = None):
+        super().__init__(text)
+        self.status = status
+
+
 class OptionError(ZooError):
     """An option has an unknown name or an impossible value."""

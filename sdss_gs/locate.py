@@ -18,8 +18,8 @@ SAMPLE_NOTICE = """\
 
 No data set given: using the generated sample in {folder} (made once, under a minute).
 Its galaxies are synthetic: scores on it show that the software works and say nothing about real galaxies.
-The real set is the SDSS Galaxy Subset (https://doi.org/10.5281/zenodo.6393487): unpack it as {beside},
-or point -P ds=<folder> or the environment variable {variable} at it.
+The real set is the SDSS Galaxy Subset (https://doi.org/10.5281/zenodo.6393487): python -m sdss_gs download
+brings it to {beside}; or point -P ds=<folder> or the environment variable {variable} at it.
 """
 
 
@@ -55,7 +55,7 @@ def find_dataset(ds: str | None, repository: Path, say: Callable[[str], None] = 
                 found = _instead(folder) if folder.is_dir() else "no such folder"
                 raise DataError(f"{origin}: expected a folder with data.csv at {folder}, found {found}")
             return folder
-    beside = repository.parent / "sdss-gs"
+    beside = folder_beside(repository)
     if (beside / "data.csv").is_file():
         say(f"Using the data set {beside}.")
         return beside
@@ -73,6 +73,17 @@ def _instead(folder: Path) -> str:
                 "python -m sdss_gs import makes a data set of them)"
             )
     return "a folder without it"
+
+
+def folder_beside(repository: Path) -> Path:
+    """Return where the real data set is looked for when none is named."""
+    return repository.parent / "sdss-gs"
+
+
+def default_folder() -> Path:
+    """Return where a set is put so that commands that are told none find it: ``$SDSS_GS`` or beside the repository."""
+    named = os.environ.get(ENVIRONMENT)
+    return Path(named).expanduser() if named else folder_beside(Path(__file__).resolve().parents[1])
 
 
 def _sample(folder: Path) -> Path:

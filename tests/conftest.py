@@ -91,6 +91,8 @@ def own_environment(monkeypatch, tmp_path):
     """Keep the user's data set, cache and MLflow settings out of the tests."""
     for name in [name for name in os.environ if name.startswith("MLFLOW_") or name in ("SDSS_GS", "ZOO_LAUNCH_FOLDER")]:
         monkeypatch.delenv(name)
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
 

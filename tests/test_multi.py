@@ -11,17 +11,26 @@ import yaml
 from conftest import ROOT, survey_rows, write_survey
 from mlflow import MlflowClient
 
-from common import multi_session, session, train
+from common import evaluate, multi_session, session, train
 from common.backend import keras
+from common.choose import choose_models
 from common.data import TrainingData
+from common.embed import embedder
+from common.flags import NO_PREDICTION, Flag
+from common.library import artifact as card_file
+from common.library import champions
 from common.multi_data import MultiData
 from common.multi_judge import Judgement
 from common.multi_network import begin_at_constants, build_multi, compile_multi, surround_multi
 from common.multi_session import MultiSession
+from common.multi_views import encode_part, view
+from common.opening import load
 from common.project import OPTIONS, convert, parse_options, read_folder, read_project
+from common.sources import Loaded
 from common.store import load_model
 from common.surround import PRESENT, HideInputs
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.dataset import open_catalogue
+from sdss_gs.errors import DataError, OptionError, ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS
 from sdss_gs.split import split
 
@@ -117,8 +126,8 @@ def test_inputs_are_shown_whole_hidden_at_random_and_alone_while_training():
     np.testing.assert_array_equal(layer(present), present)
     whole, hidden, *alone = np.split(np.asarray(layer(present, training=True)), 5)
     np.testing.assert_array_equal(whole, present)
-    for column, view in enumerate(alone):
-        np.testing.assert_array_equal(view, present * np.eye(3)[column])
+    for column, one in enumerate(alone):
+        np.testing.assert_array_equal(one, present * np.eye(3)[column])
     assert (hidden <= present).all()
     assert (hidden.sum(axis=1) >= 1).all()
     # Of three each is hidden with probability 0.3, but for the 0.3³ of the objects that would lose all.
@@ -162,10 +171,18 @@ def test_what_an_object_lacks_is_fed_as_zero_and_said_to_be_missing(data):
             assert (values[present[:, column] == 0] == 0).all()
             assert (values[present[:, column] == 1] != 0).all()
         assert set(targets) == set(weights) == set(DEFAULTS)
-    only = data.gather(data.parts["test"], only=("wise",))
-    assert (only["bands"] == 0).all()
-    np.testing.assert_array_equal(only[PRESENT][:, 0], 0)
-    np.testing.assert_array_equal(only[PRESENT][:, 1], data.present("test")[:, 1])
+
+
+def test_a_view_of_some_inputs_is_what_the_network_says_when_the_others_are_missing(data):
+    network = network_of(("bands", "wise"))
+    encoded = encode_part(network, data, "test")
+    inputs = data.gather(data.parts["test"])
+    for only, shown in (((), [1, 1]), (("wise",), [0, 1])):
+        present = inputs[PRESENT] * np.array(shown, np.float32)
+        raw = network.predict(inputs | {PRESENT: present}, verbose=0)
+        seen = view(network, data, encoded, only)
+        np.testing.assert_allclose(seen["redshift"], raw["redshift"][:, 0], rtol=1e-5)
+        np.testing.assert_allclose(seen["gz2c"], raw["gz2c"], rtol=1e-5, atol=1e-7)
 
 
 def test_weights_leave_out_unknown_truths_and_balance_the_outputs(data):
@@ -282,7 +299,7 @@ def history_of(run, metric):
     return [point.value for point in MlflowClient().get_metric_history(run.info.run_id, metric)]
 
 
-def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, capsys):
+def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy, repository, monkeypatch, capsys):
     code, run = launch(epochs=8, learning_rate=0.01)
     assert (code, run.info.status) == (0, "FINISHED")
     metrics = run.data.metrics
@@ -296,8 +313,8 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, capsys)
     for expected in ("all inputs", "only wise", "gradient boosting", "models:/x2y/", "tensorboard --logdir x2y/logs/"):
         assert expected in output
     files = {file.path for folder in ("", "plots") for file in MlflowClient().list_artifacts(run.info.run_id, folder)}
-    assert {"scores.txt", "scores.json", "plots/loss.png", "plots/gz2c_confusion.png"} < files
-    scores = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/scores.json"))
+    assert {"scores.txt", "card.json", "card.md", "report.html", "plots/loss.png", "plots/gz2c_confusion.png"} < files
+    scores = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.json"))["scores"]
     assert scores["redshift"]["only wise"]["nmad"] == metrics["test_only_wise_redshift_nmad"]
 
     (version,) = MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
@@ -320,6 +337,52 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, capsys)
         np.testing.assert_array_equal(values, garbage[name])
     served = mlflow.pyfunc.load_model(address).predict(missing)
     np.testing.assert_allclose(served["redshift"], predicted["redshift"], rtol=1e-5)
+
+    model = load("x2y")
+    wise = np.array([[13.0, 13.0, 9.0, 7.0], [np.nan] * 4], np.float32)
+    found = model.predict({"bands": bands, "wise": wise})
+    assert list(found) == model.columns()
+    assert found["inputs"].tolist() == ["bands|wise", "bands"]
+    np.testing.assert_allclose(found["redshift"][1], predicted["redshift"][1, 0], rtol=1e-5)
+    assert (found["redshift_low_90"] < found["redshift_high_90"]).all()
+    alone = model.predict({"bands": bands})
+    np.testing.assert_allclose(alone["redshift"], predicted["redshift"][:, 0], rtol=1e-5)
+    nothing = model.predict({"wise": wise[1:]})
+    assert nothing[["redshift", "subclass"]].isna().all(axis=None)
+    assert nothing["flag"].tolist() == [int(Flag.BAD_INPUT)] == nothing["redshift_flag"].tolist()
+
+    headless = embedder(model)
+    features, _ = headless.features({"bands": Loaded(bands, np.zeros(2, np.int32))})
+    assert features.shape == (2, headless.width)
+    parts = np.split(features, len(model.outputs), axis=1)
+    head = model.network.get_layer("fusion").get_layer("redshift")
+    redshift = np.asarray(head(parts[[output.name for output in model.outputs].index("redshift")]))
+    np.testing.assert_allclose(redshift, predicted["redshift"], rtol=1e-4)
+
+    folder = model.predict(str(patchy))
+    assert (folder["objid"].astype("int64") == open_catalogue(patchy).objid).all()
+    used = folder["inputs"].value_counts()
+    assert used.to_dict() == {"bands|wise": 210, "bands": 30, "wise": 30, "": 30}
+    assert (folder.loc[folder["inputs"] == "", "flag"] & int(NO_PREDICTION)).all()
+    assert not (folder.loc[folder["inputs"] != "", "flag"] & int(NO_PREDICTION)).any()
+    for wrong in ({"img": bands}, {"bands": bands[:, :3]}, {"bands": bands, "wise": wise[:1]}, bands):
+        with pytest.raises(OptionError, match="x2y: expected"):
+            model.predict(wrong)
+    card = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.json"))
+    assert {row["level"] for row in card["coverage"]["redshift"]["as available"]} == {0.68, 0.9, 0.95}
+
+    monkeypatch.chdir(repository / "x2y")
+    assert evaluate.main(["--ds", str(patchy)]) == 0
+    assert "on 50 galaxies" in capsys.readouterr().out
+    judged, *_ = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
+    assert judged.data.metrics["test_only_wise_redshift_nmad"] == pytest.approx(metrics["test_only_wise_redshift_nmad"])
+    assert evaluate.main(["--ds", str(patchy), "--part", "all"]) == 0
+    assert "on 270 galaxies" in capsys.readouterr().out
+    assert [(entry.name, entry.single) for entry in champions()] == [("x2y", False)]
+    assert card_file("x2y", "card.md").read_text().startswith("# x2y")
+    assert choose_models(["x2y"])[0][0].name == "x2y"
+    with pytest.raises(ZooError, match="one2one: expected trained models"):
+        choose_models(["one2one"])
 
 
 def test_interrupted_run_goes_on_to_the_losses_of_a_whole_one_with_the_same_seed(launch, monkeypatch, capsys):

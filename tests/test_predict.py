@@ -11,7 +11,7 @@ from astropy.io import fits as astropy_fits
 from astropy.table import Table
 from conftest import FIRST_ID, survey_rows, write_image, write_survey
 from PIL import Image
-from trained import MAGNITUDES, by_hand
+from trained import MAGNITUDES, by_hand, several_by_hand
 
 from common import results
 from common.combine import combine
@@ -304,6 +304,27 @@ def test_classes_together_are_mean_probabilities():
     column = "subclass_STARFORMING"
     assert found[column][0] == pytest.approx((frames["b2s"][column][0] + frames["w2s"][column][0]) / 2)
     assert found["subclass"][0] == frames["w2s"]["subclass"][0]
+
+
+def test_model_with_several_inputs_predicts_each_row_from_what_it_has(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "ROWS_PER_CHUNK", 2)
+    table = frame(6).assign(w1mag=14.0, w2mag=14.0, w3mag=10.0, w4mag=8.0)
+    table.loc[:1, ["modelMag_u", "w1mag"]] = np.nan
+    table.loc[2, "w3mag"] = -9999
+    path, models = write(table, tmp_path / "in.parquet"), [several_by_hand(), by_hand()]
+    predict(models, open_source([path], ["bands", "wise"]), tmp_path / "out.parquet")
+    found = read(tmp_path / "out.parquet")
+    assert found["x2y_inputs"].tolist() == ["", "", "bands", *["bands|wise"] * 3]
+    assert found["x2y_redshift"].isna().tolist() == [True, True, *[False] * 4]
+    assert (found["x2y_flag"] & 1).tolist() == [1, 1, 0, 0, 0, 0]
+    width = found["x2y_redshift_high_68"] - found["x2y_redshift_low_68"]
+    assert width[2] > 5 * width[3]
+    alone = by_hand().predict(table[[f"modelMag_{band}" for band in "ugriz"]].to_numpy()[3:])
+    np.testing.assert_allclose(found["b2r_redshift"][3:], alone["redshift"])
+    write_image(tmp_path / "a.jpg", 1)
+    only_images = open_source([tmp_path / "a.jpg"], ["img"])
+    with pytest.raises(OptionError, match="x2y: expected an input with bands or wise, found img"):
+        predict(models[:1], only_images, tmp_path / "none.parquet")
 
 
 def test_parquet_keeps_types_when_a_piece_has_no_prediction(tmp_path, monkeypatch):

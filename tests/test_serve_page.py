@@ -14,8 +14,9 @@ from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
-from trained import by_hand
+from trained import by_hand, several_by_hand
 
 from common.serve import Background
 from common.serve.app import make_app
@@ -27,14 +28,14 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--window-size=1200,900",
 )  # fmt: skip
-NAMES = ("b2r", "b2sm", "i2g", "w2r", "f2r", "s2r")
+NAMES = ("b2r", "b2sm", "i2g", "w2r", "f2r", "s2r", "x2y")
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     home = tmp_path_factory.mktemp("page")
     data = write_survey(home / "data", survey_rows(20), ("img", "fits", "spectra"))
-    shelf = {name: Served(by_hand(name)) for name in NAMES}
+    shelf = {name: Served(by_hand(name)) for name in NAMES[:-1]} | {"x2y": Served(several_by_hand())}
     with Background(make_app(shelf, open_objects(data), Limits(megabytes=2), {"127.0.0.1"})) as service:
         yield service.url
 
@@ -88,7 +89,7 @@ def test_random_galaxy_is_shown_with_pictures_and_every_models_answer(page):
     ))  # fmt: skip
     assert len(page.find_elements(By.CSS_SELECTOR, "figure img")) == 2
     assert len(page.find_elements(By.CSS_SELECTOR, "svg .level68")) == len(NAMES) - 1
-    assert len(page.find_elements(By.CSS_SELECTOR, "meter")) == 6
+    assert len(page.find_elements(By.CSS_SELECTOR, "meter")) == 6 + 4
     assert len(page.find_elements(By.CSS_SELECTOR, "svg .truth")) == len(NAMES) - 1
 
 
@@ -106,6 +107,26 @@ def test_page_fits_a_phone_and_works_by_keyboard(page):
         if not page.execute_script("return arguments[0].labels.length", field)
     ]
     assert not unnamed
+
+
+def test_similar_galaxies_are_shown_and_opened_by_keyboard_on_a_phone(page):
+    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        click(page, "#random")
+        wait(page, lambda: len(page.find_elements(By.CSS_SELECTOR, "button.neighbour")) == 12)
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+        shown = page.find_element(By.ID, "objid").get_attribute("value")
+        first = page.find_element(By.CSS_SELECTOR, "button.neighbour")
+        objid, redshift, distance = first.text.split("\n")
+        assert (objid != shown, redshift[:4], distance[:9]) == (True, "z 0.", "distance ")
+        assert page.find_element(By.ID, "seen-by").get_attribute("value") == "i2g"
+        page.execute_script("arguments[0].focus()", first)
+        first.send_keys(Keys.ENTER)
+        wait(page, lambda: f"Galaxy {objid}" in text(page, "results"))
+        wait(page, lambda: page.find_elements(By.CSS_SELECTOR, "button.neighbour"))
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_uploaded_image_is_predicted_and_a_wrong_file_refused_in_words(page, tmp_path):

@@ -1,6 +1,7 @@
 """What is stored, what is opened, and what is refused."""
 
 import json
+import shutil
 import warnings
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from common.backend import keras
+from common.opening import load
 from common.store import (
     UnsafeModelError,
     check_description,
@@ -67,6 +69,15 @@ def test_changed_file_is_refused_with_both_hashes(keep):
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(UnsafeModelError, match=f"expected sha256 {before}, found {sha256(path)}"):
         load_model(address)
+
+
+def test_model_whose_files_were_moved_away_is_named_as_such(keep):
+    _, address = keep()
+    shutil.rmtree(stored_file(address).parent.parent)
+    with pytest.raises(ZooError, match="expected the files of this trained model, found them gone"):
+        load(address)
+    with pytest.raises(ZooError, match="expected a trained model, found none"):
+        load("models:/b2r/999")
 
 
 @pytest.mark.parametrize("address", ["models:/b2r/999", "models:/nobody/1", "models:/b2r@nobody", "models:/m-0"])

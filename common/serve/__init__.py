@@ -18,7 +18,9 @@ BACKLOG = 256
 CLOSING_SECONDS = 5
 
 
-def serve(host: str, port: int, ds: str, names: Sequence[str] | None, limits: dict[str, float], say=print) -> None:
+def serve(
+    host: str, port: int, ds: str, names: Sequence[str] | None, limits: dict[str, float], mlflow_address: str, say=print
+) -> None:
     """Serve models until the process is told to stop.
 
     Parameters
@@ -33,6 +35,8 @@ def serve(host: str, port: int, ds: str, names: Sequence[str] | None, limits: di
         Models, as for `opening.load`; None for all champions.
     limits : dict of str to float
         Fields of `limits.Limits`.
+    mlflow_address : str
+        Where ``mlflow ui`` answers, for links.
     say : callable
         Is told what a user must know.
 
@@ -54,7 +58,7 @@ def serve(host: str, port: int, ds: str, names: Sequence[str] | None, limits: di
         from .shelf import open_shelf
 
         objects = open_objects(folder) if folder else None
-        shelf = open_shelf(names, say)
+        shelf = open_shelf(names, say, mlflow_address)
         app = make_app(shelf, objects, Limits(**limits), known_hosts(host))
         _announce(listening, shelf, objects, say)
         config = uvicorn.Config(
@@ -84,7 +88,7 @@ def require(packages: dict[str, str]) -> None:
     """
     missing = [package for module, package in packages.items() if find_spec(module) is None]
     if missing:
-        raise ZooError(f'zoo serve needs {", ".join(missing)}: pip install "sdss-zoo[serve]"')
+        raise ZooError(f'zoo serve needs {", ".join(missing)}; in the repository: pip install -e ".[serve]"')
 
 
 def listen(host: str, port: int) -> socket.socket:

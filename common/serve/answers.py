@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from ..flags import NO_PREDICTION, Flag, words
-from ..model import Model
+from ..model import Model, problems_of
+from ..multi_model import MultiModel
+from ..sources import Loaded
 
 DIGITS = 7
 """Significant digits of a number: those of float32."""
 NOT_FINITE = "the network gives no finite number for this input"
 
 
-def predicted(model: Model, values: np.ndarray, flags: np.ndarray, problems: dict[int, str]) -> list[dict]:
+def predicted(model: Model | MultiModel, loaded: Mapping[str, Loaded]) -> list[dict]:
     """Predict objects.
 
     Parameters
     ----------
-    model : Model
-    values : ndarray, shape (n, *model.shape)
-    flags : ndarray of int32, shape (n,)
-        What is known about the inputs.
-    problems : dict of int to str
-        What is wrong with an input, by position.
+    model : Model or MultiModel
+    loaded : mapping of str to Loaded
+        By input.
 
     Returns
     -------
@@ -33,12 +33,12 @@ def predicted(model: Model, values: np.ndarray, flags: np.ndarray, problems: dic
         ``problem``.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        frame = model.predict_array(values, flags)
+        frame = model.predict_loaded(loaded)
     columns = [column for column in frame.columns if column != "flag"]
     rows = zip(*(frame[column].tolist() for column in columns), strict=True)
     found = []
-    for position, (row, flag) in enumerate(zip(rows, frame["flag"].tolist(), strict=True)):
-        prediction, problem = dict(zip(columns, map(_plain, row), strict=True)), problems.get(position, "")
+    for row, flag, problem in zip(rows, frame["flag"].tolist(), problems_of(loaded, len(frame)), strict=True):
+        prediction = dict(zip(columns, map(_plain, row), strict=True))
         if not flag & NO_PREDICTION and any(value is None for value in prediction.values()):
             prediction, flag = dict.fromkeys(columns), flag | int(Flag.BAD_INPUT)
             problem = NOT_FINITE
@@ -46,7 +46,7 @@ def predicted(model: Model, values: np.ndarray, flags: np.ndarray, problems: dic
     return found
 
 
-def signed(model: Model, content: dict) -> dict:
+def signed(model: Model | MultiModel, content: dict) -> dict:
     """Add which model answers."""
     return {"model": model.name, "version": model.version, "weights": model.sha256} | content
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as AnyHTTPException
@@ -18,6 +19,7 @@ from .batch import EXAMPLE, read_batch
 from .limits import Guard, Limits, Workers, failure
 from .objects import Objects
 from .shelf import CARD, Served
+from .similar import MOST_NEIGHBOURS, Similar, usual_model
 from .uploads import read_upload
 
 STATIC = Path(__file__).parent / "static"
@@ -76,6 +78,7 @@ def make_app(
     _add_models(app, shelf)
     _add_objects(app, objects)
     _add_predictions(app, shelf, objects, limits)
+    _add_similar(app, shelf, objects)
     return app
 
 
@@ -83,6 +86,11 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(AnyHTTPException)
     async def refused(_request: Request, error: AnyHTTPException) -> Response:
         return failure(error.status_code, str(error.detail), error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def misused(_request: Request, error: RequestValidationError) -> Response:
+        wrong = error.errors()[0]
+        return failure(422, f"{wrong['loc'][-1]}: {wrong['msg']}, found {str(wrong['input'])[:40]!r}")
 
     @app.exception_handler(Exception)
     async def broken(_request: Request, _error: Exception) -> Response:
@@ -174,7 +182,7 @@ def _add_predictions(app: FastAPI, shelf: Mapping[str, Served], objects: Objects
         present.find(objid)
 
         def work() -> dict:
-            return predicted(network, *present.load(network, objid))[0]
+            return predicted(network, present.load(network, objid))[0]
 
         return signed(network, {"objid": objid} | await workers.run(work))
 
@@ -185,15 +193,31 @@ def _add_predictions(app: FastAPI, shelf: Mapping[str, Served], objects: Objects
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             name, content, scale = await _form(request)
-            found = await workers.run(lambda: predicted(network, *read_upload(network, name, content, scale), {})[0])
+            found = await workers.run(lambda: predicted(network, read_upload(network, name, content, scale))[0])
             return signed(network, found)
         if kind != "application/json":
             raise HTTPException(
                 415, f"content-type: expected application/json or multipart/form-data, found {kind[:60]!r}"
             )
         body = await request.body()
-        found = await workers.run(lambda: predicted(network, *read_batch(network, body, limits.rows), {}))
+        found = await workers.run(lambda: predicted(network, read_batch(network, body, limits.rows)))
         return signed(network, {"results": found})
+
+
+def _add_similar(app: FastAPI, shelf: Mapping[str, Served], objects: Objects | None) -> None:
+    similar, workers = Similar(objects), app.state.workers
+
+    @app.get("/similar/{objid}")
+    async def neighbours(objid: str, model: str = "", n: int = Query(12, ge=1, le=MOST_NEIGHBOURS)) -> dict:
+        """List the galaxies of the data set most like one, as a model sees them: the usual one if none is named.
+
+        A distance of 0 means the same features, 1 those of any two galaxies. The first question for a model computes
+        all galaxies' features.
+        """
+        present = _present(objects)
+        present.find(objid)
+        network = _served(shelf, model or usual_model(shelf, present.about(objid)["inputs"])).model
+        return signed(network, {"objid": objid} | await workers.run(similar.nearest, network, objid, n))
 
 
 async def _form(request: Request) -> tuple[str, bytes, str]:

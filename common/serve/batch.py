@@ -9,10 +9,12 @@ import numpy as np
 from fastapi import HTTPException
 
 from sdss_gs.cells import expected_number
-from sdss_gs.schema import QUANTITIES
+from sdss_gs.schema import QUANTITIES, Input
 
 from ..flags import Flag
 from ..model import Model
+from ..multi_model import MultiModel
+from ..sources import Loaded
 from ..sources.catalogue import WANTED
 
 ROWS, ARRAYS = "rows", "arrays"
@@ -21,22 +23,23 @@ SHOWN = 60
 """Characters of a wrong value that an error repeats."""
 
 
-def read_batch(model: Model, body: bytes, most: int) -> tuple[np.ndarray, np.ndarray]:
+def read_batch(model: Model | MultiModel, body: bytes, most: int) -> dict[str, Loaded]:
     """Read the objects of a JSON body.
 
     Parameters
     ----------
-    model : Model
+    model : Model or MultiModel
     body : bytes
-        ``{"rows": [{"u": 19.5, …}, …]}``, or ``{"arrays": [[…], …]}``. A magnitude of null, or one by which surveys
-        write "not measured", is missing.
+        ``{"rows": [{"u": 19.5, …}, …]}``, or ``{"arrays": [[…], …]}``, by input where the model has several:
+        ``{"arrays": {"img": […], "wise": […]}}``. A magnitude of null, or one by which surveys write "not measured",
+        is missing. Where a model has several inputs, each may be left out.
     most : int
         Objects at most.
 
     Returns
     -------
-    values : ndarray, shape (n, *model.shape)
-    flags : ndarray of int32, shape (n,)
+    dict of str to Loaded
+        By input.
 
     Raises
     ------
@@ -50,43 +53,84 @@ def read_batch(model: Model, body: bytes, most: int) -> tuple[np.ndarray, np.nda
     keys = [key for key in (ROWS, ARRAYS) if isinstance(content, dict) and key in content]
     if len(keys) != 1:
         raise _refused("body", f'an object with either "{ROWS}" or "{ARRAYS}"', content)
-    objects = content[keys[0]]
+    (key,) = keys
+    if key == ROWS:
+        return _rows(model, _listed(ROWS, content[ROWS], most))
+    if len(model.inputs) == 1:
+        (item,) = model.inputs
+        return {item.name: _arrays(item, model.shapes[item.name], _listed(ARRAYS, content[ARRAYS], most), ARRAYS)}
+    return _arrays_by_input(model, content[ARRAYS], most)
+
+
+def _listed(name: str, objects: object, most: int) -> list:
     if not isinstance(objects, list) or not objects:
-        raise _refused(keys[0], "a list of at least one object", objects)
+        raise _refused(name, "a list of at least one object", objects)
     if len(objects) > most:
-        raise HTTPException(413, f"{keys[0]}: expected at most {most} objects, found {len(objects)}")
-    if keys == [ARRAYS]:
-        return _arrays(model, objects)
-    if not model.item.columns:
-        shape = " × ".join(map(str, model.shape))
-        raise HTTPException(422, f'body: expected "{ARRAYS}" of {shape} numbers each for {model.name}, found "{ROWS}"')
-    return _table(model, [_named(model, row, f"{ROWS}[{n}]") for n, row in enumerate(objects)], ROWS)
+        raise HTTPException(413, f"{name}: expected at most {most} objects, found {len(objects)}")
+    return objects
+
+
+def _arrays_by_input(model: MultiModel, arrays: object, most: int) -> dict[str, Loaded]:
+    names = ", ".join(model.shapes)
+    if not isinstance(arrays, dict) or not arrays or not set(arrays) <= set(model.shapes):
+        raise _refused(ARRAYS, f"lists by input ({names}) for {model.name}", arrays)
+    found = {}
+    for item in model.inputs:
+        if item.name in arrays:
+            name = f"{ARRAYS}.{item.name}"
+            found[item.name] = _arrays(item, model.shapes[item.name], _listed(name, arrays[item.name], most), name)
+    lengths = {len(one.flags) for one in found.values()}
+    if len(lengths) > 1:
+        raise HTTPException(422, f"{ARRAYS}: expected equally many objects of each input, found {sorted(lengths)}")
+    return found
 
 
 def _no_constant(name: str) -> None:
     raise HTTPException(422, f"body: expected finite numbers or null, found {name}")
 
 
-def _named(model: Model, row: object, where: str) -> list[object]:
-    """Find a row's magnitudes by their full or short names."""
+def _rows(model: Model | MultiModel, rows: list) -> dict[str, Loaded]:
+    """Read rows of named magnitudes; a model with several inputs takes those that a row has."""
+    items = [item for item in model.inputs if item.columns]
+    if not items:
+        shape = " × ".join(map(str, model.shapes[model.inputs[0].name]))
+        raise HTTPException(422, f'body: expected "{ARRAYS}" of {shape} numbers each for {model.name}, found "{ROWS}"')
+    found = {}
+    for item in items:
+        named = [_named(item, row, f"{ROWS}[{n}]", len(model.inputs) > 1) for n, row in enumerate(rows)]
+        found[item.name] = _table(item, named, ROWS)
+    for position, row in enumerate(rows):
+        if not any(_key(column, row) for item in items for column in item.columns):
+            columns = ", ".join(column for item in items for column in item.columns)
+            raise _refused(f"{ROWS}[{position}]", f"some of {columns}", ", ".join(map(str, row)))
+    return found
+
+
+def _key(column: str, row: dict) -> str | None:
+    """Find the name by which a row has a magnitude: its full or short one."""
+    return next((key for key in (column, WANTED[column]) if key in row), None)
+
+
+def _named(item: Input, row: object, where: str, optional: bool) -> list[object]:
+    """Find a row's magnitudes; all None where it has none of them and that is allowed."""
     if not isinstance(row, dict):
         raise _refused(where, "an object with a magnitude by name", row)
-    found = []
-    for column in model.item.columns:
-        key = next((key for key in (column, WANTED[column]) if key in row), None)
+    keys = [_key(column, row) for column in item.columns]
+    if optional and not any(keys):
+        return [None] * len(keys)
+    for column, key in zip(item.columns, keys, strict=True):
         if key is None:
             raise HTTPException(
                 422, f"{where}: expected {column} (or {WANTED[column]}), found {_shown(', '.join(map(str, row)))}"
             )
-        found.append(row[key])
-    return found
+    return [row[key] for key in keys]
 
 
-def _table(model: Model, rows: list[list[object]], name: str) -> tuple[np.ndarray, np.ndarray]:
-    values = np.zeros((len(rows), len(model.item.columns)), model.item.dtype)
+def _table(item: Input, rows: list[list[object]], name: str) -> Loaded:
+    values = np.zeros((len(rows), len(item.columns)), item.dtype)
     flags = np.zeros(len(rows), np.int32)
     for position, row in enumerate(rows):
-        for column, (key, value) in enumerate(zip(model.item.columns, row, strict=True)):
+        for column, (key, value) in enumerate(zip(item.columns, row, strict=True)):
             quantity = QUANTITIES[key]
             if value is None or (_is_number(value) and value in quantity.sentinels):
                 flags[position] = Flag.MISSING
@@ -97,37 +141,37 @@ def _table(model: Model, rows: list[list[object]], name: str) -> tuple[np.ndarra
             if not quantity.low < value < quantity.high:
                 raise _refused(where, expected_number(quantity, False), value)
             values[position, column] = value
-    return values, flags
+    return Loaded(values, flags)
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _arrays(model: Model, objects: list) -> tuple[np.ndarray, np.ndarray]:
-    shape = " × ".join(map(str, model.shape))
-    if model.item.columns:
+def _arrays(item: Input, wanted: tuple[int, ...], objects: list, name: str) -> Loaded:
+    shape = " × ".join(map(str, wanted))
+    if item.columns:
         for position, row in enumerate(objects):
-            if not isinstance(row, list) or len(row) != len(model.item.columns):
-                raise _refused(f"{ARRAYS}[{position}]", f"{shape} numbers ({', '.join(model.item.columns)})", row)
-        return _table(model, objects, ARRAYS)
+            if not isinstance(row, list) or len(row) != len(item.columns):
+                raise _refused(f"{name}[{position}]", f"{shape} numbers ({', '.join(item.columns)})", row)
+        return _table(item, objects, name)
     try:
         array = np.array(objects)
     except (ValueError, OverflowError):
         array = np.array([None])
     if array.dtype.kind not in "iuf":
-        text = f"{ARRAYS}: expected {shape} finite numbers each, found lists of unequal length or no numbers"
+        text = f"{name}: expected {shape} finite numbers each, found lists of unequal length or no numbers"
         raise HTTPException(422, text)
-    if array.shape[1:] != model.shape:
+    if array.shape[1:] != wanted:
         found = " × ".join(map(str, array.shape[1:])) or "single numbers"
-        raise HTTPException(422, f"{ARRAYS}: expected {shape} numbers each, found {found}")
+        raise HTTPException(422, f"{name}: expected {shape} numbers each, found {found}")
     with np.errstate(over="ignore", invalid="ignore"):
-        values = array.astype(model.item.dtype)
+        values = array.astype(item.dtype)
     wrong = ~np.isfinite(values) if values.dtype.kind == "f" else values != array
     if wrong.any():
         expected = "finite numbers" if values.dtype.kind == "f" else "whole numbers from 0 to 255"
-        raise _refused(f"{ARRAYS}[{np.argwhere(wrong)[0][0]}]", expected, array[wrong][0].item())
-    return values, np.zeros(len(values), np.int32)
+        raise _refused(f"{name}[{np.argwhere(wrong)[0][0]}]", expected, array[wrong][0].item())
+    return Loaded(values, np.zeros(len(values), np.int32))
 
 
 def _refused(where: str, expected: str, found: object) -> HTTPException:

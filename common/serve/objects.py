@@ -14,11 +14,13 @@ from PIL import Image
 from sdss_gs import fits
 from sdss_gs.dataset import Dataset, open_dataset
 from sdss_gs.errors import DataError, ZooError
-from sdss_gs.schema import INPUTS, OUTPUTS, QUANTITIES, SPECTRUM_COLUMNS
+from sdss_gs.schema import INPUTS, QUANTITIES, SPECTRUM_COLUMNS
 from sdss_gs.split import split
 
 from ..inputs import SOFTENING
 from ..model import Model
+from ..multi_model import MultiModel
+from ..sources import Loaded
 from ..sources.folder import load_objects, reasons_of
 from .answers import number
 
@@ -75,43 +77,43 @@ class Objects:
 
     def about(self, objid: str) -> dict:
         """Tell what is known about an object."""
-        row, catalogue = self.find(objid), self.data.catalogue
-        truths = {}
-        for output in OUTPUTS.values():
-            if output.classes:
-                label = int(catalogue.labels[output.name][row]) if output.name in catalogue.labels else -1
-                truths[output.name] = output.classes[label] if label >= 0 else None
-            else:
-                truths[output.name] = self._value(output.column, row)
+        row = self.find(objid)
         bands = [column for item in INPUTS.values() for column in item.columns]
         return {
             "objid": objid,
             "data": self.name,
             "part": self._part[row],
-            "truths": truths,
+            "truths": self.truths(objid),
             "magnitudes": {column: self._value(column, row) for column in bands if column in QUANTITIES},
             "inputs": {name: name in self.data.rows and bool(self.data.rows[name][row] >= 0) for name in INPUTS},
         }
+
+    def truths(self, objid: str) -> dict[str, float | str | None]:
+        """Return an object's true values by output; None where one is missing."""
+        truths = self.data.catalogue.truths(self.find(objid))
+        return {name: number(value) if isinstance(value, float) else value for name, value in truths.items()}
 
     def _value(self, column: str, row: int) -> float | None:
         numbers = self.data.catalogue.numbers
         return number(float(numbers[column][row])) if column in numbers else None
 
-    def load(self, model: Model, objid: str) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-        """Return a model's input of an object, its flags and problems.
+    def load(self, model: Model | MultiModel, objid: str) -> dict[str, Loaded]:
+        """Return a model's inputs of an object.
 
         Raises
         ------
         HTTPException
             404 if there is no such object, 422 if the data set's objects have another shape than the model takes.
         """
-        row, column = self.find(objid), str(model.reading.get("column", ""))
+        rows, column = np.array([self.find(objid)]), str(model.reading.get("column", ""))
         try:
-            found = load_objects(self.data, self._reasons, np.array([row]), model.item, model.shape, column)
+            return {
+                item.name: load_objects(self.data, self._reasons, rows, item, model.shapes[item.name], column)
+                for item in model.inputs
+            }
         except ZooError as error:
             text = str(error).removeprefix(f"{self.data.folder}: ")
             raise HTTPException(422, f"{model.name}: {text}") from None
-        return found.values, found.flags, found.problems
 
     def image(self, objid: str) -> bytes:
         """Draw an object's image as JPEG; composed of i, r and g where there is only a cut-out."""

@@ -13,9 +13,12 @@ from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.schema import Output
 
-from ..library import artifact, champions
+from ..library import artifact, champions, run_page
 from ..model import Model
+from ..multi_judge import ALL
+from ..multi_model import MultiModel
 from ..opening import load
+from ..sources import Loaded
 from ..tracking import REPORT
 
 CARD, FACTS = "card.md", "card.json"
@@ -27,49 +30,67 @@ class Served:
 
     Parameters
     ----------
-    model : Model
+    model : Model or MultiModel
     facts : dict
         Its card as data; empty where it has none.
     files : dict of str to Path
         ``card.md`` and ``report.html``, as far as there are.
+    run : str
+        Address of the run that made it, in ``mlflow ui``; empty where it is not known.
     """
 
-    model: Model
+    model: Model | MultiModel
     facts: dict = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
+    run: str = ""
 
     def description(self) -> dict:
         """Describe the model for ``GET /models``."""
-        model, item, output = self.model, self.model.item, self.model.output
+        model = self.model
         about = f"/models/{model.name}/card"
         return {
             "name": model.name,
             "version": model.version,
             "weights": model.sha256,
-            "input": {
-                "name": item.name,
-                "description": item.description.replace("`", ""),
-                "shape": list(model.shape),
-                "dtype": item.dtype,
-                "unit": item.unit,
-                "columns": list(item.columns),
-            },
-            "output": {"name": output.name, "description": output.description},
-            "unit": output.unit,
-            "classes": list(output.classes),
-            "questions": _questions(output),
+            "inputs": [
+                {
+                    "name": item.name,
+                    "description": item.description.replace("`", ""),
+                    "shape": list(model.shapes[item.name]),
+                    "dtype": item.dtype,
+                    "unit": item.unit,
+                    "columns": list(item.columns),
+                }
+                for item in model.inputs
+            ],
+            "outputs": [
+                {
+                    "name": output.name,
+                    "description": output.description,
+                    "unit": output.unit,
+                    "classes": list(output.classes),
+                    "questions": _questions(output),
+                    "scores": self._scores(output.name),
+                }
+                for output in model.outputs
+            ],
             "columns": model.columns(),
-            "scores": self.facts.get("scores", {}).get(model.name, {}),
             "test_galaxies": self.facts.get("data", {}).get("objects", {}).get("test"),
             "data": self.facts.get("data", {}).get("name"),
-            "run_id": self.facts.get("run_id"),
+            "run": self.run or None,
             "warnings": self.facts.get("warnings", []),
             "card": about if CARD in self.files else None,
             "report": f"{about}?format=html" if REPORT in self.files else None,
         }
 
+    def _scores(self, output: str) -> dict:
+        scores = self.facts.get("scores", {})
+        return scores.get(self.model.name) or scores.get(output, {}).get(ALL, {})
 
-def open_shelf(names: Sequence[str] | None, say: Callable[[str], None] = print) -> dict[str, Served]:
+
+def open_shelf(
+    names: Sequence[str] | None, say: Callable[[str], None] = print, mlflow_address: str = ""
+) -> dict[str, Served]:
     """Open models and predict once with each, so that the first question is answered as fast as the next.
 
     Parameters
@@ -78,6 +99,8 @@ def open_shelf(names: Sequence[str] | None, say: Callable[[str], None] = print) 
         As for `opening.load`; None for all champions, of which those that cannot be opened are left out.
     say : callable
         Is told what is left out.
+    mlflow_address : str
+        Where ``mlflow ui`` answers; empty: no links to it.
 
     Returns
     -------
@@ -100,10 +123,12 @@ def open_shelf(names: Sequence[str] | None, say: Callable[[str], None] = print) 
             continue
         if model.name in shelf:
             raise OptionError(f"models: expected each model once, found {' '.join(names or ())}")
-        model.predict_array(np.ones((1, *model.shape), model.item.dtype))
+        ones = {item.name: np.ones((1, *model.shapes[item.name]), item.dtype) for item in model.inputs}
+        model.predict_loaded({key: Loaded(values, np.zeros(1, np.int32)) for key, values in ones.items()})
         files = _files(name)
         facts = json.loads(files[FACTS].read_text()) if FACTS in files else {}
-        shelf[model.name] = Served(model, facts, files)
+        run = run_page(name) if mlflow_address else ""
+        shelf[model.name] = Served(model, facts, files, f"{mlflow_address.rstrip('/')}/{run}" if run else "")
     return shelf
 
 

@@ -12,9 +12,11 @@ from fastapi import HTTPException
 
 from sdss_gs.errors import BadFileError
 from sdss_gs.raw import STANDARD_GRIDS
-from sdss_gs.schema import PIXEL_SCALE, SPECTRUM_COLUMNS
+from sdss_gs.schema import PIXEL_SCALE, SPECTRUM_COLUMNS, Input
 
 from ..model import Model
+from ..multi_model import MultiModel
+from ..sources import Loaded
 from ..sources.files import ENDINGS, read_object
 
 LOG = logging.getLogger("zoo.serve")
@@ -26,12 +28,13 @@ BEGINNINGS = {
 SCALES = (1e-3, 1e3)
 
 
-def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> tuple[np.ndarray, np.ndarray]:
+def read_upload(model: Model | MultiModel, name: str, content: bytes, scale: str = "") -> dict[str, Loaded]:
     """Read an uploaded file.
 
     Parameters
     ----------
-    model : Model
+    model : Model or MultiModel
+        Of several inputs that a file may hold, the first is read.
     name : str
         Of the file; only its ending counts.
     content : bytes
@@ -40,18 +43,18 @@ def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> tup
 
     Returns
     -------
-    values : ndarray, shape (1, *model.shape)
-    flags : ndarray of int32, shape (1,)
+    dict of str to Loaded
+        The input that was read.
 
     Raises
     ------
     HTTPException
         415 for another kind of file than the model takes, 422 for one that is damaged or of a size that cannot enter.
     """
-    ending, item = PurePath(name.replace("\\", "/")).suffix.lower(), model.item
-    _check_kind(model, ending, content)
-    arcsec = _scale(scale)
-    if item.name in STANDARD_GRIDS and model.shape != STANDARD_GRIDS[item.name].shape:
+    ending = PurePath(name.replace("\\", "/")).suffix.lower()
+    item, arcsec = _checked_kind(model, ending, content), _scale(scale)
+    shape = model.shapes[item.name]
+    if item.name in STANDARD_GRIDS and shape != STANDARD_GRIDS[item.name].shape:
         raise HTTPException(422, f"file: {model.name} was trained on a grid of its own; send arrays as JSON instead")
     try:
         if ending in (".fits", ".fit"):
@@ -59,7 +62,7 @@ def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> tup
         with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
             path = Path(folder) / f"upload{'.fits' if ending == '.fit' else ending}"
             path.write_bytes(content)
-            values, flag = read_object(item, path, model.shape, _column(model), arcsec)
+            values, flag = read_object(item, path, shape, _column(model), arcsec)
     except BadFileError as error:
         raise HTTPException(422, f"file: {error.problem}") from None
     except Exception as error:
@@ -68,15 +71,16 @@ def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> tup
         raise HTTPException(
             422, f"file: expected {item.name}, found an unreadable file ({type(error).__name__})"
         ) from None
-    return values[None], np.array([flag], np.int32)
+    return {item.name: Loaded(values[None], np.array([flag], np.int32))}
 
 
-def _column(model: Model) -> str:
+def _column(model: Model | MultiModel) -> str:
     return str(model.reading.get("column") or SPECTRUM_COLUMNS[0])
 
 
-def _check_kind(model: Model, ending: str, content: bytes) -> None:
-    taken = [key for key, inputs in ENDINGS.items() if model.item.name in inputs]
+def _checked_kind(model: Model | MultiModel, ending: str, content: bytes) -> Input:
+    """Return the input that a file of this kind holds for a model."""
+    taken = [key for key, inputs in ENDINGS.items() if {item.name for item in model.inputs} & set(inputs)]
     if not taken:
         raise HTTPException(415, f"file: {model.name} takes no file but magnitudes as JSON")
     if ending not in taken:
@@ -84,6 +88,7 @@ def _check_kind(model: Model, ending: str, content: bytes) -> None:
         raise HTTPException(415, f"file: expected one that ends in {', '.join(taken)} for {model.name}, found {found}")
     if ending in BEGINNINGS and not content.startswith(BEGINNINGS[ending]):
         raise HTTPException(415, f"file: expected the content of a {ending} file, found something else")
+    return next(item for item in model.inputs if item.name in ENDINGS[ending])
 
 
 def _scale(text: str) -> float:

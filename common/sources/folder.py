@@ -35,9 +35,20 @@ def folder_source(
     DataError
         If it is no such folder.
     """
-    present = tuple(name for name in inputs if INPUTS[name].columns or _has(folder, name))
-    data = open_dataset(folder, present, image_scale=image_scale, progress=progress)
-    reasons = reasons_of(data)
+    return dataset_source(open_folder(folder, inputs, image_scale, progress))
+
+
+def open_folder(
+    folder: Path, inputs: tuple[str, ...], image_scale: float = PIXEL_SCALE, progress: bool = True
+) -> Dataset:
+    """Open an SDSS-GS folder with those of some inputs that it has; see `folder_source`."""
+    present = [name for name in inputs if INPUTS[name].columns or _has(folder, name)]
+    return open_dataset(folder, present, image_scale=image_scale, progress=progress)
+
+
+def dataset_source(data: Dataset) -> Source:
+    """Take the objects of a data set that is open, with the inputs that it was opened with."""
+    reasons, present = reasons_of(data), tuple(data.rows)
     dropped = sum(problem.item == "objid" for problem in data.catalogue.problems)
     notes = [f"{dropped} rows of data.csv have no usable objid and are left out"] if dropped else []
 
@@ -50,7 +61,7 @@ def folder_source(
 
             yield Chunk(pa.array(data.catalogue.objid[objects]), load)
 
-    stamp = stamp_of([folder / "data.csv"]) + "".join(
+    stamp = stamp_of([data.folder / "data.csv"]) + "".join(
         str(int(data.checksums[name].sum())) for name in present if not INPUTS[name].columns
     )
     return Source("objid", len(data), present, stamp, notes, chunks_from)

@@ -21,36 +21,41 @@ async function ask(path, options) {
   return content;
 }
 
-function written(model, value) {
-  if (model.output.name === "smass") return `${value.toExponential(2)} Msun (log ${Math.log10(value).toFixed(2)})`;
-  return `${value.toPrecision(4)} ${model.unit ?? ""}`.trim();
+function written(output, value) {
+  if (output.name === "smass") return `${value.toExponential(2)} Msun (log ${Math.log10(value).toFixed(2)})`;
+  return `${value.toPrecision(4)} ${output.unit ?? ""}`.trim();
 }
 
-function show(cards, model, answer, truth = null) {
-  const card = add(cards, "section"), name = model.output.name, value = answer.prediction[name];
-  add(card, "h3", `${LABELS[name] ?? name} from ${model.input.name}`);
+function show(cards, model, output, answer, truth = null) {
+  const card = add(cards, "section"), name = output.name, value = answer.prediction[name];
+  const used = answer.prediction.inputs ?? model.inputs.map((input) => input.name).join("|");
+  add(card, "h3", `${LABELS[name] ?? name} from ${used.replaceAll("|", ", ") || "nothing"}`);
   if (value === null) add(card, "p", "No prediction.", "value");
-  else if (model.classes.length) {
+  else if (output.classes.length) {
     add(card, "p", value, "value");
-    plotClasses(card, name, answer.prediction, model.classes, truth);
+    plotClasses(card, name, answer.prediction, output.classes, truth);
     add(card, "p", "Bold: the set that holds the true class in 90 of 100 cases.", "soft");
-  } else if (model.questions.length) {
+  } else if (output.questions.length) {
     add(card, "p", value, "value");
-    plotQuestions(card, answer.prediction, model.questions);
+    plotQuestions(card, answer.prediction, output.questions);
     add(card, "p", "Shares of all volunteers: each question's answers add up to the answer that leads to it. Left out: questions that fewer than 1 in 10 come to.", "soft");
   } else {
-    add(card, "p", written(model, value), "value");
+    add(card, "p", written(output, value), "value");
     plotIntervals(card, name, answer.prediction, truth, name === "smass");
-    add(card, "p", `Bars hold the true value in 68, 90 and 95 of 100 cases${truth === null ? "" : `; orange: catalogue, ${written(model, truth)}`}.`, "soft");
+    add(card, "p", `Bars hold the true value in 68, 90 and 95 of 100 cases${truth === null ? "" : `; orange: catalogue, ${written(output, truth)}`}.`, "soft");
   }
   for (const flag of answer.flags) add(card, "p", flag, "flag");
   if (answer.problem) add(card, "p", answer.problem, "flag");
   const foot = add(card, "p", `${model.name}, version ${answer.version} `, "soft");
-  for (const [text, address] of [["report", model.report], ["card", model.card]]) {
+  for (const [text, address] of [["report", model.report], ["card", model.card], ["MLflow run", model.run]]) {
     if (!address) continue;
     Object.assign(add(foot, "a", text), { href: address, target: "_blank", rel: "noopener" });
     foot.append(" ");
   }
+}
+
+function takes(model, inputs) {
+  return model.inputs.some((input) => inputs.includes(input.name));
 }
 
 async function predictAll(chosen, request, truths = {}) {
@@ -62,7 +67,7 @@ async function predictAll(chosen, request, truths = {}) {
       const answer = await request(model);
       const row = answer.results ? { ...answer, ...answer.results[0] } : answer;
       found[model.name] = row;
-      show(cards, model, row, truths[model.output.name] ?? null);
+      for (const output of model.outputs) show(cards, model, output, row, truths[output.name] ?? null);
     } catch (error) {
       add(cards, "p", `${model.name}: ${error.message}`, "error");
     }
@@ -75,6 +80,56 @@ function picture(parent, source, text, caption, className = "") {
   Object.assign(add(figure, "img"), { src: source, alt: text });
   if (caption) add(figure, "figcaption", caption);
   return figure;
+}
+
+function openGalaxy(objid) {
+  byId("objid").value = objid;
+  byId("choose").requestSubmit();
+  // The button that was pressed goes away; the keyboard goes on where the galaxy is.
+  results.focus();
+}
+
+function neighbours(objid, about) {
+  const fitting = models.filter((model) => model.inputs.some((input) => about.inputs[input.name]));
+  if (!fitting.length) return;
+  const panel = add(results, "section", "", "similar");
+  add(panel, "h3", "Similar galaxies");
+  const line = add(panel, "p");
+  add(line, "label", "As seen by ").htmlFor = "seen-by";
+  const select = add(line, "select");
+  select.id = "seen-by";
+  for (const model of fitting) add(select, "option", model.name);
+  const row = add(panel, "div", "", "neighbours");
+  let asked = 0;
+  const list = async (name) => {
+    const mine = ++asked;
+    panel.setAttribute("aria-busy", "true");
+    row.replaceChildren();
+    const wait = add(row, "p", "Looking for them; a model that is asked first looks at all galaxies …", "soft");
+    try {
+      const answer = await ask(`/similar/${objid}?n=12${name && `&model=${name}`}`);
+      if (mine !== asked) return;
+      select.value = answer.model;
+      wait.remove();
+      for (const one of answer.neighbours) {
+        const button = add(row, "button", "", "neighbour");
+        button.type = "button";
+        Object.assign(add(button, "img"), { src: `/objects/${one.objid}/image.jpg`, alt: "", loading: "lazy", width: 150, height: 150, onerror: (event) => event.target.remove() });
+        add(button, "span", one.objid);
+        add(button, "span", `z ${one.truths.redshift?.toFixed(4) ?? "unknown"}`);
+        add(button, "span", `distance ${one.distance.toFixed(3)}`);
+        button.addEventListener("click", () => openGalaxy(one.objid));
+      }
+    } catch (error) {
+      if (mine !== asked) return;
+      row.replaceChildren();
+      add(row, "p", error.message, "error");
+    }
+    panel.setAttribute("aria-busy", "false");
+  };
+  select.addEventListener("change", () => list(select.value));
+  add(panel, "p", "Distance between the features in front of the model's head: 0, the same; 1, any two galaxies.", "soft");
+  list("");
 }
 
 async function galaxy(objid) {
@@ -96,6 +151,7 @@ async function galaxy(objid) {
     const redshift = guess ? found[guess].prediction.redshift : about.truths.redshift;
     plotSpectrum(spectrum, await ask(`/objects/${objid}/spectrum.json`), redshift, guess ?? "catalogue");
   }
+  neighbours(objid, about);
   head.scrollIntoView({ block: "nearest" });
 }
 
@@ -122,7 +178,7 @@ async function upload() {
   if (!inputs) throw new Error(`${file.name}: expected a file that ends in ${Object.keys(ENDINGS).join(", ")}`);
   add(results, "h2", file.name);
   if (inputs.includes("img")) picture(add(results, "div", "", "pictures"), URL.createObjectURL(file), "the uploaded image", "as uploaded");
-  await predictAll(models.filter((model) => inputs.includes(model.input.name)), (model) => {
+  await predictAll(models.filter((model) => takes(model, inputs)), (model) => {
     const form = new FormData();
     form.append("file", file);
     form.append("scale", byId("scale").value);
@@ -136,8 +192,9 @@ async function magnitudes() {
   const given = Object.keys(MAGNITUDES).filter((input) => MAGNITUDES[input].every((name) => value(name) !== ""));
   if (!given.length) throw new Error("type u, g, r, i and z, or W1 to W4");
   add(results, "h2", "Your magnitudes");
-  await predictAll(models.filter((model) => given.includes(model.input.name)), (model) => {
-    const row = Object.fromEntries(MAGNITUDES[model.input.name].map((name) => [name, Number(value(name))]));
+  await predictAll(models.filter((model) => takes(model, given)), (model) => {
+    const names = given.filter((input) => takes(model, [input])).flatMap((input) => MAGNITUDES[input]);
+    const row = Object.fromEntries(names.map((name) => [name, Number(value(name))]));
     const body = JSON.stringify({ rows: [row] });
     return ask(`/predict/${model.name}`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
   });
@@ -156,8 +213,8 @@ on("upload", "submit", upload);
 on("type", "submit", magnitudes);
 
 const health = await ask("/healthz");
-const order = Object.keys(LABELS), place = ({ output }) => (output.name in LABELS ? order.indexOf(output.name) : order.length);
-models = (await ask("/models")).models.sort((a, b) => place(a) - place(b));
+const order = Object.keys(LABELS), place = ({ outputs: [{ name }] }) => (name in LABELS ? order.indexOf(name) : order.length);
+models = (await ask("/models")).models.sort((a, b) => a.outputs.length - b.outputs.length || place(a) - place(b));
 const trained = models.length ? `${models.length} trained models: ${models.map((model) => model.name).join(", ")}` : "No trained model yet: mlflow run b2r --no-conda trains one";
 byId("about").textContent = `${trained}. ${health.data ? `Data set ${health.data} with ${health.objects.toLocaleString("en")} galaxies.` : "No data set: start with zoo serve --ds FOLDER."}`;
 for (const id of health.data ? [] : ["objid", "random"]) byId(id).disabled = true;

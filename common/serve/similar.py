@@ -1,0 +1,120 @@
+"""The galaxies of a service's data set that are alike: the features of each model, computed once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from fastapi import HTTPException
+
+from sdss_gs.errors import DataError, ZooError
+from sdss_gs.schema import INPUTS, OUTPUTS
+
+from ..embed import embedding_of, stored_embedding
+from ..model import Model
+from ..multi_model import MultiModel
+from ..similar import Neighbours
+from .answers import number
+from .limits import RETRY_AFTER
+from .objects import Objects
+from .shelf import Served
+
+MOST_NEIGHBOURS = 100
+MOST_OBJECTS = 100_000
+"""Up to so many a service computes the features itself."""
+PATIENCE = 1.0
+"""Seconds for which a question waits for features that are being computed: it keeps a thread from predicting."""
+
+
+class Similar:
+    """Finds neighbours in the space of each model's features.
+
+    Parameters
+    ----------
+    objects : Objects or None
+    """
+
+    def __init__(self, objects: Objects | None):
+        self._objects, self._indices, self._lock = objects, {}, threading.Lock()
+
+    def nearest(self, model: Model | MultiModel, objid: str, n: int) -> dict:
+        """List an object's neighbours, with their true values; takes long when a model is asked for first.
+
+        Raises
+        ------
+        HTTPException
+            404 if the object has no input of the model, 409 if there are too many to compute their features here, 422
+            if the data set is not what the model takes, 503 while the features are being computed.
+        """
+        index = self._index(model)
+        try:
+            found = index.nearest(objid, n)
+        except ZooError:
+            raise HTTPException(404, f"object: this galaxy has no usable input for {model.name}") from None
+        return {
+            "layer": index.about["layer"],
+            "neighbours": [
+                {"objid": one.id, "distance": number(one.distance), "truths": self._objects.truths(one.id)}
+                for one in found
+            ],
+        }
+
+    def _index(self, model: Model | MultiModel) -> Neighbours:
+        key = (model.name, model.sha256)
+        if key in self._indices:
+            return self._indices[key]
+        if not self._lock.acquire(timeout=PATIENCE):
+            text = "busy: the features of all galaxies are being computed; try again soon"
+            raise HTTPException(503, text, {"Retry-After": str(RETRY_AFTER)})
+        try:
+            if key not in self._indices:
+                self._indices[key] = self._made(model)
+            return self._indices[key]
+        finally:
+            self._lock.release()
+
+    def _made(self, model: Model | MultiModel) -> Neighbours:
+        data = self._objects.data
+        try:
+            if len(data) > MOST_OBJECTS and not stored_embedding(model, data).is_file():
+                raise HTTPException(
+                    409, f"{model.name}: {len(data):,} galaxies are too many to compute their features here; "
+                    f"run once: zoo embed {model.name} --input FOLDER",
+                )  # fmt: skip
+            return Neighbours(embedding_of(model, data))
+        except DataError as error:
+            raise HTTPException(409, _without(error, data.folder)) from None
+        except ZooError as error:
+            raise HTTPException(422, _without(error, data.folder)) from None
+
+
+def usual_model(shelf: Mapping[str, Served], has: Mapping[str, bool]) -> str:
+    """Choose the model that looks for neighbours when none is named: of images before any other input.
+
+    Parameters
+    ----------
+    shelf : mapping of str to Served
+    has : mapping of str to bool
+        Whether the galaxy has an input, by its name.
+
+    Raises
+    ------
+    HTTPException
+        404 if no model takes any input that the galaxy has.
+    """
+    # Of images first, and of those the one for morphology: its features are what the eye compares as well.
+    looks, sees = list(INPUTS), list(reversed(OUTPUTS))
+    fitting = [
+        (len(served.model.inputs), looks.index(item.name), sees.index(served.model.outputs[0].name), name)
+        for name, served in shelf.items()
+        for item in served.model.inputs
+        if has.get(item.name)
+    ]
+    if not fitting:
+        raise HTTPException(404, "model: expected a trained model for what this galaxy has, found none")
+    return min(fitting)[-1]
+
+
+def _without(error: ZooError, folder: object) -> str:
+    """Leave out of an error where on this machine the data set is."""
+    return str(error).replace(f"{folder}: ", "").replace(str(folder), "the data set")
