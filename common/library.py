@@ -83,8 +83,8 @@ def _headlines(name: str, run: Run) -> tuple[dict[str, str], bool]:
         metric = run.data.tags.get(HEADLINE_TAG, headline(parse_model_name(name)[1]))
         return {metric: metric}, True
     except OptionError:
-        known = {output.name: headline(output) for output in OUTPUTS.values()}
-        return {f"{output} {metric}": f"{output}_{metric}" for output, metric in known.items()}, False
+        metrics = {key: headline(output) for key, output in OUTPUTS.items()}
+        return {f"{output} {metric}": f"{output}_{metric}" for output, metric in metrics.items()}, False
 
 
 def artifact(name: str, file: str) -> Path:

@@ -18,7 +18,7 @@ from .calibrate import Calibration
 from .columns import columns_of, values_of
 from .flags import NO_PREDICTION, Flag
 from .measure import TrainingRange
-from .outputs import decode
+from .outputs import decode, nothing
 from .sources import Chunk, Loaded, Source, open_source
 from .store import serving_inputs
 
@@ -169,7 +169,7 @@ class Model:
     def raw(self, values: np.ndarray) -> np.ndarray:
         """Run the network; return the catalogue's unit, float64 ``(n,)``, or probabilities or votes ``(n, size)``."""
         if not len(values):
-            return np.empty((0, self.output.size) if self.output.size > 1 else 0)
+            return nothing(self.output)
         views = forms(values) if self.tta else (values,)
         found = np.mean([run(self.network, serving_inputs(self.item, view), self.inputs) for view in views], axis=0)
         return decode(self.output, found, str(self.reading.get("target", "log")))

@@ -18,7 +18,7 @@ from .flags import NO_PREDICTION, Flag
 from .measure import TrainingRange
 from .model import are_paths, array_of, predict_paths, run, weights_text
 from .multi_network import ENCODER, FUSION
-from .outputs import decode
+from .outputs import decode, nothing
 from .sources import Loaded
 from .surround import PRESENT
 
@@ -177,10 +177,10 @@ class MultiModel:
         Returns
         -------
         dict of str to ndarray
-            By output, in the catalogue's unit, float64 ``(n,)``, or probabilities ``(n, classes)``.
+            By output, in the catalogue's unit, float64 ``(n,)``, or probabilities or votes ``(n, size)``.
         """
         if not len(present):
-            return {output.name: np.empty((0, output.size) if output.size > 1 else 0) for output in self.outputs}
+            return {output.name: nothing(output) for output in self.outputs}
         found = run(self.network.get_layer(FUSION), self._encoded(seen, present), ())
         target = str(self.reading.get("target", "log"))
         return {output.name: decode(output, found[output.name], target) for output in self.outputs}

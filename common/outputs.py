@@ -112,6 +112,11 @@ def decode(output: Output, predicted: np.ndarray, target: str = "log") -> np.nda
     return 10.0 ** predicted[:, 0] if target == "log" else predicted[:, 0] * OLD_MASS_UNIT
 
 
+def nothing(output: Output) -> np.ndarray:
+    """Return what `decode` would for no object at all."""
+    return np.empty((0, output.size) if output.size > 1 else 0)
+
+
 def constant_bias(output: Output, target: np.ndarray) -> np.ndarray:
     """Compute the head's bias with which an untrained network already predicts the best constant.
 

@@ -147,6 +147,9 @@ class Session:
                 compile_model(model, output, phase.options(options), steps, together, device.kind == "GPU")
             self._restore(model, phase)
             self._fit(model, network, training, validation, order, phase)
+        if self._arrays:
+            # The run that is resumed had ended: nothing is left to train.
+            self._best[:] = state.best_of(self._arrays)
 
     def _restore(self, model: keras.Model, phase: Phase) -> None:
         """Take up the state of the run that is resumed, once; an optimizer's only within its phase."""

@@ -13,7 +13,6 @@ from sklearn.neighbors import NearestNeighbors
 
 from sdss_gs.catalogue import Catalogue
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.schema import OUTPUTS
 
 FEATURES = "features"
 """Column of an embedding, see `embed.embed`."""
@@ -157,9 +156,12 @@ def find_similar(
         raise OptionError(f"embedding {embedding}: expected one of {name}, found one of {found.about['model']}")
     near = found.nearest(objid, n)
     catalogue = open_catalogue(folder) if folder else None
-    head = ("objid", "distance", *(OUTPUTS if catalogue else ()))
+    head = ("objid", "distance", *(catalogue.truths(0) if catalogue else ()))
     lines = [Neighbour(objid, 0.0), *near]
-    return [head, *((line.id, f"{line.distance:.3f}", *_truths(catalogue, line.id)) for line in lines)]
+    rows = [(line.id, f"{line.distance:.3f}", *_truths(catalogue, line.id)) for line in lines]
+    # A set need not have every output: a column of dashes says nothing.
+    known = [k for k in range(len(head)) if k < 2 or any(row[k] != "-" for row in rows)]
+    return [tuple(row[k] for k in known) for row in (head, *rows)]
 
 
 def _truths(catalogue: Catalogue | None, objid: str) -> tuple[str, ...]:
@@ -168,7 +170,7 @@ def _truths(catalogue: Catalogue | None, objid: str) -> tuple[str, ...]:
         return ()
     rows = np.flatnonzero(catalogue.objid == int(objid)) if objid.isdigit() and len(objid) < 20 else ()
     if not len(rows):
-        return ("-",) * len(OUTPUTS)
+        return ("-",) * len(catalogue.truths(0))
     values = catalogue.truths(int(rows[0])).values()
     return tuple("-" if value is None else value if isinstance(value, str) else f"{value:.4g}" for value in values)
 

@@ -95,6 +95,11 @@ def restore(model: keras.Model, arrays: dict[str, np.ndarray], with_optimizer: b
         for variable, array in zip(model.optimizer.variables, optimizer, strict=True):
             variable.assign(array)
     assign(model, _numbered(arrays, "model"))
+    return best_of(arrays)
+
+
+def best_of(arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Return the best weights of a state; none before the first epoch."""
     return _numbered(arrays, "best")
 
 

@@ -27,7 +27,10 @@ def columns():
         for column in item.columns:
             rows.append(number_row(column, f"input `{item.name}`", item.source))
     for output in schema.OUTPUTS.values():
-        if output.classes:
+        if output.kind == "votes":
+            first, *_, last = output.answers
+            rows.append([f"`{first}` … `{last}`", f"output `{output.name}`", "", output.source, "empty", "0 to 1"])
+        elif output.classes:
             rows.append(
                 [f"`{output.column}`", f"output `{output.name}`", "", output.source, "empty", "the classes below"]
             )
@@ -57,9 +60,17 @@ def inputs():
 
 
 def outputs():
-    """List the four outputs."""
+    """List the outputs."""
     rows = [
-        [f"`{o.name}`", f"`{o.code}`", f"`{o.column}`", o.unit, o.description, o.source, ", ".join(o.classes)]
+        [
+            f"`{o.name}`",
+            f"`{o.code}`",
+            o.column if o.kind == "votes" else f"`{o.column}`",
+            o.unit,
+            o.description,
+            o.source,
+            ", ".join(o.classes),
+        ]
         for o in schema.OUTPUTS.values()
     ]
     return table(["output", "code", "column", "unit", "what", "source", "classes in one-hot order"], rows)

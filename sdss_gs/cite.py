@@ -45,7 +45,7 @@ SOURCES = (
         note="The page of the version you used gives that version's DOI, authors and date.",
     ),
     Source(
-        "SDSS, data releases 16 and 17 (SDSS-IV)", "img, fits, spectra, ssel, bands; redshift, subclass",
+        "SDSS, data releases 16 and 17 (SDSS-IV)", "img, fits, spectra, ssel, bands; redshift, subclass, class3",
         ("sdss_dr17", "sdss_dr16", "sdss_iv"), "https://www.sdss4.org/collaboration/citing-sdss/",
         text="Funding for the Sloan Digital Sky Survey IV has been provided by the Alfred P. Sloan Foundation, the "
         "U.S. Department of Energy Office of Science, and the Participating Institutions. SDSS-IV acknowledges support "
@@ -76,12 +76,16 @@ SOURCES = (
         "https://www.sdss.org/dr16/spectro/eboss-firefly-value-added-catalog",
     ),
     Source(
-        "Galaxy Zoo 2", "gz2c", ("galaxy_zoo_2",), "https://data.galaxyzoo.org",
+        "Galaxy Zoo 2", "gz2c, votes", ("galaxy_zoo_2",), "https://data.galaxyzoo.org",
         note="The page has the words of thanks to the volunteers that the project asks for.",
     ),
     Source(
         "Galaxy Zoo 1", "sets of yours with Galaxy Zoo 1 labels", ("galaxy_zoo", "galaxy_zoo_1"),
         "https://data.galaxyzoo.org",
+    ),
+    Source(
+        "Galaxy10 DECaLS", "morph10", ("galaxy_zoo_decals",), "https://astronn.readthedocs.io/en/latest/galaxy10.html",
+        note="Labels of Galaxy Zoo, images of the DESI Legacy Imaging Surveys: the page says how to name all of them.",
     ),
     Source(
         "Windows of the selected spectrum", "ssel", ("ssel_windows",), "https://arxiv.org/abs/1003.3186",

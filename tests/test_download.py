@@ -242,7 +242,7 @@ def test_killed_download_continues_and_asks_only_for_the_rest(zenodo, survey, tm
     body = os.urandom(4 * 2**20) + zipped(survey)
     zenodo.publish(6393488, "1.0", {"sdss-gs.zip": body})
     path = "/api/records/6393488/files/sdss-gs.zip/content"
-    zenodo.troubles[path].append(Trouble(seconds_per_chunk=0.02))
+    zenodo.troubles[path].append(Trouble(seconds_per_chunk=0.1))
     command = [sys.executable, "-m", "sdss_gs", "download", str(tmp_path / "ds"), "--mirror", zenodo.url]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -26,6 +26,7 @@ from common.outputs import attach_head, constant_bias, head_of
 from common.project import parse_options, read_project
 from common.serve.answers import predicted
 from common.serve.shelf import Served
+from common.sources import Loaded
 from common.vote_losses import CONCENTRATION, VOTE_LOSSES, vote_loss
 from sdss_gs.check import verify
 from sdss_gs.decision_tree import KAGGLE, TREES
@@ -321,10 +322,10 @@ def test_run_learns_the_votes_and_its_answers_are_named(store, data):
 
 def test_service_says_which_questions_are_answered(store):
     model = load("i2v")
-    first = Served(model).description()["questions"][0]
+    first = Served(model).description()["outputs"][0]["questions"][0]
     assert first["answers"]["smooth"] == "votes_Class1.1"
     images = np.zeros((2, 150, 150, 3), np.uint8)
-    (answer, _) = predicted(model, images, np.zeros(2, np.int32), {})
+    (answer, _) = predicted(model, {"img": Loaded(images, np.zeros(2, np.int32))})
     assert isinstance(answer["prediction"]["votes"], str)
     assert 0 <= answer["prediction"][first["answers"]["smooth"]] <= 1
     json.dumps(answer)
