@@ -159,7 +159,10 @@ def find_similar(
     catalogue = open_catalogue(folder) if folder else None
     head = ("objid", "distance", *(OUTPUTS if catalogue else ()))
     lines = [Neighbour(objid, 0.0), *near]
-    return [head, *((line.id, f"{line.distance:.3f}", *_truths(catalogue, line.id)) for line in lines)]
+    rows = [head, *((line.id, f"{line.distance:.3f}", *_truths(catalogue, line.id)) for line in lines)]
+    # Of the outputs, those that at least one of the galaxies has a value of.
+    kept = [column for column in range(len(head)) if column < 2 or any(row[column] != "-" for row in rows[1:])]
+    return [tuple(row[column] for column in kept) for row in rows]
 
 
 def _truths(catalogue: Catalogue | None, objid: str) -> tuple[str, ...]:
