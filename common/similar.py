@@ -158,10 +158,10 @@ def find_similar(
     catalogue = open_catalogue(folder) if folder else None
     head = ("objid", "distance", *(catalogue.truths(0) if catalogue else ()))
     lines = [Neighbour(objid, 0.0), *near]
-    rows = [(line.id, f"{line.distance:.3f}", *_truths(catalogue, line.id)) for line in lines]
-    # A set need not have every output: a column of dashes says nothing.
-    known = [k for k in range(len(head)) if k < 2 or any(row[k] != "-" for row in rows)]
-    return [tuple(row[k] for k in known) for row in (head, *rows)]
+    rows = [head, *((line.id, f"{line.distance:.3f}", *_truths(catalogue, line.id)) for line in lines)]
+    # Of the outputs, those that at least one of the galaxies has a value of.
+    kept = [column for column in range(len(head)) if column < 2 or any(row[column] != "-" for row in rows[1:])]
+    return [tuple(row[column] for column in kept) for row in rows]
 
 
 def _truths(catalogue: Catalogue | None, objid: str) -> tuple[str, ...]:

@@ -71,14 +71,16 @@ class Catalogue:
     def truths(self, row: int) -> dict[str, float | str | None]:
         """Return an object's true values by output, numbers in the catalogue's unit; None where one is missing.
 
-        Votes, which stand in a table of their own, are left out.
+        Votes are no single value: None.
         """
         found: dict[str, float | str | None] = {}
         for name, output in OUTPUTS.items():
             if output.classes:
                 label = int(self.labels[name][row])
                 found[name] = output.classes[label] if label >= 0 else None
-            elif output.column in self.numbers:
+            elif output.answers:
+                found[name] = None
+            else:
                 value = float(self.numbers[output.column][row])
                 found[name] = value if math.isfinite(value) else None
         return found

@@ -143,7 +143,7 @@ def test_commands_write_features_and_list_similar_galaxies(clusters, tmp_path, m
     names = ids(clusters)
     assert cli.main(["similar", names[0], "--ds", str(clusters), "--model", "b2r", "--n", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["objid", "distance", "redshift", "smass", "subclass", "gz2c"]
+    assert lines[0].split() == ["objid", "distance", "redshift", "smass", "subclass", "gz2c", "class3"]
     assert [line.split()[0] for line in lines[1:3]] == [names[0], names[2]]
     assert f"{float(survey_rows(12)[2]['redshift']):.4g}" in lines[2]
     output = tmp_path / "y.parquet"
