@@ -104,7 +104,7 @@ def test_backbone_learns_is_stored_with_keras_own_layers_and_predicts_the_same(n
 
 @pytest.mark.parametrize("name", marked(["small", "vit", "fast", "reference", "mobilenet", *HEAVY]))
 def test_network_can_learn_32_images_by_heart(name):
-    side = 72 if name == "xception" else 48
+    side = {"xception": 72, "reference": 48}.get(name, 32)
     model = network(side, backbone=name, head="deep")
     for layer in (layer for layer in every_layer(model) if isinstance(layer, keras.layers.BatchNormalization)):
         # The statistics of so few steps, else those before the first.
