@@ -9,8 +9,12 @@ from conftest import write_image
 from PIL import Image
 
 from sdss_gs.__main__ import main
+from sdss_gs.dataset import open_catalogue
+from sdss_gs.decision_tree import TREES
 from sdss_gs.exchange.importing import objid_of
-from sdss_gs.exchange.sources import MORPH10, VOTE_COLUMNS
+from sdss_gs.schema import MORPHOLOGIES
+
+VOTE_COLUMNS = TREES["kaggle"].columns
 
 
 def table(path):
@@ -86,9 +90,11 @@ def test_galaxy10_enters_at_the_scale_of_the_zoo(tmp_path, redshift):
             file[name] = np.array(values)
     assert main(["import", "galaxy10", str(tmp_path / "g.h5"), str(tmp_path / "ds")]) == 0
     (row,) = table(tmp_path / "ds" / "data.csv")
-    assert (row["morph10"], row["redshift"]) == (MORPH10[5], "0.05" if redshift == 0.05 else "")
+    assert (row["morph10"], row["redshift"]) == (MORPHOLOGIES[5], "0.05" if redshift == 0.05 else "")
     with Image.open(tmp_path / "ds" / "img" / f"{row['objid']}.jpg") as image:
         assert np.asarray(image)[5:-5, 5:-5].min() > 190
+    assert open_catalogue(tmp_path / "ds").labels["morph10"].tolist() == [5]
+    assert main(["verify", str(tmp_path / "ds")]) == 0
 
 
 def test_a_source_that_is_absent_is_one_line(tmp_path, capsys):

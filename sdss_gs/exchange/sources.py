@@ -9,18 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..decision_tree import KAGGLE, TREES
 from ..errors import DataError
-from ..schema import INPUTS, PIXEL_SCALE
+from ..schema import INPUTS, MORPHOLOGIES, PIXEL_SCALE
 
 IMAGES = (".jpg", ".jpeg", ".png")
-VOTES = {1: 3, 2: 2, 3: 2, 4: 2, 5: 4, 6: 2, 7: 3, 8: 7, 9: 3, 10: 3, 11: 6}
-"""Answers by question of the Galaxy Zoo 2 tree (Willett et al. 2013, MNRAS 435, 2835)."""
-VOTE_COLUMNS = tuple(f"Class{question}.{answer}" for question, n in VOTES.items() for answer in range(1, n + 1))
-MORPH10 = (
-    "Disturbed", "Merging", "Round Smooth", "In-between Round Smooth", "Cigar Shaped Smooth", "Barred Spiral",
-    "Unbarred Tight Spiral", "Unbarred Loose Spiral", "Edge-on without Bulge", "Edge-on with Bulge",
-)  # fmt: skip
-"""Classes of Galaxy10 DECaLS by number."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +45,15 @@ def kaggle(folder: Path, target: str) -> Iterator[Item]:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: expected the challenge's answers, cannot be read ({error})") from None
-    absent = [column for column in ("GalaxyID", *VOTE_COLUMNS) if not rows or column not in rows[0]]
+    answers = TREES[KAGGLE].columns
+    absent = [column for column in ("GalaxyID", *answers) if not rows or column not in rows[0]]
     if absent:
-        raise DataError(f"{path}: expected columns GalaxyID and 37 answers, lacks {', '.join(absent[:4])}")
+        raise DataError(f"{path}: expected columns GalaxyID and {len(answers)} answers, lacks {', '.join(absent[:4])}")
     images = {image.stem: image for image in sorted(folder.glob("images_training*/*.jpg"))}
     for row in rows:
         name = row["GalaxyID"].strip()
         image = images.get(name, folder / "images_training_rev1" / f"{name}.jpg")
-        yield Item(name, image, {column: row[column] for column in VOTE_COLUMNS})
+        yield Item(name, image, {column: row[column] for column in answers})
 
 
 def tree(folder: Path, target: str) -> Iterator[Item]:
@@ -79,7 +73,7 @@ def galaxy10(path: Path, target: str) -> Iterator[Item]:
             columns = {name: file[name][:] for name in ("ans", "ra", "dec", "redshift", "pxscale")}
             for row, number in enumerate(columns["ans"].tolist()):
                 redshift = columns["redshift"][row]
-                cells = {"morph10": MORPH10[number], "ra": repr(float(columns["ra"][row]))}
+                cells = {"morph10": MORPHOLOGIES[number], "ra": repr(float(columns["ra"][row]))}
                 cells["dec"] = repr(float(columns["dec"][row]))
                 cells["redshift"] = repr(float(redshift)) if np.isfinite(redshift) else ""
                 field = INPUTS["img"].shape[0] * PIXEL_SCALE
