@@ -130,11 +130,11 @@ def input_columns(source: Source) -> list[pa.Field]:
             fields.append(pa.field("img", pa.binary(), metadata={"description": "JPEG file", "unit": ""}))
         elif name == "fits":
             about["shape"] = json.dumps(list(shape))
-            fields.append(pa.field("fits", pa.list_(pa.float32(), int(np.prod(shape))), metadata=about))
+            fields.append(pa.field("fits", pa.list_(pa.float32()), metadata=about))
         else:
             about |= {"wavelength": "see manifest.json"}
             for column in SPECTRUM_COLUMNS:
-                fields.append(pa.field(f"{name}_{column}", pa.list_(pa.float32(), shape[1]), metadata=about))
+                fields.append(pa.field(f"{name}_{column}", pa.list_(pa.float32()), metadata=about))
     return fields
 
 
@@ -151,18 +151,17 @@ def write_parquet(source: Source, objects: np.ndarray, path: Path, bar) -> None:
                 if name == "img":
                     arrays.append(pa.array(contents, pa.binary()))
                 elif name == "fits":
-                    arrays.append(_lists(contents, source.shape(name), ()))
+                    arrays.append(_lists(contents, ()))
                 else:
-                    arrays += [_lists(contents, source.shape(name)[1:], k) for k in range(len(SPECTRUM_COLUMNS))]
+                    arrays += [_lists(contents, k) for k in range(len(SPECTRUM_COLUMNS))]
             writer.write_table(pa.table(arrays, schema=schema), row_group_size=max(1, len(chunk)))
             bar.update(len(chunk))
 
 
-def _lists(contents: list, shape: tuple[int, ...], part) -> pa.FixedSizeListArray:
-    length = int(np.prod(shape))
-    values = np.zeros((len(contents), length), np.float32)
-    for row, content in zip(values, contents, strict=True):
-        if content is not None:
-            row[:] = content[part].ravel()
+def _lists(contents: list, part) -> pa.ListArray:
+    # Lists of any length, though all have one: Arrow cannot read null among lists of fixed size back from Parquet.
+    present = [content[part].ravel() for content in contents if content is not None]
+    ends = np.cumsum([0, *(0 if content is None else content[part].size for content in contents)], dtype=np.int32)
+    values = np.concatenate(present) if present else np.empty(0, np.float32)
     absent = pa.array([content is None for content in contents])
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), length, mask=absent)
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(values, pa.float32()), mask=absent)
