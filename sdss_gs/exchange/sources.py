@@ -85,8 +85,8 @@ def galaxy10(path: Path) -> Iterator[Item]:
 def gz2(path: Path, images: Path) -> Iterator[Item]:
     """Galaxy Zoo 2 as galaxy-datasets (Walmsley et al.) ships it: a Parquet catalogue, images in a folder.
 
-    Votes go to the columns of the tree ``gz2``, with the counts that the catalogue has; a share that it lacks is made
-    from the counts, and is empty where nobody was asked.
+    Votes go to the columns of the tree ``gz2``, with the counts that the catalogue has; a share that it
+    lacks is made from the counts, and is empty where nobody was asked.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
