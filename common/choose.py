@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sdss_gs.errors import OptionError, ZooError
 
+from .augment import TURNED
 from .combine import WAYS
 from .library import champions
 from .model import Model
@@ -40,3 +42,17 @@ def choose_models(names: Sequence[str]) -> tuple[list[Model | MultiModel], str]:
     if len(set(seen)) < len(seen):
         raise OptionError(f"model: expected each model once, found {' '.join(seen)}")
     return models, ""
+
+
+def averaging(models: Sequence[Model | MultiModel]) -> list[Model | MultiModel]:
+    """Let the models of images average over the eight forms of each.
+
+    Raises
+    ------
+    OptionError
+        If there is none.
+    """
+    turned = [isinstance(model, Model) and model.item.name in TURNED for model in models]
+    if not any(turned):
+        raise OptionError(f"tta: expected a model of images, found {', '.join(model.name for model in models)}")
+    return [replace(model, tta=True) if turns else model for model, turns in zip(models, turned, strict=True)]

@@ -214,11 +214,15 @@ class TrainingData:
         for start in range(0, len(self.parts[part]), size):
             yield self._data.load(self.item.name, self.parts[part][start : start + size], self._column)
 
+    def chosen(self, part: str, positions: np.ndarray) -> np.ndarray:
+        """Gather the inputs of some objects of a part, ``(n, ...)``."""
+        return self._data.load(self.item.name, self.parts[part][positions], self._column)
+
     def pictures(self, part: str, chosen: np.ndarray) -> list[np.ndarray | None]:
         """Show some objects of a part: what the model sees of them, or their images where it sees magnitudes."""
         name = self.item.name
         if not self.item.columns:
-            shown = self._data.load(name, self.parts[part][chosen], self._column)
+            shown = self.chosen(part, chosen)
             return [fits.colour(cutout) for cutout in shown] if name == "fits" else list(shown)
         files = list_paths(self.folder, "img")
         images: list[np.ndarray | None] = []
@@ -251,7 +255,8 @@ class TrainingData:
 
     def problems(self) -> list[str]:
         """Name every wrong value and every refused file of the input."""
-        wrong = [f"{problem.where} {problem.item}: {problem.text}" for problem in self._data.catalogue.problems]
+        named = (*self._data.catalogue.problems, *(self._votes.problems if self._votes else ()))
+        wrong = [f"{problem.where} {problem.item}: {problem.text}" for problem in named]
         manifest = self._manifest()
         refused = manifest.rejects.items() if manifest else ()
         return wrong + [f"{self.item.name} of {objid}: {problem}" for objid, problem in refused]

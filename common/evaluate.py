@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from sdss_gs.errors import DataError, OptionError, ZooError
+from sdss_gs.schema import Input
 
+from .augment import forms
+from .backend import keras
 from .calibrate import calibration_from
 from .data import TrainingData
 from .judge import PREDICTION_BATCH, rivals, summarise, verdict
@@ -33,7 +36,7 @@ def evaluate(project: Project, record: Run, address: str, part: str, options: di
         ``test``: the test objects of the split, beside baselines fitted to its training objects; ``all``: every
         object, for a data set the model has seen nothing of.
     options : dict
-        ``ds``, ``limit`` and, for images, ``image_scale``.
+        ``ds``, ``limit`` and, for images, ``image_scale`` and ``tta``.
 
     Returns
     -------
@@ -49,15 +52,22 @@ def evaluate(project: Project, record: Run, address: str, part: str, options: di
     if data.output != project.output:
         raise DataError(f"{data.folder}: expected votes like {project.output.column}, found {data.output.column}")
     print(data.description(), flush=True)
-    chunks = (serving_inputs(project.input, chunk) for chunk in data.chunks("test"))
-    raw = np.concatenate([model.predict(chunk, batch_size=PREDICTION_BATCH, verbose=0) for chunk in chunks])
+    tta = options.get("tta") == "yes"
+    raw = np.concatenate([_seen(model, project.input, chunk, tta) for chunk in data.chunks("test")])
     predictions = {project.name: decode(project.output, raw, data.target)}
     if part == "test":
         predictions |= rivals(data, 0)
-    options = {"model": address, "part": part} | reading
+    options = {"model": address, "part": part} | ({"tta": options["tta"]} if "tta" in options else {}) | reading
     summary = summarise(project, record.id, model, data, predictions, options, {}, calibration)
     page = record.summary(summary)
     return f"\n{address} on {len(raw):,} galaxies of {data.folder}\n{verdict(summary)}\n\nreport  {page}"
+
+
+def _seen(model: keras.Model, item: Input, chunk: np.ndarray, tta: bool) -> np.ndarray:
+    """Run the network on some objects, or on their eight forms, averaged."""
+    views = forms(chunk) if tta else (chunk,)
+    found = [model.predict(serving_inputs(item, v), batch_size=PREDICTION_BATCH, verbose=0) for v in views]
+    return np.mean(found, axis=0)
 
 
 def _read(folder: Path) -> ModelFolder:

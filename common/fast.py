@@ -51,15 +51,16 @@ def apertures(x: keras.KerasTensor, sides: Sequence[int]) -> keras.KerasTensor:
     ----------
     x : KerasTensor, shape (batch, side, side, channels)
     sides : sequence of int
-        Pixels; odd or even as the image's own side, so that the squares share its centre.
+        Pixels; odd or even as the image's own side, so that the squares share its centre. Larger ones than the image,
+        which may be a crop, are left out.
 
     Returns
     -------
-    KerasTensor of float32, shape (batch, len(sides) * channels)
+    KerasTensor of float32, shape (batch, sides * channels)
         Standardised.
     """
     measured = []
-    for side in sides:
+    for side in (side for side in sides if side <= x.shape[1]):
         margin = (x.shape[1] - side) // 2
         inside = layers.Cropping2D(margin, dtype="float32")(x)
         measured.append(layers.GlobalAveragePooling2D(dtype="float32")(inside))

@@ -16,6 +16,7 @@ from sdss_gs.schema import Input, Output
 
 from .backend import keras, tf
 from .feed import EpochOrder
+from .finetune import Phase
 from .inputs import enter
 from .layers import normalisations
 from .outputs import attach_head, loss_name
@@ -116,7 +117,10 @@ def optimizer_of(options: dict, steps: int) -> keras.optimizers.Optimizer:
         rate = keras.optimizers.schedules.CosineDecay(rate, options["epochs"] * steps)
     elif options["schedule"] == "step":
         rate = keras.optimizers.schedules.ExponentialDecay(rate, STEP_EPOCHS * steps, STEP_FACTOR, staircase=True)
-    return keras.optimizers.get({"class_name": options["optimizer"], "config": {"learning_rate": rate}})
+    config = {"learning_rate": rate}
+    if decay := options.get("weight_decay"):
+        config["weight_decay"] = decay
+    return keras.optimizers.get({"class_name": options["optimizer"], "config": config})
 
 
 def metrics_of(output: Output, options: dict) -> list[keras.metrics.Metric | str]:
@@ -139,9 +143,18 @@ def loss_of(output: Output, options: dict) -> keras.losses.Loss | Callable | str
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the lowest validation loss, writes the state, stops when patience ends."""
 
-    def __init__(self, network: keras.Model, progress: Progress, best: list[np.ndarray], path: Path, patience: int):
+    def __init__(
+        self,
+        network: keras.Model,
+        progress: Progress,
+        best: list[np.ndarray],
+        path: Path,
+        patience: int,
+        first_epoch: int = 0,
+    ):
         super().__init__()
         self.network, self.progress, self.best, self.path, self.patience = network, progress, best, path, patience
+        self.first_epoch = first_epoch
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Record the epoch."""
@@ -154,7 +167,7 @@ class KeepBest(keras.callbacks.Callback):
             progress.best_epoch, progress.best_loss = progress.epoch, metrics["val_loss"]
             self.best[:] = [np.asarray(variable) for variable in self.network.variables]
         save_state(self.path, progress, self.model, self.best)
-        if self.patience and progress.epoch - progress.best_epoch >= self.patience:
+        if self.patience and progress.epoch - max(progress.best_epoch, self.first_epoch) >= self.patience:
             self.model.stop_training = True
 
 
@@ -201,8 +214,9 @@ def fit(
     order: EpochOrder,
     state_path: Path,
     callbacks: list[keras.callbacks.Callback],
+    phase: Phase,
 ) -> None:
-    """Fit from ``progress.epoch`` to the last epoch; the best epoch's weights are in `best` afterwards.
+    """Fit from ``progress.epoch`` to the phase's last epoch; the best epoch's weights are in `best` afterwards.
 
     Parameters
     ----------
@@ -216,6 +230,8 @@ def fit(
         Updated in place, like `best`.
     best : list of ndarray
         Best weights so far; empty at the start.
+    phase : Phase
+        Patience ends the last one only, and begins anew with it.
 
     Raises
     ------
@@ -224,11 +240,12 @@ def fit(
     """
     options, steps = progress.options, int(training.cardinality())
     bar = ProgressBar(options["epochs"], progress.epoch, steps, order.count)
-    keep = KeepBest(network, progress, best, state_path, options["patience"])
+    patience = options["patience"] if phase.last == options["epochs"] else 0
+    keep = KeepBest(network, progress, best, state_path, patience, phase.first)
     try:
         model.fit(
             training,
-            epochs=options["epochs"],
+            epochs=phase.last,
             initial_epoch=progress.epoch,
             validation_data=validation,
             shuffle=False,

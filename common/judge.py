@@ -13,10 +13,12 @@ from sdss_gs.decision_tree import TREES, summaries
 from sdss_gs.schema import Output
 
 from . import report
+from .augment import TURNED
 from .backend import keras
 from .baselines import Rivals, baselines, collapse
 from .calibrate import Calibration, coverage
 from .data import TrainingData
+from .explain import explain
 from .fit import architecture
 from .measure import image_features, simple_features
 from .metrics import binned_scores, intervals, log_mass, normalised_difference, score
@@ -104,7 +106,7 @@ def summarise(
         bins=binned_scores(truth, predictions[name]) if output.kind == "redshift" else [],
         coverage=coverage(calibration, output, truth, predictions[name]),
         warnings=[warning] if warning else [],
-        figures={**_test_figures(predictions[name], data), **drawn},
+        figures={**_test_figures(predictions[name], data), **_influence(model, predictions[name], data), **drawn},
         versions=versions(),
     )
 
@@ -121,9 +123,8 @@ def versions() -> dict[str, str]:
 
 def _test_figures(predicted: np.ndarray, data: TrainingData) -> dict[str, Figure]:
     output, truth = data.output, data.truth("test")
-    error, captions = _errors(output, truth, predicted)
+    error, names = _errors(output, truth, predicted)[0], _names(data, predicted)
     ranked, shown = np.argsort(-error, kind="stable"), report.GALLERY_ROWS * report.GALLERY_COLUMNS
-    names = [f"{objid}\n{caption}" for objid, caption in zip(data.objid("test"), captions, strict=True)]
     drawn = {}
     if output.classes:
         drawn["confusion"] = report.confusion(output, truth, predicted)
@@ -137,6 +138,24 @@ def _test_figures(predicted: np.ndarray, data: TrainingData) -> dict[str, Figure
         title = f"{name.capitalize()} test cases"
         drawn[f"{name}_cases"] = report.gallery(title, [names[position] for position in chosen], pictures)
     return drawn
+
+
+def _influence(model: keras.Model, predicted: np.ndarray, data: TrainingData) -> dict[str, Figure]:
+    """Show what matters in some images, from the lowest class, number or first vote to the highest."""
+    if data.item.name not in TURNED:
+        return {}
+    truth = data.truth("test")
+    spread = np.linspace(0, len(truth) - 1, min(report.GALLERY_COLUMNS, len(truth))).round().astype(int)
+    chosen = np.argsort(truth if truth.ndim == 1 else truth[:, 0], kind="stable")[spread]
+    method, maps = explain(model, data.output, data.chosen("test", chosen))
+    names = _names(data, predicted)
+    captions = [names[position] for position in chosen]
+    return {"influence": report.influence(method, captions, data.pictures("test", chosen), maps)}
+
+
+def _names(data: TrainingData, predicted: np.ndarray) -> list[str]:
+    captions = _errors(data.output, data.truth("test"), predicted)[1]
+    return [f"{objid}\n{caption}" for objid, caption in zip(data.objid("test"), captions, strict=True)]
 
 
 def _errors(output: Output, truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -12,6 +12,7 @@ import pandas as pd
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import Input, Output
 
+from .augment import forms
 from .backend import keras
 from .calibrate import Calibration
 from .columns import columns_of, values_of
@@ -46,6 +47,9 @@ class Model:
         Options of the training without which inputs or values cannot be understood.
     calibration : Calibration
     training_range : TrainingRange
+    tta : bool
+        Whether each image is seen in its eight symmetric forms, and what the network gives for them is averaged:
+        redshift, log10 of the mass, or probability. Error bars stay those that were calibrated without.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Model:
     reading: dict[str, object]
     calibration: Calibration
     training_range: TrainingRange
+    tta: bool = False
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -165,7 +170,8 @@ class Model:
         """Run the network; return the catalogue's unit, float64 ``(n,)``, or probabilities or votes ``(n, size)``."""
         if not len(values):
             return np.empty((0, self.output.size) if self.output.size > 1 else 0)
-        found = run(self.network, serving_inputs(self.item, values), self.inputs)
+        views = forms(values) if self.tta else (values,)
+        found = np.mean([run(self.network, serving_inputs(self.item, view), self.inputs) for view in views], axis=0)
         return decode(self.output, found, str(self.reading.get("target", "log")))
 
 

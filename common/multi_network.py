@@ -8,14 +8,14 @@ import numpy as np
 
 from sdss_gs.schema import INPUTS, OUTPUTS
 
+from .augment import TURNED, augmentation
 from .backend import keras, tf
 from .fit import adapt_normalisation, loss_of, optimizer_of
 from .inputs import enter
 from .multi_data import MultiData
 from .outputs import attach_head, constant_bias, head_of
-from .surround import PRESENT, Dihedral, HideInputs, HidingModel, RepeatAs
+from .surround import PRESENT, HideInputs, HidingModel, RepeatAs
 
-AUGMENTED = ("img", "fits")
 ENCODER, FUSION = "_encoder", "fusion"
 
 
@@ -80,7 +80,7 @@ def surround_multi(network: keras.Model, augment: str, dropout: float, seed: int
     network : keras.Model
         From `build_multi`.
     augment : str
-        ``none``, or ``dihedral`` for images and cut-outs.
+        See `augment.augmentation`; for images and cut-outs.
     dropout : float
         Probability with which each present input is hidden; with 0 nothing is, and no input is shown alone.
     seed : int
@@ -92,8 +92,9 @@ def surround_multi(network: keras.Model, augment: str, dropout: float, seed: int
     """
     inputs = {key: keras.Input(like.shape[1:], dtype=like.dtype, name=key) for key, like in network.input.items()}
     seen, name = dict(inputs), f"{network.name}_training"
-    if augment == "dihedral":
-        seen |= {key: Dihedral(seed, dtype=inputs[key].dtype)(inputs[key]) for key in AUGMENTED if key in inputs}
+    for key in (key for key in TURNED if key in inputs):
+        for layer in augmentation(augment, key, seed, inputs[key].dtype):
+            seen[key] = layer(seen[key])
     names = [key for key in inputs if key != PRESENT]
     if not dropout or len(names) == 1:
         return keras.Model(inputs, network(seen), name=name)

@@ -11,6 +11,7 @@ from . import gpu, report, state
 from .backend import keras
 from .calibrate import Calibration
 from .feed import EpochOrder, steps_per_execution
+from .finetune import Phase
 from .judge import PREDICTION_BATCH
 from .measure import training_range
 from .multi_card import card_of, record_card
@@ -67,7 +68,7 @@ class MultiSession(Session):
             self._best[:] = state.restore(model, self._arrays)
         else:
             begin_at_constants(network, data)
-        self._fit(model, network, training, validation, order)
+        self._fit(model, network, training, validation, order, Phase(0, options["epochs"]))
 
     def _log(self, model: keras.Model, register: bool, calibrations: Calibrations | None = None) -> str:
         calibrations = calibrations or fit_calibrations(model, self.data)

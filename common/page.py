@@ -15,6 +15,8 @@ CAPTIONS = {
     "confusion": "Where each true class (row) ends up; the diagonal is right, each row adds up to 1.",
     "answers": "Predicted against true share of the votes, answer by answer; a perfect model lies on the lines.",
     "loss": "Loss of every epoch on the training and validation galaxies; the marked epoch was kept.",
+    "influence": "What in some test images matters to the network: bright for what speaks for the class it chooses, or "
+    "for what moves its number most.",
     "worst_cases": "The test galaxies with the largest errors, the largest first.",
     "best_cases": "The test galaxies with the smallest errors, the smallest first.",
 }

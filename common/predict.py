@@ -62,7 +62,11 @@ def predict(
     """
     check_source(models, source)
     began, flags = time.perf_counter(), Counter()
-    plan = {"models": [[model.name, model.version, model.sha256] for model in models], "together": together}
+    plan = {
+        "models": [[model.name, model.version, model.sha256] for model in models],
+        "together": together,
+        "tta": [model.name for model in models if isinstance(model, Model) and model.tta],
+    }
 
     def rows_of(chunk: Chunk) -> pd.DataFrame:
         frame = predict_together(models, chunk, source, together)

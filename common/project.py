@@ -14,6 +14,8 @@ from sdss_gs.errors import OptionError
 from sdss_gs.own import is_own
 from sdss_gs.schema import INPUTS, OUTPUTS, OWN_LABEL, SPECTRUM_COLUMNS, Input, Output, parse_model_name
 
+from .augment import AUGMENTATIONS
+from .backbones import BACKBONES, COLOURS, HEADS
 from .inputs import STRETCHES
 from .outputs import CLASS_WEIGHTS, TARGETS
 from .vote_losses import VOTE_LOSSES
@@ -22,7 +24,6 @@ LOSSES = ("mse", "mae", "huber")
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "step")
 ARCHITECTURES = ("reference", "fast")
-AUGMENTATIONS = ("none", "dihedral")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -52,13 +53,33 @@ class Option:
 REGRESSIONS = tuple(name for name, output in OUTPUTS.items() if not output.classes)
 CLASSIFICATIONS = tuple(name for name, output in OUTPUTS.items() if output.classes)
 OPTIONS = {
-    "architecture": Option(str, "the predecessor's network or the zoo's own", choices=ARCHITECTURES),
+    "architecture": Option(
+        str, "the predecessor's network, the zoo's own, or another one of the folder", choices=(*ARCHITECTURES, "vgg")
+    ),
+    "backbone": Option(
+        str, "network that sees the images, instead of the architecture", choices=BACKBONES, inputs=("img",)
+    ),
+    "weights": Option(
+        str, "that a Keras backbone begins with: imagenet, none, or a file of its weights", inputs=("img",)
+    ),
+    "freeze": Option(
+        str, "layers of it that keep their weights: all, none, or all but so many of the last", inputs=("img",)
+    ),
+    "head_epochs": Option(int, "epochs with all of them frozen before the others learn too", 0, inputs=("img",)),
+    "fine_tune_rate": Option(float, "factor of the learning rate from then on", 1e-12, inputs=("img",)),
+    "head": Option(str, "of it: light, one layer, or deep, 1024-1024-512 and one", choices=HEADS, inputs=("img",)),
+    "crop": Option(int, "side of the middle that the network sees, pixels; 0: all", 0, inputs=("img",)),
+    "colour": Option(str, "what it sees of the channels", choices=COLOURS, inputs=("img",)),
     "inputs": Option(
         str, "what the model looks at, separated by commas", choices=tuple(INPUTS), several=True, inputs=()
     ),
     "outputs": Option(str, "what it predicts, separated by commas", choices=tuple(OUTPUTS), several=True, outputs=()),
     "augment": Option(
-        str, "turn and mirror each image at random while training", choices=AUGMENTATIONS, inputs=("img", "fits")
+        str,
+        "vary each image at random while training: turn by right angles and mirror, turn by any angle, or also zoom, "
+        "shift, brightness, colour, seeing and noise",
+        choices=AUGMENTATIONS,
+        inputs=("img", "fits"),
     ),
     "epochs": Option(int, "passes over the training objects", 1),
     "input_dropout": Option(
@@ -70,6 +91,9 @@ OPTIONS = {
     ),
     "optimizer": Option(str, "how the weights are changed", choices=OPTIMIZERS),
     "learning_rate": Option(float, "first step size of the optimizer", 1e-12),
+    "weight_decay": Option(
+        float, "share of the weights taken off per unit of step size; 0: the optimizer's own", 0, inputs=("img",)
+    ),
     "schedule": Option(
         str, "step size over the run: constant, cosine to 0, or halved every 10 epochs", choices=SCHEDULES
     ),
@@ -106,6 +130,9 @@ OPTIONS = {
         outputs=(),
     ),
     "part": Option(str, "objects to judge it on: those of the test split, or all", choices=("test", "all"), outputs=()),
+    "tta": Option(
+        str, "average over the eight forms of each image", choices=("no", "yes"), inputs=("img", "fits"), outputs=()
+    ),
     "resume": Option(str, "id of an interrupted MLflow run to go on with"),
 }
 

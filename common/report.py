@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -140,6 +141,32 @@ def gallery(title: str, captions: Sequence[str], pictures: Sequence[np.ndarray |
             axes.imshow(picture)
         axes.set_title(caption, fontsize=7)
     figure.suptitle(title)
+    return figure
+
+
+def influence(method: str, captions: Sequence[str], pictures: Sequence[np.ndarray], maps: np.ndarray) -> Figure:
+    """Draw images, and below each what in it matters to the network.
+
+    Parameters
+    ----------
+    method : str
+    captions : sequence of str
+    pictures : sequence of ndarray of uint8, shape (side, side, 3)
+    maps : ndarray, shape (n, side, side)
+        From 0 to 1.
+    """
+    figure = Figure(figsize=(2 * len(pictures) + 0.6, 4.6), layout="constrained")
+    grid = figure.subplots(2, len(pictures), squeeze=False)
+    for axes, caption, picture, shown in zip(grid.T, captions, pictures, maps, strict=True):
+        axes[0].imshow(picture)
+        axes[0].set_title(caption, fontsize=7)
+        axes[1].imshow(picture.mean(axis=-1), cmap="gray")
+        drawn = axes[1].imshow(shown, cmap="inferno", alpha=np.clip(shown, 0.1, 0.75), vmin=0, vmax=1)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    colours = ScalarMappable(drawn.norm, drawn.cmap)
+    figure.colorbar(colours, ax=grid[1], label="influence, largest = 1", shrink=0.8)
+    figure.suptitle(f"What the network looks at ({method})")
     return figure
 
 

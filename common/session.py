@@ -12,10 +12,12 @@ from sdss_gs.errors import DataError, OptionError
 from sdss_gs.schema import OUTPUTS
 
 from . import gpu, report, state
+from .backbones import image_features
 from .backend import keras
 from .calibrate import Calibration, fit_calibration
 from .data import TrainingData
 from .feed import EpochOrder, steps_per_execution
+from .finetune import Phase, phases
 from .fit import adapt_normalisation, build, compile_model, fit
 from .judge import PREDICTION_BATCH, predict, rivals, summarise, verdict, versions
 from .measure import training_range
@@ -66,6 +68,7 @@ class Session:
             raise DataError(f"{self.data.folder}: expected the data the run began with ({expected}), found {found}")
         self.progress.fingerprint = self.data.fingerprint
         self._best: list[np.ndarray] = []
+        self._seconds = 0.0
         self._describe()
 
     def _begin(self, options: dict) -> tuple[state.Progress, dict[str, np.ndarray]]:
@@ -87,7 +90,8 @@ class Session:
         return progress, arrays
 
     def _choose(self, architectures: dict[str, Callable]) -> None:
-        self.features = _chosen(architectures, self.options)
+        self.own = _chosen(architectures, self.options)
+        self.phases = phases(self.options)
 
     def _open(self) -> TrainingData:
         data = TrainingData(self.project, self.options)
@@ -108,9 +112,10 @@ class Session:
 
     # === Network and fit ===
 
-    def _build(self) -> keras.Model:
+    def _build(self, pretrained: bool = False) -> keras.Model:
         item, output, stretch = self.project.input, self.project.output, str(self.options.get("stretch", "asinh"))
-        return build(item, output, self.data.shape(), self.features, self.project.name, stretch)
+        features = image_features(self.options, self.own, pretrained) if "backbone" in self.options else self.own
+        return build(item, output, self.data.shape(), features, self.project.name, stretch)
 
     def train(self) -> None:
         """Fit the network and keep its best epoch."""
@@ -125,27 +130,38 @@ class Session:
         steps = int(training.cardinality())
         batch_bytes = (8 if resident else self.data.inputs("train", 1).nbytes) * options["batch_size"]
         with device.scope():
-            network = self._build()
+            network = self._build(pretrained=not self._arrays)
             values = self.data.resident() if resident else None
             model = surround(network, str(options.get("augment", "none")), options["seed"], values)
-            # Keras takes several steps at once on one device only.
-            together = 1 if device.kind == "GPU" and device.count > 1 else steps_per_execution(batch_bytes, steps)
-            compile_model(model, output, options, steps, together, compiled=device.kind == "GPU")
         self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
-        if self._arrays:
-            self._best[:] = state.restore(model, self._arrays)
-        else:
+        if not self._arrays:
             chunks = self.data.batches("train", ADAPT_BATCH, with_target=False)
             adapt_normalisation(network, chunks.map(lambda inputs: inputs[item.name]))
             head_of(network, output).bias.assign(constant_bias(output, self.data.targets("train")))
-        self._fit(model, network, training, validation, order)
+        for phase in (phase for phase in self.phases if self.progress.epoch < phase.last):
+            phase.freeze(network)
+            with device.scope():
+                # Keras takes several steps at once on one device only.
+                together = 1 if device.kind == "GPU" and device.count > 1 else steps_per_execution(batch_bytes, steps)
+                compile_model(model, output, phase.options(options), steps, together, device.kind == "GPU")
+            self._restore(model, phase)
+            self._fit(model, network, training, validation, order, phase)
 
-    def _fit(self, model: keras.Model, network: keras.Model, training, validation, order: EpochOrder) -> None:
+    def _restore(self, model: keras.Model, phase: Phase) -> None:
+        """Take up the state of the run that is resumed, once; an optimizer's only within its phase."""
+        if self._arrays:
+            self._best[:] = state.restore(model, self._arrays, with_optimizer=self.progress.epoch > phase.first)
+            self._arrays = {}
+
+    def _fit(
+        self, model: keras.Model, network: keras.Model, training, validation, order: EpochOrder, phase: Phase
+    ) -> None:
         self.record.logs.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
-        path = self.record.logs / STATE
-        fit(model, network, training, validation, self.progress, self._best, order, path, [LogEpochs(self.record)])
-        self.record.metrics({"training_seconds": time.perf_counter() - began}, 0, part="test")
+        path, callbacks = self.record.logs / STATE, [LogEpochs(self.record)]
+        fit(model, network, training, validation, self.progress, self._best, order, path, callbacks, phase)
+        self._seconds += time.perf_counter() - began
+        self.record.metrics({"training_seconds": self._seconds}, 0, part="test")
 
     def _best_model(self) -> keras.Model:
         """Rebuild the best network in float32: what is judged is what is stored and used."""
@@ -227,6 +243,8 @@ class Session:
 def _chosen(architectures: dict[str, Callable], options: dict) -> Callable:
     """Choose a model folder's function; a folder with one need not name it."""
     name = str(options.get("architecture", next(iter(architectures))))
+    if options.get("backbone") in architectures:
+        name = str(options["backbone"])
     if len(architectures) == 1:
         return next(iter(architectures.values()))
     if name not in architectures:

@@ -73,19 +73,27 @@ def load_state(path: Path) -> tuple[Progress, dict[str, np.ndarray]]:
         raise OptionError(f"resume: expected the state of a run in {path}, found {error}") from None
 
 
-def restore(model: keras.Model, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+def restore(model: keras.Model, arrays: dict[str, np.ndarray], with_optimizer: bool = True) -> list[np.ndarray]:
     """Put a state's arrays into a compiled model; return the best weights.
+
+    Parameters
+    ----------
+    model : keras.Model
+    arrays : dict of str to ndarray
+    with_optimizer : bool
+        Whether its optimizer goes on too, or begins anew, as in another phase of fine-tuning.
 
     Raises
     ------
     OptionError
         If the arrays are of another architecture or optimizer.
     """
-    model.optimizer.build(model.trainable_variables)
-    optimizer = _numbered(arrays, "optimizer")
-    _check(model.optimizer.variables, optimizer)
-    for variable, array in zip(model.optimizer.variables, optimizer, strict=True):
-        variable.assign(array)
+    if with_optimizer:
+        model.optimizer.build(model.trainable_variables)
+        optimizer = _numbered(arrays, "optimizer")
+        _check(model.optimizer.variables, optimizer)
+        for variable, array in zip(model.optimizer.variables, optimizer, strict=True):
+            variable.assign(array)
     assign(model, _numbered(arrays, "model"))
     return _numbered(arrays, "best")
 

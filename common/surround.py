@@ -1,9 +1,10 @@
-"""What surrounds a network while it trains, and is not part of it when it is stored: feed and augmentation."""
+"""What surrounds a network while it trains, and is not part of it when it is stored: feed, other views of an image."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from .augment import augmentation
 from .backend import keras
 
 POSITION = "position"
@@ -12,36 +13,6 @@ PRESENT = "present"
 """Name of the input that says which of the others an object has."""
 WHOLE_SHARE, HIDDEN_SHARE, ALONE_SHARE = 0.4, 0.3, 0.3
 """Shares of the loss: objects as they are, with inputs hidden at random, and each input alone (together)."""
-
-
-class Dihedral(keras.layers.Layer):
-    """Turns and mirrors each image at random into one of its eight symmetric forms, while training.
-
-    A galaxy has no up or left: each form is as likely to be seen as the others, and no pixel is interpolated.
-
-    Parameters
-    ----------
-    seed : int
-    """
-
-    def __init__(self, seed: int, **options):
-        super().__init__(**options)
-        self.generator = keras.random.SeedGenerator(seed)
-
-    def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        """Return images ``(batch, side, side, channels)`` of the same dtype."""
-        if not training:
-            return images
-        shape = (keras.ops.shape(images)[0], 1, 1, 1)
-        forms = (
-            lambda x: keras.ops.flip(x, 1),
-            lambda x: keras.ops.flip(x, 2),
-            lambda x: keras.ops.transpose(x, (0, 2, 1, 3)),
-        )
-        for form in forms:
-            chosen = keras.random.uniform(shape, seed=self.generator, dtype="float32") < 0.5
-            images = keras.ops.where(chosen, form(images), images)
-        return images
 
 
 class Resident(keras.layers.Layer):
@@ -132,7 +103,7 @@ def surround(network: keras.Model, augment: str = "none", seed: int = 0, values:
     network : keras.Model
         Input ``{name: (batch, ...)}``.
     augment : str
-        ``none``, or ``dihedral`` for images.
+        See `augment.augmentation`.
     seed : int
         Of the augmentation.
     values : ndarray, shape (n, ...), optional
@@ -152,6 +123,6 @@ def surround(network: keras.Model, augment: str = "none", seed: int = 0, values:
     else:
         entry = keras.Input((), dtype="int64", name=POSITION)
         inputs = Resident(values)(entry)
-    if augment == "dihedral":
-        inputs = Dihedral(seed, dtype=like.dtype)(inputs)
+    for layer in augmentation(augment, name, seed, like.dtype):
+        inputs = layer(inputs)
     return keras.Model({entry.name: entry}, network({name: inputs}), name=f"{network.name}_training")

@@ -108,7 +108,7 @@ def _asked(tree: DecisionTree, truth, predicted) -> Iterator[tuple]:
     """Give each question's votes, 0 where nobody was asked, and the predicted shares among those who are asked."""
     for question in tree.questions:
         votes, values = truth[:, question.slice], predicted[:, question.slice] + SMALLEST
-        if question.parent is not None:
-            parent = truth[:, question.parent : question.parent + 1]
-            votes = keras.ops.where(parent > 0, votes, 0.0)
+        if question.asked_after:
+            asked = sum(truth[:, answer : answer + 1] for answer in question.asked_after)
+            votes = keras.ops.where(asked > 0, votes, 0.0)
         yield votes, values / keras.ops.sum(values, axis=-1, keepdims=True)

@@ -7,9 +7,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .catalogue import Problem, read_catalogue
+from .dataset import is_known
 from .raw import Layout, list_paths, probe_layout
 from .reading import FILES_PER_GROUP, Group, read_groups
 from .schema import INPUTS, PIXEL_SCALE
+from .votes import find_votes, read_votes
 
 
 def verify(
@@ -63,6 +65,12 @@ def verify(
                     if problem:
                         problems.append(Problem(str(Path(path).relative_to(folder)), name, problem))
                 bar.update(len(group.paths))
+    if find_votes(folder) is not None:
+        votes = read_votes(folder, catalogue.objid)
+        problems += votes.problems
+        bad = int(votes.tree.inconsistent(votes.values[is_known(votes.values)]).any(axis=1).sum())
+        if bad:
+            notes.append(f"votes: the answers of {bad} objects do not sum to the answer that leads to them")
     return problems, notes
 
 

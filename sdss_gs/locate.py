@@ -50,7 +50,7 @@ def find_dataset(ds: str | None, repository: Path, say: Callable[[str], None] = 
         (f"${ENVIRONMENT}={os.environ.get(ENVIRONMENT)}", os.environ.get(ENVIRONMENT)),
     ):
         if value:
-            folder = Path(os.environ.get(LAUNCH_FOLDER, "."), Path(value).expanduser()).resolve()
+            folder = as_typed(value)
             if not (folder / "data.csv").is_file():
                 found = _instead(folder) if folder.is_dir() else "no such folder"
                 raise DataError(f"{origin}: expected a folder with data.csv at {folder}, found {found}")
@@ -73,6 +73,11 @@ def default_folder() -> Path:
     """Return where a set is put so that commands that are told none find it: ``$SDSS_GS`` or beside the repository."""
     named = os.environ.get(ENVIRONMENT)
     return Path(named).expanduser() if named else folder_beside(Path(__file__).resolve().parents[1])
+
+
+def as_typed(path: str) -> Path:
+    """Return the absolute path of one that may be relative to where the command was typed."""
+    return Path(os.environ.get(LAUNCH_FOLDER, "."), Path(path).expanduser()).resolve()
 
 
 def _instead(folder: Path) -> str:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from .cells import expected_number, read_numbers
+from .catalogue import Problem
+from .cells import read_numbers
 from .decision_tree import TREES, DecisionTree
 from .errors import DataError
 from .own import read_columns
@@ -36,6 +38,8 @@ class Votes:
         Number of volunteers; `USUAL_TOTAL` where the table does not say.
     counted : bool
         Whether it says.
+    problems : tuple of Problem
+        Cells that are no share; their objects have no votes.
     """
 
     path: Path
@@ -43,6 +47,7 @@ class Votes:
     values: np.ndarray
     totals: np.ndarray
     counted: bool
+    problems: tuple[Problem, ...] = ()
 
     def require_sums(self, objects: np.ndarray, objid: np.ndarray) -> None:
         """Refuse votes that no way down the tree can give.
@@ -98,7 +103,7 @@ def read_votes(folder: Path, objid: np.ndarray, trees: Sequence[str] = tuple(TRE
     Raises
     ------
     DataError
-        If there are none, or a vote is no number from 0 to 1.
+        If there are none.
     """
     found = find_votes(folder, trees)
     if found is None:
@@ -106,26 +111,30 @@ def read_votes(folder: Path, objid: np.ndarray, trees: Sequence[str] = tuple(TRE
         raise DataError(f"{folder}: expected columns {wanted} in {VOTES_FILE} or {CATALOGUE_FILE}, found none")
     path, tree = found
     table = read_columns(path, tree.columns, objid)
-    values = np.stack([_shares(path, table[column], column, objid) for column in tree.columns], axis=1)
-    if tree.plain:
-        # Nobody answered where nobody was asked: missing only where the first question has no answer.
-        values = np.where(
-            np.isnan(values[:, tree.questions[0].slice]).any(axis=1)[:, None], np.nan, tree.weighted(values)
-        )
-    else:
-        values[np.isnan(values).any(axis=1)] = np.nan
-    return Votes(path, tree, values, *_totals(path, tree, objid))
+    problems: list[Problem] = []
+    columns = [_shares(path, table[column], column, objid, problems) for column in tree.columns]
+    values, wrong = (np.stack(arrays, axis=1) for arrays in zip(*columns, strict=True))
+    # Among those who were asked, nobody answers where nobody was: then the first question alone must have answers.
+    needed = values[:, tree.questions[0].slice] if tree.plain else values
+    missing = np.isnan(needed).any(axis=1) | wrong.any(axis=1)
+    values = tree.weighted(values) if tree.plain else values
+    values[missing] = np.nan
+    return Votes(path, tree, values, *_totals(path, tree, objid), tuple(problems))
 
 
-def _shares(path: Path, text, column: str, objid: np.ndarray) -> np.ndarray:
+def _shares(
+    path: Path, text: pa.ChunkedArray, column: str, objid: np.ndarray, problems: list[Problem]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn one column into shares, NaN where there is none; tell where there is something else, and name it."""
     quantity = Quantity(column, -_MARGIN, 1 + _MARGIN, (), "")
     cells = read_numbers(text, quantity)
     unreadable = cells.unreadable & ~np.array([value.lower() == "nan" for value in text.to_pylist()])
-    if (wrong := unreadable | cells.impossible).any():
-        row = int(np.argmax(wrong))
-        expected = expected_number(quantity, bool(unreadable[row]))
-        raise DataError(f"{path}: {column} of objid {objid[row]}: expected {expected}, found {text[row].as_py()}")
-    return np.clip(cells.values, 0, 1)
+    wrong = unreadable | cells.impossible
+    for row in np.flatnonzero(wrong).tolist():
+        expected = "a number" if unreadable[row] else "0 to 1"
+        found = text[row].as_py()
+        problems.append(Problem(f"{path.name} objid {objid[row]}", column, f"expected {expected}, found {found}"))
+    return np.clip(cells.values, 0, 1), wrong
 
 
 def _totals(path: Path, tree: DecisionTree, objid: np.ndarray) -> tuple[np.ndarray, bool]:

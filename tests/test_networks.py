@@ -43,6 +43,16 @@ def test_network_has_the_predecessors_parameters(name, count):
     assert list(model.input) == [project.input.name]
 
 
+def test_vgg_of_morphologies_halves_the_image_four_times():
+    specification = importlib.util.spec_from_file_location("i2m", ROOT / "i2m" / "train.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    model = build(INPUTS["img"], OUTPUTS["morph10"], INPUTS["img"].shape, module.vgg, "i2m")
+    assert model.count_params() == 18_336_714
+    (flat,) = [layer for layer in model.layers if isinstance(layer, keras.layers.Flatten)]
+    assert flat.input.shape == (None, 8, 8, 512)
+
+
 def test_every_model_folder_is_known_to_this_test():
     # x2y, whose inputs and outputs are options, has tests of its own.
     assert {path.parent.name for path in ROOT.glob("*/MLproject")} == {*PARAMETERS, "x2y"}

@@ -14,6 +14,7 @@ from PIL import Image
 from trained import MAGNITUDES, by_hand, several_by_hand
 
 from common import results
+from common.choose import averaging
 from common.combine import combine
 from common.flags import Flag, words
 from common.predict import predict
@@ -336,3 +337,29 @@ def test_parquet_keeps_types_when_a_piece_has_no_prediction(tmp_path, monkeypatc
     assert schema.field("subclass").type == pa.string()
     assert schema.field("flag").type == pa.int32()
     assert read(tmp_path / "out.parquet")["subclass"].isna().tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize("name", ["i2r", "i2sm", "i2s"])
+def test_eight_forms_are_averaged_as_the_network_gives_them(name):
+    model = by_hand(name)
+    head = model.network.get_layer(model.output.name)
+    kernel, bias = head.get_weights()
+    # Only what lies at the top of the image counts, so that each form says something else.
+    kernel *= 2 * (np.arange(len(kernel)) < len(kernel) // 2)[:, None]
+    head.set_weights([kernel, bias])
+    images = np.linspace(0, 200, 150, dtype=np.uint8)[None, :, None, None] * np.ones((2, 1, 150, 3), np.uint8)
+    turned = [np.rot90(view, turns, axes=(1, 2)) for view in (images, images[:, ::-1]) for turns in range(4)]
+    one = np.array([model.raw(np.ascontiguousarray(view)) for view in turned])
+    assert one.std(axis=0).max() > 1e-3 * np.abs(one).max()
+    expected = 10 ** np.log10(one).mean(axis=0) if name == "i2sm" else one.mean(axis=0)
+    averaging_model = averaging([model])[0]
+    np.testing.assert_allclose(averaging_model.raw(images), expected, rtol=1e-5)
+    assert averaging_model.calibration is model.calibration
+    assert len(averaging_model.raw(images[:0])) == 0
+
+
+def test_only_images_have_eight_forms():
+    image, table = by_hand("i2r"), by_hand("b2r")
+    assert [model.tta for model in averaging([image, table])] == [True, False]
+    with pytest.raises(OptionError, match="tta: expected a model of images, found b2r"):
+        averaging([table])

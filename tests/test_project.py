@@ -69,7 +69,8 @@ def test_models_have_the_options_of_their_input_and_output():
     def extra(name):
         return set(options_of(*parse_model_name(name))) - set(options_of(*parse_model_name("b2r")))
 
-    assert extra("i2r") == {"image_scale", "augment"}
+    backbone = {"backbone", "weights", "freeze", "head_epochs", "fine_tune_rate", "head"}
+    assert extra("i2r") == {"image_scale", "augment", "crop", "colour", "weight_decay"} | backbone
     assert extra("f2sm") == {"augment", "stretch", "target"}
     assert extra("ss2g") == {"column", "target", "class_weights", "label_smoothing"}
     assert "loss" not in options_of(*parse_model_name("b2s"))

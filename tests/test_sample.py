@@ -13,7 +13,7 @@ from PIL import Image
 from speclite.filters import load_filter
 
 from sdss_gs import schema
-from sdss_gs.decision_tree import simplify
+from sdss_gs.decision_tree import KAGGLE, TREES, gz2_classes, simplify
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.sample import (
     SAMPLE_VERSION,
@@ -27,6 +27,7 @@ from sdss_gs.sample import (
     population,
     sed,
     spectrum,
+    write,
     write_sample,
 )
 from sdss_gs.sample.templates import MASS_TO_LIGHT
@@ -83,6 +84,30 @@ def test_table_has_the_columns_of_the_data_set_and_plausible_values(rows):
         for column, quantity in schema.QUANTITIES.items():
             value = float(row[column] or "nan")
             assert np.isnan(value) or value in quantity.sentinels or quantity.low < value < quantity.high
+
+
+def test_votes_follow_the_tree_and_give_the_class(rows):
+    shown = [row for row in rows if row["gz2c_f"]]
+    assert len(shown) > 0.4 * N
+    values = np.array([[float(row[column]) for column in TREES[KAGGLE].columns] for row in shown])
+    assert not TREES[KAGGLE].inconsistent(values).any()
+    assert gz2_classes(values) == [row["gz2c_f"] for row in shown]
+    assert all(row[column] == "" for row in rows if not row["gz2c_f"] for column in TREES[KAGGLE].columns)
+    # Volunteers differ: a large galaxy's answers are clearer than a small one's.
+    assert 0.5 < np.median(values[:, :3].max(axis=1)) < 0.95
+
+
+def test_nothing_else_about_a_galaxy_depends_on_its_votes(tmp_path, monkeypatch):
+    found = []
+    for name, draw in (("with", write.draw_votes), ("without", lambda *_: np.zeros(37))):
+        for folder in ("img", "fits", "spectra", "ssel"):
+            (tmp_path / name / folder).mkdir(parents=True)
+        monkeypatch.setattr(write, "draw_votes", draw)
+        found.append([write.write_galaxy(tmp_path / name, 3, position) for position in range(4)])
+    kept = [name for name in catalogue.COLUMNS if name not in TREES[KAGGLE].columns]
+    assert [[row[name] for name in kept] for row in found[0]] == [[row[name] for name in kept] for row in found[1]]
+    assert found[0] != found[1]
+    assert bytes_by_name(tmp_path / "with") == bytes_by_name(tmp_path / "without")
 
 
 def test_note_of_the_sample(sample):

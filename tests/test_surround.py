@@ -8,11 +8,12 @@ import pytest
 from conftest import ROOT, survey_rows, write_survey
 
 from common import gpu
+from common.augment import Dihedral
 from common.backend import keras
 from common.data import TrainingData
 from common.project import read_project
 from common.state import Progress, load_state, restore, save_state
-from common.surround import Dihedral, surround
+from common.surround import surround
 
 RNG = np.random.default_rng(0)
 
@@ -103,6 +104,7 @@ import sys
 import numpy as np
 from common.backend import keras, tf
 from common import gpu
+from common.augment import Dihedral
 from common.data import TrainingData
 from common.feed import EpochOrder
 from common.project import read_project

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from test_networks import architectures_of
 
-from common import fit, session, train
+from common import evaluate, fit, session, train
 from common.backend import keras
 from common.state import load_state
 from common.store import load_model, serving_inputs
@@ -282,7 +282,7 @@ def test_optimizer_and_schedule_are_those_asked_for(optimizer, schedule):
     assert float(np.asarray(model.optimizer.learning_rate)) == pytest.approx(expected, rel=1e-4)
 
 
-def test_image_model_takes_smaller_images_and_stores_float32(launch, tmp_path, capsys):
+def test_image_model_takes_smaller_images_and_stores_float32(launch, tmp_path, capsys, repository, monkeypatch):
     rows = survey_rows(60)
     folder = write_survey(tmp_path / "images", rows, ("img",))
     for path in (folder / "img").iterdir():
@@ -303,6 +303,12 @@ def test_image_model_takes_smaller_images_and_stores_float32(launch, tmp_path, c
     np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(model.predict({"img": images[::-1]}, verbose=0)[::-1], together, rtol=1e-5, atol=1e-6)
     assert run.data.metrics["test_mse"] < 0.1
+    assert "plots/influence.png" in files_of(run, "plots")
+    monkeypatch.chdir(repository / "i2r")
+    assert evaluate.main(["--ds", str(folder), "--tta", "yes"]) == 0
+    (judged,) = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
+    assert judged.data.metrics["test_mse"] == pytest.approx(run.data.metrics["test_mse"], rel=0.5)
+    assert "'tta': 'yes'" in str(mlflow.artifacts.load_dict(f"{judged.info.artifact_uri}/card.json")["options"])
 
 
 def test_new_model_takes_one_folder_with_two_short_files(launch, tmp_path, magnitudes):

@@ -27,6 +27,7 @@ from common.project import parse_options, read_project
 from common.serve.answers import predicted
 from common.serve.shelf import Served
 from common.vote_losses import CONCENTRATION, VOTE_LOSSES, vote_loss
+from sdss_gs.check import verify
 from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.schema import OUTPUTS
@@ -71,15 +72,20 @@ def test_shares_of_those_asked_are_weighted_and_nobody_asked_is_no_vote(tmp_path
     assert not tree.inconsistent(found.values[known]).any()
 
 
-@pytest.mark.parametrize(("cell", "expected"), [("1.2", "< value <"), ("many", "a number")])
-def test_wrong_vote_is_named(tmp_path, cell, expected):
+@pytest.mark.parametrize(("cell", "expected"), [("1.2", "0 to 1"), ("many", "a number")])
+def test_wrong_vote_is_named_and_its_galaxy_left_out(tmp_path, cell, expected):
+    write_survey(tmp_path, survey_rows(6))
     write_votes(tmp_path, OBJID, ballots(6))
     path = tmp_path / "votes.csv"
     lines = path.read_text().splitlines()
     lines[3] = ",".join([*lines[3].split(",")[:5], cell, *lines[3].split(",")[6:]])
     path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(DataError, match=rf"Class2\.2 of objid {OBJID[2]}: expected .*{expected}.*, found {cell}"):
-        read_votes(tmp_path, OBJID)
+    found = read_votes(tmp_path, OBJID)
+    assert np.isnan(found.values).all(axis=1).tolist() == [False, False, True, False, False, False]
+    (problem,), notes = verify(tmp_path, progress=False)
+    assert (problem.where, problem.item) == (f"votes.csv objid {OBJID[2]}", "Class2.2")
+    assert problem.text == f"expected {expected}, found {cell}"
+    assert notes == []
 
 
 def test_set_without_votes_says_what_it_looked_for(tmp_path):
@@ -144,6 +150,17 @@ def test_loss_is_least_where_the_prediction_is_the_truth(name):
     scale = 40 if name == "dirichlet" else 1
     right = losses(name, scale * truth, truth).mean()
     assert all(right < losses(name, scale * truth, ballots(20, seed)).mean() for seed in range(2, 7))
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "dirichlet"])
+def test_stars_teach_nothing_about_odd_features(name):
+    """Tables write "not odd" for them, although nobody was asked."""
+    truth = np.zeros((1, 37))
+    truth[0, [2, 14]] = 1
+    invented = truth.copy()
+    invented[0, [13, 14]] = 0.7, 0.3
+    guess = ballots(1)
+    assert losses(name, truth, guess) == losses(name, invented, guess)
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "dirichlet"])
