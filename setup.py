@@ -35,9 +35,19 @@ REQUIREMENTS = [
 ]
 
 SERVE = ["fastapi>=0.115", "starlette>=0.40", "uvicorn>=0.30,<1", "python-multipart>=0.0.18"]
+EXPORT = ["astropy-healpix>=1.1,<3"]
 EXTRAS = {
     "serve": SERVE,
-    "test": [*SERVE, "selenium>=4.30,<5", "pytest>=8.4,<10", "pytest-socket>=0.7,<1", "ruff>=0.14,<1", "uv>=0.9"],
+    "export": EXPORT,
+    "test": [
+        *SERVE,
+        *EXPORT,
+        "selenium>=4.30,<5",
+        "pytest>=8.4,<10",
+        "pytest-socket>=0.7,<1",
+        "ruff>=0.14,<1",
+        "uv>=0.9",
+    ],
     "umap": ["umap-learn>=0.5.12,<0.6"],
     "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
 }

@@ -8,7 +8,7 @@ import sys
 
 from .build import command as build
 from .errors import OptionError, ZooError
-from .exchange.command import add_parser as add_import_parser
+from .exchange.command import add_parsers as add_exchange_parsers
 from .picture.command import add_parser as add_image_parser
 from .schema import INPUTS, PIXEL_SCALE
 
@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("--floor", type=int, default=10, help="votes that a question needs for an example")
 
     add_image_parser(commands)
-    add_import_parser(commands)
+    add_exchange_parsers(commands)
 
     for command in (check, packing):
         command.add_argument(

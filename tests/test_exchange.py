@@ -4,13 +4,20 @@ import csv
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import write_image
 from PIL import Image
 
 from sdss_gs.__main__ import main
+from sdss_gs.dataset import open_catalogue
+from sdss_gs.decision_tree import TREES
 from sdss_gs.exchange.importing import objid_of
-from sdss_gs.exchange.sources import MORPH10, VOTE_COLUMNS
+from sdss_gs.schema import MORPHOLOGIES
+from sdss_gs.votes import read_votes
+
+VOTE_COLUMNS = TREES["kaggle"].columns
 
 
 def table(path):
@@ -86,9 +93,66 @@ def test_galaxy10_enters_at_the_scale_of_the_zoo(tmp_path, redshift):
             file[name] = np.array(values)
     assert main(["import", "galaxy10", str(tmp_path / "g.h5"), str(tmp_path / "ds")]) == 0
     (row,) = table(tmp_path / "ds" / "data.csv")
-    assert (row["morph10"], row["redshift"]) == (MORPH10[5], "0.05" if redshift == 0.05 else "")
+    assert (row["morph10"], row["redshift"]) == (MORPHOLOGIES[5], "0.05" if redshift == 0.05 else "")
     with Image.open(tmp_path / "ds" / "img" / f"{row['objid']}.jpg") as image:
         assert np.asarray(image)[5:-5, 5:-5].min() > 190
+    assert open_catalogue(tmp_path / "ds").labels["morph10"].tolist() == [5]
+    assert main(["verify", str(tmp_path / "ds")]) == 0
+
+
+def write_gz2(folder, names, shares=True, **more):
+    """Write a catalogue as galaxy-datasets has it: half of those who were asked gave the first answer."""
+    tree = TREES["gz2"]
+    columns = {"id_str": names, "file_loc": [f"/home/me/gz2/images/{name[:6]}/{name}.jpg" for name in names]}
+    for question in tree.questions:
+        for number, column in enumerate(tree.columns[question.slice]):
+            if shares:
+                columns[column] = [0.5 if number < 2 else 0.0] * len(names)
+            columns[column.removesuffix("_fraction")] = [20 if number < 2 else 0] * len(names)
+    columns[tree.total] = [40] * len(names)
+    (folder / "images" / names[0][:6]).mkdir(parents=True, exist_ok=True)
+    write_image(folder / "images" / names[0][:6] / f"{names[0]}.jpg", 60, (424, 424))
+    pq.write_table(pa.table(columns | more), folder / "gz2.parquet")
+    return folder / "gz2.parquet"
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_votes_and_counts_of_galaxy_datasets_arrive_whether_or_not_it_has_shares(tmp_path, shares):
+    names = ["587722981741363294", "587722981741363323"]
+    catalogue = write_gz2(tmp_path / "gz2", names, shares, RA=[150.25, 20.0])
+    command = ["import", "gz2", str(catalogue), str(tmp_path / "ds"), "--images", str(tmp_path / "gz2" / "images")]
+    assert main(command) == 0
+    (row,) = table(tmp_path / "ds" / "data.csv")
+    assert (row["objid"], row["ra"], row["bar-gz2_yes"]) == (names[0], "150.25", "20")
+    assert [one["name"] for one in table(tmp_path / "ds" / "rejects.csv")] == names[1:]
+    votes = read_votes(tmp_path / "ds", np.array([int(names[0])]), ["gz2"])
+    assert (votes.counted, votes.totals.tolist()) == (True, [40.0])
+    # Of all volunteers, a half called it featured, and a quarter came to the question about bars.
+    assert votes.values[0, votes.tree.columns.index("bar-gz2_yes_fraction")] == pytest.approx(0.125)
+    assert main(["verify", str(tmp_path / "ds")]) == 0
+    assert main(["import", "gz2", str(catalogue), str(tmp_path / "other")]) == 0
+    assert len(list((tmp_path / "other" / "img").iterdir())) == 1
+
+
+def test_a_share_is_empty_where_nobody_was_asked(tmp_path):
+    names = ["587722981741363294"]
+    catalogue = write_gz2(tmp_path, names, False, **{"bar-gz2_yes": [0], "bar-gz2_no": [0]})
+    assert main(["import", "gz2", str(catalogue), str(tmp_path / "ds")]) == 0
+    (row,) = table(tmp_path / "ds" / "data.csv")
+    assert row["bar-gz2_yes_fraction"] == ""
+    assert np.isfinite(read_votes(tmp_path / "ds", np.array([int(names[0])]), ["gz2"]).values).all()
+
+
+def test_a_catalogue_without_votes_and_a_file_that_is_none_are_one_line(tmp_path, capsys):
+    pq.write_table(pa.table({"id_str": ["1"]}), tmp_path / "few.parquet")
+    (tmp_path / "none.parquet").write_bytes(b"nothing")
+    for name, expected in {"few": "lacks smooth-or-featured-gz2_smooth_fraction", "none": "cannot be read"}.items():
+        assert main(["import", "gz2", str(tmp_path / f"{name}.parquet"), str(tmp_path / name)]) == 1
+        error = capsys.readouterr().err
+        assert expected in error
+        assert error.count("\n") == 1
+    assert main(["import", "tree", str(tmp_path), str(tmp_path / "t"), "--images", "x"]) == 1
+    assert "only gz2" in capsys.readouterr().err
 
 
 def test_a_source_that_is_absent_is_one_line(tmp_path, capsys):

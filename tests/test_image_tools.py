@@ -10,8 +10,9 @@ from conftest import FIRST_ID, survey_rows, write_survey
 from PIL import Image
 
 from sdss_gs.__main__ import main
+from sdss_gs.fits import colour
 from sdss_gs.picture.crop import crop, find_region
-from sdss_gs.schema import CUTOUT_SCALE
+from sdss_gs.schema import BANDS, CUTOUT_SCALE
 
 
 def write_frame(path, offset, shape=(80, 100)):
@@ -72,7 +73,7 @@ def scene(x, y, radius=20, side=200):
 
 @pytest.mark.parametrize("threshold", ["otsu", "sigma"])
 @pytest.mark.parametrize(("x", "y"), [(120, 70), (195, 100)])
-def test_the_crop_is_centred_on_the_largest_object(threshold, x, y):
+def test_the_crop_is_centred_on_the_object_and_not_on_a_speck(threshold, x, y):
     pixels = scene(x, y)
     region = find_region(pixels, threshold)
     middle = np.array([region.x, region.y]) + (region.side - 1) / 2
@@ -81,6 +82,30 @@ def test_the_crop_is_centred_on_the_largest_object(threshold, x, y):
     assert np.abs(middle - [visible, y]).max() <= 1
     assert crop(pixels, region).shape == (150, 150, 3)
     assert crop(pixels, region, 64, grey=True).shape == (64, 64)
+
+
+@pytest.mark.parametrize("threshold", ["otsu", "sigma"])
+def test_the_galaxy_in_the_middle_is_cut_and_not_a_brighter_star_beside_it(threshold):
+    pixels = np.maximum(scene(105, 95, radius=9), scene(150, 150, radius=14))
+    region = find_region(pixels, threshold)
+    assert np.abs(np.array([region.x, region.y]) + (region.side - 1) / 2 - [105, 95]).max() <= 1
+    # Something faint in the middle is not the object.
+    pixels = np.maximum(scene(100, 100, radius=2), scene(150, 150, radius=14))
+    region = find_region(pixels, threshold)
+    assert np.abs(np.array([region.x, region.y]) + (region.side - 1) / 2 - 150).max() <= 1
+
+
+def test_a_cut_out_becomes_a_picture_with_its_first_row_at_the_bottom(tmp_path):
+    cutout = np.zeros((61, 61, 5), np.float32)
+    cutout[10, 20, BANDS.index("i")] = cutout[40, 50, BANDS.index("g")] = 3
+    np.save(tmp_path / "1.npy", cutout)
+    assert main(["image", "rgb", str(tmp_path / "1.npy"), str(tmp_path / "rgb.png")]) == 0
+    picture = opened(tmp_path / "rgb.png")
+    assert picture[50, 20, 0] > 100 > picture[50, 20, 2]
+    assert picture[20, 50, 2] > 100 > picture[20, 50, 0]
+    np.testing.assert_array_equal(picture, colour(cutout))
+    assert main(["image", "convert", str(tmp_path / "1.npy"), str(tmp_path / "i.png"), "--band", "i"]) == 0
+    assert opened(tmp_path / "i.png")[50, 20] == 255
 
 
 def test_a_flat_image_is_cut_in_the_middle_and_that_is_said(tmp_path, capsys):

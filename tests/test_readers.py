@@ -201,14 +201,14 @@ def test_tables_are_the_catalogue_columns_in_order(survey):
     np.testing.assert_allclose(wise.read(catalogue)[:, 3], catalogue.numbers["w4mag"], rtol=1e-6)
 
 
-def test_cutout_is_shown_in_the_colours_of_i_r_g():
+def test_cutout_is_shown_in_the_colours_of_i_r_g_with_its_first_row_at_the_bottom():
     cutout = np.zeros((61, 61, 5), np.float32)
     cutout[10, 20, BANDS.index("i")] = 3
     cutout[40, 50, BANDS.index("g")] = 3
     picture = fits.colour(cutout)
     assert (picture.shape, picture.dtype) == ((61, 61, 3), np.uint8)
-    assert picture[10, 20, 0] > 100 > picture[10, 20, 2]
-    assert picture[40, 50, 2] > 100 > picture[40, 50, 0]
+    assert picture[50, 20, 0] > 100 > picture[50, 20, 2]
+    assert picture[20, 50, 2] > 100 > picture[20, 50, 0]
 
 
 @pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8"])

@@ -121,12 +121,13 @@ class Objects:
         if self._has("img", row):
             pixels = self.data.load("img", np.array([row]))[0]
         else:
-            pixels = np.flipud(fits.colour(self._require("fits", row)))
+            pixels = fits.colour(self._require("fits", row))
         return _encoded(pixels, "JPEG", quality=JPEG_QUALITY)
 
     def bands(self, objid: str) -> bytes:
         """Draw an object's cut-out as PNG: u, g, r, i and z side by side, each with a stretch of its own."""
-        cutout = self._require("fits", self.find(objid))
+        # The first row of a cut-out is its lowest, that of a picture its top: as `fits.colour` has it.
+        cutout = self._require("fits", self.find(objid))[::-1]
         stretched = np.arcsinh(cutout / SOFTENING)
         low = np.median(stretched, axis=(0, 1)) - np.std(np.minimum(stretched, 0), axis=(0, 1))
         high = np.maximum(np.percentile(stretched, BRIGHTEST, axis=(0, 1)), low + 1e-3)

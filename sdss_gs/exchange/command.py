@@ -1,33 +1,87 @@
-"""``python -m sdss_gs import``: options; the work is done in the modules beside this one."""
+"""``python -m sdss_gs import`` and ``export``: options; the work is done in the modules beside this one."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from ..schema import INPUTS, PIXEL_SCALE
+from . import FORMATS
+
 # The command imports what it needs itself, so that --help answers at once.
 
 
-def add_parser(commands) -> None:
-    """Add ``import`` to a parser's sub-commands."""
+def add_parsers(commands) -> None:
+    """Add ``import`` and ``export`` to a parser's sub-commands."""
+    _add_import(commands)
+    _add_export(commands)
+
+
+def _add_import(commands) -> None:
     text = "bring a data set of another project into the SDSS-GS layout; run again, it does only what is missing"
     command = commands.add_parser(
         "import", help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     command.set_defaults(command=_import)
-    command.add_argument("source", choices=("kaggle", "tree", "galaxy10"), help="tree: one folder of images per class")
-    command.add_argument("path", metavar="IN", help="folder, or the HDF5 file of Galaxy10 DECaLS")
+    command.add_argument(
+        "source", choices=("kaggle", "gz2", "tree", "galaxy10"),
+        help="kaggle: the Galaxy Zoo challenge; gz2: as the package galaxy-datasets has it; tree: a folder per class",
+    )  # fmt: skip
+    command.add_argument("path", metavar="IN", help="folder; the Parquet file of gz2; the HDF5 file of Galaxy10 DECaLS")
     command.add_argument("ds", metavar="DS", help="SDSS-GS folder to make")
     command.add_argument("--target", default="label", help="column for the class names of a tree")
+    command.add_argument("--images", metavar="FOLDER", help="images of gz2 (None: beside the catalogue)")
     command.add_argument("--crop", type=int, help="side of the middle square to keep, pixels of the source")
     command.add_argument("--size", type=int, help="side after resampling, pixels (150 where resampling is needed)")
+
+
+def _add_export(commands) -> None:
+    text = "write a data set in a format of other tools; run again, it writes only what is missing"
+    command = commands.add_parser(
+        "export", help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    command.set_defaults(command=_export)
+    command.add_argument("ds", metavar="DS", help="SDSS-GS folder")
+    command.add_argument("out", metavar="OUT", help="folder to make")
+    command.add_argument(
+        "--format", choices=FORMATS, default="parquet",
+        help="parquet: tables; hats: for LSDB, by place on the sky; webdataset: tar files, for training elsewhere",
+    )  # fmt: skip
+    files = ", ".join(name for name, item in INPUTS.items() if item.suffix)
+    command.add_argument("--inputs", help=f"comma-separated: {files} (None: all that DS has)")
+    command.add_argument("--shard-mb", type=float, default=256, metavar="MB", help="size of a file at most, 10^6 bytes")
+    command.add_argument("--complete", action="store_true", help="leave out objects that lack one of the inputs")
+    command.add_argument(
+        "--image-scale", type=float, default=PIXEL_SCALE, metavar="ARCSEC",
+        help="scale of the img files per pixel; they are exported as they are",
+    )  # fmt: skip
 
 
 def _import(options) -> int:
     from .importing import import_set
 
     taken, refused = import_set(
-        options.source, Path(options.path), Path(options.ds), options.target, options.crop, options.size
+        options.source,
+        Path(options.path),
+        Path(options.ds),
+        target=options.target,
+        images=options.images and Path(options.images),
+        crop=options.crop,
+        size=options.size,
     )
     print(f"{options.ds}: {taken:,} objects, {refused:,} refused (rejects.csv)")
+    return 0
+
+
+def _export(options) -> int:
+    from .export import export_set
+
+    inputs = None if options.inputs is None else [name.strip() for name in options.inputs.split(",")]
+    manifest = export_set(
+        Path(options.ds), Path(options.out), options.format, inputs,
+        shard_mb=options.shard_mb, complete=options.complete, image_scale=options.image_scale,
+    )  # fmt: skip
+    counts = "".join(f", {count:,} with {name}" for name, count in manifest["with_input"].items())
+    size = sum(entry["bytes"] for entry in manifest["files"]) / 1e6
+    print(f"{options.out}: {manifest['objects']:,} objects{counts}; {len(manifest['files']):,} files, {size:,.1f} MB")
     return 0

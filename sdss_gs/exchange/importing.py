@@ -70,7 +70,14 @@ def _as_jpeg(picture: Image.Image) -> bytes:
 
 
 def import_set(
-    source: str, path: Path, folder: Path, target: str = "label", crop: int | None = None, size: int | None = None
+    source: str,
+    path: Path,
+    folder: Path,
+    *,
+    target: str = "label",
+    images: Path | None = None,
+    crop: int | None = None,
+    size: int | None = None,
 ) -> tuple[int, int]:
     """Import a data set; run again, it does only what is missing.
 
@@ -82,6 +89,8 @@ def import_set(
         Where it is, and the SDSS-GS folder to make.
     target : str
         Column for the class of a tree.
+    images : Path, optional
+        Folder with the images of ``gz2``; the catalogue's by default.
     crop, size : int, optional
         See `image_bytes`.
 
@@ -103,12 +112,16 @@ def import_set(
         raise OptionError(f"--size {size}: expected {SMALLEST} to {LARGEST} pixels")
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
+    more = {"tree": {"target": target}, "gz2": {"images": images or path.parent}}.get(source, {})
+    if images is not None and source != "gz2":
+        raise OptionError(f"--images {images}: only gz2 has its images beside a catalogue, not {source}")
     (folder / "img").mkdir(parents=True, exist_ok=True)
-    _same_options(folder, {"source": source, "path": str(path.resolve()), "target": target, "crop": crop, "size": size})
+    chosen = {"source": source, "path": str(path.resolve()), "crop": crop, "size": size}
+    _same_options(folder, chosen | {name: str(value) for name, value in more.items()})
     rows: dict[int, dict[str, str]] = {}
     names: dict[int, str] = {}
     rejects = []
-    for item in tqdm(SOURCES[source](path, target), desc=f"importing {source}", unit=" images", disable=None):
+    for item in tqdm(SOURCES[source](path, **more), desc=f"importing {source}", unit=" images", disable=None):
         objid = objid_of(item.name)
         if names.setdefault(objid, item.name) != item.name or objid in rows:
             raise DataError(f"{path}: expected distinct ids, found {objid} for {names[objid]} and {item.name}")

@@ -5,22 +5,15 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from ..decision_tree import KAGGLE, TREES, DecisionTree
 from ..errors import DataError
-from ..schema import INPUTS, PIXEL_SCALE
+from ..schema import INPUTS, MORPHOLOGIES, PIXEL_SCALE
 
 IMAGES = (".jpg", ".jpeg", ".png")
-VOTES = {1: 3, 2: 2, 3: 2, 4: 2, 5: 4, 6: 2, 7: 3, 8: 7, 9: 3, 10: 3, 11: 6}
-"""Answers by question of the Galaxy Zoo 2 tree (Willett et al. 2013, MNRAS 435, 2835)."""
-VOTE_COLUMNS = tuple(f"Class{question}.{answer}" for question, n in VOTES.items() for answer in range(1, n + 1))
-MORPH10 = (
-    "Disturbed", "Merging", "Round Smooth", "In-between Round Smooth", "Cigar Shaped Smooth", "Barred Spiral",
-    "Unbarred Tight Spiral", "Unbarred Loose Spiral", "Edge-on without Bulge", "Edge-on with Bulge",
-)  # fmt: skip
-"""Classes of Galaxy10 DECaLS by number."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ class Item:
     crop: int | None = None
 
 
-def kaggle(folder: Path, target: str) -> Iterator[Item]:
+def kaggle(folder: Path) -> Iterator[Item]:
     """Galaxy Zoo challenge: ``images_training*/<GalaxyID>.jpg`` and ``training_solutions_rev1.csv``."""
     path = next(iter(sorted(folder.glob("training_solutions*.csv"))), folder / "training_solutions_rev1.csv")
     try:
@@ -52,14 +45,15 @@ def kaggle(folder: Path, target: str) -> Iterator[Item]:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: expected the challenge's answers, cannot be read ({error})") from None
-    absent = [column for column in ("GalaxyID", *VOTE_COLUMNS) if not rows or column not in rows[0]]
+    answers = TREES[KAGGLE].columns
+    absent = [column for column in ("GalaxyID", *answers) if not rows or column not in rows[0]]
     if absent:
-        raise DataError(f"{path}: expected columns GalaxyID and 37 answers, lacks {', '.join(absent[:4])}")
+        raise DataError(f"{path}: expected columns GalaxyID and {len(answers)} answers, lacks {', '.join(absent[:4])}")
     images = {image.stem: image for image in sorted(folder.glob("images_training*/*.jpg"))}
     for row in rows:
         name = row["GalaxyID"].strip()
         image = images.get(name, folder / "images_training_rev1" / f"{name}.jpg")
-        yield Item(name, image, {column: row[column] for column in VOTE_COLUMNS})
+        yield Item(name, image, {column: row[column] for column in answers})
 
 
 def tree(folder: Path, target: str) -> Iterator[Item]:
@@ -70,7 +64,7 @@ def tree(folder: Path, target: str) -> Iterator[Item]:
             yield Item(name, path, {target: path.parent.name})
 
 
-def galaxy10(path: Path, target: str) -> Iterator[Item]:
+def galaxy10(path: Path) -> Iterator[Item]:
     """Galaxy10 DECaLS: HDF5 with ``images``, ``ans``, ``ra``, ``dec``, ``redshift``, ``pxscale``."""
     import h5py
 
@@ -79,7 +73,7 @@ def galaxy10(path: Path, target: str) -> Iterator[Item]:
             columns = {name: file[name][:] for name in ("ans", "ra", "dec", "redshift", "pxscale")}
             for row, number in enumerate(columns["ans"].tolist()):
                 redshift = columns["redshift"][row]
-                cells = {"morph10": MORPH10[number], "ra": repr(float(columns["ra"][row]))}
+                cells = {"morph10": MORPHOLOGIES[number], "ra": repr(float(columns["ra"][row]))}
                 cells["dec"] = repr(float(columns["dec"][row]))
                 cells["redshift"] = repr(float(redshift)) if np.isfinite(redshift) else ""
                 field = INPUTS["img"].shape[0] * PIXEL_SCALE
@@ -88,4 +82,60 @@ def galaxy10(path: Path, target: str) -> Iterator[Item]:
         raise DataError(f"{path}: expected Galaxy10 DECaLS (HDF5), cannot be read ({error})") from None
 
 
-SOURCES = {"kaggle": kaggle, "tree": tree, "galaxy10": galaxy10}
+def gz2(path: Path, images: Path) -> Iterator[Item]:
+    """Galaxy Zoo 2 as galaxy-datasets (Walmsley et al.) ships it: a Parquet catalogue, images in a folder.
+
+    Votes go to the columns of the tree ``gz2``, with the counts that the catalogue has; a share that it
+    lacks is made from the counts, and is empty where nobody was asked.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tree, counts = TREES["gz2"], [column.removesuffix("_fraction") for column in TREES["gz2"].columns]
+    try:
+        with pq.ParquetFile(path) as catalogue:
+            names = catalogue.schema_arrow.names
+            absent = [
+                column for column, count in zip(tree.columns, counts, strict=True) if not {column, count} & {*names}
+            ]
+            if "id_str" not in names or absent:
+                lacks = ", ".join((["id_str"] if "id_str" not in names else []) + absent[:4])
+                raise DataError(f"{path}: expected columns id_str and {tree.columns[0]} …, lacks {lacks}")
+            votes = [*tree.columns, *counts, *sorted(name for name in names if name.endswith("-gz2_total-votes"))]
+            places = {name: name.lower() for name in names if name.lower() in ("ra", "dec")}
+            wanted = {"id_str", "file_loc", "subfolder", "filename", *votes, *places} & {*names}
+            for batch in catalogue.iter_batches(1024, columns=sorted(wanted)):
+                for row in batch.to_pylist():
+                    cells = {name: _cell(row[name]) for name in votes if name in row}
+                    cells |= {name: _share(row, tree, name) for name in tree.columns if name not in row}
+                    cells |= {short: _cell(row[name]) for name, short in places.items()}
+                    yield Item(str(row["id_str"]), _gz2_image(images, row), cells)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: expected a Parquet catalogue, cannot be read ({error})") from None
+
+
+def _cell(value) -> str:
+    return "" if value is None or value != value else str(value)
+
+
+def _share(row: dict, tree: DecisionTree, column: str) -> str:
+    place = tree.columns.index(column)
+    (question,) = (one for one in tree.questions if one.first <= place < one.first + len(one.answers))
+    counts = [row.get(name.removesuffix("_fraction")) for name in tree.columns[question.slice]]
+    total = sum(count for count in counts if count is not None and count == count)
+    mine = counts[place - question.first]
+    return str(mine / total) if total and mine is not None and mine == mine else ""
+
+
+def _gz2_image(images: Path, row: dict) -> Path:
+    """Find an image by the end of its path: the catalogue names it as it lay where the catalogue was made."""
+    named = [row.get("file_loc"), f"{row.get('subfolder') or ''}/{row['filename']}" if row.get("filename") else None]
+    for path in filter(None, named):
+        parts = [part for part in PurePosixPath(path).parts if part not in ("/", "..")]
+        for start in range(len(parts)):
+            if (candidate := images.joinpath(*parts[start:])).is_file():
+                return candidate
+    return images / f"{row['id_str']}.jpg"
+
+
+SOURCES = {"kaggle": kaggle, "gz2": gz2, "tree": tree, "galaxy10": galaxy10}

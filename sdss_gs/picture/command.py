@@ -9,8 +9,10 @@ from pathlib import Path
 from ..errors import BadFileError, OptionError
 from ..files import replacing
 from ..schema import BANDS
+from . import INTERVALS, STRETCHES, THRESHOLDS
 
 # The commands import what they need themselves, so that --help answers at once.
+ORIENTATION = "the array's first row is at the bottom, as in DS9 (the picture is not turned to north)"
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 
@@ -26,15 +28,15 @@ def add_parser(commands) -> None:
         command.set_defaults(command=function)
         return command
 
-    convert = add("convert", _convert, "frame or cut-out to PNG or JPEG, right way up as in DS9 (not turned to north)")
+    convert = add("convert", _convert, f"frame or cut-out to PNG or JPEG; {ORIENTATION}")
     convert.add_argument("input", nargs="+", metavar="IN", help="FITS (also .bz2, .gz) or .npy cut-out")
     convert.add_argument("output", metavar="OUT", help=".png or .jpg; a folder when there are several inputs")
     convert.add_argument("--band", choices=BANDS, default="r", help="band of a cut-out")
-    convert.add_argument("--stretch", choices=("asinh", "linear", "log", "sqrt", "squared", "sinh"), default="asinh")
-    convert.add_argument("--interval", choices=("zscale", "minmax", "percentile"), default="zscale")
+    convert.add_argument("--stretch", choices=STRETCHES, default="asinh")
+    convert.add_argument("--interval", choices=INTERVALS, default="zscale")
     convert.add_argument("--percent", type=float, default=99.5, help="share of pixels that --interval percentile keeps")
 
-    rgb = add("rgb", _rgb, "colour picture of three frames, aligned by WCS on RED, or of one cut-out (i, r, g)")
+    rgb = add("rgb", _rgb, f"colour picture of three frames, aligned by WCS on RED, or of one cut-out; {ORIENTATION}")
     rgb.add_argument("input", nargs="+", metavar="IN", help="RED GREEN BLUE frames (for SDSS: i r g), or one cut-out")
     rgb.add_argument("output", metavar="OUT", help=".png or .jpg")
     rgb.add_argument("--stretch", type=float, default=0.5, help="nanomaggies per pixel shown linearly")
@@ -47,10 +49,10 @@ def add_parser(commands) -> None:
     sheet.add_argument("--columns", type=int, default=8)
     sheet.add_argument("--ids", help="comma-separated objids of the folder")
 
-    crop = add("crop", _crop, "cut the brightest connected object out: square, one size")
+    crop = add("crop", _crop, "cut the object nearest the middle out: square, one size")
     crop.add_argument("input", metavar="IN", help="image, or folder of images")
     crop.add_argument("output", metavar="OUT", help=".png or .jpg, or folder")
-    crop.add_argument("--threshold", choices=("otsu", "sigma"), default="otsu")
+    crop.add_argument("--threshold", choices=THRESHOLDS, default="otsu")
     crop.add_argument("--sigma", type=float, default=5.0, help="standard deviations above the background")
     crop.add_argument("--padding", type=float, default=0.1, help="free space on each side, fraction of the object")
     crop.add_argument("--size", type=int, default=150, help="side of the result in pixels")
@@ -90,12 +92,12 @@ def _convert(options) -> int:
 
 
 def _rgb(options) -> int:
-    from ..fits import read_any
-    from .frames import align, compose, read_frame
+    from ..fits import COLOURS, compose, read_any
+    from .frames import align, read_frame
 
     if len(options.input) == 1:
         cutout = read_any(options.input[0])
-        layers = [cutout[..., BANDS.index(band)] for band in "irg"]
+        layers = [cutout[..., BANDS.index(band)] for band in COLOURS]
     elif len(options.input) == 3:
         red, *others = (read_frame(path) for path in options.input)
         layers = [red.pixels, *(align(other, red) for other in others)]

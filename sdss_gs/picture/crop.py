@@ -1,4 +1,4 @@
-"""Cut the object in the middle out of an image: threshold, largest connected component, padding, square.
+"""Cut the object in the middle out of an image: threshold, connected components, padding, square.
 
 Pure functions, arrays in and arrays out; `sdss_gs.picture.command` reads and writes the files.
 """
@@ -12,13 +12,15 @@ from PIL import Image
 
 from ..errors import OptionError
 from ..schema import INPUTS
+from . import THRESHOLDS
 
 SIDE = INPUTS["img"].shape[0]
-THRESHOLDS = ("otsu", "sigma")
 GREY = np.array([0.299, 0.587, 0.114])
 """Weights of R, G and B in luma (ITU-R BT.601)."""
 NARROWEST = 3
 """A component less wide and high than this, in pixels, is noise and not an object."""
+BRIGHT_ENOUGH = 0.1
+"""Share of the brightest component's light that another one needs to be the object, where it is nearer the middle."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,9 @@ class Region:
 
 
 def find_region(pixels: np.ndarray, threshold: str = "otsu", sigma: float = 5.0, padding: float = 0.1) -> Region:
-    """Find the largest connected region that is brighter than the background.
+    """Find the object: of the connected regions brighter than the background, the one nearest the middle of the image.
+
+    Regions with less than a tenth of the light of the brightest one are passed over.
 
     Parameters
     ----------
@@ -72,8 +76,7 @@ def find_region(pixels: np.ndarray, threshold: str = "otsu", sigma: float = 5.0,
     level = _otsu(grey) if threshold == "otsu" else _above_background(grey, sigma)
     labels, count = ndimage.label(grey > level, structure=np.ones((3, 3)))
     if count:
-        largest = 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
-        rows, columns = ndimage.find_objects((labels == largest).astype(np.uint8))[0]
+        rows, columns = ndimage.find_objects(labels)[_nearest(labels, np.maximum(grey - level, 0), count) - 1]
         extent = max(rows.stop - rows.start, columns.stop - columns.start)
         if extent >= NARROWEST:
             side = extent + 2 * round(padding * extent)
@@ -111,6 +114,20 @@ def crop(pixels: np.ndarray, region: Region, side: int = SIDE, grey: bool = Fals
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(np.float64) if pixels.ndim == 2 else pixels @ GREY
+
+
+def _nearest(labels: np.ndarray, light: np.ndarray, count: int) -> int:
+    """Return the label of the component nearest the middle among those that are bright enough."""
+    from scipy import ndimage
+
+    numbers = np.arange(1, count + 1)
+    lights = ndimage.sum_labels(light, labels, numbers)
+    y, x = np.indices(labels.shape)
+    distance = np.hypot(y - (labels.shape[0] - 1) / 2, x - (labels.shape[1] - 1) / 2)
+    nearest = ndimage.minimum(distance, labels, numbers)
+    # A merger or a galaxy with a neighbour may have two regions: of equally near ones the brighter.
+    bright = lights >= BRIGHT_ENOUGH * lights.max()
+    return int(numbers[np.lexsort((-lights, np.where(bright, nearest, np.inf)))[0]])
 
 
 def _otsu(grey: np.ndarray) -> float:

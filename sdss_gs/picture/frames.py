@@ -17,9 +17,7 @@ from .. import fits
 from ..errors import BadFileError, OptionError
 from ..files import read_bytes
 from ..schema import BANDS
-
-STRETCHES = ("asinh", "linear", "log", "sqrt", "squared", "sinh")
-INTERVALS = ("zscale", "minmax", "percentile")
+from . import INTERVALS, STRETCHES
 
 
 @dataclass(frozen=True)
@@ -102,13 +100,10 @@ def to_picture(pixels: np.ndarray, stretch: str = "asinh", interval: str = "zsca
         raise OptionError(f"percent {percent}: expected a number above 0 and up to 100")
     if not np.isfinite(pixels).any():
         raise OptionError("expected an image with finite pixels, found none")
-    stretches = dict(zip(STRETCHES, (v.AsinhStretch, v.LinearStretch, v.LogStretch, v.SqrtStretch, v.SquaredStretch,
-                                     v.SinhStretch), strict=True))  # fmt: skip
-    intervals = {"zscale": v.ZScaleInterval, "minmax": v.MinMaxInterval}
-    chosen = v.PercentileInterval(percent) if interval == "percentile" else intervals[interval]()
+    chosen = getattr(v, INTERVALS[interval])(*([percent] if interval == "percentile" else []))
     low, high = chosen.get_limits(pixels[np.isfinite(pixels)])
     scaled = np.clip((np.nan_to_num(pixels, nan=low, posinf=high, neginf=low) - low) / max(high - low, 1e-12), 0, 1)
-    return np.round(255 * stretches[stretch]()(scaled)).astype(np.uint8)[::-1]
+    return np.round(255 * getattr(v, STRETCHES[stretch])()(scaled)).astype(np.uint8)[::-1]
 
 
 def align(frame: Frame, onto: Frame) -> np.ndarray:
@@ -123,27 +118,3 @@ def align(frame: Frame, onto: Frame) -> np.ndarray:
     rows, columns = np.indices(onto.pixels.shape, dtype=np.float64)
     x, y = frame.wcs.world_to_pixel_values(*onto.wcs.pixel_to_world_values(columns, rows))
     return map_coordinates(frame.pixels, [y, x], order=1, cval=np.nan, output=np.float32)
-
-
-def compose(red: np.ndarray, green: np.ndarray, blue: np.ndarray, stretch: float, softening: float) -> np.ndarray:
-    """Compose three aligned bands by Lupton et al. 2004 (PASP 116, 133).
-
-    Parameters
-    ----------
-    red, green, blue : ndarray of float32, shape (height, width)
-        Nanomaggies per pixel; the sky is 0. A pixel that one band lacks is black.
-    stretch, softening : float
-        Nanomaggies per pixel shown linearly, and Lupton's Q.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        The first row is the top.
-    """
-    from astropy.visualization import make_lupton_rgb
-
-    lacking = ~np.isfinite(red + green + blue)
-    layers = [np.where(lacking, 0, layer) for layer in (red, green, blue)]
-    # astropy divides by the intensity before it masks pixels without any.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return make_lupton_rgb(*layers, stretch=stretch, Q=softening)[::-1]
