@@ -1,6 +1,7 @@
 # make i2r             install what is missing, then train a model (any folder with an MLproject)
 # make i2r EPOCHS=5    any of EPOCHS, DS (data set) and OPTIONS ("-P batch_size=64 -P seed=1")
 # make all EPOCHS=2    all models, one after the other
+# make sweep MODELS="b2r w2r"   explore batch size, optimizer and loss of these models (without MODELS: of all)
 # make table           compare the registered champions; write the table of the README
 # make test            install with the test extra, then run the tests
 # make bench           measure everything beside the naive way, into docs/benchmarks.md (OPTIONS="--quick")
@@ -11,7 +12,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test bench all table $(MODELS)
+.PHONY: help test bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -30,6 +31,11 @@ $(MODELS): $(VENV)/installed
 	PATH="$(abspath $(VENV))/bin:$$PATH" mlflow run $@ $(PARAMETERS) --no-conda
 
 all: $(MODELS)
+
+$(MODELS:%=sweep-%): $(VENV)/installed
+	PATH="$(abspath $(VENV))/bin:$$PATH" mlflow run $(@:sweep-%=%) -e sweep $(PARAMETERS) --no-conda
+
+sweep: $(MODELS:%=sweep-%)
 
 table: $(VENV)/installed
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m common.compare --insert README.md

@@ -29,12 +29,24 @@ REQUIREMENTS = [
     "pyyaml>=6,<7",
     "jinja2>=3.1,<4",
     "threadpoolctl>=3.5,<4",
+    "optuna>=5,<6",
+    "sqlalchemy>=2,<3",
 ]
 
 SERVE = ["fastapi>=0.115", "starlette>=0.40", "uvicorn>=0.30,<1", "python-multipart>=0.0.18"]
+POSTGRESQL = ["psycopg[binary]>=3.2,<4"]
 EXTRAS = {
     "serve": SERVE,
-    "test": [*SERVE, "selenium>=4.30,<5", "pytest>=8.4,<10", "pytest-socket>=0.7,<1", "ruff>=0.14,<1", "uv>=0.9"],
+    "postgresql": POSTGRESQL,
+    "test": [
+        *SERVE,
+        *POSTGRESQL,
+        "selenium>=4.30,<5",
+        "pytest>=8.4,<10",
+        "pytest-socket>=0.7,<1",
+        "ruff>=0.14,<1",
+        "uv>=0.9",
+    ],
     "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
 }
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 
 import mlflow
@@ -91,10 +92,21 @@ class Sweep:
         if self.storage_url == mlflow.get_tracking_uri():
             raise OptionError("storage: expected another data base than MLflow's own, found the same")
         self.storage = open_storage(self.storage_url)
+        try:
+            self._prepare(given, project, session_type, architectures)
+        except BaseException:
+            self.storage.close()
+            raise
+
+    def _prepare(
+        self, given: dict, project: ModelFolder, session_type: type[Session], architectures: dict[str, Callable]
+    ) -> None:
+        """Check everything that may be wrong before the sweep is there."""
+        main = self.main
         self.options = self._resumed(given, project) if given["resume"] else given
         self.space = parse_space(str(self.options["space"]), main)
         self.cells = cells_of(self.space, *(self.options[name] for name in ("search", "trials", "seed")))
-        self.pruned_by = _pruned_by(main, str(self.options["prune"]), swept(self.space))
+        self.pruned_by = pruned_by(main, str(self.options["prune"]), swept(self.space))
         self._begin = lambda record, options: session_type(main, record, options, architectures)
         with tempfile.TemporaryDirectory() as folder:
             self.data = self._begin(Unrecorded(folder), self._options(self._fixed())).data
@@ -152,7 +164,10 @@ class Sweep:
             self.record.data(self.data.folder, self.data.fingerprint)
         self.parent = self._parent()
         if self.record and self.parent != self.record.id:
+            # The run that `mlflow run` has made for this process shows only that it joined: trials are the parent's.
             self.record.tags({MLFLOW_PARENT_RUN_ID: self.parent, "zoo.joined": self.parent})
+            self.record.end("FINISHED")
+            self.record = None
 
     def _parent(self) -> str:
         """Return the parent run, once the process that began the sweep has said which it is."""
@@ -338,7 +353,7 @@ class _Prune(keras.callbacks.Callback):
             raise optuna.TrialPruned
 
 
-def _pruned_by(main: ModelFolder, prune: str, names: list[str]) -> str:
+def pruned_by(main: ModelFolder, prune: str, names: list[str]) -> str:
     """Choose the number of each epoch that is alike for all trials: another loss has another unit."""
     if prune == "none":
         return ""
@@ -401,6 +416,10 @@ def sweep(
             print("\ninterrupted; what is finished is kept; go on with the same command, or", file=sys.stderr)
             print(f"mlflow run {main.name} -e sweep -P resume={found.parent} --no-conda", file=sys.stderr)
         return 130
+    except BaseException as error:
+        _end(main, found, "FAILED", f"{type(error).__name__}: {error}")
+        traceback.print_exc()
+        return 1
     _end(main, found, "FINISHED", "")
     return 0
 
@@ -408,6 +427,8 @@ def sweep(
 def _end(main: ModelFolder, found: Sweep | None, status: str, reason: str) -> None:
     """Close this process's MLflow run; one that `mlflow run` made is there before the sweep is."""
     record = found.record if found else None
+    if found:
+        found.storage.close()
     if record is None and mlflow.environment_variables.MLFLOW_RUN_ID.get():
         record = Run(main)
     if record:

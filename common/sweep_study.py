@@ -48,6 +48,11 @@ class _Storage(RDBStorage):
                 grace_period=GRACE,
             )
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self.remove_session()
+        self.engine.dispose()
+
     def set_trial_state_values(self, trial_id: int, state: TrialState, values=None) -> bool:
         """Change a trial's state, as one step."""
         with self._lock:
@@ -58,7 +63,7 @@ class _SurplusError(Exception):
     """A trial that another process does, or has done."""
 
 
-def open_storage(url: str) -> RDBStorage:
+def open_storage(url: str) -> _Storage:
     """Open the data base of the trials; make its tables where they are missing.
 
     Raises
