@@ -1,6 +1,7 @@
 # make i2r             install what is missing, then train a model (any folder with an MLproject)
 # make i2r EPOCHS=5    any of EPOCHS, DS (data set) and OPTIONS ("-P batch_size=64 -P seed=1")
 # make all EPOCHS=2    all models, one after the other, but those that need stars or morphologies (*2c, *2m)
+# make sweep MODELS="b2r w2r"   explore batch size, optimizer and loss of these models (without MODELS: of all)
 # make table           compare the registered champions; write the table of the README
 # make test            install with the test extra, then run the tests
 # make backbones       the tests of all backbones, the heavy ones too (minutes)
@@ -12,7 +13,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test backbones bench all table $(MODELS)
+.PHONY: help test backbones bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -32,6 +33,11 @@ $(MODELS): $(VENV)/installed
 
 # The sample, and SDSS-GS, have galaxies only and no column morph10.
 all: $(filter-out %2c %2m,$(MODELS))
+
+$(MODELS:%=sweep-%): $(VENV)/installed
+	PATH="$(abspath $(VENV))/bin:$$PATH" mlflow run $(@:sweep-%=%) -e sweep $(PARAMETERS) --no-conda
+
+sweep: $(MODELS:%=sweep-%)
 
 table: $(VENV)/installed
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m common.compare --insert README.md

@@ -32,16 +32,21 @@ REQUIREMENTS = [
     "threadpoolctl>=3.5,<4",
     "requests>=2.32,<3",
     "urllib3>=2.2,<3",
+    "optuna>=5,<6",
+    "sqlalchemy>=2,<3",
 ]
 
 SERVE = ["fastapi>=0.115", "starlette>=0.40", "uvicorn>=0.30,<1", "python-multipart>=0.0.18"]
 EXPORT = ["astropy-healpix>=1.1,<3"]
+POSTGRESQL = ["psycopg[binary]>=3.2,<4"]
 EXTRAS = {
     "serve": SERVE,
     "export": EXPORT,
+    "postgresql": POSTGRESQL,
     "test": [
         *SERVE,
         *EXPORT,
+        *POSTGRESQL,
         "selenium>=4.30,<5",
         "pytest>=8.4,<10",
         "pytest-socket>=0.7,<1",

@@ -90,6 +90,11 @@ class MultiSession(Session):
 
     # === Judgement ===
 
+    def validate(self) -> tuple[float, dict[str, float]]:
+        """Judge the best epoch on the validation objects by the one number that champions are chosen by."""
+        cost = champion_cost(self._best_model(), self.data)
+        return cost, {"validation_cost": cost}
+
     def finish(self, register: bool = True) -> dict[str, float]:
         """Judge the best epoch on the test objects, with all inputs and with each alone; draw, store, say where.
 

@@ -24,6 +24,8 @@ LOSSES = ("mse", "mae", "huber")
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "step")
 ARCHITECTURES = ("reference", "fast")
+SEARCHES = ("grid", "random", "tpe")
+PRUNERS = ("none", "median", "hyperband")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -132,6 +134,19 @@ OPTIONS = {
     "part": Option(str, "objects to judge it on: those of the test split, or all", choices=("test", "all"), outputs=()),
     "tta": Option(
         str, "average over the eight forms of each image", choices=("no", "yes"), inputs=("img", "fits"), outputs=()
+    ),
+    "search": Option(
+        str, "every combination, combinations by chance, or led by the results so far", choices=SEARCHES, outputs=()
+    ),
+    "space": Option(
+        str, "training options to explore: a|b|c, or low..high and low..high:log; one value holds it fixed", outputs=()
+    ),
+    "trials": Option(int, "how many trials of a random or tpe search; 0: the whole grid", 0, outputs=()),
+    "prune": Option(str, "end trials early that are behind on the validation objects", choices=PRUNERS, outputs=()),
+    "refit_epochs": Option(int, "epochs of the winner's last training", 1, outputs=()),
+    "workers": Option(int, "processes that share the trials; the same command started again joins too", 1, outputs=()),
+    "storage": Option(
+        str, "SQLAlchemy address of the trials' data base; empty: sweeps.db beside MLflow's own", outputs=()
     ),
     "resume": Option(str, "id of an interrupted MLflow run to go on with"),
 }

@@ -48,6 +48,11 @@ class Session:
     architectures : dict of str to callable
         The model folder's functions.
 
+    Attributes
+    ----------
+    callbacks : list of keras.callbacks.Callback
+        To be told of each epoch, besides the record.
+
     Raises
     ------
     ZooError
@@ -56,6 +61,7 @@ class Session:
 
     def __init__(self, project: Project, record: Run, options: dict, architectures: dict[str, Callable]):
         self.project, self.record = project, record
+        self.callbacks: list[keras.callbacks.Callback] = []
         self.progress, self._arrays = self._begin(options)
         self.options = self.progress.options
         self._choose(architectures)
@@ -162,7 +168,7 @@ class Session:
     ) -> None:
         self.record.logs.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
-        path, callbacks = self.record.logs / STATE, [LogEpochs(self.record)]
+        path, callbacks = self.record.logs / STATE, [LogEpochs(self.record), *self.callbacks]
         fit(model, network, training, validation, self.progress, self._best, order, path, callbacks, phase)
         self._seconds += time.perf_counter() - began
         self.record.metrics({"training_seconds": self._seconds}, 0, part="test")
@@ -194,6 +200,19 @@ class Session:
         return log_model(model, self.project.name, item, output, self.data.inputs("train", 1), facts, register)
 
     # === Judgement ===
+
+    def validate(self) -> tuple[float, dict[str, float]]:
+        """Judge the best epoch on the validation objects.
+
+        Returns
+        -------
+        cost : float
+            What champions are chosen by; less is better.
+        scores : dict of str to float
+        """
+        output, data = self.project.output, self.data
+        scores = score(output, data.truth("validation"), predict(self._best_model(), data, "validation"))
+        return cost(HEADLINE[output.name], scores[HEADLINE[output.name]]), scores
 
     def finish(self, register: bool = True) -> dict[str, float]:
         """Judge the best epoch on the test objects beside the baselines; draw, store, and say where everything is.

@@ -40,6 +40,8 @@ class Run:
     project : ModelFolder
     nested : bool
         Whether the run is a child of the active one.
+    **start
+        What else `mlflow.start_run` is told: name, parent, first tags.
 
     Attributes
     ----------
@@ -47,11 +49,11 @@ class Run:
     logs : Path
     """
 
-    def __init__(self, project: ModelFolder, nested: bool = False):
+    def __init__(self, project: ModelFolder, nested: bool = False, **start: object):
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         choose_store(project.repository)
-        self._run = mlflow.start_run(nested=nested)
+        self._run = mlflow.start_run(nested=nested, **start)
         self.id, self.name = self._run.info.run_id, self._run.info.run_name
         if project.name not in self.name:
             # All models share one list of runs: a name that MLflow made up does not say whose run it is.

@@ -55,9 +55,11 @@ def _run(
     folder: Path,
     architectures: dict[str, Callable],
     arguments: list[str],
-    read: Callable[[Path], ModelFolder] = read_project,
+    read: Callable[..., ModelFolder] = read_project,
     session_type: type[Session] = Session,
 ) -> int:
+    if arguments[:1] == ["sweep"]:
+        return _sweep(folder, architectures, arguments[1:], read, session_type)
     try:
         project = read(folder)
         if {"-h", "--help"} & set(arguments):
@@ -86,6 +88,24 @@ def _run(
         return 1
     record.end("FINISHED")
     return 0
+
+
+def _sweep(
+    folder: Path,
+    architectures: dict[str, Callable],
+    arguments: list[str],
+    read: Callable[..., ModelFolder],
+    session_type: type[Session],
+) -> int:
+    # Only here: Optuna takes half a second to import.
+    from .sweep import sweep
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        main, project = read(folder), read(folder, "sweep")
+    except ZooError as error:
+        return _say(error)
+    return sweep(main, project, session_type, architectures, arguments)
 
 
 def _say(error: ZooError) -> int:
