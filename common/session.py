@@ -212,7 +212,8 @@ class Session:
         """
         output, data = self.project.output, self.data
         scores = score(output, data.truth("validation"), predict(self._best_model(), data, "validation"))
-        return cost(HEADLINE[output.name], scores[HEADLINE[output.name]]), scores
+        metric = headline(output)
+        return cost(metric, scores[metric]), scores
 
     def finish(self, register: bool = True) -> dict[str, float]:
         """Judge the best epoch on the test objects beside the baselines; draw, store, and say where everything is.

@@ -14,14 +14,14 @@ from matplotlib.figure import Figure
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from .metrics import HEADLINE
+from .metrics import headline
 from .project import ModelFolder
 from .report import ACCENT
 from .sweep_space import Space, swept
 from .sweep_study import FAILURE, NUMBER
 
-OLDER = {"redshift": "mse", "smass": "mae_1e9msun", "subclass": "accuracy", "gz2c": "accuracy"}
-"""What the predecessor's tables show, by output."""
+OLDER = {"redshift": ["mse"], "mass": ["mae_1e9msun"], "classes": ["accuracy"], "number": ["r2"], "votes": []}
+"""What the predecessor's tables show besides, by kind of output."""
 SEVERAL = "validation_cost"
 """What a model with several outputs is chosen by."""
 SCORES, EPOCH, SECONDS, RUN = "scores", "best_epoch", "seconds", "run"
@@ -31,7 +31,7 @@ SCORES, EPOCH, SECONDS, RUN = "scores", "best_epoch", "seconds", "run"
 def shown_metrics(project: ModelFolder) -> list[str]:
     """Name the validation scores of the tables; trials are ranked by the first."""
     output = getattr(project, "output", None)
-    return [HEADLINE[output.name], OLDER[output.name]] if output else [SEVERAL]
+    return [headline(output), *OLDER[output.kind]] if output else [SEVERAL]
 
 
 def ranked(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
