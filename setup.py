@@ -35,6 +35,7 @@ SERVE = ["fastapi>=0.115", "starlette>=0.40", "uvicorn>=0.30,<1", "python-multip
 EXTRAS = {
     "serve": SERVE,
     "test": [*SERVE, "selenium>=4.30,<5", "pytest>=8.4,<10", "pytest-socket>=0.7,<1", "ruff>=0.14,<1", "uv>=0.9"],
+    "ray": ["ray>=2.60,<3"],
     "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
 }
 

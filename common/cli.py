@@ -82,8 +82,8 @@ def _add_predict(commands) -> None:
     )  # fmt: skip
     predict.add_argument(
         "--input", nargs="+", required=True, metavar="X",
-        help="an SDSS-GS folder; a catalogue (.csv, .parquet, .fits, .vot); a folder of images, cut-outs or spectra; "
-        "or such files",
+        help="an SDSS-GS folder; a catalogue (.csv, .parquet, .fits, .vot, a folder of .parquet files); a folder of "
+        "images, cut-outs or spectra; or such files",
     )  # fmt: skip
     predict.add_argument("--output", type=Path, required=True, metavar="Y", help=".parquet, .csv, .fits, .vot or .xml")
     predict.add_argument(
@@ -97,6 +97,18 @@ def _add_predict(commands) -> None:
         "the edge repeated (default: %(default)s)",
     )  # fmt: skip
     predict.add_argument("--overwrite", action="store_true", help="replace an output that is there")
+    predict.add_argument(
+        "--engine", choices=("local", "ray"), default="local",
+        help="where it runs: in this process, or in many of this machine or a cluster (default: %(default)s)",
+    )  # fmt: skip
+    predict.add_argument(
+        "--address", default="", metavar="A",
+        help="Ray cluster; auto: the one this machine is part of (default: $RAY_ADDRESS, else Ray starts here)",
+    )  # fmt: skip
+    predict.add_argument(
+        "--workers", type=_whole(1, 100_000), default=0, metavar="N",
+        help="processes of --engine ray (default: one per GPU, without any one per core)",
+    )  # fmt: skip
 
 
 def _add_serve(commands) -> None:
@@ -198,17 +210,35 @@ def _predict(options: argparse.Namespace) -> int:
     columns = dict(_assignment(text) for text in options.column)
     models, together = choose_models(options.model)
     inputs = list(dict.fromkeys(item.name for model in models for item in model.inputs))
-    source = open_source(options.input, inputs, columns=columns, id_column=options.id, image_scale=options.image_scale)
+    # Another process may have another current folder.
+    paths = [Path(path).absolute() for path in options.input] if options.engine == "ray" else options.input
+    opened = functools.partial(
+        open_source, paths, inputs, columns=columns, id_column=options.id, image_scale=options.image_scale
+    )
+    source = opened()
     for note in source.notes:
         print(note)
     if together:
         models = [model for model in models if model.inputs[0].name in source.inputs]
-    done = predict(models, source, options.output, overwrite=options.overwrite, together=together)
+    done = predict(
+        models, source, options.output, overwrite=options.overwrite, together=together, engine=_engine(options, opened)
+    )
     print(f"{options.output}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f}/s)")
     for name, count in done.flags.items():
         if count:
             print(f"  {name}: {count:,}")
     return 0
+
+
+def _engine(options: argparse.Namespace, opened):
+    if options.engine == "local":
+        if options.address or options.workers:
+            raise OptionError("address, workers: expected --engine ray with them, found --engine local")
+        return None
+    from .ray_engine import on_ray
+
+    again = functools.partial(opened, progress=False)
+    return functools.partial(on_ray, opened=again, address=options.address, workers=options.workers)
 
 
 def _serve(options: argparse.Namespace) -> int:

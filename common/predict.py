@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,8 +39,19 @@ class Done:
     flags: Counter = field(default_factory=Counter)
 
 
+Engine = Callable[[Sequence[Model | MultiModel], Source, str, Pieces], Iterator[tuple[int, Counter]]]
+"""Takes models, source, how models are combined and the pieces; fills the pieces that are not finished yet, and yields
+of each its objects and flags, see `flag_counts`."""
+
+
 def predict(
-    models: Sequence[Model | MultiModel], source: Source, output: Path, *, overwrite: bool = False, together: str = ""
+    models: Sequence[Model | MultiModel],
+    source: Source,
+    output: Path,
+    *,
+    overwrite: bool = False,
+    together: str = "",
+    engine: Engine | None = None,
 ) -> Done:
     """Predict all objects of a source.
 
@@ -56,6 +67,8 @@ def predict(
         Replace an output that is there.
     together : str
         How the models of one output are combined: ``one2one``, ``best`` (see `combine.combine`), or not at all.
+    engine : Engine, optional
+        Where it runs: `here`, in this process, by default.
 
     Raises
     ------
@@ -73,7 +86,7 @@ def predict(
     lock = FileLock(output.with_name(output.name + ".lock"))
     try:
         with lock.acquire(timeout=0):
-            done = _predict(models, source, output, overwrite, together)
+            done = _predict(models, source, output, overwrite, together, engine or here)
     except Timeout:
         raise OptionError(f"output {output}: another process is writing it") from None
     except OSError as error:
@@ -85,25 +98,43 @@ def predict(
 
 
 def _predict(
-    models: Sequence[Model | MultiModel], source: Source, output: Path, overwrite: bool, together: str
+    models: Sequence[Model | MultiModel], source: Source, output: Path, overwrite: bool, together: str, engine: Engine
 ) -> Done:
     plan = {
         "source": source.stamp,
         "objects": source.count,
+        "piece": source.chunk_objects,
         "models": [[model.name, model.version, model.sha256] for model in models],
         "together": together,
     }
     pieces, flags = Pieces(output, plan, overwrite), Counter()
     bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc="predicting", disable=None)
     with bar:
-        for chunk in source.chunks(pieces.rows):
-            frame = predict_together(models, chunk, source, together)
-            for model in models:
-                column = frame[_prefix(models, model) + "flag"].to_numpy()
-                flags.update({f"{model.name} {bit.name}": int((column & int(bit) != 0).sum()) for bit in Flag})
-            pieces.add(frame)
-            bar.update(len(frame))
+        for rows, found in engine(models, source, together, pieces):
+            flags.update(found)
+            bar.update(rows)
     return Done(pieces.finish(), 0.0, flags)
+
+
+def here(
+    models: Sequence[Model | MultiModel], source: Source, together: str, pieces: Pieces
+) -> Iterator[tuple[int, Counter]]:
+    """Predict in this process, piece after piece; an `Engine`."""
+    leading = pieces.leading()
+    first = sum(pieces.finished[number] for number in range(leading))
+    for number, chunk in enumerate(source.chunks(first), leading):
+        if number not in pieces.finished:
+            frame = predict_together(models, chunk, source, together)
+            pieces.add(number, frame)
+            yield len(frame), flag_counts(models, frame)
+
+
+def flag_counts(models: Sequence[Model | MultiModel], frame: pd.DataFrame) -> Counter:
+    """Count the rows of `predict_together` by model and bit of the flag, ``b2r MISSING``."""
+    columns = {model.name: frame[_prefix(models, model) + "flag"].to_numpy() for model in models}
+    return Counter(
+        {f"{name} {bit.name}": int((column & int(bit) != 0).sum()) for name, column in columns.items() for bit in Flag}
+    )
 
 
 def predict_together(

@@ -37,8 +37,8 @@ class Pieces:
 
     Attributes
     ----------
-    count, rows : int
-        Finished pieces, and the objects in them.
+    finished : dict of int to int
+        Objects of each finished piece, by its number from 0. Several workers may finish a later one before an earlier.
 
     Raises
     ------
@@ -65,24 +65,33 @@ class Pieces:
         remove_leftovers(self.folder)
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(plan))
-        self.count = self.rows = 0
-        while self._path(self.count).is_file():
-            self.rows += pq.read_metadata(self._path(self.count)).num_rows
-            self.count += 1
+        self.finished = {
+            int(path.stem): pq.read_metadata(path).num_rows for path in sorted(self.folder.glob("[0-9]*.parquet"))
+        }
 
-    def _path(self, number: int) -> Path:
+    @property
+    def rows(self) -> int:
+        """Objects of all finished pieces."""
+        return sum(self.finished.values())
+
+    def leading(self) -> int:
+        """Count the finished pieces before the first that is not."""
+        return next(number for number in range(len(self.finished) + 1) if number not in self.finished)
+
+    def path(self, number: int) -> Path:
+        """Return where a piece is kept."""
         return self.folder / f"{number:06d}.parquet"
 
-    def add(self, frame: pd.DataFrame) -> None:
-        """Keep the next piece."""
-        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
-        # Text may arrive as any of Arrow's kinds of it, or as nothing where no object of the piece has a class.
-        text = [field.name for field in table.schema if not _is_number(field.type)]
-        schema = pa.schema([field.with_type(pa.string()) if field.name in text else field for field in table.schema])
-        with replacing(self._path(self.count)) as temporary:
-            pq.write_table(table.cast(schema), temporary)
-        self.count += 1
-        self.rows += len(table)
+    def add(self, number: int, frame: pd.DataFrame) -> None:
+        """Keep a piece."""
+        temporary = temporary_path(self.path(number))
+        write_piece(frame, temporary)
+        self.take(number, temporary, len(frame))
+
+    def take(self, number: int, temporary: Path, rows: int) -> None:
+        """Keep a piece that was written by `write_piece` into the same folder."""
+        move_into_place(temporary, self.path(number))
+        self.finished[number] = rows
 
     def finish(self) -> int:
         """Make the output of the pieces and remove them; return its number of rows."""
@@ -95,9 +104,18 @@ class Pieces:
 
     def tables(self) -> Iterator[pa.Table]:
         """Read the pieces in order."""
-        for number in range(self.count):
+        for number in range(len(self.finished)):
             # Not `read_table`, which would take the folder's name for a column.
-            yield pq.ParquetFile(self._path(number)).read()
+            yield pq.ParquetFile(self.path(number)).read()
+
+
+def write_piece(frame: pd.DataFrame, path: Path) -> None:
+    """Write predictions as one piece."""
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
+    # Text may arrive as any of Arrow's kinds of it, or as nothing where no object of the piece has a class.
+    text = [field.name for field in table.schema if not _is_number(field.type)]
+    schema = pa.schema([field.with_type(pa.string()) if field.name in text else field for field in table.schema])
+    pq.write_table(table.cast(schema), path)
 
 
 def _write_parquet(pieces: Pieces, path: Path) -> None:
