@@ -1,7 +1,8 @@
 """Predict on many processes or machines with Ray: each piece of a prediction by whichever worker is free.
 
-The pieces are those of a prediction in one process, so that either engine goes on where the other was stopped. A worker
-writes a piece under a name of its own and this process renames it: what a lost worker leaves is never taken for a piece.
+The pieces are those of a prediction in one process, so that either engine goes on where the other was stopped. A
+worker writes a piece under a name of its own and this process renames it: what a lost worker leaves is never taken for
+a piece.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import os
 import secrets
 import sys
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -70,13 +72,16 @@ def on_ray(
         share = _share(ray, workers)
         count = min(share.workers, -(-source.count // source.chunk_objects)) if source.chunk_objects else share.workers
         print(f"Ray: {count} workers, {share.line}", flush=True)
-        everything = ray.put(list(models))
+        with warnings.catch_warnings():
+            # Keras' way to write a model uses what NumPy has deprecated.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            opened_once = ray.put(list(models))
         # What opens a source holds open files, which no other process can use.
-        plain = dataclasses.replace(source, chunks_from=None)
+        plain, folder = dataclasses.replace(source, chunks_from=None), pieces.folder.absolute()
         actor = ray.remote(Worker).options(**share.options)
         crew = Crew(
             ray,
-            lambda: actor.remote(everything, plain, opened if source.chunk_objects else None, together, pieces.folder),
+            lambda: actor.remote(opened_once, plain, opened if source.chunk_objects else None, together, folder),
             jobs,
             count,
         )
@@ -124,7 +129,7 @@ class Worker:
         folder: Path,
     ):
         self.models, self.source, self.opened = models, source, opened
-        self.together, self.folder = together, folder.absolute()
+        self.together, self.folder = together, folder
 
     def ready(self) -> int:
         """Open the source; return the process id.
@@ -291,8 +296,10 @@ def connected(address: str = "") -> Iterator:
         # As on macOS and Windows, where it is the default: no other machine can join, all ports are on loopback.
         quiet["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         quiet |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    for name, value in quiet.items():
-        os.environ.setdefault(name, value)
+    if "ray" not in sys.modules:
+        # It looks at them once.
+        for name, value in quiet.items():
+            os.environ.setdefault(name, value)
     import ray
 
     if ray.is_initialized():
@@ -303,7 +310,7 @@ def connected(address: str = "") -> Iterator:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **extra)
     except (ConnectionError, ValueError, RuntimeError) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise OptionError(f"address {address}: expected a Ray cluster, found none ({line})") from None
+        raise OptionError(f"address {address}: expected Ray to answer there, found {line}") from None
     try:
         yield ray
     finally:
