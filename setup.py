@@ -36,6 +36,7 @@ EXTRAS = {
     "serve": SERVE,
     "test": [*SERVE, "selenium>=4.30,<5", "pytest>=8.4,<10", "pytest-socket>=0.7,<1", "ruff>=0.14,<1", "uv>=0.9"],
     "ray": ["ray>=2.60,<3"],
+    "jax": ["jax>=0.10,<0.12"],
     "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sdss_gs.errors import DataError, OptionError
 
-from . import gpu, report, state
+from . import gpu, report, spread, state
 from .backend import keras
 from .calibrate import Calibration, fit_calibration
 from .data import TrainingData
@@ -111,6 +111,7 @@ class Session:
     def train(self) -> None:
         """Fit the network and keep its best epoch."""
         options, item, output = self.options, self.project.input, self.project.output
+        spread.join(options)
         device = gpu.prepare(options["precision"], options["memory_limit"], item.name)
         print(device.line(), flush=True)
         keras.utils.set_random_seed(options["seed"])
@@ -125,17 +126,29 @@ class Session:
             values = self.data.resident() if resident else None
             model = surround(network, str(options.get("augment", "none")), options["seed"], values)
             # Keras takes several steps at once on one device only.
-            together = 1 if device.kind == "GPU" and device.count > 1 else steps_per_execution(batch_bytes, steps)
-            compile_model(model, output, options, steps, together, compiled=device.kind == "GPU")
+            one_by_one = spread.on_jax() or (device.kind == "GPU" and device.count > 1)
+            together = 1 if one_by_one else steps_per_execution(batch_bytes, steps)
+            compile_model(model, output, options, steps, together, device.kind == "GPU" or spread.on_jax())
         self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
         if self._arrays:
             self._best[:] = state.restore(model, self._arrays)
+        elif spread.processes() == 1:
+            self._initialise(network)
         else:
-            chunks = self.data.batches("train", ADAPT_BATCH, with_target=False)
-            adapt_normalisation(network, chunks.map(lambda inputs: inputs[item.name]))
-            target = encode(output, self.data.truth("train"), self.data.target)
-            network.get_layer(output.name).bias.assign(constant_bias(output, target))
+            with spread.alone():
+                keras.utils.set_random_seed(options["seed"])
+                first = self._build()
+                self._initialise(first)
+            state.assign(network, [np.asarray(variable) for variable in first.variables])
         self._fit(model, network, training, validation, order)
+
+    def _initialise(self, network: keras.Model) -> None:
+        """Let a new network know the statistics of the training objects, and begin at the best constant."""
+        item, output = self.project.input, self.project.output
+        chunks = self.data.batches("train", ADAPT_BATCH, with_target=False)
+        adapt_normalisation(network, chunks.map(lambda inputs: inputs[item.name]))
+        target = encode(output, self.data.truth("train"), self.data.target)
+        network.get_layer(output.name).bias.assign(constant_bias(output, target))
 
     def _fit(self, model: keras.Model, network: keras.Model, training, validation, order: EpochOrder) -> None:
         self.record.logs.mkdir(parents=True, exist_ok=True)
