@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -197,8 +198,10 @@ def _commands(options: argparse.Namespace) -> list[tuple[list[str], dict[str, st
     train_file = REPOSITORY / options.model / "train.py"
     if not train_file.is_file():
         raise OptionError(f"model: expected a model folder, found {options.model!r}")
+    if options.processes < 1:
+        raise OptionError(f"processes: expected at least 1, found {options.processes}")
     ranks = range(options.processes) if options.rank is None else [options.rank]
-    if not (options.processes >= 1 and 0 <= ranks[0] < options.processes):
+    if not 0 <= ranks[0] < options.processes:
         raise OptionError(f"rank: expected 0 to {options.processes - 1}, found {options.rank}")
     if options.rank is not None and not options.coordinator:
         raise OptionError("coordinator: expected HOST:PORT with --rank, found none")
@@ -227,6 +230,8 @@ def _free_port() -> int:
 
 def _wait(running: list[subprocess.Popen]) -> int:
     """Wait for all processes; when one fails, the others would wait for it for ever."""
+    # Whoever stops this process means all of them.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while any(process.poll() is None for process in running):
             failed = [process.returncode for process in running if process.returncode]
