@@ -230,8 +230,6 @@ def _free_port() -> int:
 
 def _wait(running: list[subprocess.Popen]) -> int:
     """Wait for all processes; when one fails, the others would wait for it for ever."""
-    # Whoever stops this process means all of them.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while any(process.poll() is None for process in running):
             failed = [process.returncode for process in running if process.returncode]
@@ -261,4 +259,6 @@ def _stop(running: list[subprocess.Popen]) -> None:
 
 
 if __name__ == "__main__":
+    # Whoever stops this process means all of them.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())
