@@ -54,6 +54,8 @@ EXTRAS = {
         "uv>=0.9",
     ],
     "umap": ["umap-learn>=0.5.12,<0.6"],
+    "ray": ["ray>=2.60,<3"],
+    "jax": ["jax>=0.10,<0.12"],
     "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
 }
 

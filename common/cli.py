@@ -94,13 +94,25 @@ def _add_predict(commands) -> None:
         "(error bars stay those without)",
     )  # fmt: skip
     predict.add_argument("--overwrite", action="store_true", help="replace an output that is there")
+    predict.add_argument(
+        "--engine", choices=("local", "ray"), default="local",
+        help="where it runs: in this process, or in many of this machine or a cluster (default: %(default)s)",
+    )  # fmt: skip
+    predict.add_argument(
+        "--address", default="", metavar="A",
+        help="Ray cluster; auto: the one this machine is part of (default: $RAY_ADDRESS, else Ray starts here)",
+    )  # fmt: skip
+    predict.add_argument(
+        "--workers", type=_whole(1, 100_000), default=0, metavar="N",
+        help="processes of --engine ray (default: one per GPU, without any one per core)",
+    )  # fmt: skip
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input", nargs="+", required=True, metavar="X",
-        help="an SDSS-GS folder; a catalogue (.csv, .parquet, .fits, .vot); a folder of images, cut-outs or spectra; "
-        "or such files",
+        help="an SDSS-GS folder; a catalogue (.csv, .parquet, .fits, .vot, a folder of .parquet files); a folder of "
+        "images, cut-outs or spectra; or such files",
     )  # fmt: skip
     parser.add_argument(
         "--column", action="append", default=[], metavar="ZOO=FILE",
@@ -243,10 +255,13 @@ def _predict(options: argparse.Namespace) -> int:
 
     models, together = choose_models(options.model)
     models = averaging(models) if options.tta else models
-    source = _source(options, models)
+    opened = _opened(options, models)
+    source = _noted(opened())
     if together:
         models = [model for model in models if model.inputs[0].name in source.inputs]
-    done = predict(models, source, options.output, overwrite=options.overwrite, together=together)
+    done = predict(
+        models, source, options.output, overwrite=options.overwrite, together=together, engine=_engine(options, opened)
+    )
     print(f"{options.output}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f}/s)")
     for name, count in done.flags.items():
         if count:
@@ -254,15 +269,34 @@ def _predict(options: argparse.Namespace) -> int:
     return 0
 
 
-def _source(options: argparse.Namespace, models: Sequence):
+def _opened(options: argparse.Namespace, models: Sequence) -> functools.partial:
+    """Return what opens the input, once or, in another process, again."""
     from .sources import open_source
 
     columns = dict(_assignment(text) for text in options.column)
     inputs = list(dict.fromkeys(item.name for model in models for item in model.inputs))
-    source = open_source(options.input, inputs, columns=columns, id_column=options.id, image_scale=options.image_scale)
+    # Another process may have another current folder.
+    paths = [Path(path).absolute() for path in options.input]
+    return functools.partial(
+        open_source, paths, inputs, columns=columns, id_column=options.id, image_scale=options.image_scale
+    )
+
+
+def _noted(source):
     for note in source.notes:
         print(note)
     return source
+
+
+def _engine(options: argparse.Namespace, opened: functools.partial):
+    if options.engine == "local":
+        if options.address or options.workers:
+            raise OptionError("address, workers: expected --engine ray with them, found --engine local")
+        return None
+    from .ray_engine import on_ray
+
+    again = functools.partial(opened, progress=False)
+    return functools.partial(on_ray, opened=again, address=options.address, workers=options.workers)
 
 
 def _embed(options: argparse.Namespace) -> int:
@@ -273,7 +307,7 @@ def _embed(options: argparse.Namespace) -> int:
     model = load(options.model)
     output = options.output
     if output is not None:
-        rows = embed(model, _source(options, [model]), output, overwrite=options.overwrite)
+        rows = embed(model, _noted(_opened(options, [model])()), output, overwrite=options.overwrite)
         print(f"{output}: {rows:,} rows")
         return 0
     folder = Path(options.input[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from .multi_model import MultiModel
 from .multi_network import FUSION
 from .outputs import head_of
 from .predict import check_source
-from .results import write_in_pieces
+from .results import Pieces, unfinished, write_in_pieces
 from .similar import FEATURES
 from .sources import Chunk, Loaded, Source
 from .sources.folder import dataset_source
@@ -125,10 +126,13 @@ def embed(model: Model | MultiModel, source: Source, output: Path, *, overwrite:
     check_source([model], source)
     headless = embedder(model)
 
-    def rows_of(chunk: Chunk) -> pa.Table:
-        return _rows(headless, chunk, source)
+    def work(pieces: Pieces) -> Iterator[int]:
+        for number, chunk in unfinished(source, pieces):
+            rows = _rows(headless, chunk, source)
+            pieces.add(number, rows)
+            yield len(rows)
 
-    return write_in_pieces(source, output, {"embedding": headless.metadata()}, rows_of, "embedding", overwrite)
+    return write_in_pieces(source, output, {"embedding": headless.metadata()}, work, "embedding", overwrite)
 
 
 def _rows(headless: Embedder, chunk: Chunk, source: Source) -> pa.Table:

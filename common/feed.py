@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
+from . import spread
 from .backend import keras, tf
 
 BLOCK_BYTES = 2**22
@@ -82,19 +84,23 @@ def arranged_batches(
     element : callable
         Arranges tensors in the order of those arrays as Keras wants them: inputs, targets, weights.
     count, batch_size, order
-        As for `batches`.
+        As for `batches`; `batch_size` is that of all processes together, see `spread.own_part`.
 
     Returns
     -------
     tf.data.Dataset
         What `element` returns.
     """
+    total, processes = count, spread.processes()
+    rank = spread.rank() if processes > 1 else 0
+    own = partial(spread.own_part, batch_size=batch_size - batch_size % processes, processes=processes, rank=rank)
+    batch_size, count = batch_size // processes, len(own(np.arange(total)))
     sample = gather(np.zeros(1, np.int64))
     dtypes = [array.dtype for array in sample]
     block = batch_size * max(1, BLOCK_BYTES // (batch_size * sum(array.nbytes for array in sample)))
 
     def positions():
-        epoch = np.arange(count) if order is None else order.permutation()
+        epoch = own(np.arange(total) if order is None else order.permutation())
         for start in range(0, count, block):
             yield epoch[start : start + block]
 

@@ -82,7 +82,10 @@ def adapt_normalisation(model: keras.Model, chunks: tf.data.Dataset) -> None:
     for layer in normalisations(model):
         # What it sees may be derived from the input, as colours are from magnitudes.
         before = keras.Model(model.inputs, layer.input)
-        layer.adapt(chunks.map(lambda values, before=before: before([values])))
+        if keras.backend.backend() == "tensorflow":
+            layer.adapt(chunks.map(lambda values, before=before: before([values])))
+        else:
+            layer.adapt(before([values]) for values in chunks.as_numpy_iterator())
 
 
 def compile_model(
@@ -97,7 +100,7 @@ def compile_model(
     steps_per_execution : int
     compiled : bool
         Compile with XLA, which pays on GPUs; on a CPU it is ten times slower than TensorFlow's graph for the reference
-        networks.
+        networks. JAX has nothing else.
     """
     model.compile(
         optimizer=optimizer_of(options, steps),

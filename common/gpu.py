@@ -13,6 +13,7 @@ from joblib import cpu_count
 from sdss_gs.errors import OptionError
 
 from .backend import keras, tf
+from .spread import on_jax
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 """Keras dtype policies; with a mixed policy the weights stay float32."""
@@ -55,7 +56,8 @@ class Device:
 
     def scope(self) -> AbstractContextManager:
         """Return the context to build and compile a model in: each of several GPUs takes a part of every batch."""
-        return tf.distribute.MirroredStrategy().scope() if self.kind == "GPU" and self.count > 1 else nullcontext()
+        several = self.kind == "GPU" and self.count > 1 and not on_jax()
+        return tf.distribute.MirroredStrategy().scope() if several else nullcontext()
 
     def line(self) -> str:
         """Say in one line what runs where."""
@@ -83,6 +85,8 @@ def prepare(precision: str = "auto", memory_limit: int = 0, name: str = CONVOLVE
     """
     if precision not in ("auto", *PRECISIONS):
         raise OptionError(f"precision: expected auto, {', '.join(PRECISIONS)}, found {precision!r}")
+    if on_jax():
+        return _jax_device(precision, name)
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         if memory_limit:
@@ -99,6 +103,20 @@ def prepare(precision: str = "auto", memory_limit: int = 0, name: str = CONVOLVE
         memory = memory_limit * 2**20 or _free_memory()
         return Device("GPU", details.get("device_name", "unknown"), len(gpus), precision, memory)
     return Device("CPU", _cpu_name(), cpu_count(), precision)
+
+
+def _jax_device(precision: str, name: str) -> Device:
+    # TensorFlow only feeds: the memory of the GPUs is left to JAX.
+    tf.config.set_visible_devices([], "GPU")
+    devices = keras.distribution.list_devices()
+    kind = devices[0].partition(":")[0].upper()
+    if precision == "auto":
+        precision = "bfloat16" if kind == "GPU" and name in CONVOLVED else "float32"
+    keras.config.set_dtype_policy(PRECISIONS[precision])
+    if kind == "CPU":
+        return Device(kind, _cpu_name(), cpu_count(), precision)
+    # Without a size, no data are held on it.
+    return Device(kind, "JAX", len(devices), precision)
 
 
 def _free_memory() -> int:

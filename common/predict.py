@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from .combine import combine
 from .flags import Flag
 from .model import Model, predict_chunk
 from .multi_model import MultiModel
-from .results import write_in_pieces
+from .results import Pieces, unfinished, write_in_pieces
 from .sources import Chunk, Source
 
 
@@ -37,8 +37,19 @@ class Done:
     flags: Counter = field(default_factory=Counter)
 
 
+Engine = Callable[[Sequence[Model | MultiModel], Source, str, Pieces], Iterator[tuple[int, Counter]]]
+"""Takes models, source, how models are combined and the pieces; fills the pieces that are not finished yet, and yields
+of each its objects and flags, see `flag_counts`."""
+
+
 def predict(
-    models: Sequence[Model | MultiModel], source: Source, output: Path, *, overwrite: bool = False, together: str = ""
+    models: Sequence[Model | MultiModel],
+    source: Source,
+    output: Path,
+    *,
+    overwrite: bool = False,
+    together: str = "",
+    engine: Engine | None = None,
 ) -> Done:
     """Predict all objects of a source.
 
@@ -54,6 +65,8 @@ def predict(
         Replace an output that is there.
     together : str
         How the models of one output are combined: ``one2one``, ``best`` (see `combine.combine`), or not at all.
+    engine : Engine, optional
+        Where it runs: `here`, in this process, by default.
 
     Raises
     ------
@@ -68,14 +81,12 @@ def predict(
         "tta": [model.name for model in models if isinstance(model, Model) and model.tta],
     }
 
-    def rows_of(chunk: Chunk) -> pd.DataFrame:
-        frame = predict_together(models, chunk, source, together)
-        for model in models:
-            column = frame[_prefix(models, model) + "flag"].to_numpy()
-            flags.update({f"{model.name} {bit.name}": int((column & int(bit) != 0).sum()) for bit in Flag})
-        return frame
+    def work(pieces: Pieces) -> Iterator[int]:
+        for rows, found in (engine or here)(models, source, together, pieces):
+            flags.update(found)
+            yield rows
 
-    rows = write_in_pieces(source, output, plan, rows_of, "predicting", overwrite)
+    rows = write_in_pieces(source, output, plan, work, "predicting", overwrite)
     return Done(rows, time.perf_counter() - began, flags)
 
 
@@ -94,6 +105,24 @@ def check_source(models: Sequence[Model | MultiModel], source: Source) -> None:
         if not set(taken) & set(source.inputs):
             found = ", ".join(source.inputs) or "nothing a model takes"
             raise OptionError(f"{model.name}: expected an input with {' or '.join(taken)}, found {found}")
+
+
+def here(
+    models: Sequence[Model | MultiModel], source: Source, together: str, pieces: Pieces
+) -> Iterator[tuple[int, Counter]]:
+    """Predict in this process, piece after piece; an `Engine`."""
+    for number, chunk in unfinished(source, pieces):
+        frame = predict_together(models, chunk, source, together)
+        pieces.add(number, frame)
+        yield len(frame), flag_counts(models, frame)
+
+
+def flag_counts(models: Sequence[Model | MultiModel], frame: pd.DataFrame) -> Counter:
+    """Count the rows of `predict_together` by model and bit of the flag, ``b2r MISSING``."""
+    columns = {model.name: frame[_prefix(models, model) + "flag"].to_numpy() for model in models}
+    return Counter(
+        {f"{name} {bit.name}": int((column & int(bit) != 0).sum()) for name, column in columns.items() for bit in Flag}
+    )
 
 
 def predict_together(

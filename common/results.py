@@ -41,8 +41,8 @@ class Pieces:
 
     Attributes
     ----------
-    count, rows : int
-        Finished pieces, and the objects in them.
+    finished : dict of int to int
+        Objects of each finished piece, by its number from 0. Several workers may finish a later one before an earlier.
 
     Raises
     ------
@@ -69,27 +69,33 @@ class Pieces:
         remove_leftovers(self.folder)
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(plan))
-        self.count = self.rows = 0
-        while self._path(self.count).is_file():
-            self.rows += pq.read_metadata(self._path(self.count)).num_rows
-            self.count += 1
+        self.finished = {
+            int(path.stem): pq.read_metadata(path).num_rows for path in sorted(self.folder.glob("[0-9]*.parquet"))
+        }
 
-    def _path(self, number: int) -> Path:
+    @property
+    def rows(self) -> int:
+        """Objects of all finished pieces."""
+        return sum(self.finished.values())
+
+    def leading(self) -> int:
+        """Count the finished pieces before the first that is not."""
+        return next(number for number in range(len(self.finished) + 1) if number not in self.finished)
+
+    def path(self, number: int) -> Path:
+        """Return where a piece is kept."""
         return self.folder / f"{number:06d}.parquet"
 
-    def add(self, rows: pd.DataFrame | pa.Table) -> None:
-        """Keep the next piece; of a table, what its schema says besides (which only Parquet keeps) as well."""
-        table = rows
-        if isinstance(rows, pd.DataFrame):
-            table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
-        # Text may arrive as any of Arrow's kinds of it, or as nothing where no object of the piece has a class.
-        text = [field.name for field in table.schema if not _is_number(field.type) and not _is_list(field.type)]
-        fields = [field.with_type(pa.string()) if field.name in text else field for field in table.schema]
-        schema = pa.schema(fields, table.schema.metadata)
-        with replacing(self._path(self.count)) as temporary:
-            pq.write_table(table.cast(schema), temporary)
-        self.count += 1
-        self.rows += len(table)
+    def add(self, number: int, rows: pd.DataFrame | pa.Table) -> None:
+        """Keep a piece."""
+        temporary = temporary_path(self.path(number))
+        write_piece(rows, temporary)
+        self.take(number, temporary, len(rows))
+
+    def take(self, number: int, temporary: Path, rows: int) -> None:
+        """Keep a piece that was written by `write_piece` into the same folder."""
+        move_into_place(temporary, self.path(number))
+        self.finished[number] = rows
 
     def finish(self) -> int:
         """Make the output of the pieces and remove them; return its number of rows."""
@@ -102,16 +108,36 @@ class Pieces:
 
     def tables(self) -> Iterator[pa.Table]:
         """Read the pieces in order."""
-        for number in range(self.count):
+        for number in range(len(self.finished)):
             # Not `read_table`, which would take the folder's name for a column.
-            yield pq.ParquetFile(self._path(number)).read()
+            yield pq.ParquetFile(self.path(number)).read()
+
+
+def write_piece(rows: pd.DataFrame | pa.Table, path: Path) -> None:
+    """Write one piece; of a table, what its schema says besides (which only Parquet keeps) as well."""
+    table = rows
+    if isinstance(rows, pd.DataFrame):
+        table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
+    # Text may arrive as any of Arrow's kinds of it, or as nothing where no object of the piece has a class.
+    text = [field.name for field in table.schema if not _is_number(field.type) and not _is_list(field.type)]
+    fields = [field.with_type(pa.string()) if field.name in text else field for field in table.schema]
+    pq.write_table(table.cast(pa.schema(fields, table.schema.metadata)), path)
+
+
+def unfinished(source: Source, pieces: Pieces) -> Iterator[tuple[int, Chunk]]:
+    """Read the chunks of a source of which there is no piece yet, with their numbers."""
+    leading = pieces.leading()
+    first = sum(pieces.finished[number] for number in range(leading))
+    for number, chunk in enumerate(source.chunks(first), leading):
+        if number not in pieces.finished:
+            yield number, chunk
 
 
 def write_in_pieces(
     source: Source,
     output: Path,
     plan: dict,
-    rows_of: Callable[[Chunk], pd.DataFrame | pa.Table],
+    work: Callable[[Pieces], Iterator[int]],
     doing: str,
     overwrite: bool = False,
 ) -> int:
@@ -123,8 +149,8 @@ def write_in_pieces(
     output : Path
     plan : dict
         As for `Pieces`; the source is added.
-    rows_of : callable
-        Takes a chunk and returns a row per object.
+    work : callable
+        Fills the pieces that are not finished, and yields of each how many objects it has.
     doing : str
         What the progress bar says.
     overwrite : bool
@@ -139,17 +165,16 @@ def write_in_pieces(
     ZooError
         If the output cannot be written, or another process is writing it.
     """
+    plan = {"source": source.stamp, "objects": source.count, "piece": source.chunk_objects} | plan
     lock = FileLock(output.with_name(output.name + ".lock"))
     try:
         with lock.acquire(timeout=0):
             try:
-                pieces = Pieces(output, {"source": source.stamp, "objects": source.count} | plan, overwrite)
+                pieces = Pieces(output, plan, overwrite)
                 bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc=doing, disable=None)
                 with bar:
-                    for chunk in source.chunks(pieces.rows):
-                        rows = rows_of(chunk)
-                        pieces.add(rows)
-                        bar.update(len(rows))
+                    for rows in work(pieces):
+                        bar.update(rows)
                 return pieces.finish()
             finally:
                 # Only by the process that has it: a second one that is sent away must not let a third one in.

@@ -11,7 +11,7 @@ import numpy as np
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.schema import OUTPUTS
 
-from . import gpu, report, state
+from . import gpu, report, spread, state
 from .backbones import image_features
 from .backend import keras
 from .calibrate import Calibration, fit_calibration
@@ -127,6 +127,7 @@ class Session:
     def train(self) -> None:
         """Fit the network and keep its best epoch."""
         options, item, output = self.options, self.project.input, self.project.output
+        spread.join(options)
         device = gpu.prepare(options["precision"], options["memory_limit"], item.name)
         print(device.line(), flush=True)
         keras.utils.set_random_seed(options["seed"])
@@ -142,20 +143,38 @@ class Session:
             model = surround(network, str(options.get("augment", "none")), options["seed"], values)
         self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
         if not self._arrays:
-            chunks = self.data.batches("train", ADAPT_BATCH, with_target=False)
-            adapt_normalisation(network, chunks.map(lambda inputs: inputs[item.name]))
-            head_of(network, output).bias.assign(constant_bias(output, self.data.targets("train")))
+            self._begin_at(network)
         for phase in (phase for phase in self.phases if self.progress.epoch < phase.last):
             phase.freeze(network)
             with device.scope():
                 # Keras takes several steps at once on one device only.
-                together = 1 if device.kind == "GPU" and device.count > 1 else steps_per_execution(batch_bytes, steps)
-                compile_model(model, output, phase.options(options), steps, together, device.kind == "GPU")
+                one_by_one = spread.on_jax() or (device.kind == "GPU" and device.count > 1)
+                together = 1 if one_by_one else steps_per_execution(batch_bytes, steps)
+                compiled = device.kind == "GPU" or spread.on_jax()
+                compile_model(model, output, phase.options(options), steps, together, compiled)
             self._restore(model, phase)
             self._fit(model, network, training, validation, order, phase)
         if self._arrays:
             # The run that is resumed had ended: nothing is left to train.
             self._best[:] = state.best_of(self._arrays)
+
+    def _begin_at(self, network: keras.Model) -> None:
+        """Give a new network its first weights: with several processes the same in all of them."""
+        if spread.processes() == 1:
+            self._initialise(network)
+            return
+        with spread.alone():
+            keras.utils.set_random_seed(self.options["seed"])
+            first = self._build(pretrained=True)
+            self._initialise(first)
+        state.assign(network, [np.asarray(variable) for variable in first.variables])
+
+    def _initialise(self, network: keras.Model) -> None:
+        """Let a new network know the statistics of the training objects, and begin at the best constant."""
+        item, output = self.project.input, self.project.output
+        chunks = self.data.batches("train", ADAPT_BATCH, with_target=False)
+        adapt_normalisation(network, chunks.map(lambda inputs: inputs[item.name]))
+        head_of(network, output).bias.assign(constant_bias(output, self.data.targets("train")))
 
     def _restore(self, model: keras.Model, phase: Phase) -> None:
         """Take up the state of the run that is resumed, once; an optimizer's only within its phase."""

@@ -8,8 +8,9 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from sdss_gs.errors import ZooError
+from sdss_gs.errors import OptionError, ZooError
 
+from . import spread
 from .cross_validation import cross_validate
 from .multi_session import MultiSession
 from .project import ModelFolder, parse_options, read_folder, read_project
@@ -34,7 +35,9 @@ def run(train_file: str, *architectures: Callable) -> None:
     an interrupted one (KILLED).
     """
     by_name = {function.__name__: function for function in architectures}
-    sys.exit(_run(Path(train_file).resolve().parent, by_name, sys.argv[1:]))
+    code = _run(Path(train_file).resolve().parent, by_name, sys.argv[1:])
+    spread.give_up(code)
+    sys.exit(code)
 
 
 def run_multi(train_file: str, *functions: Callable) -> None:
@@ -64,19 +67,24 @@ def _run(
         project = read(folder)
         if {"-h", "--help"} & set(arguments):
             parse_options(project, arguments)
-        record = Run(project)
+        record = spread.Silent() if spread.rank() else Run(project)
     except ZooError as error:
         return _say(error)
     signal.signal(signal.SIGTERM, _interrupt)
     session = None
     try:
         options = parse_options(project, arguments)
+        if spread.on_jax() and (options.get("folds") or session_type is not Session):
+            raise OptionError(f"{project.name}: expected one input and folds=0 on JAX")
         if options.get("folds"):
             cross_validate(project, record, options, architectures)
         else:
             session = session_type(project, record, options, architectures)
             session.train()
-            session.finish()
+            if spread.on_jax():
+                spread.leave()
+            else:
+                session.finish()
     except ZooError as error:
         record.end("FAILED", str(error))
         return _say(error)
@@ -87,6 +95,8 @@ def _run(
         traceback.print_exc()
         return 1
     record.end("FINISHED")
+    if spread.on_jax() and not spread.rank():
+        spread.go_on(folder / "train.py", record.id)
     return 0
 
 

@@ -41,7 +41,7 @@ def test_every_library_that_is_imported_is_declared():
         for path in (ROOT / package).rglob("*.py"):
             imported |= set(re.findall(r"^\s*(?:import|from) (\w+)", path.read_text(), re.MULTILINE))
     third_party = imported - set(sys.stdlib_module_names) - {"common", "sdss_gs"}
-    extras = declared_by("serve") | declared_by("umap") | declared_by("export")
+    extras = set().union(*(declared_by(extra) for extra in ("serve", "umap", "export", "ray", "jax", "postgresql")))
     names = {normalised(line)[0] for line in declared(extra=False) | extras}
     assert {known.get(name, name) for name in third_party} - {"click"} <= names
 

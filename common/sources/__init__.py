@@ -9,7 +9,7 @@ from sdss_gs.errors import DataError
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
 
 from .catalogue import ENDINGS as CATALOGUES
-from .catalogue import catalogue_source
+from .catalogue import catalogue_source, shards
 from .chunk import Chunk, Loaded, Source
 from .files import files_source, folder_files
 from .folder import folder_source
@@ -31,8 +31,8 @@ def open_source(
     Parameters
     ----------
     paths : sequence of path-like
-        An SDSS-GS folder; a catalogue (``.csv``, ``.parquet``, ``.fits``, ``.vot``); a folder of images, cut-outs or
-        spectra; or such files one by one.
+        An SDSS-GS folder; a catalogue (``.csv``, ``.parquet``, ``.fits``, ``.vot``, a folder of ``.parquet`` files);
+        a folder of images, cut-outs or spectra; or such files one by one.
     inputs : sequence of str
         Inputs that will be asked for. They decide what a ``.csv`` or ``.fits`` file is: a spectrum or cut-out where
         only file inputs are wanted, else a catalogue.
@@ -54,11 +54,13 @@ def open_source(
     for path in files:
         if not path.exists():
             raise DataError(f"{path}: no such file or folder")
+    tables = any(INPUTS[name].columns for name in inputs)
     if len(files) == 1 and files[0].is_dir():
         if (files[0] / "data.csv").is_file():
             return folder_source(files[0], tuple(inputs), image_scale, progress)
+        if tables and shards(files[0]):
+            return catalogue_source(files[0], columns, id_column)
         return files_source(folder_files(files[0]), image_scale)
-    tables = any(INPUTS[name].columns for name in inputs)
     if len(files) == 1 and files[0].suffix.lower() in CATALOGUES and tables:
         return catalogue_source(files[0], columns, id_column)
     return files_source(files, image_scale)

@@ -1,8 +1,9 @@
-"""The rows of a catalogue: CSV, Parquet, FITS or VOTable, read in pieces."""
+"""The rows of a catalogue: CSV, Parquet (one file or a folder of shards), FITS or VOTable, read in pieces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,8 @@ WANTED = {
 """Columns that a model may need, with the short name that also does: ``modelMag_u``, ``u``; ``w1mag``, ``w1``."""
 ID_COLUMNS = ("objid", "id")
 ROW = "row"
-ENDINGS = (".csv", ".parquet", ".pq", ".fits", ".fit", ".vot", ".xml", ".votable")
+PARQUET, FITS = (".parquet", ".pq"), (".fits", ".fit")
+ENDINGS = (".csv", *PARQUET, *FITS, ".vot", ".xml", ".votable")
 CSV_BLOCK = 16 * 2**20
 """Bytes of a CSV file that are read at a time."""
 
@@ -36,7 +38,7 @@ def catalogue_source(path: Path, columns: Mapping[str, str] | None = None, id_co
     Parameters
     ----------
     path : Path
-        ``.csv``, ``.parquet``, ``.fits``, ``.vot`` or ``.xml``.
+        ``.csv``, ``.parquet``, ``.fits``, ``.vot`` or ``.xml``; or a folder of Parquet files, which are read by name.
     columns : mapping of str to str, optional
         Name in the file by name in the zoo (``modelMag_r`` or ``r``).
     id_column : str
@@ -49,8 +51,9 @@ def catalogue_source(path: Path, columns: Mapping[str, str] | None = None, id_co
     DataError
         If the file is unreadable.
     """
+    files = shards(path) if path.is_dir() else [path]
     try:
-        names, count, batches = _opened(path)
+        names, count, batches = _opened(files)
     except (OSError, ValueError, pa.ArrowException, TypeError, IndexError) as error:
         raise DataError(f"{path}: expected a catalogue ({', '.join(ENDINGS)}), found {_line(error)}") from None
     found = _resolve(path, names, dict(columns or {}))
@@ -74,7 +77,13 @@ def catalogue_source(path: Path, columns: Mapping[str, str] | None = None, id_co
             raise DataError(f"{path}: expected a table, found {_line(error)}") from None
 
     renamed = [f"{column} is read from {name}" for column, name in found.items() if name != column]
-    return Source(id_name or ROW, count, inputs, stamp_of([path]), renamed, chunks_from)
+    anywhere = ROWS_PER_CHUNK if files[0].suffix.lower() in (*PARQUET, *FITS) else 0
+    return Source(id_name or ROW, count, inputs, stamp_of(files), renamed, chunks_from, anywhere)
+
+
+def shards(folder: Path) -> list[Path]:
+    """List the Parquet files of a folder by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PARQUET and path.is_file())
 
 
 def _resolve(path: Path, names: list[str], columns: dict[str, str]) -> dict[str, str]:
@@ -127,14 +136,14 @@ def _load(batch: pa.Table, found: dict[str, str], item: Input) -> Loaded:
 # === Formats ===
 
 
-def _opened(path: Path):
-    """Return a file's column names, its number of rows and a function of (columns, first row) that yields tables."""
-    ending = path.suffix.lower()
+def _opened(files: Sequence[Path]):
+    """Return the column names, the number of rows and a function of (columns, first row) that yields tables."""
+    path, ending = files[0], files[0].suffix.lower()
+    if ending in PARQUET:
+        return _opened_parquet(files)
     if ending == ".csv":
         return _opened_csv(path)
-    if ending in (".parquet", ".pq"):
-        return _opened_parquet(path)
-    if ending in (".fits", ".fit"):
+    if ending in FITS:
         return _opened_fits(path)
     return _opened_votable(path)
 
@@ -165,14 +174,31 @@ def _id_types(types: dict[str, pa.DataType]) -> dict[str, pa.DataType]:
     return {name: kind if pa.types.is_integer(kind) else pa.string() for name, kind in types.items()}
 
 
-def _opened_parquet(path: Path):
-    file = pa.parquet.ParquetFile(path)
+def _opened_parquet(files: Sequence[Path]):
+    schema, groups = pa.parquet.read_schema(files[0]), []
+    for path in files:
+        file = pa.parquet.read_metadata(path)
+        if not file.schema.to_arrow_schema().equals(schema):
+            raise ValueError(f"other columns or types in {path.name} than in {files[0].name}")
+        groups += [(path, number, file.row_group(number).num_rows) for number in range(file.num_row_groups)]
+    begins = np.cumsum([0, *(rows for _path, _number, rows in groups)])
 
     def batches(wanted: list[str], first: int) -> Iterator[pa.Table]:
-        pieces = file.iter_batches(ROWS_PER_CHUNK, columns=wanted)
-        yield from _skipped((pa.Table.from_batches([piece]) for piece in pieces), first)
+        # The row group that holds the first row, and what lies in it before that row.
+        at = int(np.searchsorted(begins, first, side="right")) - 1
+        pieces = (
+            pa.Table.from_batches([piece])
+            for path, numbers in _by_file(groups[at:])
+            for piece in pa.parquet.ParquetFile(path).iter_batches(ROWS_PER_CHUNK, numbers, wanted)
+        )
+        yield from _skipped(pieces, first - int(begins[at]))
 
-    return file.schema_arrow.names, file.metadata.num_rows, batches
+    return schema.names, int(begins[-1]), batches
+
+
+def _by_file(groups: Sequence[tuple[Path, int, int]]) -> Iterator[tuple[Path, list[int]]]:
+    for path, members in groupby(groups, lambda group: group[0]):
+        yield path, [number for _path, number, _rows in members]
 
 
 def _opened_fits(path: Path):

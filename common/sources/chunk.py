@@ -72,6 +72,9 @@ class Source:
         What a user should know of how they are understood.
     chunks_from : callable
         Takes the number of the first object and returns an iterator of chunks.
+    chunk_objects : int
+        Objects of each chunk but the last, where any of them can be read without those before it; 0 where they must be
+        read one after the other.
     """
 
     id_name: str
@@ -80,6 +83,7 @@ class Source:
     stamp: str
     notes: list[str]
     chunks_from: Callable[[int], Iterator[Chunk]]
+    chunk_objects: int = 0
 
     def chunks(self, first: int = 0) -> Iterator[Chunk]:
         """Read the chunks from the one on that begins with an object."""
@@ -91,5 +95,5 @@ def stamp_of(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         status = path.stat()
-        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+        digest.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return digest.hexdigest()[:16]

@@ -46,7 +46,7 @@ def files_source(paths: Sequence[Path], image_scale: float = PIXEL_SCALE) -> Sou
             yield Chunk(pa.array([path.stem for path in chosen]), load)
 
     inputs = tuple(name for name in INPUTS if name in held)
-    return Source("id", len(paths), inputs, stamp_of(paths), [], chunks_from)
+    return Source("id", len(paths), inputs, stamp_of(paths), [], chunks_from, FILES_PER_CHUNK)
 
 
 def folder_files(folder: Path) -> list[Path]:

@@ -64,7 +64,7 @@ def dataset_source(data: Dataset) -> Source:
     stamp = stamp_of([data.folder / "data.csv"]) + "".join(
         str(int(data.checksums[name].sum())) for name in present if not INPUTS[name].columns
     )
-    return Source("objid", len(data), present, stamp, notes, chunks_from)
+    return Source("objid", len(data), present, stamp, notes, chunks_from, FILES_PER_CHUNK)
 
 
 def _has(folder: Path, name: str) -> bool:
