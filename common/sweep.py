@@ -207,14 +207,14 @@ class Sweep:
             return
         sizes = limits(self.space, "batch_size", self.main.defaults["batch_size"])
         options = self._options(self._fixed())
-        paces = [measure(self._begin, options | {"batch_size": size}, self.size) for size in sizes]
+        paces = [measure(self._begin, options | {"batch_size": size}) for size in sizes]
         missing = self.cells[len(self.cells) - left :]
-        trials, last = estimate(paces, missing, self.space, options, self.options["refit_epochs"], self.size)
+        trials, last = estimate(paces, missing, self.space, options, self.options["refit_epochs"])
         together = min(int(self.options["workers"]), cpu_count())
         shared = f" ({in_words(trials)} of work by {self.options['workers']} workers)" if together > 1 else ""
         print(
             f"about {in_words(trials / together + last)}{shared}: {left} trials on {self.size:,} galaxies, then "
-            f"{self.options['refit_epochs']} epochs of the best; measured on a few batches with the default network",
+            f"{self.options['refit_epochs']} epochs of the best; measured with the default network in a few seconds",
             flush=True,
         )
 

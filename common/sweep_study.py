@@ -9,6 +9,7 @@ number in the plan; a process that finds its number taken lets it go; and on SQL
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import time
 import warnings
@@ -51,6 +52,8 @@ class _Storage(RDBStorage):
     def close(self) -> None:
         """Give the connections back."""
         self.remove_session()
+        # Optuna leaves the connection with which it asked for the schema's version to the garbage collector.
+        gc.collect()
         self.engine.dispose()
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values=None) -> bool:

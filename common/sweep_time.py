@@ -15,10 +15,10 @@ import numpy as np
 from .backend import keras
 from .sweep_space import Space, middle
 
-STEPS = 60
-"""Steps of an epoch that are measured."""
-FEWEST = 400
-"""Objects that are measured at least: every part of the split must have some."""
+BUDGET = 4.0
+"""Seconds of steps that are measured at most, after the first ones, in which TensorFlow builds its graph."""
+FORWARD = 1 / 3
+"""Time of a prediction as a share of a training step."""
 
 
 class Unrecorded:
@@ -43,41 +43,44 @@ class Unrecorded:
         """Forget a text."""
 
 
+class _EnoughError(Exception):
+    """The pace is known."""
+
+
 class _Stopwatch(keras.callbacks.Callback):
-    """Times the last epoch: its steps and its validation, and the rest of it."""
+    """Times the second epoch or, where epochs are long, the steps that fit into the budget."""
 
     def __init__(self):
         super().__init__()
-        self.began = self.trained = self.test_began = self.tested = self.ended = 0.0
+        self.first = self.began = self.seconds = 0.0
+        self.done = 0
 
     def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            self.seconds = time.perf_counter() - self.began
+            raise _EnoughError
         self.began = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
-        self.trained = time.perf_counter()
-
-    def on_test_begin(self, logs=None):
-        self.test_began = time.perf_counter()
-
-    def on_test_end(self, logs=None):
-        self.tested = time.perf_counter()
-
-    def on_train_end(self, logs=None):
-        self.ended = time.perf_counter()
+        now, steps = time.perf_counter(), self.params["steps"]
+        if not self.first:
+            self.first, self.done = now, batch + 1
+        elif now - self.first > BUDGET and batch + 1 > self.done:
+            self.seconds = (now - self.first) / (batch + 1 - self.done) * steps
+            raise _EnoughError
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What a trial costs with one batch size: seconds per object and epoch, per epoch, and once."""
+    """What a trial costs with one batch size: seconds per epoch, and once."""
 
     batch_size: int
-    per_object: float
     per_epoch: float
     once: float
 
 
-def measure(begin: Callable[..., object], options: dict, size: int) -> Pace:
-    """Train on a few batches and time it.
+def measure(begin: Callable[..., object], options: dict) -> Pace:
+    """Train for a few seconds and take the time.
 
     Parameters
     ----------
@@ -85,39 +88,35 @@ def measure(begin: Callable[..., object], options: dict, size: int) -> Pace:
         Makes a session from a record and options.
     options : dict
         Of a trial.
-    size : int
-        Objects of the data set that are used.
     """
-    count = min(size, max(FEWEST, options["batch_size"] * STEPS))
     watch, started = _Stopwatch(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, quiet():
-        session = begin(Unrecorded(folder), options | {"epochs": 2, "limit": count, "patience": 0})
+        session = begin(Unrecorded(folder), options | {"epochs": 3, "patience": 0})
         session.callbacks.append(watch)
-        session.train()
-        session.validate()
-    whole = time.perf_counter() - started
+        with contextlib.suppress(_EnoughError):
+            session.train()
     keras.utils.clear_session()
-    work = (watch.trained - watch.began) + (watch.tested - watch.test_began)
-    epoch = watch.ended - watch.began
-    return Pace(options["batch_size"], work / count, epoch - work, max(0.0, whole - 2 * epoch))
+    sizes = session.data.sizes()
+    # The second epoch has its validation in it, a part of the first one has not.
+    whole = 1.0 if watch.began > watch.first else 1 + FORWARD * sizes["validation"] / sizes["train"]
+    return Pace(options["batch_size"], watch.seconds * whole, watch.first - started)
 
 
 def estimate(
-    paces: Sequence[Pace], cells: Sequence[dict], space: Space, options: dict, refit_epochs: int, size: int
+    paces: Sequence[Pace], cells: Sequence[dict], space: Space, options: dict, refit_epochs: int
 ) -> tuple[float, float]:
     """Estimate the seconds of all trials one after the other, and of the winner's last training.
 
     A trial whose batch size or epochs are not known yet counts as one in the middle of the space.
     """
 
-    def seconds(chosen: dict, epochs: int) -> float:
-        sizes = [pace.batch_size for pace in paces]
+    def seconds(chosen: dict, epochs: float) -> float:
         batch = chosen.get("batch_size", middle(space, "batch_size", options["batch_size"]))
-        per_object, per_epoch, once = (
-            float(np.interp(batch, sizes, [getattr(pace, name) for pace in paces]))
-            for name in ("per_object", "per_epoch", "once")
+        sizes = [pace.batch_size for pace in paces]
+        each, once = (
+            np.interp(batch, sizes, [getattr(pace, name) for pace in paces]) for name in ("per_epoch", "once")
         )
-        return once + epochs * (per_epoch + per_object * size)
+        return float(once + epochs * each)
 
     epochs = [cell.get("epochs", middle(space, "epochs", options["epochs"])) for cell in cells]
     trials = sum(seconds(cell, count) for cell, count in zip(cells, epochs, strict=True))
