@@ -23,7 +23,7 @@ from common.store import check_description
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import INPUTS, OUTPUTS
 
-CHEAP = ("small", "vit", "mobilenet", "densenet121", "efficientnetv2b0")
+CHEAP = ("small", "vit", "mobilenet")
 LITTLE = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """Keras gives NumPy its variables in a way that NumPy has deprecated."""
 HEAVY = tuple(name for name in (*OWN, *APPLICATIONS) if name not in CHEAP)
@@ -41,9 +41,9 @@ OWN_SCALING = {
 """Modules of keras.applications whose ``preprocess_input`` says how the network wants its pixels."""
 
 
-def marked(names):
+def marked(names, cheap=(*CHEAP, "fast", "reference")):
     heavy = pytest.mark.skipif(not os.environ.get("ZOO_HEAVY_TESTS"), reason="heavy: ZOO_HEAVY_TESTS=1")
-    return [pytest.param(name, marks=heavy if name in HEAVY else ()) for name in names]
+    return [pytest.param(name, marks=() if name in cheap else heavy) for name in names]
 
 
 def options(**given):
@@ -102,7 +102,7 @@ def test_backbone_learns_is_stored_with_keras_own_layers_and_predicts_the_same(n
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", marked(["small", "vit", "fast", "reference", "mobilenet", *HEAVY]))
+@pytest.mark.parametrize("name", marked([*OWN, "fast", "reference", *APPLICATIONS], ("small", "fast")))
 def test_network_can_learn_32_images_by_heart(name):
     side = {"xception": 72, "reference": 48}.get(name, 32)
     model = network(side, backbone=name, head="deep")
