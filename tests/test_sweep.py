@@ -23,7 +23,7 @@ from test_project import MODELS
 from common import session, sweep_report, sweep_study, train
 from common.backend import keras
 from common.project import read_folder, read_project
-from common.sweep import pruned_by
+from common.sweep_begin import pruned_by
 from common.sweep_report import NUMBER, SCORES, parallel_coordinates
 from common.sweep_space import cells_of, parse_space, swept
 from common.sweep_time import Pace, estimate, in_words
