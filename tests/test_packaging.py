@@ -40,7 +40,10 @@ def test_every_library_that_is_imported_is_declared():
         for path in (ROOT / package).rglob("*.py"):
             imported |= set(re.findall(r"^\s*(?:import|from) (\w+)", path.read_text(), re.MULTILINE))
     third_party = imported - set(sys.stdlib_module_names) - {"common", "sdss_gs"}
-    names = {normalised(line)[0] for line in declared(extra=False) | declared_by("serve") | declared_by("ray")}
+    names = {
+        normalised(line)[0]
+        for line in declared(extra=False) | declared_by("serve") | declared_by("ray") | declared_by("jax")
+    }
     assert {known.get(name, name) for name in third_party} - {"click"} <= names
 
 
