@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import tempfile
 import time
 from functools import partial
@@ -39,7 +38,7 @@ def shards(folder: Path, rows: int) -> Path:
     return folder
 
 
-def measure(models, folder: Path, output: Path, engine, kill: bool = False) -> dict[str, float]:
+def measure(models, folder: Path, output: Path, engine) -> dict[str, float]:
     """Predict once; return seconds until the first piece, objects per second after it, and seconds in all."""
     times, counts = [], []
 
@@ -47,22 +46,12 @@ def measure(models, folder: Path, output: Path, engine, kill: bool = False) -> d
         for rows, flags in engine(*arguments):
             times.append(time.perf_counter())
             counts.append(rows)
-            if kill and len(times) == 2:
-                os.kill(a_worker(), signal.SIGKILL)
             yield rows, flags
 
     began = time.perf_counter()
     predict(models, open_source([folder], ["bands", "wise"]), output, engine=timed, overwrite=True)
     steady = sum(counts[1:]) / (times[-1] - times[0])
     return {"first piece s": times[0] - began, "then/s": steady, "whole s": time.perf_counter() - began}
-
-
-def a_worker() -> int:
-    """Find a process of Ray's that predicts on this machine."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        if path.read_bytes().startswith(b"ray::Worker") and os.getsid(int(path.parent.name)) == os.getsid(0):
-            return int(path.parent.name)
-    raise RuntimeError("expected a worker of Ray on this machine, found none")
 
 
 def main() -> None:
@@ -80,14 +69,12 @@ def main() -> None:
         shards(folder, options.rows)
         opened = partial(open_source, [folder], ["bands", "wise"], progress=False)
         ray = partial(on_ray, opened=opened, address=options.address)
-        ways = {"local": (here, False)}
-        ways |= {f"ray, workers: {count}": (partial(ray, workers=count), False) for count in options.workers}
-        ways["ray, one of 2 workers killed"] = (partial(ray, workers=2), True)
+        ways = {"local": here} | {f"ray, workers: {count}": partial(ray, workers=count) for count in options.workers}
         whole = None
-        for way, (engine, kill) in ways.items():
+        for way, engine in ways.items():
             output = Path(name) / "out.parquet"
             load = os.getloadavg()[0]
-            results[way] = measure(models, folder, output, engine, kill) | {"load before": load}
+            results[way] = measure(models, folder, output, engine) | {"load before": load}
             found = output.read_bytes()
             whole = whole or found
             results[way]["same bytes"] = found == whole
