@@ -22,6 +22,7 @@ from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.pool import NullPool
 
 from sdss_gs.errors import OptionError, ZooError
 
@@ -44,7 +45,8 @@ class _Storage(RDBStorage):
             warnings.simplefilter("ignore", ExperimentalWarning)
             super().__init__(
                 url,
-                engine_kwargs={"connect_args": {"timeout": BUSY}} if sqlite else {"pool_pre_ping": True},
+                # No pool: a connection that nobody closes would be left to the garbage collector.
+                engine_kwargs={"connect_args": {"timeout": BUSY}} if sqlite else {"poolclass": NullPool},
                 heartbeat_interval=HEARTBEAT,
                 grace_period=GRACE,
             )
