@@ -88,10 +88,10 @@ def test_killed_and_resumed_file_equals_the_uninterrupted_one_whatever_the_chunk
     embed(model, source_of(clusters, "bands"), tmp_path / "whole.parquet")
     original = results.Pieces.add
 
-    def dies(pieces, rows):
+    def dies(pieces, number, rows):
         if kept:
             raise KeyboardInterrupt
-        kept.append(original(pieces, rows))
+        kept.append(original(pieces, number, rows))
 
     with monkeypatch.context() as patch:
         patch.setattr(results.Pieces, "add", dies)
