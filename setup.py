@@ -25,6 +25,7 @@ REQUIREMENTS = [
     "pyarrow>=21",
     "filelock>=3.16,<4",
     "joblib>=1.5,<2",
+    "packaging>=24.2",
     "tqdm>=4.67,<5",
     "wrapt>=1.17,<3",
     "pyyaml>=6,<7",

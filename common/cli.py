@@ -56,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     export = _add(commands, "export", _export, "write a model as a folder: weights, card, report, checksums")
     export.add_argument("model")
     export.add_argument("folder", type=Path)
+    doctor = _add(commands, "doctor", _doctor, "look for what is missing, too old, full or gone; say what mends it")
+    doctor.epilog = "exit code 1 when something is broken"
+    doctor.add_argument("--ds", default="", metavar="FOLDER", help="data set (default: the usual one)")
+    doctor.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    doctor.add_argument("--thorough", action="store_true", help="also load TensorFlow and open every champion: seconds")
     _add(commands, "import", _import, "add a folder that zoo export wrote to the store").add_argument(
         "folder", type=Path
     )
@@ -301,6 +306,16 @@ def _serve(options: argparse.Namespace) -> int:
     say = functools.partial(print, flush=True)
     serve(options.host, options.port, options.ds, options.models, limits, options.mlflow, say)
     return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    import json
+
+    from .doctor import as_data, as_text, broken, examine
+
+    findings = examine(options.ds, options.thorough)
+    print(json.dumps(as_data(findings), indent=1) if options.json else as_text(findings))
+    return 1 if broken(findings) else 0
 
 
 def _assignment(text: str) -> tuple[str, str]:

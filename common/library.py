@@ -12,13 +12,14 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from sdss_gs.errors import OptionError, ZooError
-from sdss_gs.files import temporary_path
+from sdss_gs.files import sha256, temporary_path
 from sdss_gs.schema import OUTPUTS, parse_model_name
 
 from .metrics import headline
-from .opening import DESCRIPTION, MODEL_FILE, address_of, load, use_store, version_of
-from .store import CHAMPION, HEADLINE_TAG, SCORE_TAG, WEIGHTS, facts_of, log_signed, sha256
+from .opening import DESCRIPTION, MODEL_FILE, address_of, load, version_of
+from .store import HEADLINE_TAG, SCORE_TAG, facts_of, log_signed
 from .tracking import REPORT
+from .where import CHAMPION, WEIGHTS, use_store
 
 CARDS = ("card.md", "card.json", REPORT)
 FORMAT = 1

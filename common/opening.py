@@ -16,10 +16,9 @@ from .calibrate import Calibration, calibration_from
 from .measure import TrainingRange
 from .model import Model
 from .multi_model import MultiModel
-from .store import CHAMPION, WEIGHTS, checked_model, facts_of, output_of, recorded_hash
-from .tracking import choose_store
+from .store import checked_model, facts_of, output_of, recorded_hash
+from .where import CHAMPION, WEIGHTS, use_store
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 DESCRIPTION = "zoo.json"
 """File of an exported folder that says what the model is."""
 MODEL_FILE = "model.keras"
@@ -54,12 +53,6 @@ def load(name: str | Path) -> Model | MultiModel:
         raise ZooError(f"{name}: expected the files of this trained model, found them gone ({_line(error)})") from None
     registered, _, version = version_of(address).rpartition("/")
     return model_of(registered or str(name), version, digest, folder / WEIGHTS, facts)
-
-
-def use_store() -> None:
-    """Use the store that MLflow was told of, else that of the current folder, else that of the repository."""
-    here = Path.cwd()
-    choose_store(here if (here / "mlflow.db").is_file() else REPOSITORY)
 
 
 def address_of(name: str) -> str:

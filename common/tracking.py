@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import logging
-import os
 import time
 import warnings
 from pathlib import Path
@@ -27,6 +25,7 @@ from .page import html_page
 from .project import ModelFolder
 from .report import score_table
 from .summary import Summary
+from .where import choose_store
 
 PLOTS, REPORT = "plots", "report.html"
 LOGS_TAG, FAILURE_TAG = "zoo.logs", "zoo.failure"
@@ -156,16 +155,6 @@ def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=110)
     return buffer.getvalue()
-
-
-def choose_store(repository: Path) -> None:
-    """Use ``mlflow.db`` at the root of the repository, unless the user (or ``mlflow run``) has chosen a store."""
-    if os.environ.get("MLFLOW_TRACKING_URI") or mlflow.is_tracking_uri_set():
-        return
-    mlflow.set_tracking_uri(f"sqlite:///{repository / 'mlflow.db'}")
-    # A new store puts its files into ./mlruns, which belongs beside the data base.
-    with contextlib.chdir(repository):
-        mlflow.search_experiments()
 
 
 def logs_of(run_id: str) -> Path | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -117,12 +117,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def dataset_folder(ds: str) -> Path | None:
+def dataset_folder(ds: str, say: Callable[[str], None] = print) -> Path | None:
     """Find the data set to show; None where there is none: unlike training, a service generates no sample."""
-    from ..opening import REPOSITORY
+    from ..where import REPOSITORY
 
     if ds or os.environ.get(ENVIRONMENT) or (REPOSITORY.parent / "sdss-gs" / "data.csv").is_file():
-        return find_dataset(ds, REPOSITORY)
+        return find_dataset(ds, REPOSITORY, say)
     sample = REPOSITORY / SAMPLE_FOLDER
     return sample if (sample / "data.csv").is_file() else None
 
