@@ -10,6 +10,7 @@ import mlflow
 from mlflow import MlflowClient
 
 from sdss_gs.errors import ZooError
+from sdss_gs.logs import LOG
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 
 from .calibrate import Calibration, calibration_from
@@ -52,6 +53,7 @@ def load(name: str | Path) -> Model | MultiModel:
         # The store knows it, but somebody moved or removed the folder of its files.
         raise ZooError(f"{name}: expected the files of this trained model, found them gone ({_line(error)})") from None
     registered, _, version = version_of(address).rpartition("/")
+    LOG.info("model name=%s version=%s sha256=%s", registered or name, version, digest)
     return model_of(registered or str(name), version, digest, folder / WEIGHTS, facts)
 
 

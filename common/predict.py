@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from sdss_gs.errors import DataError, OptionError
+from sdss_gs.logs import LOG
 
 from .combine import combine
 from .flags import Flag
@@ -76,6 +77,7 @@ def predict(
         return frame
 
     rows = write_in_pieces(source, output, plan, rows_of, "predicting", overwrite)
+    LOG.info("predicted rows=%d seconds=%.1f output=%s", rows, time.perf_counter() - began, output)
     return Done(rows, time.perf_counter() - began, flags)
 
 

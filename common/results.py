@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.files import move_into_place, remove_leftovers, replacing, temporary_path
+from sdss_gs.logs import hidden
 
 from .sources import Chunk, Source
 
@@ -144,7 +145,7 @@ def write_in_pieces(
         with lock.acquire(timeout=0):
             try:
                 pieces = Pieces(output, {"source": source.stamp, "objects": source.count} | plan, overwrite)
-                bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc=doing, disable=None)
+                bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc=doing, disable=hidden())
                 with bar:
                     for chunk in source.chunks(pieces.rows):
                         rows = rows_of(chunk)

@@ -19,7 +19,14 @@ CLOSING_SECONDS = 5
 
 
 def serve(
-    host: str, port: int, ds: str, names: Sequence[str] | None, limits: dict[str, float], mlflow_address: str, say=print
+    host: str,
+    port: int,
+    ds: str,
+    names: Sequence[str] | None,
+    limits: dict[str, float],
+    mlflow_address: str,
+    say=print,
+    token_file: Path | None = None,
 ) -> None:
     """Serve models until the process is told to stop.
 
@@ -39,6 +46,8 @@ def serve(
         Where ``mlflow ui`` answers, for links.
     say : callable
         Is told what a user must know.
+    token_file : Path, optional
+        File with the token that clients must know; by default ``$ZOO_TOKEN``, if there is one.
 
     Raises
     ------
@@ -52,15 +61,19 @@ def serve(
         folder = dataset_folder(ds)
         import uvicorn
 
+        from .access import read_token
         from .app import make_app
         from .limits import Limits, known_hosts
         from .objects import open_objects
         from .shelf import open_shelf
 
+        token = read_token(token_file)
         objects = open_objects(folder) if folder else None
         shelf = open_shelf(names, say, mlflow_address)
-        app = make_app(shelf, objects, Limits(**limits), known_hosts(host))
+        app = make_app(shelf, objects, Limits(**limits), known_hosts(host), token)
         _announce(listening, shelf, objects, say)
+        if not token and not known_hosts(host):
+            say("anybody who reaches this port may ask: --token-file FILE changes that")
         config = uvicorn.Config(
             app, log_level="warning", server_header=False, backlog=BACKLOG, timeout_graceful_shutdown=CLOSING_SECONDS
         )
