@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.logs import LOG
@@ -17,6 +19,7 @@ from .combine import combine
 from .flags import Flag
 from .model import Model, predict_chunk
 from .multi_model import MultiModel
+from .provenance import code_version
 from .results import write_in_pieces
 from .sources import Chunk, Source
 
@@ -50,7 +53,8 @@ def predict(
     models : sequence of Model or MultiModel
     source : Source
     output : Path
-        ``.parquet``, ``.csv``, ``.fits``, ``.vot`` or ``.xml``; one row per object, in the source's order.
+        ``.parquet``, ``.csv``, ``.fits``, ``.vot`` or ``.xml``; one row per object, in the source's order. A Parquet
+        file's schema also says, as JSON under ``zoo``, which code, source and models (full SHA-256) it is from.
     overwrite : bool
         Replace an output that is there.
     together : str
@@ -69,12 +73,14 @@ def predict(
         "tta": [model.name for model in models if isinstance(model, Model) and model.tta],
     }
 
-    def rows_of(chunk: Chunk) -> pd.DataFrame:
+    about = {"zoo": json.dumps({"code": code_version(), "source": source.stamp} | plan)}
+
+    def rows_of(chunk: Chunk) -> pa.Table:
         frame = predict_together(models, chunk, source, together)
         for model in models:
             column = frame[_prefix(models, model) + "flag"].to_numpy()
             flags.update({f"{model.name} {bit.name}": int((column & int(bit) != 0).sum()) for bit in Flag})
-        return frame
+        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(about)
 
     rows = write_in_pieces(source, output, plan, rows_of, "predicting", overwrite)
     LOG.info("predicted rows=%d seconds=%.1f output=%s", rows, time.perf_counter() - began, output)

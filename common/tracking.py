@@ -23,11 +23,12 @@ from .card import card_data, card_markdown
 from .mlflow_plugin import ZooRunContext
 from .page import html_page
 from .project import ModelFolder
+from .provenance import code_version, packages
 from .report import score_table
 from .summary import Summary
 from .where import choose_store
 
-PLOTS, REPORT = "plots", "report.html"
+PLOTS, REPORT, PACKAGES = "plots", "report.html", "packages.txt"
 LOGS_TAG, FAILURE_TAG = "zoo.logs", "zoo.failure"
 
 
@@ -59,7 +60,9 @@ class Run:
         self.logs = project.folder / "logs" / f"{self.name}-{self.id[:8]}"
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
         # `mlflow run` creates its runs without asking the context providers; a run started here has asked them.
-        mlflow.set_tags({**ZooRunContext().tags(), "zoo.model": project.name, LOGS_TAG: str(self.logs)})
+        about = {"zoo.model": project.name, "zoo.code": code_version(), LOGS_TAG: str(self.logs)}
+        mlflow.set_tags({**ZooRunContext().tags(), **about})
+        self.text(packages(), PACKAGES)
 
     def parameters(self, values: dict[str, object]) -> None:
         """Record what the run works with.
