@@ -222,12 +222,19 @@ def checked_model(path: Path, expected: str) -> keras.Model:
     ------
     UnsafeModelError
         If its SHA-256 is not the expected one, or its description names a Lambda layer or foreign code.
+    ZooError
+        If this Keras cannot open it.
     """
     found = sha256(path)
     if found != expected:
         raise UnsafeModelError(f"{path}: expected sha256 {expected}, found {found}")
     check_description(path)
-    return keras.saving.load_model(path, safe_mode=True)
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except (TypeError, ValueError) as error:
+        # Keras of a later version may describe layers in another way.
+        reason = (str(error).splitlines() or [""])[0][:200]
+        raise ZooError(f"{path}: expected a model that Keras {keras.__version__} opens: {reason}") from None
 
 
 def facts_of(address: str) -> dict[str, object]:

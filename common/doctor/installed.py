@@ -88,7 +88,9 @@ def programs() -> list[Finding]:
         path = shutil.which(program)
         if path is None or Path(path).parent.resolve() != here.resolve():
             text = f"expected {here / program}, the shell finds {path or 'none'}"
-            found.append(Finding(program, NOTE, f"{text}: mlflow run would use that", f'export PATH="{here}:$PATH"'))
+            found.append(
+                Finding(f"command {program}", NOTE, f"{text}: mlflow run would use that", f'export PATH="{here}:$PATH"')
+            )
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         found.append(Finding("KERAS_BACKEND", BROKEN, f"expected tensorflow, found {backend}", "unset KERAS_BACKEND"))
