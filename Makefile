@@ -5,6 +5,10 @@
 # make table           compare the registered champions; write the table of the README
 # make test            install with the test extra, then run the tests
 # make backbones       the tests of all backbones, the heavy ones too (minutes)
+# make lock            resolve requirements.lock anew (then run the tests with it)
+# make test-locked     install exactly what requirements.lock says, by its hashes, then run the tests
+# make audit           ask the data base of known vulnerabilities about requirements.lock
+# make matrix          run the tests with each Python of PYTHONS that there is (3.11 to 3.13)
 # make bench           measure everything beside the naive way, into docs/benchmarks.md (OPTIONS="--quick")
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -13,7 +17,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test backbones bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help test test-locked lock audit matrix backbones bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -47,6 +51,34 @@ test: $(VENV)/installed-test
 
 backbones: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" ZOO_HEAVY_TESTS=1 $(VENV)/bin/python -m pytest tests/test_backbones.py $(OPTIONS)
+
+LOCK = requirements.lock
+UV = $(VENV)/bin/uv
+PYTHONS ?= 3.11 3.12 3.13
+
+lock: $(VENV)/installed-test
+	$(UV) pip compile setup.py --extra test --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+	    --quiet --output-file $(LOCK)
+
+test-locked: $(VENV)/installed-test
+	$(UV) venv --quiet --clear --python $(VENV)/bin/python $(VENV)/locked
+	$(UV) pip install --quiet --python $(VENV)/locked --require-hashes --requirement $(LOCK)
+	$(UV) pip install --quiet --python $(VENV)/locked --no-deps --editable .
+	PATH="$(abspath $(VENV))/locked/bin:$$PATH" $(VENV)/locked/bin/python -m pytest $(OPTIONS)
+
+# --strict: what the data base does not know is no clean bill.
+audit: $(VENV)/installed-test
+	$(UV) tool run pip-audit --strict --disable-pip --require-hashes --requirement $(LOCK)
+
+matrix: $(VENV)/installed-test
+	@for version in $(PYTHONS); do \
+	    if ! $(UV) python find --no-python-downloads $$version > /dev/null 2>&1; then \
+	        echo "Python $$version: not here (uv python install $$version brings it)"; continue; fi; \
+	    echo "Python $$version"; \
+	    $(UV) venv --quiet --clear --python $$version $(VENV)/matrix-$$version && \
+	    $(UV) pip install --quiet --python $(VENV)/matrix-$$version --editable ".[test]" && \
+	    PATH="$(abspath $(VENV))/matrix-$$version/bin:$$PATH" $(VENV)/matrix-$$version/bin/python -m pytest $(OPTIONS) \
+	    || exit 1; done
 
 bench: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m benchmarks $(OPTIONS)

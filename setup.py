@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "sdss_gs" / "__init__.py").read_text()).group(1)
 
+# docs/supply_chain.md says which lower bounds keep out a known vulnerability.
 REQUIREMENTS = [
     "tensorflow>=2.21,<3",
     "keras>=3.15,<4",
@@ -15,7 +16,7 @@ REQUIREMENTS = [
     "numpy>=2.2,<3",
     "pandas>=2.3,<4",
     "astropy>=7.1,<9",
-    "pillow>=12,<14",
+    "pillow>=12.3,<14",
     "scikit-learn>=1.7,<2",
     "tensorboard>=2.20,<3",
     "matplotlib>=3.10,<4",
@@ -23,20 +24,21 @@ REQUIREMENTS = [
     "h5py>=3.12,<4",
     "speclite>=1.0,<2",
     "pyarrow>=21",
-    "filelock>=3.16,<4",
+    "filelock>=3.20.3,<4",
     "joblib>=1.5,<2",
+    "packaging>=24.2",
     "tqdm>=4.67,<5",
     "wrapt>=1.17,<3",
     "pyyaml>=6,<7",
-    "jinja2>=3.1,<4",
+    "jinja2>=3.1.6,<4",
     "threadpoolctl>=3.5,<4",
-    "requests>=2.32,<3",
-    "urllib3>=2.2,<3",
+    "requests>=2.32.4,<3",
+    "urllib3>=2.7,<3",
     "optuna>=5,<6",
     "sqlalchemy>=2,<3",
 ]
 
-SERVE = ["fastapi>=0.115", "starlette>=0.40", "uvicorn>=0.30,<1", "python-multipart>=0.0.18"]
+SERVE = ["fastapi>=0.115", "starlette>=0.49.1", "uvicorn>=0.30,<1", "python-multipart>=0.0.32"]
 EXPORT = ["astropy-healpix>=1.1,<3"]
 POSTGRESQL = ["psycopg[binary]>=3.2,<4"]
 EXTRAS = {

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sdss_gs import logs
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.schema import PIXEL_SCALE
 
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
     try:
+        logs.set_up(options)
         code = options.run(options)
         sys.stdout.flush()
         return code
@@ -56,9 +58,15 @@ def _parser() -> argparse.ArgumentParser:
     export = _add(commands, "export", _export, "write a model as a folder: weights, card, report, checksums")
     export.add_argument("model")
     export.add_argument("folder", type=Path)
+    doctor = _add(commands, "doctor", _doctor, "look for what is missing, too old, full or gone; say what mends it")
+    doctor.epilog = "exit code 1 when something is broken"
+    doctor.add_argument("--ds", default="", metavar="FOLDER", help="data set (default: the usual one)")
+    doctor.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    doctor.add_argument("--thorough", action="store_true", help="also load TensorFlow and open every champion: seconds")
     _add(commands, "import", _import, "add a folder that zoo export wrote to the store").add_argument(
         "folder", type=Path
     )
+    logs.add_options(parser, *commands.choices.values())
     return parser
 
 
@@ -174,6 +182,14 @@ def _add_serve(commands) -> None:
     serve.add_argument("--at-once", type=_whole(1, 64), default=2, help="predictions that run (default: %(default)s)")
     serve.add_argument("--waiting", type=_whole(0), default=64, help="predictions that wait (default: %(default)s)")
     serve.add_argument("--seconds", type=_whole(1), default=30, help="to receive, to predict (default: %(default)s)")
+    serve.add_argument(
+        "--per-minute", type=_whole(0), default=0, metavar="N", help="requests of a client address; 0: any number "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="file with a token that clients must send (default: the "
+        "variable ZOO_TOKEN; without it, anybody who reaches the port may ask)",
+    )  # fmt: skip
 
 
 def _whole(low: int, high: int = 10**9):
@@ -330,11 +346,21 @@ def _serve(options: argparse.Namespace) -> int:
 
     limits = {
         "megabytes": options.max_mb, "rows": options.max_rows, "at_once": options.at_once,
-        "waiting": options.waiting, "seconds": options.seconds,
+        "waiting": options.waiting, "seconds": options.seconds, "per_minute": options.per_minute,
     }  # fmt: skip
     say = functools.partial(print, flush=True)
-    serve(options.host, options.port, options.ds, options.models, limits, options.mlflow, say)
+    serve(options.host, options.port, options.ds, options.models, limits, options.mlflow, say, options.token_file)
     return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    import json
+
+    from .doctor import as_data, as_text, broken, examine
+
+    findings = examine(options.ds, options.thorough)
+    print(json.dumps(as_data(findings), indent=1) if options.json else as_text(findings))
+    return 1 if broken(findings) else 0
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -23,9 +23,8 @@ from .baselines import CONSTANTS
 from .card import score_text, template
 from .metrics import headline
 from .report import ACCENT, INK
-from .store import CHAMPION
-from .tracking import choose_store
 from .vote_scores import MEAN_ACCURACY, rmse_name
+from .where import CHAMPION, choose_store
 
 SHOWN = {
     "redshift": ("nmad", "bias", "outlier_fraction_05", "r2"),

@@ -19,8 +19,9 @@ from .judge import PREDICTION_BATCH, rivals, summarise, verdict
 from .multi_evaluate import evaluate_several
 from .outputs import decode
 from .project import ModelFolder, Project, parse_options, read_folder, read_project
-from .store import CHAMPION, facts_of, load_model, output_of, serving_inputs
+from .store import facts_of, load_model, output_of, serving_inputs
 from .tracking import Run
+from .where import CHAMPION
 
 
 def evaluate(project: Project, record: Run, address: str, part: str, options: dict) -> str:

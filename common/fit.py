@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import DataError
+from sdss_gs.logs import hidden
 from sdss_gs.schema import Input, Output
 
 from .backend import keras, tf
@@ -180,7 +181,9 @@ class ProgressBar(keras.callbacks.Callback):
     def __init__(self, epochs: int, first_epoch: int, steps: int, objects: int):
         super().__init__()
         self.epochs, self.steps, self.objects = epochs, steps, objects
-        self.bar = tqdm(total=epochs * steps, initial=first_epoch * steps, unit=" steps", desc="training", disable=None)
+        self.bar = tqdm(
+            total=epochs * steps, initial=first_epoch * steps, unit=" steps", desc="training", disable=hidden()
+        )
         self.began = self.trained = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:

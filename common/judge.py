@@ -8,7 +8,6 @@ from importlib.metadata import version
 import numpy as np
 from matplotlib.figure import Figure
 
-from sdss_gs import __version__
 from sdss_gs.decision_tree import TREES
 from sdss_gs.gz2_class import summaries
 from sdss_gs.schema import Output
@@ -25,6 +24,7 @@ from .measure import image_features, simple_features
 from .metrics import binned_scores, intervals, log_mass, normalised_difference, score
 from .outputs import decode
 from .project import Project
+from .provenance import code_version
 from .summary import Summary
 
 PREDICTION_BATCH = 64
@@ -119,7 +119,7 @@ def verdict(summary: Summary) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of the software that decides a result."""
-    return {"sdss-zoo": __version__, **{package: version(package) for package in RECORDED_VERSIONS}}
+    return {"sdss-zoo": code_version(), **{package: version(package) for package in RECORDED_VERSIONS}}
 
 
 def _test_figures(predicted: np.ndarray, data: TrainingData) -> dict[str, Figure]:

@@ -9,20 +9,23 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowClient
 
+from sdss_gs import __version__
 from sdss_gs.errors import ZooError
+from sdss_gs.logs import LOG
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 
 from .calibrate import Calibration, calibration_from
 from .measure import TrainingRange
 from .model import Model
 from .multi_model import MultiModel
-from .store import CHAMPION, WEIGHTS, checked_model, facts_of, output_of, recorded_hash
-from .tracking import choose_store
+from .store import checked_model, facts_of, output_of, recorded_hash
+from .where import CHAMPION, WEIGHTS, use_store
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 DESCRIPTION = "zoo.json"
 """File of an exported folder that says what the model is."""
 MODEL_FILE = "model.keras"
+FORMAT = 1
+"""Of the exported folder."""
 
 
 def load(name: str | Path) -> Model | MultiModel:
@@ -53,13 +56,8 @@ def load(name: str | Path) -> Model | MultiModel:
         # The store knows it, but somebody moved or removed the folder of its files.
         raise ZooError(f"{name}: expected the files of this trained model, found them gone ({_line(error)})") from None
     registered, _, version = version_of(address).rpartition("/")
+    LOG.info("model name=%s version=%s sha256=%s", registered or name, version, digest)
     return model_of(registered or str(name), version, digest, folder / WEIGHTS, facts)
-
-
-def use_store() -> None:
-    """Use the store that MLflow was told of, else that of the current folder, else that of the repository."""
-    here = Path.cwd()
-    choose_store(here if (here / "mlflow.db").is_file() else REPOSITORY)
 
 
 def address_of(name: str) -> str:
@@ -92,8 +90,19 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
     if missing:
         raise ZooError(f"{name}: expected a model with {', '.join(missing)}, found an older one; train it again")
     network = checked_model(path, digest)
-    if several:
-        return _multi_model(name, version, digest, network, facts)
+    try:
+        make = _multi_model if several else _model
+        return make(name, version, digest, network, facts)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # A later zoo may note other things; what is not understood could change what the numbers mean.
+        other = facts.get("zoo_version", "another version")
+        raise ZooError(
+            f"{name}: expected a model as zoo {__version__} stores it, found one of zoo {other} "
+            f"({type(error).__name__}: {_line(error)}); bring the zoo up to date, or train it again"
+        ) from None
+
+
+def _model(name: str, version: str, digest: str, network, facts: Mapping) -> Model:
     item, output = parse_model_name(name)
     output = output_of(facts, output)
     shape = item.shape if item.columns else tuple(network.input[item.name].shape[1:])
@@ -137,7 +146,24 @@ def calibrations_from(data: Mapping) -> dict[str, dict[str, Calibration]]:
 
 
 def _exported(folder: Path) -> Model:
-    description = json.loads((folder / DESCRIPTION).read_text())
+    description = read_description(folder)
     return model_of(
         description["name"], description["version"], description["sha256"], folder / MODEL_FILE, description["facts"]
     )
+
+
+def read_description(folder: Path) -> dict:
+    """Read what an exported folder says of itself.
+
+    Raises
+    ------
+    ZooError
+        If there is no such description.
+    """
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text())
+        if description["format"] != FORMAT or not {"name", "sha256", "facts", "files"} <= set(description):
+            raise ValueError(f"format {description['format']}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ZooError(f"{folder}: expected a folder that zoo export wrote, found {_line(error)}") from None
+    return description

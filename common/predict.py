@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,11 +12,13 @@ from pathlib import Path
 import pandas as pd
 
 from sdss_gs.errors import DataError, OptionError
+from sdss_gs.logs import LOG
 
 from .combine import combine
 from .flags import Flag
 from .model import Model, predict_chunk
 from .multi_model import MultiModel
+from .provenance import code_version
 from .results import Pieces, unfinished, write_in_pieces
 from .sources import Chunk, Source
 
@@ -60,7 +63,8 @@ def predict(
     models : sequence of Model or MultiModel
     source : Source
     output : Path
-        ``.parquet``, ``.csv``, ``.fits``, ``.vot`` or ``.xml``; one row per object, in the source's order.
+        ``.parquet``, ``.csv``, ``.fits``, ``.vot`` or ``.xml``; one row per object, in the source's order. A Parquet
+        file's schema also says, as JSON under ``zoo``, which code, source and models (full SHA-256) it is from.
     overwrite : bool
         Replace an output that is there.
     together : str
@@ -81,12 +85,15 @@ def predict(
         "tta": [model.name for model in models if isinstance(model, Model) and model.tta],
     }
 
+    about = {"zoo": json.dumps({"code": code_version(), "source": source.stamp} | plan)}
+
     def work(pieces: Pieces) -> Iterator[int]:
         for rows, found in (engine or here)(models, source, together, pieces):
             flags.update(found)
             yield rows
 
-    rows = write_in_pieces(source, output, plan, work, "predicting", overwrite)
+    rows = write_in_pieces(source, output, plan, work, "predicting", overwrite, about)
+    LOG.info("predicted rows=%d seconds=%.1f output=%s", rows, time.perf_counter() - began, output)
     return Done(rows, time.perf_counter() - began, flags)
 
 

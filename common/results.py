@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.files import move_into_place, remove_leftovers, replacing, temporary_path
+from sdss_gs.logs import hidden
 
 from .sources import Chunk, Source
 
@@ -38,6 +39,8 @@ class Pieces:
         What is predicted from what, as JSON has it; pieces of another plan are not mixed in.
     overwrite : bool
         Replace an output, and pieces of another plan.
+    about : dict of str to str, optional
+        What a Parquet file's schema is to say besides; by default what that of its pieces does.
 
     Attributes
     ----------
@@ -50,12 +53,13 @@ class Pieces:
         If the ending is unknown, or there is an output or a different plan already.
     """
 
-    def __init__(self, output: Path, plan: dict, overwrite: bool = False):
+    def __init__(self, output: Path, plan: dict, overwrite: bool = False, about: dict[str, str] | None = None):
         if output.suffix.lower() not in WRITERS:
             raise OptionError(f"output {output}: expected a file that ends in {', '.join(WRITERS)}")
         if not output.resolve().parent.is_dir():
             raise OptionError(f"output {output}: expected a file in an existing folder")
         self.output, self.folder = output, output.with_name(output.name + ".pieces")
+        self.about = about
         path = self.folder / PLAN
         known = json.loads(path.read_text()) if path.is_file() else None
         if known != plan and known is not None and not overwrite:
@@ -140,6 +144,7 @@ def write_in_pieces(
     work: Callable[[Pieces], Iterator[int]],
     doing: str,
     overwrite: bool = False,
+    about: dict[str, str] | None = None,
 ) -> int:
     """Make one file of what is worked out of each chunk of a source; killed, the same call goes on after its pieces.
 
@@ -154,6 +159,8 @@ def write_in_pieces(
     doing : str
         What the progress bar says.
     overwrite : bool
+    about : dict of str to str, optional
+        As for `Pieces`.
 
     Returns
     -------
@@ -170,8 +177,8 @@ def write_in_pieces(
     try:
         with lock.acquire(timeout=0):
             try:
-                pieces = Pieces(output, plan, overwrite)
-                bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc=doing, disable=None)
+                pieces = Pieces(output, plan, overwrite, about)
+                bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc=doing, disable=hidden())
                 with bar:
                     for rows in work(pieces):
                         bar.update(rows)
@@ -187,7 +194,8 @@ def write_in_pieces(
 
 def _write_parquet(pieces: Pieces, path: Path) -> None:
     writer = None
-    for table in pieces.tables():
+    for piece in pieces.tables():
+        table = piece.replace_schema_metadata(pieces.about or piece.schema.metadata)
         writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
         writer.write_table(table)
     writer.close()

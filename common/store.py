@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 import zipfile
@@ -17,13 +16,14 @@ from mlflow.types import Schema, TensorSpec
 
 from sdss_gs import __version__
 from sdss_gs.errors import ZooError
+from sdss_gs.files import sha256
 from sdss_gs.schema import Input, Output
 
 from .backend import keras, tf
+from .where import CHAMPION, HASH_TAG, WEIGHTS
 
-ARTIFACT, WEIGHTS = "model", "data/model.keras"
-CHAMPION = "champion"
-HASH_TAG, FINGERPRINT_TAG, SCORE_TAG = "zoo.sha256", "zoo.fingerprint", "zoo.validation_cost"
+ARTIFACT = "model"
+FINGERPRINT_TAG, SCORE_TAG = "zoo.fingerprint", "zoo.validation_cost"
 HEADLINE_TAG = "zoo.headline"
 """Tag of a run: the metric by which its model is compared."""
 TENSOR = "__keras_tensor__"
@@ -222,12 +222,19 @@ def checked_model(path: Path, expected: str) -> keras.Model:
     ------
     UnsafeModelError
         If its SHA-256 is not the expected one, or its description names a Lambda layer or foreign code.
+    ZooError
+        If this Keras cannot open it.
     """
     found = sha256(path)
     if found != expected:
         raise UnsafeModelError(f"{path}: expected sha256 {expected}, found {found}")
     check_description(path)
-    return keras.saving.load_model(path, safe_mode=True)
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except (TypeError, ValueError) as error:
+        # Keras of a later version may describe layers in another way.
+        reason = (str(error).splitlines() or [""])[0][:200]
+        raise ZooError(f"{path}: expected a model that Keras {keras.__version__} opens: {reason}") from None
 
 
 def facts_of(address: str) -> dict[str, object]:
@@ -269,12 +276,6 @@ def check_description(path: Path) -> None:
         module, name = str(entry.get("module")), str(entry["class_name"])
         if name == "Lambda" or (module.split(".")[0] != "keras" and name != TENSOR):
             raise UnsafeModelError(f"{path}: expected layers of Keras without Lambda, found {module}.{name}")
-
-
-def sha256(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def recorded_hash(address: str) -> str:

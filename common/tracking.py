@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import logging
-import os
 import time
 import warnings
 from pathlib import Path
@@ -25,10 +23,12 @@ from .card import card_data, card_markdown
 from .mlflow_plugin import ZooRunContext
 from .page import html_page
 from .project import ModelFolder
+from .provenance import code_version, packages
 from .report import score_table
 from .summary import Summary
+from .where import choose_store
 
-PLOTS, REPORT = "plots", "report.html"
+PLOTS, REPORT, PACKAGES = "plots", "report.html", "packages.txt"
 LOGS_TAG, FAILURE_TAG = "zoo.logs", "zoo.failure"
 
 
@@ -62,7 +62,9 @@ class Run:
         self.logs = project.folder / "logs" / f"{self.name}-{self.id[:8]}"
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
         # `mlflow run` creates its runs without asking the context providers; a run started here has asked them.
-        mlflow.set_tags({**ZooRunContext().tags(), "zoo.model": project.name, LOGS_TAG: str(self.logs)})
+        about = {"zoo.model": project.name, "zoo.code": code_version(), LOGS_TAG: str(self.logs)}
+        mlflow.set_tags({**ZooRunContext().tags(), **about})
+        self.text(packages(), PACKAGES)
 
     def parameters(self, values: dict[str, object]) -> None:
         """Record what the run works with.
@@ -158,16 +160,6 @@ def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=110)
     return buffer.getvalue()
-
-
-def choose_store(repository: Path) -> None:
-    """Use ``mlflow.db`` at the root of the repository, unless the user (or ``mlflow run``) has chosen a store."""
-    if os.environ.get("MLFLOW_TRACKING_URI") or mlflow.is_tracking_uri_set():
-        return
-    mlflow.set_tracking_uri(f"sqlite:///{repository / 'mlflow.db'}")
-    # A new store puts its files into ./mlruns, which belongs beside the data base.
-    with contextlib.chdir(repository):
-        mlflow.search_experiments()
 
 
 def logs_of(run_id: str) -> Path | None:

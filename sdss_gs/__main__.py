@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from . import logs
 from .build import command as build
 from .errors import OptionError, ZooError
 from .exchange.command import add_parsers as add_exchange_parsers
@@ -21,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code: 0, 1 for a reported problem, 2 for a wrong option."""
     options = _parser().parse_args(arguments)
     try:
+        logs.set_up(options)
         code = options.command(options)
         sys.stdout.flush()
         return code
@@ -90,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_image_parser(commands)
     add_exchange_parsers(commands)
+    logs.add_options(parser, *commands.choices.values())
 
     for command in (check, packing):
         command.add_argument(

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from .catalogue import Problem, read_catalogue
 from .dataset import is_known
+from .logs import hidden
 from .raw import Layout, list_paths, probe_layout
 from .reading import FILES_PER_GROUP, Group, read_groups
 from .schema import INPUTS, PIXEL_SCALE
@@ -57,7 +58,7 @@ def verify(
         paths = list(files.values())
         layout = probe_layout(name, paths, image_scale)
         notes += layout_notes(name, layout)
-        with tqdm(total=len(paths), desc=f"reading {name}", unit=" files", disable=None if progress else True) as bar:
+        with tqdm(total=len(paths), desc=f"reading {name}", unit=" files", disable=hidden(progress)) as bar:
             starts = range(0, len(paths), FILES_PER_GROUP)
             groups = (Group(name, layout, start, paths[start : start + FILES_PER_GROUP]) for start in starts)
             for group, outcome in read_groups(groups, len(paths), processes):

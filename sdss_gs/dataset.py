@@ -15,6 +15,7 @@ from . import bands, wise
 from .catalogue import Catalogue, Problem, read_catalogue
 from .errors import DataError, OptionError
 from .files import replacing
+from .logs import LOG
 from .pack import pack
 from .packed import Packed, packed_folder
 from .raw import served_by
@@ -179,6 +180,7 @@ def open_dataset(
     """
     folder = Path(folder)
     catalogue = open_catalogue(folder)
+    LOG.info("data_set folder=%s objects=%d inputs=%s", folder, len(catalogue), ",".join(inputs))
     rows, arrays, checksums = {}, {}, {}
     for name in inputs:
         if name not in INPUTS:

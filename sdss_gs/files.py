@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,12 @@ def read_bytes(path: str | Path) -> bytes:
     """Read a small file whole, with as few calls of the system as that takes."""
     with open(path, "rb", buffering=0) as file:
         return file.read()
+
+
+def sha256(path: str | Path) -> str:
+    """Return a file's SHA-256 in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remove_leftovers(folder: str | Path) -> None:

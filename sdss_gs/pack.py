@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from .errors import DataError
 from .files import remove_leftovers
+from .logs import hidden
 from .packed import INDEX_DTYPE, Manifest, packed_folder, read_index, read_manifest
 from .raw import Layout, list_paths, probe_layout, stamped
 from .reading import read_groups
@@ -136,8 +137,9 @@ def _bring_up_to_date(target, name, paths, image_scale, processes, progress) -> 
     entries = _entries(_listed(paths), paths)
     record = Record(target, manifest, index[np.isin(index["objid"], entries["objid"])])
     todo = entries[_changed(record.index, entries)]
-    show = None if progress and len(todo) else True
-    with tqdm(total=len(todo), desc=f"packing {name}", unit=" files", disable=show) as bar:
+    with tqdm(
+        total=len(todo), desc=f"packing {name}", unit=" files", disable=hidden(progress and len(todo) > 0)
+    ) as bar:
         _add_shards(record, _shards(target, manifest, todo), name, paths, processes, bar)
     record.commit()
     record.remove_unnamed()

@@ -30,8 +30,12 @@ def packed_folder(folder: str | Path) -> Path:
     # Root may write anywhere; a folder without any write permission is still meant to stay as it is.
     if inside.is_dir() or (os.access(folder, os.W_OK) and folder.stat().st_mode & 0o222):
         return inside
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "sdss-gs" / f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+    return cache_folder() / f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+
+
+def cache_folder() -> Path:
+    """Return where packed arrays of read-only data sets live."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sdss-gs"
 
 
 @dataclass
@@ -79,6 +83,14 @@ def read_manifest(folder: Path) -> Manifest | None:
     layout = {name: tuple(value) if isinstance(value, list) else value for name, value in content.pop("layout").items()}
     content["shards"] = [tuple(shard) for shard in content["shards"]]
     return Manifest(Layout(**layout), **content)
+
+
+def packed_version(folder: Path) -> int | None:
+    """Return the version in which one input is packed; None where it is not."""
+    try:
+        return json.loads((folder / "manifest.json").read_text()).get("version")
+    except (OSError, ValueError):
+        return None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

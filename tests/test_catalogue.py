@@ -4,6 +4,7 @@ from conftest import FIRST_ID, survey_rows, write_survey
 
 from sdss_gs.catalogue import read_catalogue
 from sdss_gs.errors import DataError
+from sdss_gs.schema import OUTPUTS
 
 
 def write(tmp_path, rows):
@@ -102,6 +103,33 @@ def test_unknown_classes_are_missing_and_named(tmp_path, column, cell):
     catalogue = one(tmp_path, **{column: cell})
     assert catalogue.labels["subclass" if column == "subclass" else "gz2c"][0] == -1
     assert f"found {cell!r} in 1 rows" in catalogue.problems[0].text
+
+
+def test_unknown_classes_are_counted_and_the_first_object_named(tmp_path):
+    rows = survey_rows(5)
+    for number in (1, 3):
+        rows[number]["subclass"] = "QUASAR"
+    rows[2]["subclass"] = ""
+    catalogue = read_catalogue(write(tmp_path, rows))
+    assert f"found 'QUASAR' in 2 rows, first objid {rows[1]['objid']}" in catalogue.problems[0].text
+    assert catalogue.problems[0].where == "data.csv"
+    assert catalogue.missing["subclass"] == {"empty": 1, "unknown class": 2}
+
+
+def test_truths_of_an_object_are_named_the_first_class_too(tmp_path):
+    rows = survey_rows(2)
+    rows[0]["subclass"], rows[1]["subclass"] = OUTPUTS["subclass"].classes[0], ""
+    catalogue = read_catalogue(write(tmp_path, rows))
+    assert catalogue.truths(0)["subclass"] == OUTPUTS["subclass"].classes[0]
+    assert catalogue.truths(1)["subclass"] is None
+    assert catalogue.truths(0)["redshift"] == pytest.approx(float(rows[0]["redshift"]))
+
+
+def test_what_became_of_duplicates_is_said(tmp_path):
+    rows = survey_rows(4)
+    rows += [rows[0], rows[1] | {"redshift": "0.29"}]
+    texts = [problem.text for problem in read_catalogue(write(tmp_path, rows)).problems]
+    assert texts == ["duplicate in rows 1, 5: identical, one kept", "duplicate in rows 2, 6: they differ, none kept"]
 
 
 def test_absent_columns_are_all_missing(tmp_path):

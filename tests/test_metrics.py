@@ -119,6 +119,23 @@ def test_calibration_error_is_that_of_guo():
     assert score(SUBCLASS, truth, probabilities)["ece"] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("tops", "expected"),
+    [
+        # One bin, 9/15 to 10/15: the errors of both balance in part.
+        ((0.61, 0.66), abs(-0.61 + 0.34) / 2),
+        # Bins 14 and 15: they do not.
+        ((0.92, 0.97), (0.92 + 0.03) / 2),
+        # A limit belongs to the bin below it.
+        ((0.61, 10 / 15), abs(-0.61 + 5 / 15) / 2),
+    ],
+)
+def test_calibration_error_balances_within_one_of_fifteen_bins(tops, expected):
+    """Of two objects whose first class is that probable, the first one is wrong and the second one right."""
+    probabilities = np.array([[top, 1 - top, 0, 0] for top in tops])
+    assert score(SUBCLASS, np.array([1, 0]), probabilities)["ece"] == pytest.approx(expected)
+
+
 def test_calibrated_coin_has_no_calibration_error():
     probabilities = np.tile([0.75, 0.25, 0, 0], (8, 1))
     assert score(SUBCLASS, np.array([0, 0, 0, 1] * 2), probabilities)["ece"] == pytest.approx(0)
@@ -252,6 +269,12 @@ def test_bins_hold_the_scores_of_their_galaxies():
     chosen = (TRUTH >= 0.1) & (TRUTH < 0.15)
     expected = score(REDSHIFT, TRUTH[chosen], PREDICTED[chosen])
     assert {key: bins[2][key] for key in expected} == expected
+
+
+def test_galaxy_on_a_limit_is_in_the_bin_above():
+    truth = np.repeat([0.1, 0.2], 10)
+    (line,) = binned_scores(truth, truth + 0.01, (0.1, 0.2))
+    assert line["count"] == 10
 
 
 def test_bins_of_fewer_than_ten_galaxies_are_left_out():

@@ -7,6 +7,7 @@ from importlib.metadata import distribution, entry_points
 import mlflow  # noqa: F401 - loads the plug-ins, as every MLflow process does
 import yaml
 from conftest import ROOT
+from packaging.requirements import Requirement
 
 from sdss_gs import __version__
 
@@ -79,3 +80,17 @@ def test_python_version_is_the_same_everywhere():
     assert target == "py311"
     assert "python=3.11" in (ROOT / "conda.yaml").read_text()
     assert distribution("sdss-zoo").metadata["Requires-Python"] == ">=3.11"
+
+
+def test_lock_holds_every_requirement_within_its_range_with_hashes():
+    text = (ROOT / "requirements.lock").read_text()
+    pins = {}
+    for name, version in re.findall(r"^([a-z0-9-]+)==([^ ]+)", text, re.MULTILINE):
+        pins.setdefault(name, set()).add(version)
+    for line in declared(extra=False) | declared_by("test"):
+        needed = Requirement(line)
+        assert pins.get(needed.name), f"{needed.name}: make lock"
+        assert all(needed.specifier.contains(version) for version in pins[needed.name]), f"{needed}: make lock"
+    assert len(re.findall(r"^[a-z0-9-]+==", text, re.MULTILINE)) == len(
+        re.findall(r"^[a-z0-9-]+==.*\\\n    --hash=", text, re.MULTILINE)
+    )

@@ -19,6 +19,7 @@ from common.combine import combine
 from common.flags import Flag, words
 from common.predict import predict
 from common.sources import catalogue, open_source
+from sdss_gs import __version__
 from sdss_gs.errors import DataError, OptionError
 
 BANDS = [f"modelMag_{band}" for band in "ugriz"]
@@ -114,6 +115,17 @@ def test_ids_that_are_no_numbers_or_not_there(tmp_path):
     assert read(tmp_path / "a_out.parquet")["objid"].tolist() == ["a", "b", "c"]
     run(write(table.drop(columns="objid"), tmp_path / "b.csv"), tmp_path / "b_out.parquet")
     assert read(tmp_path / "b_out.parquet")["row"].tolist() == [0, 1, 2]
+
+
+def test_parquet_says_which_code_source_and_weights_it_is_from(tmp_path):
+    first, second = (write(frame(count), tmp_path / f"{count}.csv") for count in (3, 4))
+    said = []
+    for path in (first, second):
+        run(path, tmp_path / f"{path.stem}_out.parquet")
+        said.append(json.loads(pq.read_schema(tmp_path / f"{path.stem}_out.parquet").metadata[b"zoo"]))
+    assert said[0]["models"] == [["b2r", "1", "0" * 60 + "beef"]]
+    assert said[0]["code"].startswith(__version__)
+    assert said[0]["source"] != said[1]["source"]
 
 
 class StopError(Exception):

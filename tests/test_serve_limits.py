@@ -74,8 +74,11 @@ def test_slow_prediction_is_given_up_and_the_next_one_turned_away_meanwhile(slow
     assert found[0][0] == 504
     assert b"took over 0.5 s" in found[0][1]
     pause.seconds = 0.0
-    time.sleep(1.2)
-    assert post(service.url)[0] == 200
+    # The thread keeps its place until it is done, which takes a busy machine more than the pause.
+    deadline = time.monotonic() + 20
+    while (status := post(service.url)[0]) == 503 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert status == 200
 
 
 def test_body_that_does_not_come_is_not_waited_for(slow):

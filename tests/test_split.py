@@ -1,3 +1,5 @@
+import zlib
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,27 @@ def test_each_object_is_tested_in_one_fold_and_never_trains_there():
         assert len(parts["train"]) / len(IDS) == pytest.approx(0.6, abs=0.02)
         tested[parts["test"]] += 1
     assert (tested == 1).all()
+
+
+def test_the_fold_after_the_tested_one_validates():
+    for fold in range(3):
+        parts = fold_split(IDS[:300], 3, fold)
+        assert list(parts) == ["train", "validation", "test"]
+        assert set(folds(IDS[:300], 3)[parts["test"]]) == {fold}
+        assert set(folds(IDS[:300], 3)[parts["validation"]]) == {(fold + 1) % 3}
+
+
+def test_two_folds_are_enough_to_number_and_three_to_train():
+    assert set(folds(IDS, 2)) == {0, 1}
+    assert len(fold_split(IDS, 3, 0)["train"]) > 0
+
+
+def test_parts_folds_and_limits_of_many_ids_never_change():
+    """As for the parts of known ids: what was judged or resumed before must mean the same objects."""
+    found = {name: zlib.crc32(chosen.astype("<i8").tobytes()) for name, chosen in split(IDS).items()}
+    assert found == {"train": 3323845645, "validation": 3559760070, "test": 4277003960}
+    assert zlib.crc32(folds(IDS, 5).astype("<i8").tobytes()) == 2821265690
+    assert limited(IDS, 6).tolist() == [1365, 6799, 8079, 11601, 16432, 18120]
 
 
 def test_two_folds_leave_nothing_to_train_on():

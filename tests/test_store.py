@@ -4,15 +4,17 @@ import json
 import shutil
 import warnings
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from trained import by_hand
 
 from common.backend import keras
-from common.opening import load
+from common.opening import DESCRIPTION, MODEL_FILE, load
 from common.store import (
     UnsafeModelError,
     check_description,
@@ -139,6 +141,51 @@ def test_store_holds_no_pickle(keep):
     _, address = keep()
     names = {path.name for path in Path(mlflow.artifacts.download_artifacts(address)).rglob("*")}
     assert not [name for name in names if "pickle" in name or name.endswith((".pkl", ".joblib"))]
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """A folder as ``zoo export`` writes it, without card and report; returns a function that changes what it says."""
+    model, folder = by_hand(), tmp_path / "exported"
+    folder.mkdir()
+    with warnings.catch_warnings():
+        # What Keras' saving calls is deprecated by numpy.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model.network.save(folder / MODEL_FILE)
+    facts = {
+        "input": "bands", "output": "redshift", "reading": model.reading, "calibration": asdict(model.calibration),
+        "training_range": asdict(model.training_range), "zoo_version": "9.9",
+    }  # fmt: skip
+    digest = sha256(folder / MODEL_FILE)
+    description = {"format": 1, "name": "b2r", "version": "1", "sha256": digest, "facts": facts, "files": {}}
+
+    def change(**other):
+        (folder / DESCRIPTION).write_text(json.dumps(description | other))
+        return folder
+
+    change.facts = facts
+    return change
+
+
+def test_exported_folder_opens_without_a_store(exported):
+    assert load(exported()).predict([[18.5, 17.2, 16.5, 16.1, 15.8]])["redshift"][0] == pytest.approx(0.1682)
+
+
+def test_exported_folder_of_another_format_or_damaged_is_one_clear_error(exported):
+    with pytest.raises(ZooError, match="expected a folder that zoo export wrote, found format 99"):
+        load(exported(format=99))
+    folder = exported()
+    (folder / DESCRIPTION).write_text("{")
+    with pytest.raises(ZooError, match="expected a folder that zoo export wrote"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    "other", [{"training_range": {"unheard_of": 1}}, {"calibration": {"unheard_of": 1}}, {"training_range": None}]
+)
+def test_model_of_a_later_zoo_is_refused_with_its_version(exported, other):
+    with pytest.raises(ZooError, match=r"b2r: expected a model as zoo .* stores it, found one of zoo 9\.9"):
+        load(exported(facts=exported.facts | other))
 
 
 def test_hash_is_that_of_sha256sum(tmp_path):

@@ -87,6 +87,8 @@ def test_run_is_learnt_recorded_drawn_and_registered(launch, magnitudes, capsys)
     assert run.data.params["learning_rate"] == "0.01"
     tags = run.data.tags
     assert tags["zoo.version"] == "0.1.0"
+    assert tags["zoo.code"].startswith("0.1.0")
+    assert f"numpy=={np.__version__}\n" in mlflow.artifacts.load_text(f"{run.info.artifact_uri}/packages.txt")
     assert tags["zoo.model"] == "b2r"
     assert run.info.run_name.startswith("b2r-")
     (used,) = run.inputs.dataset_inputs

@@ -14,8 +14,8 @@ from ..embed import embedder
 from ..opening import load
 from ..project import Project, parse_options, read_project
 from ..sources import Loaded
-from ..store import CHAMPION
 from ..tracking import PLOTS, Run
+from ..where import CHAMPION
 from .draw import Mapped, figures, html_page, write_projector
 from .reduce import available, reduce
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,7 +19,14 @@ CLOSING_SECONDS = 5
 
 
 def serve(
-    host: str, port: int, ds: str, names: Sequence[str] | None, limits: dict[str, float], mlflow_address: str, say=print
+    host: str,
+    port: int,
+    ds: str,
+    names: Sequence[str] | None,
+    limits: dict[str, float],
+    mlflow_address: str,
+    say=print,
+    token_file: Path | None = None,
 ) -> None:
     """Serve models until the process is told to stop.
 
@@ -39,6 +46,8 @@ def serve(
         Where ``mlflow ui`` answers, for links.
     say : callable
         Is told what a user must know.
+    token_file : Path, optional
+        File with the token that clients must know; by default ``$ZOO_TOKEN``, if there is one.
 
     Raises
     ------
@@ -52,15 +61,19 @@ def serve(
         folder = dataset_folder(ds)
         import uvicorn
 
+        from .access import read_token
         from .app import make_app
         from .limits import Limits, known_hosts
         from .objects import open_objects
         from .shelf import open_shelf
 
+        token = read_token(token_file)
         objects = open_objects(folder) if folder else None
         shelf = open_shelf(names, say, mlflow_address)
-        app = make_app(shelf, objects, Limits(**limits), known_hosts(host))
+        app = make_app(shelf, objects, Limits(**limits), known_hosts(host), token)
         _announce(listening, shelf, objects, say)
+        if not token and not known_hosts(host):
+            say("anybody who reaches this port may ask: --token-file FILE changes that")
         config = uvicorn.Config(
             app, log_level="warning", server_header=False, backlog=BACKLOG, timeout_graceful_shutdown=CLOSING_SECONDS
         )
@@ -117,12 +130,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def dataset_folder(ds: str) -> Path | None:
+def dataset_folder(ds: str, say: Callable[[str], None] = print) -> Path | None:
     """Find the data set to show; None where there is none: unlike training, a service generates no sample."""
-    from ..opening import REPOSITORY
+    from ..where import REPOSITORY
 
     if ds or os.environ.get(ENVIRONMENT) or (REPOSITORY.parent / "sdss-gs" / "data.csv").is_file():
-        return find_dataset(ds, REPOSITORY)
+        return find_dataset(ds, REPOSITORY, say)
     sample = REPOSITORY / SAMPLE_FOLDER
     return sample if (sample / "data.csv").is_file() else None
 

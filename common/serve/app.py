@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from sdss_gs import __version__
 
 from ..tracking import REPORT
+from .access import Access
 from .answers import predicted, signed
 from .batch import EXAMPLE, read_batch
 from .limits import Guard, Limits, Workers, failure
@@ -52,6 +53,7 @@ def make_app(
     objects: Objects | None,
     limits: Limits | None = None,
     hosts: set[str] | None = None,
+    token: str = "",
 ) -> FastAPI:
     """Make the service.
 
@@ -64,6 +66,8 @@ def make_app(
     limits : Limits, optional
     hosts : set of str, optional
         Names by which the service may be called; any by default.
+    token : str
+        What clients must know; empty: nothing.
     """
     limits = limits or Limits()
     # FastAPI's own /docs loads its scripts from the internet; `static/docs.html` shows the same description.
@@ -73,6 +77,8 @@ def make_app(
     )  # fmt: skip
     app.state.shelf, app.state.objects, app.state.workers = shelf, objects, Workers(limits)
     app.add_middleware(Guard, limits=limits, hosts=hosts or set())
+    # The last one sees a request first.
+    app.add_middleware(Access, token=token, per_minute=limits.per_minute)
     _add_errors(app)
     _add_pages(app)
     _add_models(app, shelf)

@@ -43,6 +43,8 @@ class Limits:
         Predictions that run, and that wait for their turn.
     seconds : float
         To receive a body; and to predict, waiting included.
+    per_minute : int
+        Requests of one client address; 0: any number.
     """
 
     megabytes: float = 32
@@ -50,6 +52,7 @@ class Limits:
     at_once: int = 2
     waiting: int = 64
     seconds: float = 30
+    per_minute: int = 0
 
 
 def failure(status: int, text: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -123,7 +126,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        send = _with_headers(send)
+        send = with_headers(send)
         host = _name(sent.get("host", ""))
         if self.hosts and host not in self.hosts:
             answer = failure(400, f"host: expected {' or '.join(sorted(self.hosts))}, found {host[:80]!r}")
@@ -132,7 +135,7 @@ class Guard:
         limited = _limited(receive, self.limits)
         length = sent.get("content-length", "0")
         if not length.isdigit() or int(length[:20]) > self.limits.megabytes * MEGABYTE:
-            await _drain(receive)
+            await drain(receive)
             await failure(413, _too_large(self.limits), {"Connection": "close"})(scope, receive, send)
             return
         await self.app(scope, limited, send)
@@ -158,7 +161,9 @@ def _too_large(limits: Limits) -> str:
     return f"body: expected at most {limits.megabytes:g} MB, found more"
 
 
-def _with_headers(send: Callable) -> Callable:
+def with_headers(send: Callable) -> Callable:
+    """Add safe headers to what is sent."""
+
     async def sending(message: dict) -> None:
         if message["type"] == "http.response.start":
             there = {name.lower() for name, _ in message.get("headers", [])}
@@ -185,14 +190,14 @@ def _limited(receive: Callable, limits: Limits) -> Callable:
         complete = not message.get("more_body", False)
         if count > limits.megabytes * MEGABYTE:
             if not complete:
-                await _drain(receive)
+                await drain(receive)
             raise HTTPException(413, _too_large(limits), {"Connection": "close"})
         return message
 
     return receiving
 
 
-async def _drain(receive: Callable) -> None:
+async def drain(receive: Callable) -> None:
     """Throw away what is still being sent, for a while: many clients listen only when they have sent everything."""
     deadline = time.monotonic() + DRAINED_SECONDS
     try:

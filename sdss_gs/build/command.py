@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from ..errors import DataError, OptionError
+from ..logs import hidden
 from .addresses import RELEASES, Addresses
 
 DESCRIPTION = """\
@@ -109,7 +110,7 @@ def _select(options: argparse.Namespace, ledger, ask) -> None:
     from . import query, selection, tables
 
     def progress(batches):
-        return tqdm(batches, "asking SkyServer", unit=" queries", disable=None if len(batches) > 1 else True)
+        return tqdm(batches, "asking SkyServer", unit=" queries", disable=hidden(len(batches) > 1))
 
     def note(text):
         tqdm.write(text, file=sys.stderr)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from ..errors import DataError
 from ..files import remove_leftovers, replacing
+from ..logs import hidden
 from ..raw import list_paths
 from .ledger import FAILED, REFUSED, Ledger, Outcome
 from .work import Workshop, build_cutouts, build_picture, build_spectrum, fibre_in, field_in
@@ -54,7 +55,7 @@ def build(workshop: Workshop, ledger: Ledger, rows: list[dict[str, str]], inputs
             raise DataError(f"{folder}: cannot write: {error}") from None
         there = list_paths(workshop.folder, name)
         todo = [row for row in rows if int(row["objid"]) not in there and (row["objid"], name) not in refused]
-        with tqdm(total=len(todo), desc=f"building {name}", unit=" objects", disable=None if todo else True) as bar:
+        with tqdm(total=len(todo), desc=f"building {name}", unit=" objects", disable=hidden(bool(todo))) as bar:
             _work(workshop, _tasks(workshop, ledger, name, todo), ledger, workers, bar)
     with suppress(OSError):
         workshop.cache.rmdir()

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ..errors import DataError, OptionError
 from ..files import replacing
+from ..logs import hidden
 from ..remote import Client
 from .fetching import GROWTH, check_space, fetch_all, missing_bytes
 from .layout import CATALOGUE, FILE_INPUTS, install, named_input, wanted_by
@@ -216,7 +217,7 @@ def _unpack_all(folder: Path, archives: Sequence[Path], inputs: Sequence[str], r
     sizes = {path: path.stat().st_size for path in todo}
     packed = {path for path in todo if is_archive(path)}
     check_space(folder, 0, int(sum(unpacked_size(path) or GROWTH * sizes[path] for path in packed)))
-    with tqdm(total=sum(sizes.values()), unit="B", unit_scale=True, desc="unpacking", disable=None) as bar:
+    with tqdm(total=sum(sizes.values()), unit="B", unit_scale=True, desc="unpacking", disable=hidden()) as bar:
         for path in todo:
             if path in packed:
                 unpack(path, unpacking / path.name, wanted=wanted_by(inputs), advance=bar.update)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from ..errors import DataError, ZooError
 from ..files import TEMPORARY
+from ..logs import hidden
 from ..remote import Client, fetch
 from .zenodo import Entry
 
@@ -32,7 +33,7 @@ def fetch_all(client: Client, entries: Sequence[Entry], folder: Path, at_once: i
     lock = threading.Lock()
     with (
         tqdm(
-            total=sum(entry.size for entry in entries), unit="B", unit_scale=True, desc="fetching", disable=None
+            total=sum(entry.size for entry in entries), unit="B", unit_scale=True, desc="fetching", disable=hidden()
         ) as bar,
         ThreadPoolExecutor(at_once) as pool,
     ):

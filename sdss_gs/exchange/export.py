@@ -16,6 +16,7 @@ from .. import __version__
 from ..dataset import open_dataset
 from ..errors import DataError, OptionError
 from ..files import remove_leftovers, replacing
+from ..logs import hidden
 from ..raw import list_paths, served_by
 from ..schema import CATALOGUE_FILE, INPUTS, PIXEL_SCALE
 from ..votes import VOTES_FILE
@@ -163,7 +164,7 @@ def _write(source: Source, target: Path, manifest: dict, shards, described) -> d
     write = write_tar if manifest["format"] == "webdataset" else write_parquet
     done = sum(len(members) for path, members in shards if path in finished)
     _store(target, manifest | {"files": list(finished.values())})
-    with tqdm(total=manifest["objects"], initial=done, desc="exporting", unit=" objects", disable=None) as bar:
+    with tqdm(total=manifest["objects"], initial=done, desc="exporting", unit=" objects", disable=hidden()) as bar:
         for path, members in shards:
             if path not in finished:
                 place = target / path

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from ..errors import DataError, OptionError
 from ..files import replacing
 from ..img import JPEG, LARGEST, SMALLEST, crop_or_pad
+from ..logs import hidden
 from ..schema import INPUTS
 from .sources import SOURCES, Item
 
@@ -121,7 +122,7 @@ def import_set(
     rows: dict[int, dict[str, str]] = {}
     names: dict[int, str] = {}
     rejects = []
-    for item in tqdm(SOURCES[source](path, **more), desc=f"importing {source}", unit=" images", disable=None):
+    for item in tqdm(SOURCES[source](path, **more), desc=f"importing {source}", unit=" images", disable=hidden()):
         objid = objid_of(item.name)
         if names.setdefault(objid, item.name) != item.name or objid in rows:
             raise DataError(f"{path}: expected distinct ids, found {objid} for {names[objid]} and {item.name}")

@@ -9,6 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from tqdm import tqdm
 
 from ..dataset import Dataset
+from ..logs import hidden
 from ..schema import OUTPUTS
 from .page import Section, thumbnail
 
@@ -53,7 +54,7 @@ def _scan(data: Dataset, objects: np.ndarray):
     output = OUTPUTS[max(known, key=known.get)] if known else None
     labels = data.catalogue.labels[output.name] if output else np.full(len(data), -1)
     small, flat, total, sums = [], [], 0.0, {}
-    for start in tqdm(range(0, len(objects), CHUNK), desc="looking at images", unit=" chunks", disable=None):
+    for start in tqdm(range(0, len(objects), CHUNK), desc="looking at images", unit=" chunks", disable=hidden()):
         chosen = objects[start : start + CHUNK]
         images = data.load("img", chosen).astype(np.float32)
         total = total + images.sum(axis=0)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import BadFileError, OptionError
 from ..files import replacing
+from ..logs import add_options, hidden
 from ..schema import BANDS
 from . import INTERVALS, STRETCHES, THRESHOLDS
 
@@ -26,6 +27,7 @@ def add_parser(commands) -> None:
             name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
         )
         command.set_defaults(command=function)
+        add_options(command)
         return command
 
     convert = add("convert", _convert, f"frame or cut-out to PNG or JPEG; {ORIENTATION}")
@@ -84,7 +86,7 @@ def _convert(options) -> int:
     targets = [output / f"{Path(path).name}.png" if many else output for path in options.input]
     if len(set(targets)) < len(targets):
         raise OptionError("expected inputs with different file names, found two that are the same")
-    for path, target in tqdm(list(zip(options.input, targets, strict=True)), disable=None if many else True):
+    for path, target in tqdm(list(zip(options.input, targets, strict=True)), disable=hidden(many)):
         pixels = read_band(path, options.band)
         _save(to_picture(pixels, options.stretch, options.interval, options.percent), target)
     print(output)
@@ -145,7 +147,7 @@ def _crop(options) -> int:
     if not paths:
         raise OptionError(f"{source}: expected images that end in {', '.join(FORMATS)}, found none")
     bad = 0
-    for path in tqdm(paths, unit=" images", disable=None if many else True):
+    for path in tqdm(paths, unit=" images", disable=hidden(many)):
         try:
             with Image.open(path) as image:
                 pixels = np.asarray(image.convert("L" if image.mode == "L" else "RGB"))

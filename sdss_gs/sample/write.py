@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from ..errors import DataError, OptionError
 from ..gz2_class import simplify
+from ..logs import hidden
 from ..schema import BANDS, INPUTS, in_windows
 from . import labels
 from .camera import (
@@ -102,8 +103,7 @@ def _write_files(folder: Path, n: int, seed: int, processes: int, progress: bool
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         rows = _rows(folder, seed, n, min(processes, n))
-        disable = None if progress else True
-        writer.writerows(tqdm(rows, "synthetic galaxies", n, unit=" galaxies", disable=disable))
+        writer.writerows(tqdm(rows, "synthetic galaxies", n, unit=" galaxies", disable=hidden(progress)))
     (folder / "sample.json").write_text(json.dumps({"n": n, "seed": seed, "version": SAMPLE_VERSION}) + "\n")
 
 

@@ -1,0 +1,37 @@
+"""Where trained models are kept: the store, and what the zoo notes there. Loads no TensorFlow."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DATABASE = "mlflow.db"
+WEIGHTS = "data/model.keras"
+"""File of a stored model, in its folder."""
+CHAMPION = "champion"
+HASH_TAG = "zoo.sha256"
+
+
+def choose_store(repository: Path) -> None:
+    """Use ``mlflow.db`` at the root of the repository, unless the user (or ``mlflow run``) has chosen a store."""
+    import mlflow
+
+    if os.environ.get("MLFLOW_TRACKING_URI") or mlflow.is_tracking_uri_set():
+        return
+    mlflow.set_tracking_uri(f"sqlite:///{repository / DATABASE}")
+    # A new store puts its files into ./mlruns, which belongs beside the data base.
+    with contextlib.chdir(repository):
+        mlflow.search_experiments()
+
+
+def store_folder() -> Path:
+    """Return the folder whose store is used where MLflow was told of none: the current one, else the repository."""
+    here = Path.cwd()
+    return here if (here / DATABASE).is_file() else REPOSITORY
+
+
+def use_store() -> None:
+    """Use the store that MLflow was told of, else that of the current folder, else that of the repository."""
+    choose_store(store_folder())
