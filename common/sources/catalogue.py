@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from sdss_gs.cells import expected_number, read_numbers
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import DataError, OptionError, first_line
 from sdss_gs.schema import INPUTS, QUANTITIES, Input
 
 from ..flags import Flag
@@ -51,8 +51,9 @@ def catalogue_source(path: Path, columns: Mapping[str, str] | None = None, id_co
     """
     try:
         names, count, batches = _opened(path)
-    except (OSError, ValueError, pa.ArrowException, TypeError, IndexError) as error:
-        raise DataError(f"{path}: expected a catalogue ({', '.join(ENDINGS)}), found {_line(error)}") from None
+    except Exception as error:
+        # The libraries raise nearly anything on a damaged file.
+        raise DataError(f"{path}: expected a catalogue ({', '.join(ENDINGS)}), found {first_line(error)}") from None
     found = _resolve(path, names, dict(columns or {}))
     inputs = tuple(name for name in TABLE_INPUTS if all(column in found for column in INPUTS[name].columns))
     id_name = _id(path, names, id_column)
@@ -63,15 +64,21 @@ def catalogue_source(path: Path, columns: Mapping[str, str] | None = None, id_co
             f"{path}: expected columns {needed}, found {', '.join(names[:20])}; say which is which with --column r=NAME"
         )
 
+    def load(batch: pa.Table, item: Input) -> Loaded:
+        try:
+            return _load(batch, found, item)
+        except pa.ArrowException as error:
+            raise DataError(f"{path}: expected a table, found {first_line(error)}") from None
+
     def chunks_from(first: int) -> Iterator[Chunk]:
         start = first
         try:
             for batch in _rechunked(batches(wanted, first)):
                 ids = batch[id_name] if id_name else pa.array(np.arange(start, start + len(batch)))
-                yield Chunk(ids, lambda item, _shape, _column, batch=batch: _load(batch, found, item))
+                yield Chunk(ids, lambda item, _shape, _column, batch=batch: load(batch, item))
                 start += len(batch)
-        except pa.ArrowException as error:
-            raise DataError(f"{path}: expected a table, found {_line(error)}") from None
+        except Exception as error:
+            raise DataError(f"{path}: expected a table, found {first_line(error)}") from None
 
     renamed = [f"{column} is read from {name}" for column, name in found.items() if name != column]
     return Source(id_name or ROW, count, inputs, stamp_of([path]), renamed, chunks_from)
@@ -182,7 +189,7 @@ def _opened_fits(path: Path):
         number = next((n for n, unit in enumerate(units) if isinstance(unit, fits.BinTableHDU | fits.TableHDU)), None)
         if number is None:
             raise ValueError("a FITS file without a table")
-        names, count = list(units[number].columns.names), int(units[number].header["NAXIS2"])
+        names, count = [name for name in units[number].columns.names if name], int(units[number].header["NAXIS2"])
 
     def batches(wanted: list[str], first: int) -> Iterator[pa.Table]:
         with fits.open(path, memmap=True) as units:
@@ -240,7 +247,3 @@ def _rechunked(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
     rest = pa.concat_tables(waiting) if waiting else None
     if rest is not None and len(rest):
         yield rest.combine_chunks()
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
