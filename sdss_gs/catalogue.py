@@ -157,6 +157,9 @@ def read_strings(path: Path, wanted: Sequence[str], problems: list[Problem]) -> 
         if "objid" not in present:
             raise DataError(f"{path}: expected a column objid, found {', '.join(present[:8]) or 'an empty file'}")
         columns = [name for name in wanted if name in present]
+        for name in columns:
+            if present.count(name) > 1:
+                raise DataError(f"{path}: expected one column {name}, found {present.count(name)}")
         table = arrow_csv.read_csv(
             path,
             # Row numbers of skipped rows are only known to the single-threaded reader.

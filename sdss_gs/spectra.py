@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,8 @@ def _read_fits(path) -> tuple[np.ndarray, list[np.ndarray]]:
     from astropy.io import fits
 
     try:
-        with fits.open(path, memmap=False) as units:
+        # From memory: astropy leaves a file open that it refuses.
+        with fits.open(io.BytesIO(read_bytes(path)), memmap=False) as units:
             table = units[1].data
             wavelength = 10.0 ** table["loglam"].astype(np.float64)
             return wavelength, [table[FITS_COLUMNS[name]].astype(np.float64) for name in SPECTRUM_COLUMNS]
