@@ -16,13 +16,11 @@ from sdss_gs.files import temporary_path
 from sdss_gs.schema import OUTPUTS, parse_model_name
 
 from .metrics import headline
-from .opening import DESCRIPTION, MODEL_FILE, address_of, load, use_store, version_of
+from .opening import DESCRIPTION, FORMAT, MODEL_FILE, address_of, load, read_description, use_store, version_of
 from .store import CHAMPION, HEADLINE_TAG, SCORE_TAG, WEIGHTS, facts_of, log_signed, sha256
 from .tracking import REPORT
 
 CARDS = ("card.md", "card.json", REPORT)
-FORMAT = 1
-"""Of the exported folder."""
 
 
 @dataclass(frozen=True)
@@ -194,20 +192,3 @@ def take_in(folder: Path) -> str:
     if CHAMPION not in client.get_registered_model(model.name).aliases:
         client.set_registered_model_alias(model.name, CHAMPION, version)
     return address
-
-
-def read_description(folder: Path) -> dict:
-    """Read what an exported folder says of itself.
-
-    Raises
-    ------
-    ZooError
-        If there is no such description.
-    """
-    try:
-        description = json.loads((folder / DESCRIPTION).read_text())
-        if description["format"] != FORMAT or not {"name", "sha256", "facts", "files"} <= set(description):
-            raise ValueError(f"format {description['format']}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ZooError(f"{folder}: expected a folder that zoo export wrote, found {error}") from None
-    return description
