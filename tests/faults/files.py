@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import random
 import traceback
 from collections import Counter
@@ -309,9 +308,3 @@ KINDS = {
     "FITS catalogue": Kind("table.fits", _table_fits, _read_rows),
     "VOTable catalogue": Kind("table.vot", _table_votable, _read_rows),
 }
-
-
-def main(kind, count, folder, seed=0):
-    """Fuzz one kind in this process and print what came of it, for `python -c`; a crash leaves its input behind."""
-    os.makedirs(folder, exist_ok=True)
-    return fuzz(kind, count, Path(folder), seed)

@@ -71,13 +71,13 @@ def test_one_changed_bit_anywhere_is_refused(model_folder, place):
 def test_cut_file_is_refused(tmp_path, cut):
     path = tmp_path / "model.keras"
     path.write_bytes((FIXTURE / "model.keras").read_bytes()[:cut])
-    with pytest.raises(UnsafeModelError, match="expected a .keras file"):
+    with pytest.raises(UnsafeModelError, match=r"expected a \.keras file"):
         opened(path)
 
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("keras.layers", "Lambda"), ("keras.src.layers.core.lambda_layer", "Lambda"), ("os", "system"), ("keras.utils", "get_file"), (None, "x")],
+    [("keras.layers", "Lambda"), ("os", "system"), ("keras.utils", "get_file"), (None, "x")],
 )  # fmt: skip
 def test_description_that_would_run_code_is_refused(tmp_path, module, name):
     def change(entry, content):
@@ -92,10 +92,10 @@ def test_description_that_would_run_code_is_refused(tmp_path, module, name):
 
 
 def bomb(entry, content):
-    return b" " * (2**30) + content if entry == "config.json" else content
+    return b" " * (2**26) + content if entry == "config.json" else content
 
 
-def test_description_of_a_gigabyte_is_refused_before_it_is_unpacked(tmp_path):
+def test_description_that_unpacks_to_far_more_is_refused_before_it_is_unpacked(tmp_path):
     path = rewritten(FIXTURE / "model.keras", tmp_path / "model.keras", bomb)
     assert path.stat().st_size < 2**22
     with pytest.raises(UnsafeModelError, match="bytes"):
