@@ -86,7 +86,7 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
     """
     several = "inputs" in facts
     needed = ("inputs", "outputs") if several else ("input", "output")
-    missing = [fact for fact in (*needed, "calibration", "training_range") if fact not in facts]
+    missing = [fact for fact in (*needed, "reading", "calibration", "training_range") if fact not in facts]
     if missing:
         raise ZooError(f"{name}: expected a model with {', '.join(missing)}, found an older one; train it again")
     network = checked_model(path, digest)
@@ -145,7 +145,7 @@ def calibrations_from(data: Mapping) -> dict[str, dict[str, Calibration]]:
     return {shown: {key: calibration_from(one) for key, one in found.items()} for shown, found in data.items()}
 
 
-def _exported(folder: Path) -> Model:
+def _exported(folder: Path) -> Model | MultiModel:
     description = read_description(folder)
     return model_of(
         description["name"], description["version"], description["sha256"], folder / MODEL_FILE, description["facts"]
@@ -162,8 +162,11 @@ def read_description(folder: Path) -> dict:
     """
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
-        if description["format"] != FORMAT or not {"name", "sha256", "facts", "files"} <= set(description):
+        if description["format"] != FORMAT:
             raise ValueError(f"format {description['format']}")
+        for key, kind in {"name": str, "version": str, "sha256": str, "facts": dict, "files": dict}.items():
+            if not isinstance(description[key], kind):
+                raise ValueError(f"{key} {description[key]!r}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ZooError(f"{folder}: expected a folder that zoo export wrote, found {_line(error)}") from None
     return description

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import h5py
 import mlflow
 import numpy as np
 from mlflow import MlflowClient
@@ -15,7 +17,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from sdss_gs import __version__
-from sdss_gs.errors import ZooError
+from sdss_gs.errors import ZooError, first_line
 from sdss_gs.files import sha256
 from sdss_gs.schema import Input, Output
 
@@ -26,6 +28,8 @@ ARTIFACT = "model"
 FINGERPRINT_TAG, SCORE_TAG = "zoo.fingerprint", "zoo.validation_cost"
 HEADLINE_TAG = "zoo.headline"
 """Tag of a run: the metric by which its model is compared."""
+LARGEST_ENTRIES = {"metadata.json": 2**20, "config.json": 2**26, "model.weights.h5": 2**32}
+"""What a ``.keras`` file holds, and how many bytes of each at most: a small archive can unpack to terabytes."""
 TENSOR = "__keras_tensor__"
 """How Keras writes a connection between layers: no class, no code."""
 
@@ -143,7 +147,6 @@ def log_signed(
             name=ARTIFACT,
             signature=signature,
             input_example=example,
-            registered_model_name=name if register else None,
             pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
             metadata={"zoo_version": __version__} | metadata,
         )
@@ -153,8 +156,8 @@ def log_signed(
     MlflowClient().set_logged_model_tags(logged.model_id, {HASH_TAG: digest})
     if not register:
         return logged.model_uri
-    version = str(logged.registered_model_version)
-    MlflowClient().set_model_version_tag(name, version, HASH_TAG, digest)
+    # As the last step, and with its hash: a run that is killed before leaves no version that nobody can open.
+    version = mlflow.register_model(logged.model_uri, name, tags={HASH_TAG: digest}).version
     return f"models:/{name}/{version}"
 
 
@@ -231,10 +234,12 @@ def checked_model(path: Path, expected: str) -> keras.Model:
     check_description(path)
     try:
         return keras.saving.load_model(path, safe_mode=True)
-    except (TypeError, ValueError) as error:
-        # Keras of a later version may describe layers in another way.
-        reason = (str(error).splitlines() or [""])[0][:200]
-        raise ZooError(f"{path}: expected a model that Keras {keras.__version__} opens: {reason}") from None
+    except Exception as error:
+        # What is not as Keras describes layers today, a later version's for instance, may fail in any way.
+        reason = first_line(error)[:200]
+        raise UnsafeModelError(
+            f"{path}: expected a model that Keras {keras.__version__} opens, found {reason}"
+        ) from None
 
 
 def facts_of(address: str) -> dict[str, object]:
@@ -260,7 +265,7 @@ def output_of(facts: Mapping, output: Output) -> Output:
 
 
 def check_description(path: Path) -> None:
-    """Refuse a ``.keras`` file whose description names a Lambda layer or a class outside Keras.
+    """Refuse a ``.keras`` file that holds more than a model, or that names a Lambda layer or a class outside Keras.
 
     Raises
     ------
@@ -269,13 +274,33 @@ def check_description(path: Path) -> None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if entry.file_size > LARGEST_ENTRIES.get(entry.filename, -1):
+                    found = f"{entry.filename!r} of {entry.file_size:,} bytes"
+                    raise UnsafeModelError(f"{path}: expected {', '.join(LARGEST_ENTRIES)}, found {found}")
             description = json.loads(archive.read("config.json"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise UnsafeModelError(f"{path}: expected a .keras file, found {error}") from None
+            with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
+                _refuse_other_files(path, weights)
+    except ZooError:
+        raise
+    except Exception as error:
+        # zipfile, zlib, json and HDF5 raise nearly anything on a forged file.
+        raise UnsafeModelError(f"{path}: expected a .keras file, found {first_line(error)}") from None
     for entry in _objects(description):
         module, name = str(entry.get("module")), str(entry["class_name"])
         if name == "Lambda" or (module.split(".")[0] != "keras" and name != TENSOR):
             raise UnsafeModelError(f"{path}: expected layers of Keras without Lambda, found {module}.{name}")
+
+
+def _refuse_other_files(path: Path, group: h5py.Group) -> None:
+    """Refuse HDF5 objects whose numbers stand in another file: they would be read from anywhere on this machine."""
+    for name in group:
+        link = group.get(name, getlink=True)
+        node = group.get(name) if isinstance(link, h5py.HardLink) else None
+        if node is None or (isinstance(node, h5py.Dataset) and (node.external or node.is_virtual)):
+            raise UnsafeModelError(f"{path}: expected weights in the file itself, found {name!r} in another file")
+        if isinstance(node, h5py.Group):
+            _refuse_other_files(path, node)
 
 
 def recorded_hash(address: str) -> str:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from .cells import MISSING, expected_number, read_numbers
-from .errors import DataError
+from .errors import DataError, first_line
 from .schema import OUTPUTS, QUANTITIES, Quantity
 
 ID_PATTERN = r"^[0-9]{1,19}$"
@@ -155,11 +155,13 @@ def read_strings(path: Path, wanted: Sequence[str], problems: list[Problem]) -> 
         return "skip"
 
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            present = next(csv.reader(file), [])
+        present = read_header(path)
         if "objid" not in present:
             raise DataError(f"{path}: expected a column objid, found {', '.join(present[:8]) or 'an empty file'}")
         columns = [name for name in wanted if name in present]
+        for name in columns:
+            if present.count(name) > 1:
+                raise DataError(f"{path}: expected one column {name}, found {present.count(name)}")
         table = arrow_csv.read_csv(
             path,
             # Row numbers of skipped rows are only known to the single-threaded reader.
@@ -169,9 +171,24 @@ def read_strings(path: Path, wanted: Sequence[str], problems: list[Problem]) -> 
                 include_columns=columns, column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
             ),
         )
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: expected a comma-separated table: {error}") from None
+    except pa.ArrowException as error:
+        raise DataError(f"{path}: expected a comma-separated table: {first_line(error)}") from None
     return pa.table({name: pc.utf8_trim_whitespace(table[name]) for name in table.column_names})
+
+
+def read_header(path: Path) -> list[str]:
+    """Read the names of a table's columns; none of an empty file.
+
+    Raises
+    ------
+    DataError
+        If the first line is none of a comma-separated table.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            return next(csv.reader(file), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: expected a comma-separated table: {error}") from None
 
 
 def keep_good_ids(table: pa.Table, problems: list[Problem]) -> pa.Table:

@@ -1,6 +1,11 @@
 """Errors a user can act on: one line that names the file or option, what was expected and what was found."""
 
 
+def first_line(error: Exception) -> str:
+    """Return what an error of a library says, in one line; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class ZooError(Exception):
     """Base of every error that is reported to the user as one line, without a traceback."""
 

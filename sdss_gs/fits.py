@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import BadFileError
+from .errors import BadFileError, first_line
 from .files import read_bytes
 from .schema import BANDS, INPUTS
 
@@ -42,17 +42,14 @@ def read(path: str | Path) -> np.ndarray:
     """
     try:
         array = _read_array(path)
-    except (OSError, ValueError, EOFError) as error:
-        raise BadFileError(path, f"expected a .npy array, found an unreadable file ({error})") from None
+    except Exception as error:
+        # numpy raises nearly anything on a damaged header.
+        raise BadFileError(path, f"expected a .npy array, found an unreadable file ({first_line(error)})") from None
     shape = INPUTS["fits"].shape
     if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype.kind != "f":
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an archive"
         raise BadFileError(path, f"expected float32 {shape}, found {found}")
-    finite = np.isfinite(array)
-    if not finite.all():
-        bad = array.size - int(finite.sum())
-        raise BadFileError(path, f"expected finite pixels, found {bad} that are NaN or infinite")
-    return array.astype(np.float32, copy=False)
+    return _finite(path, array)
 
 
 def read_any(path: str | Path) -> np.ndarray:
@@ -71,16 +68,24 @@ def read_any(path: str | Path) -> np.ndarray:
     expected = "a cut-out (height, width, 5)"
     try:
         array = _read_array(path) if str(path).lower().endswith(".npy") else _read_cube(path)
-    except (OSError, ValueError, EOFError, TypeError, IndexError) as error:
-        line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadFileError(path, f"expected {expected}, found an unreadable file ({line})") from None
+    except Exception as error:
+        # So do astropy and the library that takes its compressed images apart.
+        raise BadFileError(path, f"expected {expected}, found an unreadable file ({first_line(error)})") from None
     if not isinstance(array, np.ndarray) or array.ndim != 3 or array.dtype.kind != "f" or array.shape[2] != len(BANDS):
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "no image"
         raise BadFileError(path, f"expected {expected}, found {found}")
-    if not np.isfinite(array).all():
-        bad = array.size - int(np.isfinite(array).sum())
+    return _finite(path, array)
+
+
+def _finite(path: str | Path, array: np.ndarray) -> np.ndarray:
+    """Return pixels as float32; refuse them where one is not finite, or too large for that."""
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32, copy=False)
+    finite = np.isfinite(array)
+    if not finite.all():
+        bad = array.size - int(finite.sum())
         raise BadFileError(path, f"expected finite pixels, found {bad} that are NaN or infinite")
-    return array.astype(np.float32, copy=False)
+    return array
 
 
 def _read_cube(path: str | Path) -> np.ndarray | None:

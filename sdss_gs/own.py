@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .catalogue import Problem, keep_good_ids, read_strings
+from .catalogue import Problem, keep_good_ids, read_header, read_strings
 from .cells import MISSING, NUMBER_PATTERN, read_numbers
 from .errors import DataError
 from .schema import INPUTS, OUTPUTS, Output, Quantity
@@ -47,8 +47,7 @@ def read_columns(path: Path, columns: tuple[str, ...], objid: np.ndarray) -> pa.
     table = keep_good_ids(read_strings(path, ("objid", *columns), problems), problems)
     for column in columns:
         if column not in table.column_names:
-            with open(path, encoding="utf-8-sig") as file:
-                found = file.readline().strip().split(",")
+            found = read_header(path)
             more = ", …" if len(found) > _SHOWN else ""
             raise DataError(f"{path}: expected a column {column}, found {', '.join(found[:_SHOWN])}{more}")
     known = pc.cast(table["objid"], pa.int64()).to_numpy()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from .errors import BadFileError
+from .errors import BadFileError, first_line
 from .files import read_bytes
 from .schema import SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
 
@@ -81,8 +82,10 @@ def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         inside = slice(inside[0], inside[-1] + 1)
     wavelength = wavelength[inside]
     fluxes = np.empty((len(columns), len(wavelength)), np.float32)
-    for row, column in zip(fluxes, columns, strict=True):
-        row[...] = column[inside]
+    # What is too large for float32 becomes infinite, which `on_grid` refuses.
+    with np.errstate(over="ignore"):
+        for row, column in zip(fluxes, columns, strict=True):
+            row[...] = column[inside]
     return wavelength, fluxes
 
 
@@ -93,7 +96,7 @@ def _read_csv(path) -> tuple[np.ndarray, list[np.ndarray]]:
         table = csv.read_csv(content, read_options=READING, convert_options=CONVERSION)
     except (OSError, pa.ArrowException) as error:
         expected = f"a table with {', '.join(CSV_COLUMNS)}"
-        raise BadFileError(path, f"expected {expected}, found an unreadable file ({_first_line(error)})") from None
+        raise BadFileError(path, f"expected {expected}, found an unreadable file ({first_line(error)})") from None
     return table["Wavelength"].to_numpy(), [table[name].to_numpy() for name in SPECTRUM_COLUMNS]
 
 
@@ -102,14 +105,12 @@ def _read_fits(path) -> tuple[np.ndarray, list[np.ndarray]]:
     from astropy.io import fits
 
     try:
-        with fits.open(path, memmap=False) as units:
+        # From memory: astropy leaves a file open that it refuses.
+        with fits.open(io.BytesIO(read_bytes(path)), memmap=False) as units:
             table = units[1].data
             wavelength = 10.0 ** table["loglam"].astype(np.float64)
             return wavelength, [table[FITS_COLUMNS[name]].astype(np.float64) for name in SPECTRUM_COLUMNS]
-    except (OSError, KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+    except Exception as error:
+        # astropy raises nearly anything on a damaged header.
         expected = "a spec FITS file with loglam, model and flux"
-        raise BadFileError(path, f"expected {expected}, found an unreadable file ({_first_line(error)})") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadFileError(path, f"expected {expected}, found an unreadable file ({first_line(error)})") from None

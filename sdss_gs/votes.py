@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from .catalogue import Problem
+from .catalogue import Problem, read_header
 from .cells import read_numbers
 from .decision_tree import TREES, DecisionTree
 from .errors import DataError
@@ -81,8 +80,7 @@ def find_votes(folder: Path, trees: Sequence[str] = tuple(TREES)) -> tuple[Path,
     """Find the table of votes, ``votes.csv`` before ``data.csv``, and whose questions it answers."""
     for path in (folder / VOTES_FILE, folder / CATALOGUE_FILE):
         if path.is_file():
-            with open(path, newline="", encoding="utf-8-sig") as file:
-                present = set(next(csv.reader(file), []))
+            present = set(read_header(path))
             for name in trees:
                 if present.issuperset(TREES[name].columns):
                     return path, TREES[name]
@@ -138,9 +136,7 @@ def _shares(
 
 
 def _totals(path: Path, tree: DecisionTree, objid: np.ndarray) -> tuple[np.ndarray, bool]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        counted = tree.total in next(csv.reader(file))
-    if not counted:
+    if tree.total not in read_header(path):
         return np.full(len(objid), USUAL_TOTAL), False
     text = read_columns(path, (tree.total,), objid)[tree.total]
     found = read_numbers(text, Quantity(tree.total, 0, np.inf, (), "")).values

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from sdss_gs.catalogue import read_header
 from sdss_gs.cells import expected_number, read_numbers
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import DataError, OptionError, ZooError, first_line
 from sdss_gs.schema import INPUTS, QUANTITIES, Input
 
 from ..flags import Flag
@@ -28,6 +29,11 @@ ID_COLUMNS = ("objid", "id")
 ROW = "row"
 PARQUET, FITS = (".parquet", ".pq"), (".fits", ".fit")
 ENDINGS = (".csv", *PARQUET, *FITS, ".vot", ".xml", ".votable")
+TEXTS = (
+    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary, pa.types.is_large_binary,
+)  # fmt: skip
+MOST_COLUMNS = 10_000
+"""A survey's widest tables have a thousand; Arrow takes kilobytes for each column before it reads a row."""
 CSV_BLOCK = 16 * 2**20
 """Bytes of a CSV file that are read at a time."""
 
@@ -54,11 +60,17 @@ def catalogue_source(path: Path, columns: Mapping[str, str] | None = None, id_co
     files = shards(path) if path.is_dir() else [path]
     try:
         names, count, batches = _opened(files)
-    except (OSError, ValueError, pa.ArrowException, TypeError, IndexError) as error:
-        raise DataError(f"{path}: expected a catalogue ({', '.join(ENDINGS)}), found {_line(error)}") from None
+    except ZooError:
+        raise
+    except Exception as error:
+        # The libraries raise nearly anything on a damaged file.
+        raise DataError(f"{path}: expected a catalogue ({', '.join(ENDINGS)}), found {first_line(error)}") from None
     found = _resolve(path, names, dict(columns or {}))
     inputs = tuple(name for name in TABLE_INPUTS if all(column in found for column in INPUTS[name].columns))
     id_name = _id(path, names, id_column)
+    for name in (id_name, *found.values()):
+        if names.count(name) > 1:
+            raise DataError(f"{path}: expected one column {name}, found {names.count(name)}")
     wanted = list(dict.fromkeys([*([id_name] if id_name else []), *found.values()]))
     if not inputs:
         needed = " or ".join(f"{', '.join(INPUTS[name].columns)} ({name})" for name in TABLE_INPUTS)
@@ -66,15 +78,21 @@ def catalogue_source(path: Path, columns: Mapping[str, str] | None = None, id_co
             f"{path}: expected columns {needed}, found {', '.join(names[:20])}; say which is which with --column r=NAME"
         )
 
+    def load(batch: pa.Table, item: Input) -> Loaded:
+        try:
+            return _load(batch, found, item)
+        except pa.ArrowException as error:
+            raise DataError(f"{path}: expected a table, found {first_line(error)}") from None
+
     def chunks_from(first: int) -> Iterator[Chunk]:
         start = first
         try:
             for batch in _rechunked(batches(wanted, first)):
                 ids = batch[id_name] if id_name else pa.array(np.arange(start, start + len(batch)))
-                yield Chunk(ids, lambda item, _shape, _column, batch=batch: _load(batch, found, item))
+                yield Chunk(ids, lambda item, _shape, _column, batch=batch: load(batch, item))
                 start += len(batch)
-        except pa.ArrowException as error:
-            raise DataError(f"{path}: expected a table, found {_line(error)}") from None
+        except Exception as error:
+            raise DataError(f"{path}: expected a table, found {first_line(error)}") from None
 
     renamed = [f"{column} is read from {name}" for column, name in found.items() if name != column]
     anywhere = ROWS_PER_CHUNK if files[0].suffix.lower() in (*PARQUET, *FITS) else 0
@@ -118,9 +136,7 @@ def _load(batch: pa.Table, found: dict[str, str], item: Input) -> Loaded:
         if column not in found:
             loaded.flags[:] |= Flag.MISSING
             continue
-        cells = batch[found[column]]
-        if pa.types.is_string(cells.type):
-            cells = pc.utf8_trim_whitespace(cells)
+        cells = _plain(batch[found[column]])
         numbers = read_numbers(cells, QUANTITIES[column])
         wrong = numbers.unreadable | numbers.impossible
         absent = np.isnan(numbers.values)
@@ -131,6 +147,14 @@ def _load(batch: pa.Table, found: dict[str, str], item: Input) -> Loaded:
             text = f"{found[column]}: expected {expected}, found {cells[row].as_py()}"
             loaded.problems[row] = "; ".join(filter(None, (loaded.problems.get(row), text)))
     return loaded
+
+
+def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Turn every kind of text that Arrow and Parquet know into stripped strings, empty where there is none."""
+    kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
+    if any(is_kind(kind) for is_kind in TEXTS):
+        return pc.utf8_trim_whitespace(pc.fill_null(cells.cast(pa.string()), ""))
+    return cells.cast(kind)
 
 
 # === Formats ===
@@ -149,6 +173,9 @@ def _opened(files: Sequence[Path]):
 
 
 def _opened_csv(path: Path):
+    header = read_header(path)
+    if len(header) > MOST_COLUMNS:
+        raise ValueError(f"{len(header):,} columns (at most {MOST_COLUMNS:,})")
     reading = pa.csv.ReadOptions(block_size=CSV_BLOCK)
     with pa.csv.open_csv(path, reading) as reader:
         names, types = reader.schema.names, reader.schema
@@ -204,14 +231,15 @@ def _by_file(groups: Sequence[tuple[Path, int, int]]) -> Iterator[tuple[Path, li
 def _opened_fits(path: Path):
     from astropy.io import fits
 
-    with fits.open(path) as units:
+    # astropy leaves a file open that it opened and refuses.
+    with open(path, "rb") as file, fits.open(file) as units:
         number = next((n for n, unit in enumerate(units) if isinstance(unit, fits.BinTableHDU | fits.TableHDU)), None)
         if number is None:
             raise ValueError("a FITS file without a table")
-        names, count = list(units[number].columns.names), int(units[number].header["NAXIS2"])
+        names, count = [name for name in units[number].columns.names if name], int(units[number].header["NAXIS2"])
 
     def batches(wanted: list[str], first: int) -> Iterator[pa.Table]:
-        with fits.open(path, memmap=True) as units:
+        with open(path, "rb") as file, fits.open(file, memmap=True) as units:
             rows = units[number].data
             for start in range(first, count, ROWS_PER_CHUNK):
                 yield _arrow({name: rows[name][start : start + ROWS_PER_CHUNK] for name in wanted})
@@ -266,7 +294,3 @@ def _rechunked(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
     rest = pa.concat_tables(waiting) if waiting else None
     if rest is not None and len(rest):
         yield rest.combine_chunks()
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

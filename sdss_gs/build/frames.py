@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import BadFileError, DataError
+from ..errors import BadFileError, DataError, first_line
 from ..schema import BANDS, INPUTS
 
 SIDE = INPUTS["fits"].shape[0]
@@ -72,9 +72,9 @@ def read_frame(path: Path) -> Frame:
             header, pixels = units[0].header, units[0].data
         # The other cards of the survey's headers have astropy warn, of RADECSYS and of dates.
         wcs = WCS(fits.Header([(key, header[key]) for key in WCS_CARDS if key in header]))
-    except (OSError, EOFError, ValueError, TypeError, IndexError) as error:
-        line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadFileError(path.name, f"expected {expected}, found a damaged file ({line})") from None
+    except Exception as error:
+        # astropy raises nearly anything on a damaged header.
+        raise BadFileError(path.name, f"expected {expected}, found a damaged file ({first_line(error)})") from None
     unit = str(header.get("BUNIT", "")).strip()
     if pixels is None or pixels.ndim != 2 or not wcs.has_celestial or unit != "nanomaggy":
         shape = None if pixels is None else pixels.shape

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import fits
-from ..errors import BadFileError, OptionError
+from ..errors import BadFileError, OptionError, first_line
 from ..files import read_bytes
 from ..schema import BANDS
 from . import INTERVALS, STRETCHES
@@ -61,9 +61,11 @@ def read_frame(path: str | Path) -> Frame:
                 # SDSS writes dates and units in old ways, which astropy mends and tells.
                 warnings.simplefilter("ignore", FITSFixedWarning)
                 return Frame(unit.data.astype(np.float32), WCS(unit.header))
-    except (OSError, ValueError, EOFError, TypeError) as error:
-        line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadFileError(path, f"expected a FITS image, found an unreadable file ({line})") from None
+    except BadFileError:
+        raise
+    except Exception as error:
+        # astropy raises nearly anything on a damaged header.
+        raise BadFileError(path, f"expected a FITS image, found an unreadable file ({first_line(error)})") from None
 
 
 def read_band(path: str | Path, band: str) -> np.ndarray:

@@ -1,0 +1,187 @@
+"""Models that are not what they say, and models that were being stored when everything ended."""
+
+import io
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import h5py
+import mlflow
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from common.backend import keras
+from common.library import take_in
+from common.opening import load
+from common.store import UnsafeModelError, check_description, checked_model, log_model, sha256
+from sdss_gs.errors import ZooError
+from sdss_gs.schema import INPUTS, OUTPUTS
+
+FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "b2r"
+WEIGHTS = "model.weights.h5"
+
+
+@pytest.fixture
+def model_folder(tmp_path):
+    """An exported model that a test may damage."""
+    return Path(shutil.copytree(FIXTURE, tmp_path / "b2r"))
+
+
+def rewritten(source, target, change):
+    """Copy a .keras file, each entry through `change` (name, content → content, or None to leave it out)."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.namelist():
+            content = change(entry, old.read(entry))
+            if content is not None:
+                new.writestr(entry, content)
+    return target
+
+
+def opened(path):
+    return checked_model(path, sha256(path))
+
+
+# === A model of this version still opens in every later one ===
+
+
+def test_model_that_was_exported_once_still_predicts_the_same():
+    expected = json.loads((FIXTURE / "expected.json").read_text())
+    found = load(FIXTURE).predict(np.array(expected["magnitudes"], np.float32))
+    np.testing.assert_allclose(found["redshift"], expected["redshift"], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found["redshift_low_68"], expected["redshift_low_68"], rtol=1e-3, atol=1e-5)
+    assert found["flag"].tolist() == expected["flag"]
+
+
+# === Damaged and forged files ===
+
+
+@pytest.mark.parametrize("place", np.linspace(0, 1, 12))
+def test_one_changed_bit_anywhere_is_refused(model_folder, place):
+    path = model_folder / "model.keras"
+    content = bytearray(path.read_bytes())
+    content[int(place * (len(content) - 1))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UnsafeModelError, match="expected sha256"):
+        load(model_folder)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, -1])
+def test_cut_file_is_refused(tmp_path, cut):
+    path = tmp_path / "model.keras"
+    path.write_bytes((FIXTURE / "model.keras").read_bytes()[:cut])
+    with pytest.raises(UnsafeModelError, match=r"expected a \.keras file"):
+        opened(path)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("keras.layers", "Lambda"), ("os", "system"), ("keras.utils", "get_file"), (None, "x")],
+)  # fmt: skip
+def test_description_that_would_run_code_is_refused(tmp_path, module, name):
+    def change(entry, content):
+        if entry != "config.json":
+            return content
+        description = json.loads(content)
+        description["config"]["layers"][0] |= {"module": module, "class_name": name}
+        return json.dumps(description).encode()
+
+    with pytest.raises(UnsafeModelError):
+        opened(rewritten(FIXTURE / "model.keras", tmp_path / "model.keras", change))
+
+
+def bomb(entry, content):
+    return b" " * (2**26) + content if entry == "config.json" else content
+
+
+def test_description_that_unpacks_to_far_more_is_refused_before_it_is_unpacked(tmp_path):
+    path = rewritten(FIXTURE / "model.keras", tmp_path / "model.keras", bomb)
+    assert path.stat().st_size < 2**22
+    with pytest.raises(UnsafeModelError, match="bytes"):
+        check_description(path)
+
+
+def test_entry_that_leads_out_of_the_file_is_refused(tmp_path):
+    path = tmp_path / "model.keras"
+    shutil.copy(FIXTURE / "model.keras", path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("../../outside.txt", "here")
+    with pytest.raises(UnsafeModelError, match="outside"):
+        opened(path)
+    assert not list(tmp_path.parent.rglob("outside.txt"))
+
+
+@pytest.mark.parametrize("link", ["external", "dataset"])
+def test_weights_that_stand_in_another_file_are_refused(tmp_path, link):
+    """HDF5 can read the numbers of any file of the machine into a model."""
+    secret = tmp_path / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["numbers"] = np.zeros((3, 3))
+
+    def change(entry, content):
+        if entry != WEIGHTS:
+            return content
+        stream = io.BytesIO(content)
+        with h5py.File(stream, "a") as file:
+            if link == "external":
+                file["layers/extra"] = h5py.ExternalLink(str(secret), "numbers")
+            else:
+                file.create_dataset("layers/extra", (9,), "f8", external=[(str(secret), 0, 72)])
+        return stream.getvalue()
+
+    with pytest.raises(UnsafeModelError, match="another file"):
+        opened(rewritten(FIXTURE / "model.keras", tmp_path / "model.keras", change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 99},
+        {"sha256": "0" * 64},
+        {"facts": {}},
+        {"name": "q2q"},
+        {"facts": None},
+        {"version": None},
+        {"files": []},
+    ],
+)
+def test_description_of_another_kind_is_one_clear_error(model_folder, change):
+    path = model_folder / "zoo.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    if change == {"version": None}:
+        path.write_text("{")
+    with pytest.raises(ZooError, match="expected"):
+        load(model_folder)
+
+
+def test_file_of_an_exported_folder_that_leads_out_of_it_is_refused(model_folder, tmp_path):
+    (tmp_path / "outside.txt").write_text("here")
+    path = model_folder / "zoo.json"
+    description = json.loads(path.read_text())
+    description["files"]["../outside.txt"] = sha256(tmp_path / "outside.txt")
+    path.write_text(json.dumps(description))
+    with pytest.raises(ZooError, match="expected the file that was exported"):
+        take_in(model_folder)
+
+
+# === Storing that does not come to its end ===
+
+
+class KilledError(BaseException):
+    """What no handler expects."""
+
+
+def test_model_whose_storing_ends_early_is_not_registered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    inputs = keras.Input((5,), name="bands")
+    network = keras.Model({"bands": inputs}, keras.layers.Dense(1, name="redshift")(inputs), name="b2r")
+
+    def killed(*_):
+        raise KilledError
+
+    monkeypatch.setattr(MlflowClient, "set_logged_model_tags", killed)
+    with mlflow.start_run(), pytest.raises(KilledError):
+        log_model(network, "b2r", INPUTS["bands"], OUTPUTS["redshift"], np.ones((1, 5), np.float32), {})
+    assert not MlflowClient().search_model_versions("name='b2r'")
