@@ -49,6 +49,7 @@ EXTRAS = {
         *SERVE,
         *EXPORT,
         *POSTGRESQL,
+        "hypothesis>=6.130,<7",
         "selenium>=4.30,<5",
         "pytest>=8.4,<10",
         "pytest-socket>=0.7,<1",
