@@ -49,6 +49,15 @@ def test_intervals_hold_the_truth_as_often_as_they_say(name):
     assert np.median(np.log(high / low)[bad]) > 2 * np.median(np.log(high / low)[good]) or name == "redshift"
 
 
+def test_few_objects_make_the_interval_as_wide_as_the_promise_needs():
+    """Of 19 objects, 95 % from above take the largest error: rank ⌈(19 + 1) · 0.95⌉ (Vovk et al. 2005)."""
+    predicted, error = np.full(19, 0.1), np.linspace(-0.01, 0.02, 19)
+    calibration = fit_calibration(OUTPUTS["redshift"], predicted + error, predicted)
+    low, high = calibration.bounds(OUTPUTS["redshift"], predicted[:1], 0.9)
+    assert high[0] == pytest.approx(0.12)
+    assert low[0] == pytest.approx(0.09)
+
+
 def test_intervals_say_where_the_model_is_unsure():
     output = OUTPUTS["redshift"]
     calibration = fit_calibration(output, *numbers("redshift", 0))
