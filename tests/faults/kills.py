@@ -187,11 +187,14 @@ def _predict(ending):
         source = open_source([folder / "in.parquet"], ["bands"])
         item = INPUTS["bands"]
 
-        def rows_of(chunk):
-            values = chunk.load(item, item.shape, "").values.astype(np.float64)
-            return pd.DataFrame({"objid": chunk.ids.to_pandas().to_numpy(), "redshift": values.mean(axis=1)})
+        def work(pieces):
+            for number, chunk in results.unfinished(source, pieces):
+                values = chunk.load(item, item.shape, "").values.astype(np.float64)
+                rows = pd.DataFrame({"objid": chunk.ids.to_pandas().to_numpy(), "redshift": values.mean(axis=1)})
+                pieces.add(number, rows)
+                yield len(rows)
 
-        results.write_in_pieces(source, folder / f"out{ending}", {"model": "mean"}, rows_of, "predicting")
+        results.write_in_pieces(source, folder / f"out{ending}", {"model": "mean"}, work, "predicting")
 
     return act
 
