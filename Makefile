@@ -3,6 +3,7 @@
 # make all EPOCHS=2    all models, one after the other, but those that need stars or morphologies (*2c, *2m)
 # make table           compare the registered champions; write the table of the README
 # make test            install with the test extra, then run the tests
+# make faults          damage files and kill commands by the hundred, into docs/reliability.md (OPTIONS="--files 500")
 # make bench           measure everything beside the naive way, into docs/benchmarks.md (OPTIONS="--quick")
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -11,7 +12,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test bench all table $(MODELS)
+.PHONY: help test faults bench all table $(MODELS)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -37,6 +38,9 @@ table: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest $(OPTIONS)
+
+faults: $(VENV)/installed-test
+	cd tests && "$(abspath $(VENV))/bin/python" -m faults $(OPTIONS)
 
 bench: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m benchmarks $(OPTIONS)

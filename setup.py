@@ -37,7 +37,10 @@ REQUIREMENTS = [
 SERVE = ["fastapi>=0.115", "starlette>=0.40", "uvicorn>=0.30,<1", "python-multipart>=0.0.18"]
 EXTRAS = {
     "serve": SERVE,
-    "test": [*SERVE, "selenium>=4.30,<5", "pytest>=8.4,<10", "pytest-socket>=0.7,<1", "ruff>=0.14,<1", "uv>=0.9"],
+    "test": [
+        *SERVE, "selenium>=4.30,<5", "pytest>=8.4,<10", "pytest-socket>=0.7,<1", "hypothesis>=6.130,<7",
+        "ruff>=0.14,<1", "uv>=0.9",
+    ],  # fmt: skip
     "umap": ["umap-learn>=0.5.12,<0.6"],
     "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
 }
