@@ -1,6 +1,7 @@
 """Commands that are killed at random moments and begun again: in the end all is as if nothing had happened."""
 
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -30,6 +31,7 @@ from sdss_gs.raw import list_paths, probe_layout, read_file
 from sdss_gs.remote import Client
 from sdss_gs.schema import INPUTS
 
+FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "b2r"
 LONGEST = 300
 """Seconds after which a command that was begun again is given up."""
 
@@ -273,6 +275,83 @@ def build_command(_folder):
     return Command(prepare, act, state), serving(server)
 
 
+# === Models: these need TensorFlow, which is imported once, before anything is forked ===
+
+
+def _in_store(folder):
+    os.chdir(folder)
+    os.environ |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def import_command(_folder):
+    """Return the command that adds an exported model to an empty store."""
+    from common import library
+
+    def prepare(folder):
+        shutil.copytree(FIXTURE, folder / "b2r")
+        description = json.loads((folder / "b2r" / "zoo.json").read_text())
+        for name in library.CARDS:
+            (folder / "b2r" / name).write_text("{}")
+            description["files"][name] = hashlib.sha256(b"{}").hexdigest()
+        (folder / "b2r" / "zoo.json").write_text(json.dumps(description))
+
+    def act(here):
+        _in_store(here)
+        library.take_in(here / "b2r")
+
+    return Command(prepare, act, _in_child(_registered)), lambda: None
+
+
+def export_command(_folder):
+    """Return the command that writes a model of the store as a folder."""
+    from common import library
+
+    prepare, take_in, _ = vars(import_command(_folder)[0]).values()
+    store = _folder / "store"
+    store.mkdir()
+    prepare(store)
+    assert _run(take_in, store, LONGEST) == 0
+
+    def act(here):
+        _in_store(store)
+        if not (here / "exported").exists():
+            library.export("b2r", here / "exported")
+
+    def state(here):
+        found = _hashes(here)
+        assert all(name.startswith("exported/") or ".part/" in name for name in found)
+        return {name: digest for name, digest in found.items() if name.startswith("exported/")}
+
+    return Command(lambda _: None, act, state), lambda: None
+
+
+def _registered(folder):
+    """Open every version that the store lists, and the champion; return what the champion predicts."""
+    from mlflow import MlflowClient
+
+    from common.opening import load
+
+    _in_store(folder)
+    magnitudes = np.array([[18.5, 17.2, 16.5, 16.1, 15.8]], np.float32)
+    versions = MlflowClient().search_model_versions("name='b2r'")
+    assert versions, "nothing is registered"
+    found = [load(f"b2r/{version.version}").predict(magnitudes) for version in versions]
+    assert all(one.equals(found[0]) for one in found)
+    return load("b2r").predict(magnitudes).to_json()
+
+
+def _in_child(state):
+    """Look at what is there in a process of its own: this one must not begin to calculate before it forks."""
+
+    def look(folder):
+        (folder / "state.json").unlink(missing_ok=True)
+        code = _run(lambda here: (here / "state.json").write_text(state(here)) and 0, folder, LONGEST)
+        assert code == 0, "what is there cannot be opened"
+        return (folder / "state.json").read_text()
+
+    return look
+
+
 def _plain(command):
     return lambda _folder: (command, lambda: None)
 
@@ -287,6 +366,8 @@ COMMANDS = {
     },
     "download": download_command,
     "build": build_command,
+    "zoo import": import_command,
+    "zoo export": export_command,
 }
 
 
