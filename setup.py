@@ -38,9 +38,14 @@ SERVE = ["fastapi>=0.115", "starlette>=0.40", "uvicorn>=0.30,<1", "python-multip
 EXTRAS = {
     "serve": SERVE,
     "test": [
-        *SERVE, "selenium>=4.30,<5", "pytest>=8.4,<10", "pytest-socket>=0.7,<1", "hypothesis>=6.130,<7",
-        "ruff>=0.14,<1", "uv>=0.9",
-    ],  # fmt: skip
+        *SERVE,
+        "selenium>=4.30,<5",
+        "pytest>=8.4,<10",
+        "pytest-socket>=0.7,<1",
+        "hypothesis>=6.130,<7",
+        "ruff>=0.14,<1",
+        "uv>=0.9",
+    ],
     "umap": ["umap-learn>=0.5.12,<0.6"],
     "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
 }

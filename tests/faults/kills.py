@@ -319,8 +319,8 @@ def export_command(_folder):
 
     def state(here):
         found = _hashes(here)
-        assert all(name.startswith("exported/") or ".part/" in name for name in found)
-        return {name: digest for name, digest in found.items() if name.startswith("exported/")}
+        assert all(name.startswith("exported/") for name in found), f"left over: {sorted(found)}"
+        return found
 
     return Command(lambda _: None, act, state), lambda: None
 
