@@ -26,6 +26,7 @@ from sdss_gs import pack as packing
 from sdss_gs.__main__ import main as sdss_gs
 from sdss_gs.catalogue import read_catalogue
 from sdss_gs.download import download
+from sdss_gs.errors import OptionError
 from sdss_gs.packed import Packed, packed_folder
 from sdss_gs.raw import list_paths, probe_layout, read_file
 from sdss_gs.remote import Client
@@ -207,11 +208,14 @@ def _predicted(ending):
     return state
 
 
-def _act_again(act, output):
-    """Predict unless there is the output: a command that was killed after its last step says that it is there."""
+def _act_again(act):
+    """Predict; a command that was killed after its last step may say that its output is there."""
 
     def again(folder):
-        return None if (folder / output).exists() and not (folder / f"{output}.pieces").exists() else act(folder)
+        try:
+            act(folder)
+        except OptionError as error:
+            assert "there is such a file already" in str(error)
 
     return again
 
@@ -359,9 +363,7 @@ def _plain(command):
 COMMANDS = {
     "pack": _plain(Command(_make_set, _pack, _packed)),
     **{
-        f"predict into {ending}": _plain(
-            Command(_make_table, _act_again(_predict(ending), f"out{ending}"), _predicted(ending))
-        )
+        f"predict into {ending}": _plain(Command(_make_table, _act_again(_predict(ending)), _predicted(ending)))
         for ending in (".parquet", ".csv", ".fits")
     },
     "download": download_command,

@@ -64,6 +64,26 @@ def test_disk_that_is_full_while_predicting_is_one_line_and_the_next_run_complet
     assert {path.name for path in tmp_path.iterdir()} == {"in.parquet", f"out{ending}"}
 
 
+def test_prediction_that_was_killed_after_its_last_step_leaves_nothing_once_it_is_asked_for_again(tmp_path):
+    _make_table(tmp_path)
+    _predict(".csv")(tmp_path)
+    (tmp_path / "out.csv.pieces").mkdir()
+    (tmp_path / "out.csv.pieces" / "000000.parquet").write_text("the plan is gone already")
+    (tmp_path / "out.csv.lock").touch()
+    with pytest.raises(OptionError, match="there is such a file already"):
+        _predict(".csv")(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"in.parquet", "out.csv"}
+
+
+def test_index_that_a_killed_pack_no_longer_needed_is_removed_by_the_next_one(tmp_path):
+    folder = write_survey(tmp_path / "ds", survey_rows(5), ("fits",))
+    pack_all(folder)
+    left = packed_folder(folder) / "fits" / "index-00000-abcdef.npy"
+    left.write_text("no longer named")
+    assert pack_all(folder).available == 5
+    assert not left.exists()
+
+
 def test_second_prediction_into_the_same_file_is_sent_away_and_spoils_nothing(tmp_path):
     _make_table(tmp_path)
     seen = []
