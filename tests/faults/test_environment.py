@@ -84,6 +84,14 @@ def test_index_that_a_killed_pack_no_longer_needed_is_removed_by_the_next_one(tm
     assert not left.exists()
 
 
+def test_copy_of_the_catalogue_that_a_killed_run_began_is_removed(tmp_path):
+    folder = write_survey(tmp_path / "ds", survey_rows(5))
+    packed_folder(folder).mkdir()
+    (packed_folder(folder) / "catalogue.npz.123.part").write_text("half")
+    open_dataset(folder, ["bands"], progress=False)
+    assert {path.name for path in packed_folder(folder).iterdir()} == {"catalogue.npz"}
+
+
 def test_second_prediction_into_the_same_file_is_sent_away_and_spoils_nothing(tmp_path):
     _make_table(tmp_path)
     seen = []
