@@ -9,6 +9,7 @@
 # make test-locked     install exactly what requirements.lock says, by its hashes, then run the tests
 # make audit           ask the data base of known vulnerabilities about requirements.lock
 # make matrix          run the tests with each Python of PYTHONS that there is (3.11 to 3.13)
+# make faults          damage files and kill commands by the hundred, into docs/reliability.md (OPTIONS="--files 500")
 # make bench           measure everything beside the naive way, into docs/benchmarks.md (OPTIONS="--quick")
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -17,7 +18,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test test-locked lock audit matrix backbones bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help test faults test-locked lock audit matrix backbones bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -79,6 +80,9 @@ matrix: $(VENV)/installed-test
 	    $(UV) pip install --quiet --python $(VENV)/matrix-$$version --editable ".[test]" && \
 	    PATH="$(abspath $(VENV))/matrix-$$version/bin:$$PATH" $(VENV)/matrix-$$version/bin/python -m pytest $(OPTIONS) \
 	    || exit 1; done
+
+faults: $(VENV)/installed-test
+	cd tests && "$(abspath $(VENV))/bin/python" -m faults $(OPTIONS)
 
 bench: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m benchmarks $(OPTIONS)

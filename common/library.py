@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from sdss_gs.errors import OptionError, ZooError
-from sdss_gs.files import sha256, temporary_path
+from sdss_gs.files import TEMPORARY, sha256, temporary_path
 from sdss_gs.schema import OUTPUTS, parse_model_name
 
 from .metrics import headline
@@ -145,6 +145,9 @@ def export(name: str, folder: Path) -> Path:
     if folder.exists():
         raise OptionError(f"{folder}: expected a new folder, found one that exists")
     model, address = load(name), address_of(name)
+    for leftover in folder.parent.glob(f"{folder.name}.*{TEMPORARY}"):
+        # Of an export that was killed.
+        shutil.rmtree(leftover, ignore_errors=True)
     temporary = temporary_path(folder)
     temporary.mkdir(parents=True)
     try:

@@ -66,6 +66,8 @@ class Pieces:
             what = ", ".join(sorted(key for key in plan if plan[key] != known.get(key)))
             raise OptionError(f"output {output}: {self.folder} holds another prediction ({what}); give --overwrite")
         if known is None and output.exists() and not overwrite:
+            # What a run left that was killed after its last step.
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise OptionError(f"output {output}: there is such a file already; give --overwrite to replace it")
         if known != plan:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -14,7 +14,7 @@ import numpy as np
 from . import bands, wise
 from .catalogue import Catalogue, Problem, read_catalogue
 from .errors import DataError, OptionError
-from .files import replacing
+from .files import TEMPORARY, replacing
 from .logs import LOG
 from .pack import pack
 from .packed import Packed, packed_folder
@@ -256,6 +256,8 @@ def _store_catalogue(catalogue: Catalogue, copy: Path, stamp: list[int]) -> None
     columns |= {f"labels_{name}": values for name, values in catalogue.labels.items()}
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in copy.parent.glob(f"{copy.name}.*{TEMPORARY}"):
+            leftover.unlink(missing_ok=True)
         with replacing(copy) as temporary, open(temporary, "wb") as file:
             np.savez(file, objid=catalogue.objid, about=np.array(json.dumps(about)), **columns)
     except OSError:

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from .errors import DataError
-from .files import remove_leftovers
+from .files import TEMPORARY, remove_leftovers
 from .logs import hidden
 from .packed import INDEX_DTYPE, Manifest, packed_folder, read_index, read_manifest
 from .raw import Layout, list_paths, probe_layout, stamped
@@ -102,11 +102,20 @@ def _listed(paths: dict[int, str]) -> np.ndarray:
 
 def _out_of_date(target: Path, manifest: Manifest, paths: dict[int, str], image_scale: float, thorough: bool) -> bool:
     index, objid = read_index(target, manifest), _listed(paths)
+    if _has_leftovers(target, manifest):
+        return True
     if manifest.layout.scale not in (None, image_scale) or not np.array_equal(index["objid"], np.sort(objid)):
         return True
     if not thorough and len(objid) > WATCHED:
         objid = np.random.default_rng().choice(objid, SPOT_CHECKED, replace=False)
     return bool(_changed(index, _entries(objid, paths)).any())
+
+
+def _has_leftovers(target: Path, manifest: Manifest) -> bool:
+    """Tell whether a killed run left files that nothing names, and that may be removed."""
+    named = {manifest.index, *(name for name, _ in manifest.shards)}
+    left = [path for path in target.iterdir() if path.suffix in (".npy", TEMPORARY) and path.name not in named]
+    return bool(left) and os.access(target, os.W_OK)
 
 
 def _entries(objid: np.ndarray, paths: dict[int, str]) -> np.ndarray:

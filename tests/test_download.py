@@ -310,6 +310,13 @@ def test_leftovers_of_a_killed_unpacking_are_removed(split, survey, tmp_path):
     assert content(tmp_path / "ds") == content(survey)
 
 
+def test_half_a_state_of_a_killed_download_is_removed(split, survey, tmp_path):
+    (tmp_path / "ds").mkdir()
+    (tmp_path / "ds" / "download.json.123.part").write_text("{")
+    get(split, tmp_path / "ds")
+    assert content(tmp_path / "ds") == content(survey)
+
+
 def test_killed_at_the_very_beginning_is_no_folder_of_another_origin(split, survey, tmp_path):
     (tmp_path / "ds").mkdir()
     for name in ("download.lock", "download.json.4711.part"):

@@ -191,3 +191,17 @@ def test_model_of_a_later_zoo_is_refused_with_its_version(exported, other):
 def test_hash_is_that_of_sha256sum(tmp_path):
     (tmp_path / "file").write_bytes(b"zoo")
     assert sha256(tmp_path / "file") == "24fe93c9e17cb80452e5d86f1c186fc2fda2482cd5f81d7d305c2295bdab0aec"
+
+
+class KilledError(BaseException):
+    """What no handler expects."""
+
+
+def test_model_whose_storing_is_cut_short_is_not_registered(keep, monkeypatch):
+    def killed(*_):
+        raise KilledError
+
+    monkeypatch.setattr(MlflowClient, "set_logged_model_tags", killed)
+    with pytest.raises(KilledError):
+        keep("b2sm")
+    assert not MlflowClient().search_model_versions("name='b2sm'")

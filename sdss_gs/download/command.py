@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from ..errors import DataError, OptionError
-from ..files import replacing
+from ..files import remove_leftovers, replacing
 from ..logs import hidden
 from ..remote import Client
 from .fetching import GROWTH, check_space, fetch_all, missing_bytes
@@ -129,6 +129,7 @@ def _only_one(folder: Path):
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / LOCK, timeout=0):
+            remove_leftovers(folder)
             yield
     except Timeout:
         raise DataError(f"{folder}: another process is downloading into this folder; wait for it or stop it") from None

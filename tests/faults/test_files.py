@@ -20,7 +20,7 @@ from sdss_gs.votes import find_votes
 from .files import KINDS, ROWS, _columns, attempt, fuzz
 from .limits import bounded
 
-TRIES = 60
+TRIES = 25
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,4 +1,4 @@
-"""Models that are not what they say, and models that were being stored when everything ended."""
+"""Models that are not what they say."""
 
 import io
 import json
@@ -7,17 +7,14 @@ import zipfile
 from pathlib import Path
 
 import h5py
-import mlflow
 import numpy as np
 import pytest
-from mlflow import MlflowClient
 
-from common.backend import keras
+from common import library
 from common.library import take_in
 from common.opening import load
-from common.store import UnsafeModelError, check_description, checked_model, log_model, sha256
+from common.store import UnsafeModelError, check_description, checked_model, sha256
 from sdss_gs.errors import ZooError
-from sdss_gs.schema import INPUTS, OUTPUTS
 
 FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "b2r"
 WEIGHTS = "model.weights.h5"
@@ -165,23 +162,12 @@ def test_file_of_an_exported_folder_that_leads_out_of_it_is_refused(model_folder
         take_in(model_folder)
 
 
-# === Storing that does not come to its end ===
-
-
-class KilledError(BaseException):
-    """What no handler expects."""
-
-
-def test_model_whose_storing_ends_early_is_not_registered(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    inputs = keras.Input((5,), name="bands")
-    network = keras.Model({"bands": inputs}, keras.layers.Dense(1, name="redshift")(inputs), name="b2r")
-
-    def killed(*_):
-        raise KilledError
-
-    monkeypatch.setattr(MlflowClient, "set_logged_model_tags", killed)
-    with mlflow.start_run(), pytest.raises(KilledError):
-        log_model(network, "b2r", INPUTS["bands"], OUTPUTS["redshift"], np.ones((1, 5), np.float32), {})
-    assert not MlflowClient().search_model_versions("name='b2r'")
+def test_leftover_of_an_export_that_was_killed_is_removed(tmp_path, monkeypatch):
+    left = tmp_path / "exported.123.part"
+    left.mkdir()
+    (left / "model.keras").write_text("half")
+    monkeypatch.setattr(library, "load", lambda _: load(FIXTURE))
+    monkeypatch.setattr(library.mlflow.artifacts, "download_artifacts", lambda *_, **__: str(tmp_path / "nowhere"))
+    with pytest.raises(OSError, match="nowhere"):
+        library.export("b2r", tmp_path / "exported")
+    assert not list(tmp_path.iterdir())
