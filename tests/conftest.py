@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,15 @@ def repository(tmp_path_factory):
         for name in ("MLproject", "train.py"):
             shutil.copy(project.parent / name, folder)
     return root
+
+
+@pytest.fixture(autouse=True)
+def signals_as_they_were():
+    """An interrupted run ignores further interruptions, and so would every process that a later test starts."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

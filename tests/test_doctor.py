@@ -41,6 +41,8 @@ def quiet_machine(monkeypatch, tmp_path):
     (tmp_path / "zoo").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(mlflow, "is_tracking_uri_set", lambda: False)
+    # What another test has set counts more than the environment.
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
     return tmp_path
 
 

@@ -96,15 +96,19 @@ def test_second_prediction_into_the_same_file_is_sent_away_and_spoils_nothing(tm
     _make_table(tmp_path)
     seen = []
 
-    def rows_of(chunk):
-        if not seen:
-            seen.append(True)
-            with pytest.raises(OptionError, match="another process is writing it"):
-                _predict(".parquet")(tmp_path)
-        return pd.DataFrame({"objid": chunk.ids.to_pandas().to_numpy()})
-
     source = open_source([tmp_path / "in.parquet"], ["bands"])
-    assert results.write_in_pieces(source, tmp_path / "out.parquet", {}, rows_of, "predicting") == 3000
+
+    def work(pieces):
+        for number, chunk in results.unfinished(source, pieces):
+            if not seen:
+                seen.append(True)
+                with pytest.raises(OptionError, match="another process is writing it"):
+                    _predict(".parquet")(tmp_path)
+            rows = pd.DataFrame({"objid": chunk.ids.to_pandas().to_numpy()})
+            pieces.add(number, rows)
+            yield len(rows)
+
+    assert results.write_in_pieces(source, tmp_path / "out.parquet", {}, work, "predicting") == 3000
     assert {path.name for path in tmp_path.iterdir()} == {"in.parquet", "out.parquet"}
 
 
