@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 import heavens
 import numpy as np
@@ -154,8 +155,8 @@ def _make_set(folder):
 
 
 def _pack(folder):
-    packing.SMALLEST_SHARD = 6 * 61 * 61 * 5 * 4
-    return sdss_gs(["pack", str(folder / "ds")])
+    with patch.object(packing, "SMALLEST_SHARD", 6 * 61 * 61 * 5 * 4):
+        return sdss_gs(["pack", str(folder / "ds")])
 
 
 def _packed(folder):
@@ -189,8 +190,6 @@ def _make_table(folder):
 
 def _predict(ending):
     def act(folder):
-        catalogue.ROWS_PER_CHUNK = 100
-        source = open_source([folder / "in.parquet"], ["bands"])
         item = INPUTS["bands"]
 
         def work(pieces):
@@ -200,7 +199,9 @@ def _predict(ending):
                 pieces.add(number, rows)
                 yield len(rows)
 
-        results.write_in_pieces(source, folder / f"out{ending}", {"model": "mean"}, work, "predicting")
+        with patch.object(catalogue, "ROWS_PER_CHUNK", 100):
+            source = open_source([folder / "in.parquet"], ["bands"])
+            results.write_in_pieces(source, folder / f"out{ending}", {"model": "mean"}, work, "predicting")
 
     return act
 
