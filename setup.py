@@ -53,6 +53,7 @@ EXTRAS = {
         "selenium>=4.30,<5",
         "pytest>=8.4,<10",
         "pytest-socket>=0.7,<1",
+        "pytest-xdist>=3.6,<4",
         "ruff>=0.14,<1",
         "uv>=0.9",
     ],

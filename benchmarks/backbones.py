@@ -12,7 +12,7 @@ import numpy as np
 
 from common import gpu
 from common.backbones import BACKBONES, image_features
-from common.backend import keras
+from common.backend import forget_networks
 from common.fit import build, compile_model
 from common.project import read_project
 from sdss_gs.schema import INPUTS, OUTPUTS
@@ -36,7 +36,7 @@ def main() -> int:
     for name in options.backbones.split(","):
         count, busy, wall = measured(name, options.batch, options.steps)
         print(f"| `{name}` | {count:,} | {1000 * busy:.0f} | {1 / wall:.0f} |", flush=True)
-        keras.backend.clear_session()
+        forget_networks()
     return 0
 
 

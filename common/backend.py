@@ -13,7 +13,7 @@ import tempfile
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-__all__ = ["keras", "tf"]
+__all__ = ["forget_networks", "keras", "tf"]
 
 sys.stderr.flush()
 _saved = os.dup(2)
@@ -36,3 +36,9 @@ with tempfile.TemporaryFile() as _held:
         if _failed:
             _held.seek(0)
             sys.stderr.write(_held.read().decode(errors="replace"))
+
+
+def forget_networks() -> None:
+    """Free what Keras holds of the networks built so far; it also forgets to be quiet, so that is said again."""
+    keras.utils.clear_session()
+    keras.utils.disable_interactive_logging()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .backend import keras
+from .backend import forget_networks, keras
 from .sweep_space import Space, middle
 
 BUDGET = 4.0
@@ -95,7 +95,7 @@ def measure(begin: Callable[..., object], options: dict) -> Pace:
         session.callbacks.append(watch)
         with contextlib.suppress(_EnoughError):
             session.train()
-    keras.utils.clear_session()
+    forget_networks()
     sizes = session.data.sizes()
     # The second epoch has its validation in it, a part of the first one has not.
     whole = 1.0 if watch.began > watch.first else 1 + FORWARD * sizes["validation"] / sizes["train"]

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from sdss_gs.errors import ZooError
 
-from .backend import keras, tf
+from .backend import forget_networks, keras, tf
 from .sweep_begin import STUDY_TAG, TRIAL_TAG, Sweep
 from .sweep_report import (
     EPOCH,
@@ -57,7 +57,7 @@ def run_trial(sweep: Sweep, trial: optuna.Trial) -> float:
         raise
     finally:
         # The next trial runs in this process too: a new one would take 8 s to start, longer than many a trial.
-        keras.utils.clear_session()
+        forget_networks()
     record.metrics({f"validation_{name.removeprefix('validation_')}": v for name, v in scores.items()}, 0, part="test")
     for key, value in (
         (SCORES, scores),

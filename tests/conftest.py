@@ -16,6 +16,11 @@ FIRST_ID = 1237648720693755918
 COLUMNS = ("objid", "class", *QUANTITIES, "subclass", "gz2c_s")
 
 
+def pytest_configure():
+    """Undo what a shell does to commands in the background, and pytest-xdist to its workers: they ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def write_spectrum(path, wavelength, best_fit):
     lines = ["Wavelength,Flux,BestFit,SkyFlux"]
     lines += [f"{w:.3f},{value + 0.5:.3f},{value:.3f},0.000" for w, value in zip(wavelength, best_fit, strict=True)]
@@ -73,7 +78,7 @@ def survey(tmp_path):
     return write_survey(tmp_path / "survey", survey_rows(12), ("img", "fits", "spectra", "ssel"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """Copy the model folders, so that logs and the store of a test stay out of the real ones."""
     root = tmp_path_factory.mktemp("repository") / "zoo"

@@ -1,6 +1,7 @@
 """What ``zoo doctor`` finds, and what it says to do about it."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -66,7 +67,8 @@ def test_a_new_machine_is_told_how_to_begin(quiet_machine, capsys):
 
 def test_tensorflow_is_not_loaded(quiet_machine):
     script = "import sys; from common.cli import main; main(['doctor']); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{quiet_machine}/mlflow.db"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert "nothing is broken" in done.stdout
     assert not {"tensorflow", "keras", "mlflow"} & set(done.stdout.split("\n")[-2].split())
 

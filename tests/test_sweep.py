@@ -318,6 +318,7 @@ def test_interrupted_sweep_goes_on_and_ends_with_tables_and_one_registered_model
     assert command(**space) == 0
     said = capsys.readouterr()
     assert "3 of 3 trials left" in said.out
+    assert "━" not in said.out, "Keras' own progress bars"
     assert "| trial | learning_rate |" in said.out
     runs = MlflowClient().search_runs(["0"])
     children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
