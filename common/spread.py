@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -231,16 +232,11 @@ def _free_port() -> int:
 def _wait(running: list[subprocess.Popen]) -> int:
     """Wait for all processes; when one fails, the others would wait for it for ever."""
     try:
-        while any(process.poll() is None for process in running):
-            failed = [process.returncode for process in running if process.returncode]
-            if failed:
+        while None in (codes := [process.poll() for process in running]):
+            if failed := [code for code in codes if code]:
                 _stop(running)
                 return failed[0]
-            for process in running:
-                try:
-                    process.wait(timeout=0.5)
-                except subprocess.TimeoutExpired:
-                    break
+            time.sleep(0.2)
     except KeyboardInterrupt:
         _stop(running)
         return 130
