@@ -18,7 +18,7 @@ from common.choose import averaging
 from common.combine import combine
 from common.flags import Flag, words
 from common.predict import predict
-from common.sources import catalogue, open_source
+from common.sources import chunk, open_source
 from sdss_gs import __version__
 from sdss_gs.errors import DataError, OptionError
 
@@ -133,7 +133,7 @@ class StopError(Exception):
 
 
 def test_killed_prediction_goes_on_and_ends_as_if_nothing_had_happened(tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "ROWS_PER_CHUNK", 7)
+    monkeypatch.setattr(chunk, "ROWS_PER_CHUNK", 7)
     path = write(frame(50), tmp_path / "in.parquet")
     run(path, tmp_path / "whole.parquet")
     model, original, calls = by_hand(), type(by_hand()).raw, []
@@ -320,7 +320,7 @@ def test_classes_together_are_mean_probabilities():
 
 
 def test_model_with_several_inputs_predicts_each_row_from_what_it_has(tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "ROWS_PER_CHUNK", 2)
+    monkeypatch.setattr(chunk, "ROWS_PER_CHUNK", 2)
     table = frame(6).assign(w1mag=14.0, w2mag=14.0, w3mag=10.0, w4mag=8.0)
     table.loc[:1, ["modelMag_u", "w1mag"]] = np.nan
     table.loc[2, "w3mag"] = -9999
@@ -341,7 +341,7 @@ def test_model_with_several_inputs_predicts_each_row_from_what_it_has(tmp_path, 
 
 
 def test_parquet_keeps_types_when_a_piece_has_no_prediction(tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "ROWS_PER_CHUNK", 2)
+    monkeypatch.setattr(chunk, "ROWS_PER_CHUNK", 2)
     table = frame(4)
     table.loc[:1, "modelMag_u"] = np.nan
     run(write(table, tmp_path / "in.parquet"), tmp_path / "out.parquet", by_hand("b2s"))

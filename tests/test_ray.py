@@ -19,7 +19,7 @@ from trained import MAGNITUDES, by_hand
 from common import cli, predict, ray_engine
 from common.model import Model
 from common.ray_engine import LOSSES, Crew, Worker, connected, on_ray
-from common.sources import catalogue, open_source
+from common.sources import formats, open_source
 from common.sources.chunk import ROWS_PER_CHUNK
 from sdss_gs.errors import DataError, ZooError
 
@@ -213,7 +213,7 @@ def test_reading_from_the_middle_leaves_the_row_groups_before_it_alone(shards, m
             return super().iter_batches(size, groups, columns)
 
     source = open_source([shards], ["bands"])
-    monkeypatch.setattr(catalogue.pa.parquet, "ParquetFile", Recorded)
+    monkeypatch.setattr(formats.pa.parquet, "ParquetFile", Recorded)
     next(source.chunks(2 * ROWS_PER_CHUNK))
     # Of the second file all but the first of its three row groups, then the third.
     assert read == [2, 3]

@@ -8,11 +8,12 @@ from pathlib import Path
 from sdss_gs.errors import DataError
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
 
-from .catalogue import ENDINGS as CATALOGUES
-from .catalogue import catalogue_source, shards
+from .catalogue import catalogue_source
 from .chunk import Chunk, Loaded, Source
 from .files import files_source, folder_files
 from .folder import folder_source
+from .formats import ENDINGS as CATALOGUES
+from .formats import shards
 
 __all__ = ["Chunk", "Loaded", "Source", "open_source"]
 

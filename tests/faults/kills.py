@@ -22,7 +22,7 @@ from misbehaving import MisbehavingServer
 from test_download import Zenodo, zipped
 
 from common import results
-from common.sources import catalogue, open_source
+from common.sources import chunk, open_source
 from sdss_gs import pack as packing
 from sdss_gs.__main__ import main as sdss_gs
 from sdss_gs.catalogue import read_catalogue
@@ -193,13 +193,13 @@ def _predict(ending):
         item = INPUTS["bands"]
 
         def work(pieces):
-            for number, chunk in results.unfinished(source, pieces):
-                values = chunk.load(item, item.shape, "").values.astype(np.float64)
-                rows = pd.DataFrame({"objid": chunk.ids.to_pandas().to_numpy(), "redshift": values.mean(axis=1)})
+            for number, objects in results.unfinished(source, pieces):
+                values = objects.load(item, item.shape, "").values.astype(np.float64)
+                rows = pd.DataFrame({"objid": objects.ids.to_pandas().to_numpy(), "redshift": values.mean(axis=1)})
                 pieces.add(number, rows)
                 yield len(rows)
 
-        with patch.object(catalogue, "ROWS_PER_CHUNK", 100):
+        with patch.object(chunk, "ROWS_PER_CHUNK", 100):
             source = open_source([folder / "in.parquet"], ["bands"])
             results.write_in_pieces(source, folder / f"out{ending}", {"model": "mean"}, work, "predicting")
 

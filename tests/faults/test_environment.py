@@ -16,7 +16,7 @@ import pytest
 from conftest import survey_rows, write_survey
 
 from common import results
-from common.sources import catalogue, open_source
+from common.sources import chunk, open_source
 from sdss_gs import reading
 from sdss_gs.catalogue import read_catalogue
 from sdss_gs.dataset import open_dataset
@@ -99,12 +99,12 @@ def test_second_prediction_into_the_same_file_is_sent_away_and_spoils_nothing(tm
     source = open_source([tmp_path / "in.parquet"], ["bands"])
 
     def work(pieces):
-        for number, chunk in results.unfinished(source, pieces):
+        for number, objects in results.unfinished(source, pieces):
             if not seen:
                 seen.append(True)
                 with pytest.raises(OptionError, match="another process is writing it"):
                     _predict(".parquet")(tmp_path)
-            rows = pd.DataFrame({"objid": chunk.ids.to_pandas().to_numpy()})
+            rows = pd.DataFrame({"objid": objects.ids.to_pandas().to_numpy()})
             pieces.add(number, rows)
             yield len(rows)
 
@@ -146,7 +146,7 @@ def test_set_that_vanishes_before_it_is_packed_is_one_line_that_names_what_is_go
 
 def test_catalogue_that_vanishes_while_it_is_predicted_is_one_line(tmp_path, monkeypatch):
     _make_table(tmp_path)
-    monkeypatch.setattr(catalogue, "ROWS_PER_CHUNK", 100)
+    monkeypatch.setattr(chunk, "ROWS_PER_CHUNK", 100)
     for ending in (".csv", ".fits", ".parquet"):
         path = tmp_path / f"table{ending}"
         if ending == ".csv":
