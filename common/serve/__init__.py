@@ -63,6 +63,7 @@ def serve(
 
         from .access import read_token
         from .app import make_app
+        from .connections import configure
         from .limits import Limits, known_hosts
         from .objects import open_objects
         from .shelf import open_shelf
@@ -74,9 +75,7 @@ def serve(
         _announce(listening, shelf, objects, say)
         if not token and not known_hosts(host):
             say("anybody who reaches this port may ask: --token-file FILE changes that")
-        config = uvicorn.Config(
-            app, log_level="warning", server_header=False, backlog=BACKLOG, timeout_graceful_shutdown=CLOSING_SECONDS
-        )
+        config = configure(app, "warning", backlog=BACKLOG, timeout_graceful_shutdown=CLOSING_SECONDS)
         try:
             uvicorn.Server(config).run(sockets=[listening])
         except KeyboardInterrupt:
@@ -163,9 +162,11 @@ class Background:
     def __init__(self, app):
         import uvicorn
 
+        from .connections import configure
+
         self._socket = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", server_header=False))
+        self._server = uvicorn.Server(configure(app, "error"))
         self._app, self._thread = app, threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 
     def __enter__(self) -> Background:

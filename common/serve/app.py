@@ -21,7 +21,7 @@ from .limits import Guard, Limits, Workers, failure
 from .objects import Objects
 from .shelf import CARD, Served
 from .similar import MOST_NEIGHBOURS, Similar, usual_model
-from .uploads import read_upload
+from .uploads import no_room, read_upload
 
 STATIC = Path(__file__).parent / "static"
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
@@ -232,6 +232,9 @@ async def _form(request: Request) -> tuple[str, bytes, str]:
         form = await request.form(max_files=1, max_fields=FORM_FIELDS)
     except KeyError as error:
         raise HTTPException(400, f"form: expected a complete one, found none of {error}") from None
+    except OSError as error:
+        # A file of over a megabyte is kept on disk as it comes.
+        raise no_room(error) from None
     try:
         file, scale = form.get("file"), form.get("scale", "")
         if file is None or isinstance(file, str) or not isinstance(scale, str):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -49,7 +51,8 @@ def read_upload(model: Model | MultiModel, name: str, content: bytes, scale: str
     Raises
     ------
     HTTPException
-        415 for another kind of file than the model takes, 422 for one that is damaged or of a size that cannot enter.
+        415 for another kind of file than the model takes, 422 for one that is damaged or of a size that cannot enter,
+        507 if it cannot be kept while it is read.
     """
     ending = PurePath(name.replace("\\", "/")).suffix.lower()
     item, arcsec = _checked_kind(model, ending, content), _scale(scale)
@@ -59,10 +62,10 @@ def read_upload(model: Model | MultiModel, name: str, content: bytes, scale: str
     try:
         if ending in (".fits", ".fit"):
             _check_fits(content)
-        with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
-            path = Path(folder) / f"upload{'.fits' if ending == '.fit' else ending}"
-            path.write_bytes(content)
+        with _kept(f"upload{'.fits' if ending == '.fit' else ending}", content) as path:
             values, flag = read_object(item, path, shape, _column(model), arcsec)
+    except HTTPException:
+        raise
     except BadFileError as error:
         raise HTTPException(422, f"file: {error.problem}") from None
     except Exception as error:
@@ -72,6 +75,23 @@ def read_upload(model: Model | MultiModel, name: str, content: bytes, scale: str
             422, f"file: expected {item.name}, found an unreadable file ({type(error).__name__})"
         ) from None
     return {item.name: Loaded(values[None], np.array([flag], np.int32))}
+
+
+@contextlib.contextmanager
+def _kept(name: str, content: bytes) -> Iterator[Path]:
+    with contextlib.ExitStack() as kept:
+        try:
+            path = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="zoo-"))) / name
+            path.write_bytes(content)
+        except OSError as error:
+            raise no_room(error) from None
+        yield path
+
+
+def no_room(error: OSError) -> HTTPException:
+    """Say that a file cannot be kept while it is read, which is the service's fault and not the sender's."""
+    LOG.error("an upload could not be kept in %s: %s", tempfile.gettempdir(), error.strerror)
+    return HTTPException(507, "file: the service has no room for it now")
 
 
 def _column(model: Model | MultiModel) -> str:

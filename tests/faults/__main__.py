@@ -1,4 +1,4 @@
-"""``make faults``: damage files and kill commands by the hundred, and write what came of it into the documentation."""
+"""``make faults``: damage files, kill commands, attack the service; write what came of it into the documentation."""
 
 import argparse
 import json
@@ -20,6 +20,9 @@ def main():
     """Try everything, each kind in a process of its own, so that one that crashes is counted and the others go on."""
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
     parser.add_argument("--files", type=int, default=10_000, help="damaged files of each kind (default: %(default)s)")
+    parser.add_argument(
+        "--requests", type=int, default=10_000, help="of each attack on the service (default: %(default)s)"
+    )
     parser.add_argument("--kills", type=int, default=200, help="kills over all commands (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed damages and kills elsewhere")
     parser.add_argument("--minutes", type=float, default=30, help="begin nothing after so many (default: %(default)s)")
@@ -32,10 +35,12 @@ def main():
         return 0
     from .files import KINDS
     from .kills import COMMANDS
+    from .service import ATTACKS
 
     began = time.monotonic()
     work = [("files", name, options.files) for name in KINDS]
     work += [("kills", name, -(-options.kills // len(COMMANDS))) for name in COMMANDS]
+    work += [("requests", name, options.requests) for name in ATTACKS]
     rows = []
     for what, name, count in work:
         if time.monotonic() - began > 60 * options.minutes:
@@ -50,11 +55,16 @@ def main():
 def _try(what, name, count, seed):
     from .files import fuzz
     from .kills import kill_command
+    from .service import ATTACKS
 
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         if what == "files":
             tried = fuzz(name, count, Path(folder), seed)
+            found = {"tried": tried.count, "refused": tried.refused, "read": tried.read}
+            faults = [text for text, _ in tried.faults]
+        elif what == "requests":
+            tried = ATTACKS[name](name, count, seed)
             found = {"tried": tried.count, "refused": tried.refused, "read": tried.read}
             faults = [text for text, _ in tried.faults]
         else:
@@ -79,15 +89,22 @@ def _write(path, rows):
              " crash, hang, bad value |", "|---|--:|--:|--:|--:|"]  # fmt: skip
     for what, name, found in rows:
         if what == "files":
-            cells = (found["tried"], found.get("refused", 0), found.get("read", 0), found["faults"])
-            lines.append(f"| {name} | " + " | ".join(f"{cell:,}" for cell in cells) + " |")
+            lines.append(_counted(name, found))
     lines += ["", "| Killed command | kills (SIGKILL) | ended wrong afterwards |", "|---|--:|--:|"]
     for what, name, found in rows:
         if what == "kills":
             lines.append(f"| {name} | {found['tried']:,} | {found['faults']:,} |")
+    lines += ["", "| Attack on the service | tried | refused or ended | answered | no answer, 5xx, traceback |",
+              "|---|--:|--:|--:|--:|"]  # fmt: skip
+    lines += [_counted(name, found) for what, name, found in rows if what == "requests"]
     text = path.read_text()
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
     path.write_text("\n".join([before + BEGIN, *lines, END + after]))
+
+
+def _counted(name, found):
+    cells = (found["tried"], found.get("refused", 0), found.get("read", 0), found["faults"])
+    return f"| {name} | " + " | ".join(f"{cell:,}" for cell in cells) + " |"
 
 
 if __name__ == "__main__":
