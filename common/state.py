@@ -69,6 +69,10 @@ def load_state(path: Path) -> tuple[Progress, dict[str, np.ndarray]]:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         return Progress(**json.loads(str(arrays.pop("progress")))), arrays
+    except FileNotFoundError:
+        raise OptionError(
+            f"resume: expected the state of a run in {path}, found none: it ended before its first epoch did"
+        ) from None
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise OptionError(f"resume: expected the state of a run in {path}, found {error}") from None
 

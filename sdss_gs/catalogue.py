@@ -154,6 +154,7 @@ def read_strings(path: Path, wanted: Sequence[str], problems: list[Problem]) -> 
         )
         return "skip"
 
+    _check_text(path)
     try:
         present = read_header(path)
         if "objid" not in present:
@@ -174,6 +175,17 @@ def read_strings(path: Path, wanted: Sequence[str], problems: list[Problem]) -> 
     except pa.ArrowException as error:
         raise DataError(f"{path}: expected a comma-separated table: {first_line(error)}") from None
     return pa.table({name: pc.utf8_trim_whitespace(table[name]) for name in table.column_names})
+
+
+def _check_text(path: Path) -> None:
+    """Refuse bytes that are no UTF-8: Arrow would print a traceback of its own where such a row is to be named."""
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                found = line[error.start : error.start + 1].hex()
+                raise DataError(f"{path} line {number}: expected text in UTF-8, found the byte 0x{found}") from None
 
 
 def read_header(path: Path) -> list[str]:

@@ -159,7 +159,7 @@ def test_byte_order_mark_and_windows_lines_are_read(tmp_path):
         (b"id,z\n1,2\n", "expected a column objid, found id, z"),
         (b"objid,redshift\n", "expected at least one row"),
         (b"objid,redshift\nx,1\n", "expected at least one row"),
-        (b"objid,redshift\n\xff\xfe,1\n", "expected a comma-separated table"),
+        (b"objid,redshift\n\xff\xfe,1\n", "line 2: expected text in UTF-8, found the byte 0xff"),
     ],
 )
 def test_files_that_are_no_catalogue_are_one_clear_error(tmp_path, content, expected):
@@ -169,3 +169,27 @@ def test_files_that_are_no_catalogue_are_one_clear_error(tmp_path, content, expe
         read_catalogue(tmp_path)
     assert "data.csv" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("label", ["nan", "NaN", "NULL", ""])
+def test_class_that_says_nothing_is_missing_and_no_problem(tmp_path, label):
+    catalogue = one(tmp_path, subclass=label)
+    assert catalogue.labels["subclass"][0] == -1
+    assert catalogue.problems == ()
+
+
+def test_column_that_is_there_twice_is_refused(tmp_path):
+    folder = write(tmp_path, survey_rows(2))
+    lines = (folder / "data.csv").read_text().splitlines()
+    (folder / "data.csv").write_text("\n".join([lines[0] + ",redshift", *(line + ",0.5" for line in lines[1:])]))
+    with pytest.raises(DataError, match="expected one column redshift, found 2"):
+        read_catalogue(folder)
+
+
+def test_row_that_is_no_text_is_named_without_a_traceback(tmp_path, capfd):
+    folder = write(tmp_path, survey_rows(200))
+    with open(folder / "data.csv", "ab") as file:
+        file.write(b"12,\xb5\n")
+    with pytest.raises(DataError, match=r"data\.csv line 202: expected text in UTF-8, found the byte 0xb5"):
+        read_catalogue(folder)
+    assert not capfd.readouterr().err

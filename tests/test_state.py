@@ -72,3 +72,8 @@ def test_failed_save_leaves_the_old_state(trained, monkeypatch):
         save_state(path, progress, model, [])
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["state.npz"]
+
+
+def test_run_without_a_first_epoch_has_nothing_to_go_on_from(tmp_path):
+    with pytest.raises(OptionError, match="found none: it ended before its first epoch did"):
+        load_state(tmp_path / "state.npz")

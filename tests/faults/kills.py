@@ -17,7 +17,7 @@ from unittest.mock import patch
 import heavens
 import numpy as np
 import pandas as pd
-from conftest import survey_rows, write_survey
+from conftest import ROOT, survey_rows, write_survey
 from misbehaving import MisbehavingServer
 from test_download import Zenodo, zipped
 
@@ -337,6 +337,33 @@ def export_command(_folder):
     return Command(lambda _: None, act, state), lambda: None
 
 
+def train_command(_folder):
+    """Return the command that trains b2r, or goes on with the run that was killed."""
+    from mlflow import MlflowClient
+    from test_networks import architectures_of
+
+    from common import train
+
+    def prepare(folder):
+        write_survey(folder / "ds", survey_rows(300))
+        (folder / "b2r").mkdir()
+        for name in ("MLproject", "train.py"):
+            shutil.copy(ROOT / "b2r" / name, folder / "b2r")
+
+    def act(here):
+        _in_store(here)
+        arguments = ["--ds", str(here / "ds"), "--epochs", "25", "--batch_size", "32"]
+        begun = [run for run in MlflowClient().search_runs(["0"]) if run.info.status == "RUNNING"]
+        for run in begun[:1]:
+            # What a user would type; a run that was killed before its first epoch ended has nothing to go on from.
+            if train._run(here / "b2r", architectures_of("b2r"), ["--resume", run.info.run_id, *arguments[:2]]) == 0:
+                return 0
+            MlflowClient().set_terminated(run.info.run_id, "KILLED")
+        return train._run(here / "b2r", architectures_of("b2r"), arguments)
+
+    return Command(prepare, act, _in_child(_registered)), lambda: None
+
+
 def _registered(folder):
     """Open every version that the store lists, and the champion; return what the champion predicts."""
     from mlflow import MlflowClient
@@ -378,6 +405,7 @@ COMMANDS = {
     "build": build_command,
     "zoo import": import_command,
     "zoo export": export_command,
+    "train": train_command,
 }
 
 
