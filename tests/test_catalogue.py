@@ -175,6 +175,7 @@ def test_files_that_are_no_catalogue_are_one_clear_error(tmp_path, content, expe
 def test_class_that_says_nothing_is_missing_and_no_problem(tmp_path, label):
     catalogue = one(tmp_path, subclass=label)
     assert catalogue.labels["subclass"][0] == -1
+    assert catalogue.missing["subclass"] == {"empty": 1}
     assert catalogue.problems == ()
 
 
