@@ -7,6 +7,7 @@
 # make backbones       the tests of all backbones, the heavy ones too (minutes)
 # make lock            resolve requirements.lock anew (then run the tests with it)
 # make test-locked     install exactly what requirements.lock says, by its hashes, then run the tests
+# make test-oldest     install the oldest versions that setup.py allows, then run the tests
 # make audit           ask the data base of known vulnerabilities about requirements.lock
 # make matrix          run the tests with each Python of PYTHONS that there is (3.11 to 3.13)
 # make faults          damage files and kill commands by the hundred, into docs/reliability.md (OPTIONS="--files 500")
@@ -18,7 +19,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test faults test-locked lock audit matrix backbones bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help test faults test-locked test-oldest lock audit matrix backbones bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -66,6 +67,13 @@ test-locked: $(VENV)/installed-test
 	$(UV) pip install --quiet --python $(VENV)/locked --require-hashes --requirement $(LOCK)
 	$(UV) pip install --quiet --python $(VENV)/locked --no-deps --editable .
 	PATH="$(abspath $(VENV))/locked/bin:$$PATH" $(VENV)/locked/bin/python -m pytest $(OPTIONS)
+
+# Old libraries call what their newer dependencies have deprecated; that is no fault of the zoo's.
+test-oldest: $(VENV)/installed-test
+	$(UV) venv --quiet --clear --python $(VENV)/bin/python $(VENV)/oldest
+	$(UV) pip install --quiet --python $(VENV)/oldest --resolution lowest-direct --editable ".[test]"
+	PATH="$(abspath $(VENV))/oldest/bin:$$PATH" $(VENV)/oldest/bin/python -m pytest \
+	    -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(OPTIONS)
 
 # --strict: what the data base does not know is no clean bill.
 audit: $(VENV)/installed-test

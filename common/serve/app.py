@@ -9,6 +9,7 @@ from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
+from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from sdss_gs import __version__
@@ -230,8 +231,9 @@ async def _form(request: Request) -> tuple[str, bytes, str]:
     """Read an upload; return the file's name, its content, and the scale as text."""
     try:
         form = await request.form(max_files=1, max_fields=FORM_FIELDS)
-    except KeyError as error:
-        raise HTTPException(400, f"form: expected a complete one, found none of {error}") from None
+    except (KeyError, FormParserError) as error:
+        # Older Starlettes let the parser's own errors through.
+        raise HTTPException(400, f"form: expected a complete one, found {error}") from None
     except OSError as error:
         # A file of over a megabyte is kept on disk as it comes.
         raise no_room(error) from None
