@@ -10,7 +10,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from sdss_gs.errors import OptionError
 
-from .project import OPTIONS, ModelFolder, convert
+from .options import OPTIONS, convert
+from .project import ModelFolder
 
 NEVER = ("ds", "limit", "resume", "folds")
 """Options that the sweep sets itself."""

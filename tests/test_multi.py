@@ -25,7 +25,8 @@ from common.multi_network import begin_at_constants, build_multi, compile_multi,
 from common.multi_session import MultiSession
 from common.multi_views import encode_part, view
 from common.opening import load
-from common.project import OPTIONS, convert, parse_options, read_folder, read_project
+from common.options import OPTIONS, convert
+from common.project import parse_options, read_folder, read_project
 from common.sources import Loaded
 from common.store import load_model
 from common.surround import PRESENT, HideInputs

@@ -11,8 +11,9 @@ from common.backend import keras, tf
 from common.fit import build
 from common.inputs import enter
 from common.layers import dense_stack, separable_blocks, spectral_blocks, standardise
+from common.options import ARCHITECTURES
 from common.outputs import attach_head, class_weights, constant_bias, decode, encode
-from common.project import ARCHITECTURES, read_project
+from common.project import read_project
 from sdss_gs.schema import INPUTS, OUTPUTS
 
 PARAMETERS = {

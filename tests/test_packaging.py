@@ -36,7 +36,7 @@ def test_conda_yaml_installs_what_setup_declares():
 
 def test_every_library_that_is_imported_is_declared():
     known = {"umap": "umap-learn", "yaml": "pyyaml", "PIL": "pillow", "sklearn": "scikit-learn"}
-    known["astropy_healpix"] = "astropy-healpix"
+    known |= {"astropy_healpix": "astropy-healpix", "python_multipart": "python-multipart"}
     imported = set()
     for package in ("common", "sdss_gs", "i2r", "b2r"):
         for path in (ROOT / package).rglob("*.py"):

@@ -4,7 +4,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from common.project import OPTIONS, convert, options_of, parse_options, read_project
+from common.options import OPTIONS, convert, options_of
+from common.project import parse_options, read_project
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import parse_model_name
 
