@@ -18,7 +18,8 @@ from .calibrate import Calibration, calibration_from
 from .measure import TrainingRange
 from .model import Model
 from .multi_model import MultiModel
-from .store import checked_model, facts_of, output_of, recorded_hash
+from .safe_model import checked_model
+from .store import facts_of, output_of, recorded_hash
 from .where import CHAMPION, WEIGHTS, use_store
 
 DESCRIPTION = "zoo.json"

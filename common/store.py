@@ -1,15 +1,11 @@
-"""The model store is MLflow's registry: Keras models with named inputs, checked before they are opened."""
+"""The model store is MLflow's registry: Keras models with named inputs."""
 
 from __future__ import annotations
 
-import io
-import json
 import warnings
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import h5py
 import mlflow
 import numpy as np
 from mlflow import MlflowClient
@@ -17,25 +13,18 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from sdss_gs import __version__
-from sdss_gs.errors import ZooError, first_line
+from sdss_gs.errors import ZooError
 from sdss_gs.files import sha256
 from sdss_gs.schema import Input, Output
 
 from .backend import keras, tf
+from .safe_model import checked_model
 from .where import CHAMPION, HASH_TAG, WEIGHTS
 
 ARTIFACT = "model"
 FINGERPRINT_TAG, SCORE_TAG = "zoo.fingerprint", "zoo.validation_cost"
 HEADLINE_TAG = "zoo.headline"
 """Tag of a run: the metric by which its model is compared."""
-LARGEST_ENTRIES = {"metadata.json": 2**20, "config.json": 2**26, "model.weights.h5": 2**32}
-"""What a ``.keras`` file holds, and how many bytes of each at most: a small archive can unpack to terabytes."""
-TENSOR = "__keras_tensor__"
-"""How Keras writes a connection between layers: no class, no code."""
-
-
-class UnsafeModelError(ZooError):
-    """A stored model that is not what was stored, or that would run code which is not Keras'."""
 
 
 # === Keeping ===
@@ -218,30 +207,6 @@ def load_model(address: str) -> keras.Model:
     return checked_model(folder / WEIGHTS, expected)
 
 
-def checked_model(path: Path, expected: str) -> keras.Model:
-    """Open a ``.keras`` file.
-
-    Raises
-    ------
-    UnsafeModelError
-        If its SHA-256 is not the expected one, or its description names a Lambda layer or foreign code.
-    ZooError
-        If this Keras cannot open it.
-    """
-    found = sha256(path)
-    if found != expected:
-        raise UnsafeModelError(f"{path}: expected sha256 {expected}, found {found}")
-    check_description(path)
-    try:
-        return keras.saving.load_model(path, safe_mode=True)
-    except Exception as error:
-        # What is not as Keras describes layers today, a later version's for instance, may fail in any way.
-        reason = first_line(error)[:200]
-        raise UnsafeModelError(
-            f"{path}: expected a model that Keras {keras.__version__} opens, found {reason}"
-        ) from None
-
-
 def facts_of(address: str) -> dict[str, object]:
     """Return what `log_model` kept with a model.
 
@@ -264,45 +229,6 @@ def output_of(facts: Mapping, output: Output) -> Output:
     return Output(**fields | {"classes": tuple(fields["classes"])})
 
 
-def check_description(path: Path) -> None:
-    """Refuse a ``.keras`` file that holds more than a model, or that names a Lambda layer or a class outside Keras.
-
-    Raises
-    ------
-    UnsafeModelError
-        Keras' own safe mode is no security boundary, so nothing is imported before this check.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                if entry.file_size > LARGEST_ENTRIES.get(entry.filename, -1):
-                    found = f"{entry.filename!r} of {entry.file_size:,} bytes"
-                    raise UnsafeModelError(f"{path}: expected {', '.join(LARGEST_ENTRIES)}, found {found}")
-            description = json.loads(archive.read("config.json"))
-            with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
-                _refuse_other_files(path, weights)
-    except ZooError:
-        raise
-    except Exception as error:
-        # zipfile, zlib, json and HDF5 raise nearly anything on a forged file.
-        raise UnsafeModelError(f"{path}: expected a .keras file, found {first_line(error)}") from None
-    for entry in _objects(description):
-        module, name = str(entry.get("module")), str(entry["class_name"])
-        if name == "Lambda" or (module.split(".")[0] != "keras" and name != TENSOR):
-            raise UnsafeModelError(f"{path}: expected layers of Keras without Lambda, found {module}.{name}")
-
-
-def _refuse_other_files(path: Path, group: h5py.Group) -> None:
-    """Refuse HDF5 objects whose numbers stand in another file: they would be read from anywhere on this machine."""
-    for name in group:
-        link = group.get(name, getlink=True)
-        node = group.get(name) if isinstance(link, h5py.HardLink) else None
-        if node is None or (isinstance(node, h5py.Dataset) and (node.external or node.is_virtual)):
-            raise UnsafeModelError(f"{path}: expected weights in the file itself, found {name!r} in another file")
-        if isinstance(node, h5py.Group):
-            _refuse_other_files(path, node)
-
-
 def recorded_hash(address: str) -> str:
     """Return the SHA-256 that was recorded when a model was stored, ``none`` where there is none."""
     client, reference = MlflowClient(), address.removeprefix("models:/")
@@ -311,15 +237,3 @@ def recorded_hash(address: str) -> str:
     if "/" in reference:
         return client.get_model_version(*reference.split("/")).tags.get(HASH_TAG, "none")
     return client.get_logged_model(reference).tags.get(HASH_TAG, "none")
-
-
-def _objects(node: object) -> Iterator[dict]:
-    """Walk a description and yield every serialised object in it."""
-    if isinstance(node, dict):
-        if "class_name" in node:
-            yield node
-        for value in node.values():
-            yield from _objects(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _objects(value)

@@ -19,7 +19,7 @@ from common.finetune import Phase, phases
 from common.fit import build
 from common.inputs import enter
 from common.project import read_project
-from common.store import check_description
+from common.safe_model import check_description
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import INPUTS, OUTPUTS
 

@@ -5,7 +5,7 @@ import pytest
 from conftest import ROOT
 from test_networks import PARAMETERS, architectures_of
 
-from common import store
+from common import safe_model
 from common.backend import keras, tf
 from common.fast import apertures, magnitudes_and_colours, patch_blocks, shape_and_brightness
 from common.fit import adapt_normalisation, build
@@ -45,7 +45,7 @@ def test_stored_network_is_opened_and_predicts_the_same(name, tmp_path):
         variable.assign(RNG.normal(0, 0.1, variable.shape))
     values = {project.input.name: RNG.uniform(1, 200, (3, *project.input.shape)).astype(project.input.dtype)}
     model.save(tmp_path / "model.keras")
-    store.check_description(tmp_path / "model.keras")
+    safe_model.check_description(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(again.predict(values, verbose=0), model.predict(values, verbose=0), rtol=1e-5)
 

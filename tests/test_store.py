@@ -15,9 +15,8 @@ from trained import by_hand
 
 from common.backend import keras
 from common.opening import DESCRIPTION, MODEL_FILE, load
+from common.safe_model import UnsafeModelError, check_description
 from common.store import (
-    UnsafeModelError,
-    check_description,
     crown,
     facts_of,
     load_model,

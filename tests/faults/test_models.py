@@ -13,8 +13,9 @@ import pytest
 from common import library
 from common.library import take_in
 from common.opening import load
-from common.store import UnsafeModelError, check_description, checked_model, sha256
+from common.safe_model import UnsafeModelError, check_description, checked_model
 from sdss_gs.errors import ZooError
+from sdss_gs.files import sha256
 
 FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "b2r"
 WEIGHTS = "model.weights.h5"
