@@ -4,6 +4,7 @@
 # make sweep MODELS="b2r w2r"   explore batch size, optimizer and loss of these models (without MODELS: of all)
 # make table           compare the registered champions; write the table of the README
 # make test            install with the test extra, then run the tests
+# make coverage        run the tests and tell which lines and branches none of them reached (processes apart not counted)
 # make backbones       the tests of all backbones, the heavy ones too (minutes)
 # make lock            resolve requirements.lock anew (then run the tests with it)
 # make test-locked     install exactly what requirements.lock says, by its hashes, then run the tests
@@ -19,7 +20,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test faults test-locked test-oldest lock audit matrix backbones bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help test coverage faults test-locked test-oldest lock audit matrix backbones bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -50,6 +51,9 @@ table: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest $(OPTIONS)
+
+coverage: $(VENV)/installed-test
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest --cov=common --cov=sdss_gs --cov-branch $(OPTIONS)
 
 backbones: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" ZOO_HEAVY_TESTS=1 $(VENV)/bin/python -m pytest tests/test_backbones.py $(OPTIONS)

@@ -52,6 +52,7 @@ EXTRAS = {
         "hypothesis>=6.130,<7",
         "selenium>=4.30,<5",
         "pytest>=8.4,<10",
+        "pytest-cov>=6.2,<8",
         "pytest-socket>=0.7,<1",
         "pytest-xdist>=3.6,<4",
         "ruff>=0.14,<1",
