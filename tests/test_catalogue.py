@@ -71,7 +71,16 @@ def test_rows_without_an_integer_id_are_left_out_and_named(tmp_path, cell):
     catalogue = one(tmp_path, objid=cell)
     assert catalogue.objid.tolist() == [FIRST_ID + 7]
     assert "expected an integer" in catalogue.problems[0].text
-    assert catalogue.problems[0].where == "data.csv row 1"
+    assert (catalogue.problems[0].where, catalogue.problems[0].item) == ("data.csv row 1", "objid")
+
+
+def test_largest_id_is_an_id(tmp_path):
+    assert one(tmp_path, objid="9223372036854775807").objid.tolist() == [2**63 - 1, FIRST_ID + 7]
+
+
+@pytest.mark.parametrize(("cell", "why"), [("", "empty"), ("12x", "not a number"), ("45", "impossible")])
+def test_missing_values_are_counted_by_what_is_wrong_with_them(tmp_path, cell, why):
+    assert one(tmp_path, modelMag_u=cell).missing["modelMag_u"] == {why: 1}
 
 
 def test_identical_duplicates_are_kept_once(tmp_path):
