@@ -111,3 +111,20 @@ def test_training_range_knows_usual_from_odd_objects(name):
     assert seen.outside(item, usual).mean() < 0.1
     assert seen.outside(item, np.full((2, *item.shape), 250, item.dtype)).all()
     assert measure(item, usual[:5]).shape == (5, len(seen.low))
+
+
+def test_reported_size_is_the_full_width():
+    """Of normal errors the middle 68 % lie within one standard deviation, 95 % within 1.96."""
+    rng = np.random.default_rng(0)
+    predicted = np.full(20_000, 0.1)
+    truth = predicted + rng.normal(0, 0.011, len(predicted))
+    output = OUTPUTS["redshift"]
+    rows = coverage(fit_calibration(output, truth, predicted), output, truth, predicted)
+    assert [row["size"] for row in rows] == pytest.approx([0.0199, 0.0329, 0.0392], rel=0.03)
+
+
+@pytest.mark.parametrize(("count", "bins"), [(200, 1), (460, 3), (4000, 10)])
+def test_few_objects_are_not_cut_into_bins_that_hold_too_few(count, bins):
+    predicted = np.linspace(0.05, 0.4, count)
+    found = fit_calibration(OUTPUTS["redshift"], predicted * 1.01, predicted)
+    assert len(found.edges) + 1 == bins
