@@ -6,7 +6,7 @@ import pytest
 
 from common.calibrate import LEVELS, calibration_from, coverage, fit_calibration
 from common.measure import measure, training_range
-from sdss_gs.schema import INPUTS, OUTPUTS
+from sdss_gs.schema import INPUTS, OUTPUTS, Output
 
 COUNT = 4000
 
@@ -56,6 +56,24 @@ def test_few_objects_make_the_interval_as_wide_as_the_promise_needs():
     low, high = calibration.bounds(OUTPUTS["redshift"], predicted[:1], 0.9)
     assert high[0] == pytest.approx(0.12)
     assert low[0] == pytest.approx(0.09)
+
+
+def test_quantile_is_the_promised_rank():
+    """Of 20 objects, 84 % from above take the 18th smallest error: rank ⌈(20 + 1) · 0.84⌉."""
+    predicted, error = np.full(20, 0.1), np.arange(1, 21) / 1000
+    calibration = fit_calibration(OUTPUTS["redshift"], predicted + error * 1.1, predicted)
+    assert calibration.high["0.68"] == pytest.approx([0.018])
+
+
+def test_intervals_of_a_users_own_number_lie_about_it():
+    output = Output("height", "s", "height", "", "", "", kind="number")
+    rng = np.random.default_rng(0)
+    predicted = rng.uniform(-5, 5, 4000)
+    truth = predicted + rng.normal(0.5, 0.2, 4000)
+    calibration = fit_calibration(output, truth, predicted)
+    low, high = calibration.bounds(output, np.array([-3.0]), 0.95)
+    assert (low[0], high[0]) == pytest.approx((-3 + 0.5 - 0.392, -3 + 0.5 + 0.392), abs=0.05)
+    assert coverage(calibration, output, truth, predicted)[2]["coverage"] == pytest.approx(0.95, abs=0.01)
 
 
 def test_intervals_say_where_the_model_is_unsure():

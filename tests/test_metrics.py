@@ -17,7 +17,7 @@ from common.metrics import (
     log_mass,
     score,
 )
-from sdss_gs.schema import OUTPUTS
+from sdss_gs.schema import OUTPUTS, Output
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.uniform(0.01, 0.4, 500)
@@ -145,6 +145,18 @@ def test_calibrated_coin_has_no_calibration_error():
 def test_class_that_does_not_occur_is_not_counted():
     found = score(SUBCLASS, np.array([0, 0, 2]), np.eye(4)[[0, 0, 2]])
     assert (found["balanced_accuracy"], found["macro_f1"], found["roc_auc"]) == (1, 1, 1)
+
+
+def test_class_that_is_only_predicted_is_not_averaged_in():
+    found = score(SUBCLASS, np.array([0, 0, 2]), np.eye(4)[[0, 1, 2]])
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_scores_of_other_numbers_are_those_of_scikit_learn():
+    found = score(Output("height", "s", "height", "", "", "", kind="number"), TRUTH, PREDICTED)
+    assert found["rmse"] == pytest.approx(sk.root_mean_squared_error(TRUTH, PREDICTED))
+    assert found["mae"] == pytest.approx(sk.mean_absolute_error(TRUTH, PREDICTED))
+    assert found["r2"] == pytest.approx(sk.r2_score(TRUTH, PREDICTED))
 
 
 def test_confusion_matrix_has_the_true_class_in_rows():
