@@ -46,7 +46,7 @@ class _Storage(RDBStorage):
             super().__init__(
                 url,
                 # No pool: a connection that nobody closes would be left to the garbage collector.
-                engine_kwargs={"connect_args": {"timeout": BUSY}} if sqlite else {"poolclass": NullPool},
+                engine_kwargs={"poolclass": NullPool} | ({"connect_args": {"timeout": BUSY}} if sqlite else {}),
                 heartbeat_interval=HEARTBEAT,
                 grace_period=GRACE,
             )

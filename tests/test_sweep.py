@@ -153,7 +153,7 @@ def several_processes(url, log):
     assert taken, log.read_text()
     others = [start("0.05") for _ in range(3)]
     victim.send_signal(signal.SIGKILL)
-    printed = [int(number) for process in others for number in process.communicate(timeout=60)[0].split()]
+    printed = [int(number) for process in others for number in process.communicate(timeout=240)[0].split()]
     victim.wait()
     victim.stdout.close()
     assert [process.returncode for process in others] == [0, 0, 0], log.read_text()
