@@ -59,8 +59,14 @@ class _Storage(RDBStorage):
         self.engine.dispose()
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values=None) -> bool:
-        """Change a trial's state, as one step."""
+        """Change a trial's state, as one step; before it runs, it gives its first sign of life.
+
+        Optuna gives that afterwards, and never takes a trial without one for dead: of a process that was killed in
+        between, the others would wait for ever.
+        """
         with self._lock:
+            if state == TrialState.RUNNING:
+                self.record_heartbeat(trial_id)
             return super().set_trial_state_values(trial_id, state, values)
 
 
@@ -164,6 +170,7 @@ def work(
             optuna.storages.fail_stale_trials(study)
         trials = study.get_trials(deepcopy=False)
         running = {trial.number for trial in trials if trial.state == TrialState.RUNNING}
+        planned = any(trial.state == TrialState.RUNNING and NUMBER in trial.user_attrs for trial in trials)
         dead(running)
         if _queue(study, cells, trials):
             before()
@@ -175,7 +182,7 @@ def work(
                 # refuses this result in several ways.
                 if not lost:
                     raise
-        elif running:
+        elif planned:
             time.sleep(POLL)
         else:
             return

@@ -153,7 +153,7 @@ def several_processes(url, log):
     assert taken, log.read_text()
     others = [start("0.05") for _ in range(3)]
     victim.send_signal(signal.SIGKILL)
-    printed = [int(number) for process in others for number in process.communicate(timeout=240)[0].split()]
+    printed = [int(number) for process in others for number in process.communicate(timeout=120)[0].split()]
     victim.wait()
     victim.stdout.close()
     assert [process.returncode for process in others] == [0, 0, 0], log.read_text()
@@ -165,6 +165,19 @@ def several_processes(url, log):
     assert [trial.user_attrs[NUMBER] for trial in ended] == list(range(1, 13))
     assert [trial.value for trial in ended] == list(range(12))
     assert TrialState.FAIL in {trial.state for trial in study.trials if trial.user_attrs.get(NUMBER) == int(taken)}
+
+
+def test_process_killed_before_its_first_sign_of_life_is_not_waited_for(tmp_path):
+    url = f"sqlite:///{tmp_path}/sweeps.db"
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    die = "import os\nfrom optuna.storages import _heartbeat as h\n"
+    die += "h.HeartbeatThread.start = lambda _: os.kill(os.getpid(), 9)\n"
+    killed = subprocess.run((sys.executable, "-c", die + WORKER, url, "0"), env=environment, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    other = (sys.executable, "-W", "error", "-c", WORKER, url, "0")
+    done = subprocess.run(other, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert sorted(map(int, done.stdout.split())) == list(range(1, 13))
 
 
 def test_several_processes_on_sqlite_do_each_trial_once_though_one_is_killed(tmp_path):
