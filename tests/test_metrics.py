@@ -147,6 +147,11 @@ def test_class_that_does_not_occur_is_not_counted():
     assert (found["balanced_accuracy"], found["macro_f1"], found["roc_auc"]) == (1, 1, 1)
 
 
+def test_outliers_lie_beyond_their_limits():
+    found = score(REDSHIFT, np.zeros(10), np.array([0, 0.04, 0.05, 0.06, 0.1, 0.15, 0.16, -0.16, 0.2, 1.1]))
+    assert (found["outlier_fraction_05"], found["outlier_fraction_15"]) == (0.7, 0.4)
+
+
 def test_class_that_is_only_predicted_is_not_averaged_in():
     found = score(SUBCLASS, np.array([0, 0, 2]), np.eye(4)[[0, 1, 2]])
     assert found["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
