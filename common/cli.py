@@ -13,6 +13,7 @@ from sdss_gs import logs
 from sdss_gs.errors import OptionError, ZooError
 
 from .cli_options import SIMILAR_MODEL, parser_of
+from .where import store_problem
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,6 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader, head for instance, has seen enough; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if not (problem := store_problem(error)):
+            raise
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\ninterrupted; what is finished is kept, the same command goes on", file=sys.stderr)
         return 130

@@ -16,6 +16,7 @@ from .multi_session import MultiSession
 from .project import ModelFolder, parse_options, read_folder, read_project
 from .session import Session
 from .tracking import Run
+from .where import store_problem
 
 
 def run(train_file: str, *architectures: Callable) -> None:
@@ -70,6 +71,10 @@ def _run(
         record = spread.Silent() if spread.rank() else Run(project)
     except ZooError as error:
         return _say(error)
+    except Exception as error:
+        if not (problem := store_problem(error)):
+            raise
+        return _say(ZooError(problem))
     signal.signal(signal.SIGTERM, _interrupt)
     session = None
     try:

@@ -35,3 +35,17 @@ def store_folder() -> Path:
 def use_store() -> None:
     """Use the store that MLflow was told of, else that of the current folder, else that of the repository."""
     choose_store(store_folder())
+
+
+def store_problem(error: BaseException) -> str:
+    """Say in one line what is wrong with the store's data base; empty for any other error.
+
+    MLflow makes its tables in many steps: killed in between, for the first run of all, it can never go on.
+    """
+    if type(error).__module__.partition(".")[0] != "sqlalchemy":
+        return ""
+    found = " ".join(str(error).split("\n")[0].split())
+    return (
+        f"store: expected a data base that MLflow opens, found {found}; if the process that made it was killed and it "
+        f"holds no runs yet, remove the file (without MLFLOW_TRACKING_URI: {DATABASE})"
+    )

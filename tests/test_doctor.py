@@ -1,7 +1,9 @@
 """What ``zoo doctor`` finds, and what it says to do about it."""
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -164,3 +166,17 @@ def test_examination_that_fails_itself_is_a_finding(quiet_machine, monkeypatch, 
     assert code == 1
     assert found["devices"]["text"] == "RuntimeError: nobody thought of this"
     assert "store" in found
+
+
+def test_store_whose_making_was_killed_is_one_line(tmp_path, monkeypatch, capsys):
+    """What MLflow finds when it was killed while it made its tables: some of them are there already."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as half:
+        half.execute("CREATE TABLE _alembic_tmp_experiments (experiment_id INTEGER)")
+    monkeypatch.setattr(mlflow, "is_tracking_uri_set", lambda: False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
+    assert main(["list"]) == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    (line,) = [text for text in said if "INFO" not in text]
+    assert line.startswith("error: store: expected a data base that MLflow opens, found (sqlite3.OperationalError)")
+    assert "remove the file" in line
