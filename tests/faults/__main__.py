@@ -25,7 +25,7 @@ def main():
     )
     parser.add_argument("--kills", type=int, default=200, help="kills over all commands (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed damages and kills elsewhere")
-    parser.add_argument("--minutes", type=float, default=30, help="begin nothing after so many (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=60, help="begin nothing after so many (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=PAGE, help="page whose tables are replaced")
     parser.add_argument("--one", nargs=3, metavar=("WHAT", "NAME", "COUNT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
