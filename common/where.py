@@ -6,6 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from sdss_gs.errors import first_line
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 DATABASE = "mlflow.db"
 WEIGHTS = "data/model.keras"
@@ -44,8 +46,11 @@ def store_problem(error: BaseException) -> str:
     """
     if type(error).__module__.partition(".")[0] != "sqlalchemy":
         return ""
-    found = " ".join(str(error).split("\n")[0].split())
+    found = f"store: expected a data base that MLflow opens, found {first_line(error)}"
+    # Nobody is told to remove a store that is only locked, or on a full disk.
+    if not any(sign in found for sign in ("already exists", "duplicate column")):
+        return found
     return (
-        f"store: expected a data base that MLflow opens, found {found}; if the process that made it was killed and it "
-        f"holds no runs yet, remove the file (without MLFLOW_TRACKING_URI: {DATABASE})"
+        f"{found}; if the process that made it was killed and it holds no runs yet, remove the file "
+        f"(without MLFLOW_TRACKING_URI: {DATABASE})"
     )

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import mlflow
 import pytest
+import sqlalchemy
 from conftest import survey_rows, write_survey
 
 from common import where
@@ -180,3 +181,10 @@ def test_store_whose_making_was_killed_is_one_line(tmp_path, monkeypatch, capsys
     (line,) = [text for text in said if "INFO" not in text]
     assert line.startswith("error: store: expected a data base that MLflow opens, found (sqlite3.OperationalError)")
     assert "remove the file" in line
+
+
+def test_only_a_half_made_store_is_to_be_removed():
+    locked = sqlalchemy.exc.OperationalError("SELECT", {}, sqlite3.OperationalError("database is locked"))
+    assert "database is locked" in where.store_problem(locked)
+    assert "remove" not in where.store_problem(locked)
+    assert where.store_problem(ValueError("x")) == ""
