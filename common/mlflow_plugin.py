@@ -1,17 +1,22 @@
-"""What the zoo adds to MLflow: a version tag on every run, and the ``--no-conda`` flag that ``mlflow run`` has dropped.
+"""What the zoo adds to MLflow: a version tag on every run, and to ``mlflow run`` the flag ``--no-conda`` it has dropped.
+
+Before its first run ``mlflow run`` also makes the store in one step.
 
 MLflow loads this module in every process, so it imports nothing heavy.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+from pathlib import Path
 from typing import Any
 
 import wrapt
 from mlflow.tracking.context.abstract_context import RunContextProvider
 
 from sdss_gs import __version__
+from sdss_gs.errors import ZooError
 from sdss_gs.locate import LAUNCH_FOLDER
 
 # `mlflow run` starts its child in the model's folder; only here is it known where the user typed the command.
@@ -34,8 +39,8 @@ class ZooRunContext(RunContextProvider):
 
 
 @wrapt.when_imported("mlflow.cli")
-def add_no_conda(cli: Any) -> None:
-    """Give ``mlflow run`` the flag ``--no-conda``, an alias of ``--env-manager=local``."""
+def extend_run(cli: Any) -> None:
+    """Give ``mlflow run`` the flag ``--no-conda``, an alias of ``--env-manager=local``, and a store made in one step."""
     import click
 
     def use_local(context: click.Context, _parameter: click.Parameter, given: bool) -> None:
@@ -50,3 +55,24 @@ def add_no_conda(cli: Any) -> None:
         help="Use the Python this command runs in (the same as --env-manager=local).",
     )
     cli.run.params.append(flag)
+    cli.run.callback = _with_store(cli.run.callback)
+
+
+def _with_store(run):
+    @functools.wraps(run)
+    def run_with_store(uri: str, **options: object) -> object:
+        if (Path(uri) / "MLproject").is_file():
+            import mlflow
+
+            from .where import make_store, store_problem
+
+            try:
+                make_store(mlflow.get_tracking_uri())
+            except Exception as error:
+                problem = str(error) if isinstance(error, ZooError) else store_problem(error)
+                if not problem:
+                    raise
+                raise SystemExit(f"error: {problem}") from None
+        return run(uri=uri, **options)
+
+    return run_with_store
