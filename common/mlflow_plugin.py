@@ -1,6 +1,6 @@
-"""What the zoo adds to MLflow: a version tag on every run, and to ``mlflow run`` the flag ``--no-conda`` it has dropped.
+"""What the zoo adds to MLflow: a version tag on every run, and the ``--no-conda`` flag that ``mlflow run`` has dropped.
 
-Before its first run ``mlflow run`` also makes the store in one step.
+``mlflow run`` also makes a new store in one step.
 
 MLflow loads this module in every process, so it imports nothing heavy.
 """
@@ -40,7 +40,7 @@ class ZooRunContext(RunContextProvider):
 
 @wrapt.when_imported("mlflow.cli")
 def extend_run(cli: Any) -> None:
-    """Give ``mlflow run`` the flag ``--no-conda``, an alias of ``--env-manager=local``, and a store made in one step."""
+    """Give ``mlflow run`` the flag ``--no-conda``, an alias of ``--env-manager=local``, and `make_store`."""
     import click
 
     def use_local(context: click.Context, _parameter: click.Parameter, given: bool) -> None:

@@ -25,7 +25,8 @@ from sdss_gs.pack import pack
 from sdss_gs.packed import Packed, packed_folder
 from sdss_gs.schema import OUTPUTS, QUANTITIES
 
-from .kills import _make_table, _predict, _run
+from .kill_data import make_table, predict
+from .killing import run_and_kill
 
 NOBODY = 65534
 
@@ -54,24 +55,24 @@ def test_disk_that_is_full_while_packing_is_one_line_and_the_next_run_completes(
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv", ".fits", ".vot"])
 def test_disk_that_is_full_while_predicting_is_one_line_and_the_next_run_completes(tmp_path, full_disk, ending):
-    _make_table(tmp_path)
+    make_table(tmp_path)
     full_disk(20_000)
     with pytest.raises(DataError, match="cannot write it"):
-        _predict(ending)(tmp_path)
+        predict(ending)(tmp_path)
     full_disk(0)
     assert not (tmp_path / f"out{ending}").exists()
-    _predict(ending)(tmp_path)
+    predict(ending)(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"in.parquet", f"out{ending}"}
 
 
 def test_prediction_that_was_killed_after_its_last_step_leaves_nothing_once_it_is_asked_for_again(tmp_path):
-    _make_table(tmp_path)
-    _predict(".csv")(tmp_path)
+    make_table(tmp_path)
+    predict(".csv")(tmp_path)
     (tmp_path / "out.csv.pieces").mkdir()
     (tmp_path / "out.csv.pieces" / "000000.parquet").write_text("the plan is gone already")
     (tmp_path / "out.csv.lock").touch()
     with pytest.raises(OptionError, match="there is such a file already"):
-        _predict(".csv")(tmp_path)
+        predict(".csv")(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"in.parquet", "out.csv"}
 
 
@@ -93,7 +94,7 @@ def test_copy_of_the_catalogue_that_a_killed_run_began_is_removed(tmp_path):
 
 
 def test_second_prediction_into_the_same_file_is_sent_away_and_spoils_nothing(tmp_path):
-    _make_table(tmp_path)
+    make_table(tmp_path)
     seen = []
 
     source = open_source([tmp_path / "in.parquet"], ["bands"])
@@ -103,7 +104,7 @@ def test_second_prediction_into_the_same_file_is_sent_away_and_spoils_nothing(tm
             if not seen:
                 seen.append(True)
                 with pytest.raises(OptionError, match="another process is writing it"):
-                    _predict(".parquet")(tmp_path)
+                    predict(".parquet")(tmp_path)
             rows = pd.DataFrame({"objid": objects.ids.to_pandas().to_numpy()})
             pieces.add(number, rows)
             yield len(rows)
@@ -145,7 +146,7 @@ def test_set_that_vanishes_before_it_is_packed_is_one_line_that_names_what_is_go
 
 
 def test_catalogue_that_vanishes_while_it_is_predicted_is_one_line(tmp_path, monkeypatch):
-    _make_table(tmp_path)
+    make_table(tmp_path)
     monkeypatch.setattr(chunk, "ROWS_PER_CHUNK", 100)
     for ending in (".csv", ".fits", ".parquet"):
         path = tmp_path / f"table{ending}"
@@ -193,7 +194,7 @@ def test_other_user_s_read_only_folder_is_one_line_and_packs_elsewhere():
     try:
         folder.chmod(0o755)
         write_survey(folder / "ds", survey_rows(5), ("fits",))
-        _make_table(folder)
+        make_table(folder)
         (folder / "cache").mkdir()
         (folder / "cache").chmod(0o777)
 
@@ -201,13 +202,13 @@ def test_other_user_s_read_only_folder_is_one_line_and_packs_elsewhere():
             os.setuid(NOBODY)
             os.environ["XDG_CACHE_HOME"] = str(here / "cache")
             with pytest.raises(DataError, match="cannot write it"):
-                _predict(".csv")(here)
+                predict(".csv")(here)
             pack_all(here / "ds")
             target = packed_folder(here / "ds")
             assert target.is_relative_to(here / "cache")
             assert Packed(target / "fits").manifest.available == 5
 
-        assert _run(as_nobody, folder, 60) == 0
+        assert run_and_kill(as_nobody, folder, 60) == 0
         assert not (folder / "ds" / "packed").exists()
     finally:
         shutil.rmtree(folder)

@@ -1,0 +1,149 @@
+"""Commands on models that are killed; TensorFlow is imported once, before anything is forked."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from conftest import ROOT, survey_rows, write_survey
+
+from .killing import LONGEST, Command, hashes, run_and_kill
+
+FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "b2r"
+
+
+def _in_store(folder):
+    os.chdir(folder)
+    os.environ |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def import_command(_folder):
+    """Return the command that adds an exported model to an empty store."""
+    from common import library
+
+    def prepare(folder):
+        shutil.copytree(FIXTURE, folder / "b2r")
+        description = json.loads((folder / "b2r" / "zoo.json").read_text())
+        for name in library.CARDS:
+            (folder / "b2r" / name).write_text("{}")
+            description["files"][name] = hashlib.sha256(b"{}").hexdigest()
+        (folder / "b2r" / "zoo.json").write_text(json.dumps(description))
+
+    def act(here):
+        _in_store(here)
+        library.take_in(here / "b2r")
+
+    return Command(prepare, act, _in_child(_registered)), lambda: None
+
+
+def export_command(_folder):
+    """Return the command that writes a model of the store as a folder."""
+    from common import library
+
+    prepare, take_in, _ = vars(import_command(_folder)[0]).values()
+    store = _folder / "store"
+    store.mkdir()
+    prepare(store)
+    assert run_and_kill(take_in, store, LONGEST) == 0
+
+    def act(here):
+        _in_store(store)
+        if not (here / "exported").exists():
+            library.export("b2r", here / "exported")
+
+    def state(here):
+        found = hashes(here)
+        assert all(name.startswith("exported/") for name in found), f"left over: {sorted(found)}"
+        return found
+
+    return Command(lambda _: None, act, state), lambda: None
+
+
+def train_command(_folder):
+    """Return the command that trains b2r, or goes on with the run that was killed."""
+    from mlflow import MlflowClient
+    from test_networks import architectures_of
+
+    from common import train
+
+    def prepare(folder):
+        write_survey(folder / "ds", survey_rows(300))
+        (folder / "b2r").mkdir()
+        for name in ("MLproject", "train.py"):
+            shutil.copy(ROOT / "b2r" / name, folder / "b2r")
+
+    def act(here):
+        _in_store(here)
+        arguments = ["--ds", str(here / "ds"), "--epochs", "25", "--batch_size", "32"]
+        begun = [run for run in MlflowClient().search_runs(["0"]) if run.info.status == "RUNNING"]
+        for run in begun[:1]:
+            # What a user would type; a run that was killed before its first epoch ended has nothing to go on from.
+            if train._run(here / "b2r", architectures_of("b2r"), ["--resume", run.info.run_id, *arguments[:2]]) == 0:
+                return 0
+            MlflowClient().set_terminated(run.info.run_id, "KILLED")
+        return train._run(here / "b2r", architectures_of("b2r"), arguments)
+
+    return Command(prepare, act, _in_child(_registered)), lambda: None
+
+
+def sweep_command(_folder):
+    """Return the command that sweeps b2r: four trials, and the last training of the best."""
+    from mlflow import MlflowClient
+    from test_networks import architectures_of
+
+    from common import sweep_study, train
+
+    def prepare(folder):
+        write_survey(folder / "ds", survey_rows(300))
+        (folder / "b2r").mkdir()
+        for name in ("MLproject", "train.py"):
+            shutil.copy(ROOT / "b2r" / name, folder / "b2r")
+
+    def act(here):
+        _in_store(here)
+        # A dead trial is known by its silence, of a minute.
+        sweep_study.HEARTBEAT, sweep_study.GRACE, sweep_study.POLL = 1, 3, 0.1
+        options = {"ds": here / "ds", "epochs": 2, "refit_epochs": 2, "space": "batch_size=32|64,optimizer=adam|sgd"}
+        arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
+        return train._run(here / "b2r", architectures_of("b2r"), ["sweep", *arguments])
+
+    def state(here):
+        predicted = _registered(here)
+        runs = MlflowClient().search_runs(["0"])
+        left = [run.info.run_name for run in runs if run.info.status == "RUNNING"]
+        assert not left, f"still running: {left}"
+        (parent,) = [run for run in runs if "zoo.best_run" in run.data.tags]
+        table = pd.read_csv(Path(parent.info.artifact_uri.removeprefix("file://"), "sweep.csv"))
+        return json.dumps([predicted, table.drop(columns=["seconds", "run"]).to_csv()])
+
+    return Command(prepare, act, _in_child(state)), lambda: None
+
+
+def _registered(folder):
+    """Open every version that the store lists, and the champion; return what the champion predicts."""
+    from mlflow import MlflowClient
+
+    from common.opening import load
+
+    _in_store(folder)
+    magnitudes = np.array([[18.5, 17.2, 16.5, 16.1, 15.8]], np.float32)
+    versions = MlflowClient().search_model_versions("name='b2r'")
+    assert versions, "nothing is registered"
+    found = [load(f"b2r/{version.version}").predict(magnitudes) for version in versions]
+    assert all(one.equals(found[0]) for one in found)
+    return load("b2r").predict(magnitudes).to_json()
+
+
+def _in_child(state):
+    """Look at what is there in a process of its own: this one must not begin to calculate before it forks."""
+
+    def look(folder):
+        (folder / "state.json").unlink(missing_ok=True)
+        code = run_and_kill(lambda here: (here / "state.json").write_text(state(here)) and 0, folder, LONGEST)
+        assert code == 0, "what is there cannot be opened"
+        return (folder / "state.json").read_text()
+
+    return look
