@@ -12,6 +12,7 @@
 # make audit           ask the data base of known vulnerabilities about requirements.lock
 # make matrix          run the tests with each Python of PYTHONS that there is (3.11 to 3.13)
 # make faults          damage files and kill commands by the hundred, into docs/reliability.md (OPTIONS="--files 500")
+# make fuzz            change files under the guidance of the lines they reach, a minute for each kind (Linux)
 # make bench           measure everything beside the naive way, into docs/benchmarks.md (OPTIONS="--quick")
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -20,7 +21,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test coverage faults test-locked test-oldest lock audit matrix backbones bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help test coverage faults fuzz test-locked test-oldest lock audit matrix backbones bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -95,6 +96,10 @@ matrix: $(VENV)/installed-test
 
 faults: $(VENV)/installed-test
 	cd tests && "$(abspath $(VENV))/bin/python" -m faults $(OPTIONS)
+
+fuzz: $(VENV)/installed-test
+	$(PIP) --editable ".[test,fuzz]"
+	cd tests && "$(abspath $(VENV))/bin/python" -m faults.guided $(OPTIONS)
 
 bench: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m benchmarks $(OPTIONS)

@@ -6,8 +6,27 @@ def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+LONGEST = 2000
+"""Characters of a line."""
+
+
+def one_line(text: str) -> str:
+    """Return a text as a line that a terminal shows: what a file holds may break lines, move the cursor or never end."""
+    shown = "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text[: LONGEST + 1])
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} …"
+
+
 class ZooError(Exception):
-    """Base of every error that is reported to the user as one line, without a traceback."""
+    """Base of every error that is reported to the user as one line, without a traceback.
+
+    Parameters
+    ----------
+    text : str
+        The file or option, what was expected and what was found; may quote a file, see `one_line`.
+    """
+
+    def __init__(self, text: str):
+        super().__init__(one_line(text))
 
 
 class DataError(ZooError):
@@ -27,7 +46,7 @@ class BadFileError(DataError):
 
     def __init__(self, path, problem: str):
         super().__init__(f"{path}: {problem}")
-        self.problem = problem
+        self.problem = one_line(problem)
 
 
 class RemoteError(ZooError):

@@ -9,7 +9,7 @@ COMMANDS = {
     **{f"predict into {ending}": predict_command(ending) for ending in (".parquet", ".csv", ".fits")},
     "download": download_command,
     "build": build_command,
-    "zoo import": import_command,
+    "zoo import into a new store": import_command,
     "zoo export": export_command,
     "train": train_command,
     "sweep": sweep_command,

@@ -168,3 +168,13 @@ def test_catalogue_whose_column_has_no_name_is_read_without_it(tmp_path):
     path = tmp_path / "1.fits"
     path.write_bytes(file.getvalue().replace(b"TTYPE10 = 'w4mag", b"TTYPEXX = 'w4mag"))
     assert catalogue_source(path).inputs == ("bands",)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "\u202e", "x" * 100_000])
+def test_what_a_file_holds_is_quoted_in_one_line_that_a_terminal_shows(tmp_path, name):
+    folder = write_survey(tmp_path / "ds", survey_rows(ROWS))
+    (folder / "data.csv").write_text(f'"{name}",class\n1,GALAXY\n')
+    with pytest.raises(DataError, match="expected a column objid") as caught:
+        read_catalogue(folder)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 3000
