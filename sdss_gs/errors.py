@@ -11,7 +11,7 @@ LONGEST = 2000
 
 
 def one_line(text: str) -> str:
-    """Return a text as a line that a terminal shows: what a file holds may break lines, move the cursor or never end."""
+    """Return a text as one line that a terminal shows: what a file holds may break lines or move the cursor."""
     shown = "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text[: LONGEST + 1])
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} …"
 
