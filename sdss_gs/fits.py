@@ -11,6 +11,7 @@ import numpy as np
 
 from .errors import BadFileError, first_line
 from .files import read_bytes
+from .fits_units import open_fits
 from .schema import BANDS, INPUTS
 
 VERSION_1 = b"\x93NUMPY\x01\x00"
@@ -89,9 +90,7 @@ def _finite(path: str | Path, array: np.ndarray) -> np.ndarray:
 
 
 def _read_cube(path: str | Path) -> np.ndarray | None:
-    from astropy.io import fits
-
-    with fits.open(io.BytesIO(read_bytes(path)), memmap=False) as units:
+    with open_fits(io.BytesIO(read_bytes(path)), memmap=False) as units:
         cube = next((unit.data for unit in units if unit.is_image and unit.data is not None), None)
     if cube is None or cube.ndim != 3:
         return cube

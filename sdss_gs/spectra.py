@@ -11,6 +11,7 @@ from pyarrow import csv
 
 from .errors import BadFileError, first_line
 from .files import read_bytes
+from .fits_units import open_fits
 from .schema import SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
 
 FITS_COLUMNS = {"BestFit": "model", "Flux": "flux"}
@@ -101,12 +102,9 @@ def _read_csv(path) -> tuple[np.ndarray, list[np.ndarray]]:
 
 
 def _read_fits(path) -> tuple[np.ndarray, list[np.ndarray]]:
-    # Imported here: astropy costs a second, and most sets hold CSV files.
-    from astropy.io import fits
-
     try:
         # From memory: astropy leaves a file open that it refuses.
-        with fits.open(io.BytesIO(read_bytes(path)), memmap=False) as units:
+        with open_fits(io.BytesIO(read_bytes(path)), memmap=False) as units:
             table = units[1].data
             wavelength = 10.0 ** table["loglam"].astype(np.float64)
             return wavelength, [table[FITS_COLUMNS[name]].astype(np.float64) for name in SPECTRUM_COLUMNS]

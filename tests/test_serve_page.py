@@ -182,6 +182,12 @@ def encoded(kind, size=(150, 150)):
     return buffer.getvalue()
 
 
+def unit(*cards):
+    """Return the header of an image, without pixels."""
+    cards = ("SIMPLE  =                    T", "BITPIX  =                    8", *cards, "END")
+    return "".join(card.ljust(80) for card in cards).ljust(2880).encode()
+
+
 def bomb():
     """A PNG of 30,000 x 30,000 pixels in a few kilobytes."""
     header = b"IHDR" + (30000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
@@ -212,6 +218,8 @@ def saved(array):
         ("f2r", "a.npy", saved(np.array([{}])), "", 422),
         ("f2r", "a.npy", saved(np.full((61, 61, 5), np.nan, np.float32)), "", 422),
         ("f2r", "a.fits", b"SIMPLE  =" + bytes(3000), "", 422),
+        ("f2r", "a.fits", unit("NAXIS   =          42949672960"), "", 422),
+        ("f2r", "a.fits", unit("NAXIS   =                    1", "NAXIS1  =                -2880"), "", 422),
         ("s2r", "a.csv", b"Wavelength,Flux\n1,2\n", "", 422),
         ("b2r", "a.jpg", encoded("JPEG"), "", 415),
         ("i2g", "a.jpg", bytes(3 * 2**20), "", 413),

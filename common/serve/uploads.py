@@ -13,6 +13,7 @@ import numpy as np
 from fastapi import HTTPException
 
 from sdss_gs.errors import BadFileError
+from sdss_gs.fits_units import open_fits
 from sdss_gs.raw import STANDARD_GRIDS
 from sdss_gs.schema import PIXEL_SCALE, SPECTRUM_COLUMNS, Input
 
@@ -123,9 +124,7 @@ def _scale(text: str) -> float:
 
 def _check_fits(content: bytes) -> None:
     """Refuse a FITS file whose header promises more than the file holds, before anything makes room for it."""
-    from astropy.io import fits
-
-    with fits.open(io.BytesIO(content), lazy_load_hdus=False, disable_image_compression=True) as units:
+    with open_fits(io.BytesIO(content), disable_image_compression=True) as units:
         for unit in units:
             if unit.header.get("ZIMAGE", False):
                 raise BadFileError("upload", "expected a FITS file without compressed images, found one")

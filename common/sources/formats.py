@@ -12,6 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from sdss_gs.catalogue import read_header
+from sdss_gs.fits_units import open_fits
 
 from . import chunk
 
@@ -122,14 +123,14 @@ def _opened_fits(path: Path):
     from astropy.io import fits
 
     # astropy leaves a file open that it opened and refuses.
-    with open(path, "rb") as file, fits.open(file) as units:
+    with open(path, "rb") as file, open_fits(file) as units:
         number = next((n for n, unit in enumerate(units) if isinstance(unit, fits.BinTableHDU | fits.TableHDU)), None)
         if number is None:
             raise ValueError("a FITS file without a table")
         names, count = [name for name in units[number].columns.names if name], int(units[number].header["NAXIS2"])
 
     def batches(wanted: list[str], first: int) -> Iterator[pa.Table]:
-        with open(path, "rb") as file, fits.open(file, memmap=True) as units:
+        with open(path, "rb") as file, open_fits(file, memmap=True) as units:
             rows = units[number].data
             for start in range(first, count, chunk.ROWS_PER_CHUNK):
                 yield _arrow({name: rows[name][start : start + chunk.ROWS_PER_CHUNK] for name in wanted})

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadFileError, DataError, first_line
+from ..fits_units import open_fits
 from ..schema import BANDS, INPUTS
 
 SIDE = INPUTS["fits"].shape[0]
@@ -68,7 +69,7 @@ def read_frame(path: Path) -> Frame:
     expected = "a frame of the imaging survey (bzip2-compressed FITS, nanomaggies)"
     try:
         # Unpacked at one go: astropy seeks, and every step back would unpack the file anew.
-        with fits.open(io.BytesIO(bz2.decompress(path.read_bytes())), memmap=False) as units:
+        with open_fits(io.BytesIO(bz2.decompress(path.read_bytes())), memmap=False) as units:
             header, pixels = units[0].header, units[0].data
         # The other cards of the survey's headers have astropy warn, of RADECSYS and of dates.
         wcs = WCS(fits.Header([(key, header[key]) for key in WCS_CARDS if key in header]))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadFileError, first_line
+from ..fits_units import open_fits
 from ..schema import SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
 from ..spectra import FITS_COLUMNS, on_grid
 
@@ -66,12 +67,10 @@ class UnfitError(BadFileError):
 
 
 def _read(path: str | Path, name: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    from astropy.io import fits
-
     try:
         if Path(path).stat().st_size % FITS_BLOCK:
             raise ValueError("its end is missing")
-        with open(path, "rb") as file, fits.open(file, memmap=False) as units:
+        with open(path, "rb") as file, open_fits(file, memmap=False) as units:
             rows = units[1].data
             table = {column: rows[column].astype(np.float64) for column in ("loglam", "flux", "model", "sky")}
             about = units[2].data

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, OptionError
+from ..fits_units import open_fits
 from .identity import parse_id
 
 ENDINGS = (".csv", ".parquet", ".pq", ".fits", ".fit", ".vot", ".xml", ".votable")
@@ -53,7 +54,11 @@ def _columns(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"a file that ends in {ending or 'nothing'}")
     from astropy.table import Table
 
-    table = Table.read(path, format="votable" if ending in (".vot", ".xml", ".votable") else "fits")
+    if ending in (".fits", ".fit"):
+        with open(path, "rb") as file, open_fits(file) as units:
+            table = Table.read(units, format="fits")
+    else:
+        table = Table.read(path, format="votable")
     return {name: np.ma.asarray(table[name]) for name in table.colnames}
 
 

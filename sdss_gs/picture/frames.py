@@ -16,6 +16,7 @@ import numpy as np
 from .. import fits
 from ..errors import BadFileError, OptionError, first_line
 from ..files import read_bytes
+from ..fits_units import open_fits
 from ..schema import BANDS
 from . import INTERVALS, STRETCHES
 
@@ -47,12 +48,11 @@ def read_frame(path: str | Path) -> Frame:
     import gzip
     import warnings
 
-    from astropy.io import fits as astropy_fits
     from astropy.wcs import WCS, FITSFixedWarning
 
     opener = {".bz2": bz2.decompress, ".gz": gzip.decompress}.get(Path(path).suffix.lower(), bytes)
     try:
-        with astropy_fits.open(io.BytesIO(opener(read_bytes(path))), memmap=False) as units:
+        with open_fits(io.BytesIO(opener(read_bytes(path))), memmap=False) as units:
             unit = next((unit for unit in units if unit.is_image and unit.data is not None), None)
             if unit is None or unit.data.ndim != 2:
                 found = "none" if unit is None else f"one of shape {unit.data.shape}"

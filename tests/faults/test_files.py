@@ -2,18 +2,22 @@
 
 import io
 import pickle
+import re
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from astropy.table import Table
 from conftest import survey_rows, write_survey
 
 from common.flags import Flag
 from common.sources.catalogue import catalogue_source
-from sdss_gs import fits
+from sdss_gs import fits, spectra
+from sdss_gs.build.tables import read_ids
 from sdss_gs.catalogue import read_catalogue
-from sdss_gs.errors import BadFileError, DataError, OptionError
+from sdss_gs.errors import BadFileError, DataError, OptionError, ZooError
+from sdss_gs.picture.frames import read_frame
 from sdss_gs.schema import INPUTS
 from sdss_gs.votes import find_votes
 
@@ -162,8 +166,6 @@ def test_header_that_is_no_text_is_one_clear_error_when_votes_are_looked_for(tmp
 
 def test_catalogue_whose_column_has_no_name_is_read_without_it(tmp_path):
     file = io.BytesIO()
-    from astropy.table import Table
-
     Table(_columns()).write(file, format="fits")
     path = tmp_path / "1.fits"
     path.write_bytes(file.getvalue().replace(b"TTYPE10 = 'w4mag", b"TTYPEXX = 'w4mag"))
@@ -178,3 +180,29 @@ def test_what_a_file_holds_is_quoted_in_one_line_that_a_terminal_shows(tmp_path,
         read_catalogue(folder)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 3000
+
+
+FITS_READERS = [fits.read_any, spectra.read, catalogue_source, read_ids, read_frame]
+
+
+@pytest.mark.parametrize("read", FITS_READERS)
+@pytest.mark.parametrize("unit", [0, 1])
+def test_header_of_more_axes_than_can_be_counted_is_refused_at_once(tmp_path, read, unit):
+    file = io.BytesIO()
+    Table({"objid": [1], "loglam": [3.6]}).write(file, format="fits")
+    content = file.getvalue()
+    place = [found.start() for found in re.finditer(rb"NAXIS   =", content)][unit]
+    path = tmp_path / "1.fits"
+    path.write_bytes(content[:place] + b"NAXIS   =          42949672960" + content[place + 30 :])
+    with bounded(seconds=3), pytest.raises(ZooError, match="at most 999 axes and columns"):
+        read(path)
+
+
+@pytest.mark.parametrize("read", FITS_READERS)
+def test_unit_of_negative_size_is_not_read_again_and_again(tmp_path, read):
+    cards = ("SIMPLE  =                    T", "BITPIX  =                    8", "NAXIS   =                    1")
+    cards += ("NAXIS1  =                -2880", "EXTEND  =                    T", "END")
+    path = tmp_path / "1.fits"
+    path.write_text("".join(card.ljust(80) for card in cards).ljust(2880))
+    with bounded(seconds=3), pytest.raises(ZooError, match="at least 0 bytes of data in a unit, found -2880"):
+        read(path)
