@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdss_gs import logs
-from sdss_gs.errors import OptionError, ZooError
+from sdss_gs.errors import OptionError
 
 from .cli_options import SIMILAR_MODEL, parser_of
-from .where import store_problem
+from .where import report
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,18 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
         code = options.run(options)
         sys.stdout.flush()
         return code
-    except ZooError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     except BrokenPipeError:
         # The reader, head for instance, has seen enough; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if not (problem := store_problem(error)):
-            raise
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
+        return report(error)
     except KeyboardInterrupt:
         print("\ninterrupted; what is finished is kept, the same command goes on", file=sys.stderr)
         return 130

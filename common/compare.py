@@ -24,7 +24,7 @@ from .card import score_text, template
 from .metrics import headline
 from .report import ACCENT, INK
 from .vote_scores import MEAN_ACCURACY, rmse_name
-from .where import CHAMPION, choose_store
+from .where import CHAMPION, choose_store, report
 
 SHOWN = {
     "redshift": ("nmad", "bias", "outlier_fraction_05", "r2"),
@@ -172,9 +172,8 @@ def main(arguments: list[str]) -> int:
         text = write(options.output)
         if options.insert:
             insert(options.insert, text)
-    except ZooError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    except Exception as error:
+        return report(error)
     print(f"{text}\n{options.output}/comparison.html")
     return 0
 

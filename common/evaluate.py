@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sdss_gs.errors import DataError, OptionError, ZooError
+from sdss_gs.errors import DataError, OptionError
 from sdss_gs.schema import Input
 
 from .augment import forms
@@ -21,7 +21,7 @@ from .outputs import decode
 from .project import ModelFolder, Project, parse_options, read_folder, read_project
 from .store import facts_of, load_model, output_of, serving_inputs
 from .tracking import Run
-from .where import CHAMPION
+from .where import CHAMPION, report
 
 
 def evaluate(project: Project, record: Run, address: str, part: str, options: dict) -> str:
@@ -85,16 +85,13 @@ def main(arguments: list[str]) -> int:
         project = _read(Path.cwd())
         options = parse_options(project, arguments)
         record = Run(project)
-    except ZooError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    except Exception as error:
+        return report(error)
     try:
         address = str(options["model"]) or f"models:/{project.name}@{CHAMPION}"
         print(evaluate(project, record, address, str(options["part"]), options), flush=True)
-    except ZooError as error:
-        record.end("FAILED", str(error))
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    except Exception as error:
+        return report(error, record)
     record.end("FINISHED")
     return 0
 

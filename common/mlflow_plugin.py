@@ -16,7 +16,6 @@ import wrapt
 from mlflow.tracking.context.abstract_context import RunContextProvider
 
 from sdss_gs import __version__
-from sdss_gs.errors import ZooError
 from sdss_gs.locate import LAUNCH_FOLDER
 
 # `mlflow run` starts its child in the model's folder; only here is it known where the user typed the command.
@@ -64,15 +63,12 @@ def _with_store(run):
         if (Path(uri) / "MLproject").is_file():
             import mlflow
 
-            from .where import make_store, store_problem
+            from .where import make_store, report
 
             try:
                 make_store(mlflow.get_tracking_uri())
             except Exception as error:
-                problem = str(error) if isinstance(error, ZooError) else store_problem(error)
-                if not problem:
-                    raise
-                raise SystemExit(f"error: {problem}") from None
+                raise SystemExit(report(error)) from None
         return run(uri=uri, **options)
 
     return run_with_store

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import traceback
 from collections.abc import Callable
 from functools import partial
 
@@ -39,6 +38,7 @@ from .sweep_study import results, sampler_of, work
 from .sweep_time import estimate, in_words, measure
 from .sweep_trials import bury, refit, run_trial
 from .tracking import FAILURE_TAG, Run
+from .where import report, told
 
 
 def _run(sweep: Sweep) -> None:
@@ -150,20 +150,15 @@ def sweep(
     try:
         found = Sweep(main, project, session_type, architectures, arguments)
         _run(found)
-    except ZooError as error:
-        _end(main, found, "FAILED", str(error))
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         _end(main, found, "KILLED", "interrupted")
         if found and not found.helper:
             print("\ninterrupted; what is finished is kept; go on with the same command, or", file=sys.stderr)
             print(f"mlflow run {main.name} -e sweep -P resume={found.parent} --no-conda", file=sys.stderr)
         return 130
-    except BaseException as error:
-        _end(main, found, "FAILED", f"{type(error).__name__}: {error}")
-        traceback.print_exc()
-        return 1
+    except Exception as error:
+        _end(main, found, "FAILED", told(error) or f"{type(error).__name__}: {error}")
+        return report(error)
     _end(main, found, "FINISHED", "")
     return 0
 

@@ -52,6 +52,8 @@ class Run:
     def __init__(self, project: ModelFolder, nested: bool = False, **start: object):
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
+        # It prints the traceback of an error that is raised, and told, anyway.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         choose_store(project.repository)
         self._run = mlflow.start_run(nested=nested, **start)
         self.id, self.name = self._run.info.run_id, self._run.info.run_name

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from sdss_gs.errors import OptionError, ZooError
+from sdss_gs.errors import OptionError
 
 from . import spread
 from .cross_validation import cross_validate
@@ -16,7 +15,7 @@ from .multi_session import MultiSession
 from .project import ModelFolder, parse_options, read_folder, read_project
 from .session import Session
 from .tracking import Run
-from .where import store_problem
+from .where import report
 
 
 def run(train_file: str, *architectures: Callable) -> None:
@@ -69,12 +68,8 @@ def _run(
         if {"-h", "--help"} & set(arguments):
             parse_options(project, arguments)
         record = spread.Silent() if spread.rank() else Run(project)
-    except ZooError as error:
-        return _say(error)
     except Exception as error:
-        if not (problem := store_problem(error)):
-            raise
-        return _say(ZooError(problem))
+        return report(error)
     signal.signal(signal.SIGTERM, _interrupt)
     session = None
     try:
@@ -90,15 +85,10 @@ def _run(
                 spread.leave()
             else:
                 session.finish()
-    except ZooError as error:
-        record.end("FAILED", str(error))
-        return _say(error)
     except KeyboardInterrupt:
         return _stop(project, record, session)
-    except BaseException as error:
-        record.end("FAILED", f"{type(error).__name__}: {error}")
-        traceback.print_exc()
-        return 1
+    except Exception as error:
+        return report(error, record)
     record.end("FINISHED")
     if spread.on_jax() and not spread.rank():
         spread.go_on(folder / "train.py", record.id)
@@ -118,14 +108,9 @@ def _sweep(
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         main, project = read(folder), read(folder, "sweep")
-    except ZooError as error:
-        return _say(error)
+    except Exception as error:
+        return report(error)
     return sweep(main, project, session_type, architectures, arguments)
-
-
-def _say(error: ZooError) -> int:
-    print(f"error: {error}", file=sys.stderr)
-    return 1
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sdss_gs import errors
 from sdss_gs.errors import ZooError, first_line
+
+if TYPE_CHECKING:
+    from .tracking import Run
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DATABASE = "mlflow.db"
@@ -104,14 +110,17 @@ def use_store() -> None:
     choose_store(store_folder())
 
 
-def store_problem(error: BaseException) -> str:
-    """Say in one line what is wrong with the store's data base; empty for any other error.
+def told(error: BaseException) -> str:
+    """Return the line that a user is told of an error, as `sdss_gs.errors.told`, also of the store's data base.
 
     MLflow makes its tables in many steps: killed in between, for the first run of all, it can never go on.
     """
-    if type(error).__module__.partition(".")[0] not in ("sqlalchemy", "sqlite3"):
-        return ""
-    found = f"store: expected a data base that MLflow opens, found {first_line(error)}"
+    # MLflow passes some on as its own; Keras takes their cause away. What the data base said is in the innermost.
+    cause = (error.__cause__ or error.__context__) if type(error).__name__ == "MlflowException" else error
+    if type(cause).__module__.partition(".")[0] not in ("sqlalchemy", "sqlite3"):
+        return errors.told(error)
+    reason = first_line(getattr(cause, "orig", None) or cause)
+    found = f"store: expected a data base that MLflow can use, found {reason}"
     # Nobody is told to remove a store that is only locked, or on a full disk.
     if not any(sign in found for sign in ("already exists", "duplicate column")):
         return found
@@ -119,3 +128,18 @@ def store_problem(error: BaseException) -> str:
         f"{found}; if the process that made it was killed and it holds no runs yet, remove the file "
         f"(without MLFLOW_TRACKING_URI: {DATABASE})"
     )
+
+
+def report(error: Exception, record: Run | None = None) -> int:
+    """Say in one line what went wrong, close the run, return exit code 1; raise again what is a fault of the zoo."""
+    line = told(error)
+    if record:
+        try:
+            record.end("FAILED", line or f"{type(error).__name__}: {error}")
+        except Exception as other:
+            # The disk is full for the store as well: what went wrong first is what counts.
+            print(f"the run stays open in the store: {first_line(other)}", file=sys.stderr)
+    if not line:
+        raise error
+    print(f"error: {line}", file=sys.stderr)
+    return 1

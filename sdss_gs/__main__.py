@@ -8,7 +8,7 @@ import sys
 
 from . import logs
 from .build import command as build
-from .errors import OptionError, ZooError
+from .errors import OptionError, told
 from .exchange.command import add_parsers as add_exchange_parsers
 from .picture.command import add_parser as add_image_parser
 from .schema import INPUTS, PIXEL_SCALE
@@ -26,9 +26,6 @@ def main(arguments: list[str] | None = None) -> int:
         code = options.command(options)
         sys.stdout.flush()
         return code
-    except ZooError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     except BrokenPipeError:
         # The reader, head for instance, has seen enough; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -36,6 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it was", file=sys.stderr)
         return 130
+    except Exception as error:
+        if not (line := told(error)):
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

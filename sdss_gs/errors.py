@@ -67,3 +67,19 @@ class RemoteError(ZooError):
 
 class OptionError(ZooError):
     """An option has an unknown name or an impossible value."""
+
+
+def told(error: BaseException) -> str:
+    """Return the line that a user is told of an error; empty where it is a fault of the zoo, whose traceback is wanted.
+
+    Besides the zoo's own errors these are the ones the system gives: a full disk, no permission, no such folder.
+    """
+    if isinstance(error, ZooError):
+        return str(error)
+    if isinstance(error, OSError):
+        # Of a copy, the second file is the one that is written.
+        file = error.filename2 or error.filename
+        # numpy and h5py say how many bytes were written, and no reason.
+        reason = error.strerror or f"a file cannot be read or written ({first_line(error)})"
+        return one_line(f"{file}: {reason}" if file else reason)
+    return ""

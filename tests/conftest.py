@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +116,11 @@ def own_environment(monkeypatch, tmp_path):
 @pytest.fixture
 def wavelengths():
     return WAVELENGTH
+
+
+def bomb():
+    """A PNG of 30,000 x 30,000 pixels in a few kilobytes."""
+    header = b"IHDR" + (30000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
+    data = b"IDAT" + zlib.compress(bytes(10**6))
+    parts = [len(part[4:]).to_bytes(4, "big") + part + zlib.crc32(part).to_bytes(4, "big") for part in (header, data)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)

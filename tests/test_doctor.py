@@ -179,12 +179,14 @@ def test_store_whose_making_was_killed_is_one_line(tmp_path, monkeypatch, capsys
     assert main(["list"]) == 1
     said = capsys.readouterr().err.strip().splitlines()
     (line,) = [text for text in said if "INFO" not in text]
-    assert line.startswith("error: store: expected a data base that MLflow opens, found (sqlite3.OperationalError)")
+    assert line.startswith(
+        "error: store: expected a data base that MLflow can use, found table _alembic_tmp_experiments"
+    )
     assert "remove the file" in line
 
 
 def test_only_a_half_made_store_is_to_be_removed():
     locked = sqlalchemy.exc.OperationalError("SELECT", {}, sqlite3.OperationalError("database is locked"))
-    assert "database is locked" in where.store_problem(locked)
-    assert "remove" not in where.store_problem(locked)
-    assert where.store_problem(ValueError("x")) == ""
+    assert "database is locked" in where.told(locked)
+    assert "remove" not in where.told(locked)
+    assert where.told(ValueError("x")) == ""

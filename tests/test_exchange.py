@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import write_image
+from conftest import bomb, write_image
 from PIL import Image
 
 from sdss_gs.__main__ import main
@@ -98,6 +98,56 @@ def test_galaxy10_enters_at_the_scale_of_the_zoo(tmp_path, redshift):
         assert np.asarray(image)[5:-5, 5:-5].min() > 190
     assert open_catalogue(tmp_path / "ds").labels["morph10"].tolist() == [5]
     assert main(["verify", str(tmp_path / "ds")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("ans", [-1], "expected a class from 0 to 9, found -1"),
+        ("ans", [10], "expected a class from 0 to 9, found 10"),
+        ("ans", ["spiral"], "cannot be read"),
+        ("pxscale", [0.0], "expected a pixel scale above 0, found 0.0"),
+        ("pxscale", [np.nan], "expected a pixel scale above 0, found nan"),
+        ("ra", [[1.0, 2.0]], "expected one ra for each of 1 images, found (1, 2)"),
+        ("images", np.zeros((1, 256, 256), np.float64), "expected images (n, height, width, 3) of uint8"),
+    ],
+)
+def test_galaxy10_with_impossible_values_is_one_line(tmp_path, capsys, column, value, expected):
+    columns = {"ans": [5], "ra": [150.1], "dec": [2.2], "redshift": [0.1], "pxscale": [0.262]}
+    with h5py.File(tmp_path / "g.h5", "w") as file:
+        for name, values in ({"images": np.zeros((1, 256, 256, 3), np.uint8)} | columns | {column: value}).items():
+            file[name] = values
+    assert main(["import", "galaxy10", str(tmp_path / "g.h5"), str(tmp_path / "ds")]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert expected in line
+    assert not (tmp_path / "ds" / "data.csv").exists()
+
+
+def test_image_that_promises_more_than_a_machine_holds_is_refused_and_the_others_are_taken(tmp_path):
+    (tmp_path / "in" / "spiral").mkdir(parents=True)
+    (tmp_path / "in" / "spiral" / "1.png").write_bytes(bomb())
+    write_image(tmp_path / "in" / "spiral" / "2.jpg", 60)
+    assert main(["import", "tree", str(tmp_path / "in"), str(tmp_path / "ds")]) == 0
+    assert [row["objid"] for row in table(tmp_path / "ds" / "data.csv")] == ["2"]
+    (refused,) = table(tmp_path / "ds" / "rejects.csv")
+    assert refused["name"] == "1"
+
+
+def test_catalogue_of_galaxy_zoo_2_whose_names_are_no_text_is_one_line(tmp_path, capsys):
+    (tmp_path / "gz2").mkdir()
+    path = write_gz2(tmp_path / "gz2", ["587722981741691043"])
+    path.write_bytes(path.read_bytes().replace(b"bar-gz2_yes", b"bar-gz2_y\xe9s"))
+    assert main(["import", "gz2", str(path), str(tmp_path / "ds")]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: ")
+    assert "expected a Parquet catalogue" in line
+
+
+def test_answers_with_an_endless_cell_are_one_line(tmp_path, capsys):
+    (tmp_path / "training_solutions_rev1.csv").write_text('GalaxyID\n"' + "x" * 200_000)
+    assert main(["import", "kaggle", str(tmp_path), str(tmp_path / "ds")]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "expected the challenge's answers, cannot be read" in line
 
 
 def write_gz2(folder, names, shares=True, **more):

@@ -5,11 +5,10 @@ import json
 import shutil
 import urllib.error
 import urllib.request
-import zlib
 
 import numpy as np
 import pytest
-from conftest import survey_rows, write_image, write_survey
+from conftest import bomb, survey_rows, write_image, write_survey
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -186,14 +185,6 @@ def unit(*cards):
     """Return the header of an image, without pixels."""
     cards = ("SIMPLE  =                    T", "BITPIX  =                    8", *cards, "END")
     return "".join(card.ljust(80) for card in cards).ljust(2880).encode()
-
-
-def bomb():
-    """A PNG of 30,000 x 30,000 pixels in a few kilobytes."""
-    header = b"IHDR" + (30000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
-    data = b"IDAT" + zlib.compress(bytes(10**6))
-    parts = [len(part[4:]).to_bytes(4, "big") + part + zlib.crc32(part).to_bytes(4, "big") for part in (header, data)]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def saved(array):

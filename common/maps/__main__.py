@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sdss_gs.errors import ZooError
-
 from ..data import TrainingData
 from ..embed import embedder
 from ..opening import load
 from ..project import Project, parse_options, read_project
 from ..sources import Loaded
 from ..tracking import PLOTS, Run
-from ..where import CHAMPION
+from ..where import CHAMPION, report
 from .draw import Mapped, figures, html_page, write_projector
 from .reduce import available, reduce
 
@@ -86,15 +84,12 @@ def main(arguments: list[str]) -> int:
         project = read_project(Path.cwd(), "embed")
         options = parse_options(project, arguments)
         record = Run(project)
-    except ZooError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    except Exception as error:
+        return report(error)
     try:
         print(draw_maps(project, record, options), flush=True)
-    except ZooError as error:
-        record.end("FAILED", str(error))
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    except Exception as error:
+        return report(error, record)
     record.end("FINISHED")
     return 0
 

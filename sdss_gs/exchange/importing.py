@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from ..errors import DataError, OptionError
+from ..errors import DataError, OptionError, one_line
 from ..files import replacing
 from ..img import JPEG, LARGEST, SMALLEST, crop_or_pad
 from ..logs import hidden
@@ -38,8 +38,8 @@ def image_bytes(item: Item, crop: int | None, size: int | None) -> bytes | None:
 
     Raises
     ------
-    OSError, SyntaxError, ValueError
-        If the image is absent, damaged, or smaller than `crop`.
+    OSError, SyntaxError, ValueError, DecompressionBombError
+        If the image is absent, damaged, smaller than `crop`, or larger than a machine may hold.
     """
     if isinstance(item.image, np.ndarray):
         picture, jpeg = Image.fromarray(item.image), False
@@ -126,11 +126,15 @@ def import_set(
         objid = objid_of(item.name)
         if names.setdefault(objid, item.name) != item.name or objid in rows:
             raise DataError(f"{path}: expected distinct ids, found {objid} for {names[objid]} and {item.name}")
+        place = folder / "img" / f"{objid}.jpg"
         try:
-            _write_image(item, folder / "img" / f"{objid}.jpg", crop, size)
-        except (OSError, SyntaxError, ValueError) as error:
-            rejects.append({"name": item.name, "reason": str(error)})
+            content = None if place.exists() else _content(item, crop, size)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            rejects.append({"name": item.name, "reason": one_line(str(error))})
             continue
+        if content is not None:
+            with replacing(place) as temporary:
+                temporary.write_bytes(content)
         rows[objid] = {"objid": str(objid), **item.cells}
     _write_table(folder / "rejects.csv", ["name", "reason"], rejects)
     if not rows:
@@ -147,13 +151,10 @@ def _same_options(folder: Path, options: dict) -> None:
         temporary.write_text(json.dumps(options))
 
 
-def _write_image(item: Item, path: Path, crop: int | None, size: int | None) -> None:
-    if path.exists():
-        return
+def _content(item: Item, crop: int | None, size: int | None) -> bytes:
     content = image_bytes(item, crop, size)
-    with replacing(path) as temporary:
-        # A copy, no hard link: what is done to the data set later must not reach the source.
-        temporary.write_bytes(item.image.read_bytes() if content is None else content)
+    # A copy, no hard link: what is done to the data set later must not reach the source.
+    return item.image.read_bytes() if content is None else content
 
 
 def _write_table(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ..decision_tree import KAGGLE, TREES, DecisionTree
-from ..errors import DataError
+from ..errors import DataError, first_line
 from ..schema import INPUTS, MORPHOLOGIES, PIXEL_SCALE
 
 IMAGES = (".jpg", ".jpeg", ".png")
@@ -43,7 +43,7 @@ def kaggle(folder: Path) -> Iterator[Item]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: expected the challenge's answers, cannot be read ({error})") from None
     answers = TREES[KAGGLE].columns
     absent = [column for column in ("GalaxyID", *answers) if not rows or column not in rows[0]]
@@ -71,6 +71,7 @@ def galaxy10(path: Path) -> Iterator[Item]:
     try:
         with h5py.File(path) as file:
             columns = {name: file[name][:] for name in ("ans", "ra", "dec", "redshift", "pxscale")}
+            _check_galaxy10(path, file["images"], columns)
             for row, number in enumerate(columns["ans"].tolist()):
                 redshift = columns["redshift"][row]
                 cells = {"morph10": MORPHOLOGIES[number], "ra": repr(float(columns["ra"][row]))}
@@ -78,8 +79,25 @@ def galaxy10(path: Path) -> Iterator[Item]:
                 cells["redshift"] = repr(float(redshift)) if np.isfinite(redshift) else ""
                 field = INPUTS["img"].shape[0] * PIXEL_SCALE
                 yield Item(f"galaxy10/{row}", file["images"][row], cells, round(field / columns["pxscale"][row]))
-    except (OSError, KeyError, IndexError) as error:
-        raise DataError(f"{path}: expected Galaxy10 DECaLS (HDF5), cannot be read ({error})") from None
+    except DataError:
+        raise
+    except Exception as error:
+        # h5py raises nearly anything on a damaged file.
+        raise DataError(f"{path}: expected Galaxy10 DECaLS (HDF5), cannot be read ({first_line(error)})") from None
+
+
+def _check_galaxy10(path, images, columns):
+    for name, values in columns.items():
+        if values.shape != (len(images),):
+            raise DataError(f"{path}: expected one {name} for each of {len(images)} images, found {values.shape}")
+    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+        found = f"{images.shape} of {images.dtype}"
+        raise DataError(f"{path}: expected images (n, height, width, 3) of uint8, found {found}")
+    classes, scales = columns["ans"], columns["pxscale"]
+    if not (good := (classes >= 0) & (classes < len(MORPHOLOGIES))).all():
+        raise DataError(f"{path}: expected a class from 0 to {len(MORPHOLOGIES) - 1}, found {classes[~good][0]}")
+    if not (good := scales > 0).all():
+        raise DataError(f"{path}: expected a pixel scale above 0, found {scales[~good][0]}")
 
 
 def gz2(path: Path, images: Path) -> Iterator[Item]:
@@ -88,7 +106,6 @@ def gz2(path: Path, images: Path) -> Iterator[Item]:
     Votes go to the columns of the tree ``gz2``, with the counts that the catalogue has; a share that it
     lacks is made from the counts, and is empty where nobody was asked.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     tree, counts = TREES["gz2"], [column.removesuffix("_fraction") for column in TREES["gz2"].columns]
@@ -110,8 +127,11 @@ def gz2(path: Path, images: Path) -> Iterator[Item]:
                     cells |= {name: _share(row, tree, name) for name in tree.columns if name not in row}
                     cells |= {short: _cell(row[name]) for name, short in places.items()}
                     yield Item(str(row["id_str"]), _gz2_image(images, row), cells)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: expected a Parquet catalogue, cannot be read ({error})") from None
+    except DataError:
+        raise
+    except Exception as error:
+        # Names and cells that are no text are errors of Python, others of Arrow.
+        raise DataError(f"{path}: expected a Parquet catalogue, cannot be read ({first_line(error)})") from None
 
 
 def _cell(value) -> str:

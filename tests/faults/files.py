@@ -1,5 +1,6 @@
 """Every kind of file that the zoo reads, and what a reader may make of a damaged one: a clear error, or good values."""
 
+import bz2
 import csv
 import io
 import random
@@ -9,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import heavens
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 from astropy.io import fits as astropy_fits
 from astropy.table import Table
 from conftest import survey_rows, write_image, write_spectrum, write_survey
-from heavens import spectrum
 from PIL import Image
 
 from common.flags import NO_PREDICTION
@@ -24,9 +25,11 @@ from sdss_gs import fits, img, own, spectra, ssel
 from sdss_gs.catalogue import read_catalogue
 from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import ZooError
+from sdss_gs.picture.frames import align, read_frame
 from sdss_gs.schema import INPUTS, OUTPUTS, QUANTITIES, WAVELENGTH
 from sdss_gs.votes import read_votes
 
+from . import imports
 from .limits import bounded
 from .mutate import mutate
 
@@ -140,6 +143,13 @@ def _read_selection(path):
     _finite(ssel.read(path))
 
 
+def _read_frame(path):
+    frame = read_frame(path)
+    assert frame.pixels.ndim == 2
+    assert frame.pixels.dtype == np.float32
+    assert align(frame, frame).shape == frame.pixels.shape
+
+
 def _read_data(path):
     catalogue = read_catalogue(path.parent)
     assert len(np.unique(catalogue.objid)) == len(catalogue) > 0
@@ -233,6 +243,17 @@ def _cubes(folder):
     return made
 
 
+def _frames(folder):
+    whole = bz2.decompress(heavens.frame((180.0, 30.0), "r"))
+    file = io.BytesIO()
+    with astropy_fits.open(io.BytesIO(whole)) as units:
+        header, pixels = units[0].header, units[0].data[:40, :40]
+        header["CTYPE1"], header["CTYPE2"], header["A_ORDER"], header["B_ORDER"] = "RA---TAN-SIP", "DEC--TAN-SIP", 2, 2
+        header["A_2_0"], header["B_0_2"] = 1e-6, 1e-6
+        astropy_fits.PrimaryHDU(pixels, header).writeto(file)
+    return [whole, file.getvalue()]
+
+
 def _spectrum_tables(folder):
     wavelength = np.round(10.0 ** (np.arange(36010, 39560) * 1e-4), 3)
     return [_bytes(lambda path: write_spectrum(path, wavelength, wavelength / 1000), folder / "1.csv")]
@@ -297,9 +318,10 @@ KINDS = {
     "NPY cut-out": Kind("1.npy", _cutouts, _read_cutout),
     "NPY cut-out of any size": Kind("1.npy", _cutouts, _read_any_cutout),
     "FITS cut-out": Kind("1.fits", _cubes, _read_any_cutout),
+    "FITS image with coordinates": Kind("1.fits", _frames, _read_frame),
     "CSV spectrum": Kind("1.csv", _spectrum_tables, _read_spectrum),
     "CSV selection of a spectrum": Kind("1.csv", _spectrum_tables, _read_selection),
-    "FITS spectrum": Kind("1.fits", lambda folder: [spectrum()], _read_spectrum),
+    "FITS spectrum": Kind("1.fits", lambda folder: [heavens.spectrum()], _read_spectrum),
     "data.csv": Kind("data.csv", _data, _read_data),
     "data.csv, own column": Kind("data.csv", _data, _read_own),
     "votes.csv": Kind("votes.csv", _votes, _read_votes),
@@ -307,4 +329,5 @@ KINDS = {
     "Parquet catalogue": Kind("table.parquet", _table_parquet, _read_rows),
     "FITS catalogue": Kind("table.fits", _table_fits, _read_rows),
     "VOTable catalogue": Kind("table.vot", _table_votable, _read_rows),
+    **{name: Kind(*facts) for name, facts in imports.READERS.items()},
 }

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import survey_rows, write_survey
+from conftest import survey_rows, write_image, write_survey
 
 from common import results
 from common.sources import chunk, open_source
 from sdss_gs import reading
+from sdss_gs.__main__ import main as sdss_gs
 from sdss_gs.catalogue import read_catalogue
 from sdss_gs.dataset import open_dataset
 from sdss_gs.errors import DataError, OptionError, ZooError
@@ -63,6 +64,33 @@ def test_disk_that_is_full_while_predicting_is_one_line_and_the_next_run_complet
     assert not (tmp_path / f"out{ending}").exists()
     predict(ending)(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"in.parquet", f"out{ending}"}
+
+
+def test_disk_that_is_full_while_importing_is_one_line_and_no_image_is_called_damaged(tmp_path, full_disk, capsys):
+    for number in range(3):
+        (tmp_path / "in" / "spiral").mkdir(parents=True, exist_ok=True)
+        write_image(tmp_path / "in" / "spiral" / f"{number}.jpg", 60)
+    command = ["import", "tree", str(tmp_path / "in"), str(tmp_path / "ds")]
+    full_disk(300)
+    assert sdss_gs(command) == 1
+    full_disk(0)
+    assert capsys.readouterr().err.strip().endswith("File too large")
+    assert not (tmp_path / "ds" / "data.csv").exists()
+    assert sdss_gs(command) == 0
+    assert len((tmp_path / "ds" / "rejects.csv").read_text().splitlines()) == 1
+    assert not list((tmp_path / "ds").rglob("*.part"))
+
+
+@pytest.mark.parametrize("command", ["sample {}/new --n 2", "explore {}/ds --output {}/new.html"])
+def test_disk_that_is_full_is_one_line_of_any_command(tmp_path, full_disk, capsys, command):
+    write_survey(tmp_path / "ds", survey_rows(8), ("img",))
+    full_disk(1000)
+    assert sdss_gs(command.replace("{}", str(tmp_path)).split()) == 1
+    full_disk(0)
+    (line,) = [text for text in capsys.readouterr().err.splitlines() if "error" in text]
+    assert "File too large" in line or "written" in line
+    assert not (tmp_path / "new").exists()
+    assert not (tmp_path / "new.html").exists()
 
 
 def test_prediction_that_was_killed_after_its_last_step_leaves_nothing_once_it_is_asked_for_again(tmp_path):
