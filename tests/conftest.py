@@ -1,6 +1,7 @@
 """Small data sets in the SDSS-GS layout, written by hand so that each test knows every value."""
 
 import os
+import resource
 import shutil
 import signal
 import zlib
@@ -124,3 +125,11 @@ def bomb():
     data = b"IDAT" + zlib.compress(bytes(10**6))
     parts = [len(part[4:]).to_bytes(4, "big") + part + zlib.crc32(part).to_bytes(4, "big") for part in (header, data)]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.fixture
+def full_disk():
+    """Let no file grow beyond so many bytes until told otherwise."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size or soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

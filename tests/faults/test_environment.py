@@ -1,7 +1,6 @@
 """A machine that does not play along: full disks, folders that vanish or are read-only, clocks that jump."""
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -30,14 +29,6 @@ from .kill_data import make_table, predict
 from .killing import run_and_kill
 
 NOBODY = 65534
-
-
-@pytest.fixture
-def full_disk():
-    """Let no file grow beyond so many bytes until told otherwise."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size or soft, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def pack_all(folder, name="fits"):
