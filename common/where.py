@@ -7,6 +7,7 @@ import os
 import sqlite3
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,7 +132,7 @@ def told(error: BaseException) -> str:
 
 
 def report(error: Exception, record: Run | None = None) -> int:
-    """Say in one line what went wrong, close the run, return exit code 1; raise again what is a fault of the zoo."""
+    """Say in one line what went wrong, or print the traceback of a fault of the zoo; close the run; return 1."""
     line = told(error)
     if record:
         try:
@@ -139,7 +140,8 @@ def report(error: Exception, record: Run | None = None) -> int:
         except Exception as other:
             # The disk is full for the store as well: what went wrong first is what counts.
             print(f"the run stays open in the store: {first_line(other)}", file=sys.stderr)
-    if not line:
-        raise error
-    print(f"error: {line}", file=sys.stderr)
+    if line:
+        print(f"error: {line}", file=sys.stderr)
+    else:
+        traceback.print_exception(error)
     return 1

@@ -137,27 +137,27 @@ def test_killed_run_goes_on_to_the_same_losses(trained, repository, tmp_path):
     """Nothing of a run may depend on its being ended politely."""
     store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
     command = (sys.executable, "train.py", "--ds", "../../data")
-    whole = typed(*command, "--epochs", "60", folder=repository / "b2r", **store)
+    whole = typed(*command, "--epochs", "25", folder=repository / "b2r", **store)
     log = tmp_path / "killed.log"
     with open(log, "w") as output:
         process = subprocess.Popen(
-            (*command, "--epochs", "60"), cwd=repository / "b2r", env=clean(store), stdout=output, stderr=output
+            (*command, "--epochs", "25"), cwd=repository / "b2r", env=clean(store), stdout=output, stderr=output
         )
     deadline = time.monotonic() + 120
-    while "epoch   3/60" not in log.read_text():
+    while "epoch   3/25" not in log.read_text():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.02)
     process.kill()
     process.wait()
     killed = epochs_of(log.read_text())
-    assert len(killed) < 60
+    assert len(killed) < 25
     runs = MlflowClient(store["MLFLOW_TRACKING_URI"]).search_runs(["0"])
     (run,) = [run for run in runs if run.info.status == "RUNNING"]
     resumed = typed(*command, "--resume", run.info.run_id, folder=repository / "b2r", **store)
     assert resumed.returncode == 0, resumed.stderr
     later = epochs_of(resumed.stdout)
-    assert later == epochs_of(whole.stdout)[60 - len(later) :]
-    assert len(killed) + len(later) >= 60
+    assert later == epochs_of(whole.stdout)[25 - len(later) :]
+    assert len(killed) + len(later) >= 25
 
 
 def epochs_of(text):

@@ -352,16 +352,18 @@ def test_state_file_holds_numbers_only(launch, magnitudes):
     assert all(array.dtype.kind in "fiu" for array in arrays.values())
 
 
-def test_disk_that_is_full_ends_a_run_in_one_line_and_the_next_one_trains(launch, store, magnitudes, full_disk, capfd):
+def test_disk_that_is_full_ends_a_run_in_one_line_and_the_next_one_trains(
+    launch, repository, store, magnitudes, full_disk, capfd
+):
     launch("b2r", ds=magnitudes, epochs=1)
     capfd.readouterr()
     full_disk(Path(store.removeprefix("sqlite:///")).stat().st_size)
-    code, run = launch("b2r", ds=magnitudes, epochs=30)
+    code = train._run(repository / "b2r", architectures_of("b2r"), ["--ds", str(magnitudes), "--epochs", "30"])
     full_disk(0)
     assert code == 1
     said = capfd.readouterr().err
     (line,) = [text for text in said.splitlines() if text.startswith("error: ")]
     assert "store: expected a data base that MLflow can use" in line
     assert "Traceback" not in said
-    MlflowClient().set_terminated(run.info.run_id, "FAILED")
+    mlflow.end_run("FAILED")
     assert launch("b2r", ds=magnitudes, epochs=1)[0] == 0
