@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from sdss_gs.files import TEMPORARY, sha256, temporary_path
 from sdss_gs.schema import OUTPUTS, parse_model_name
 
 from .metrics import headline
-from .opening import DESCRIPTION, FORMAT, MODEL_FILE, address_of, load, read_description, version_of
+from .opening import DESCRIPTION, MODEL_FILE, address_of, load, read_description, version_of, write_description
 from .store import HEADLINE_TAG, SCORE_TAG, facts_of, log_signed
 from .tracking import REPORT
 from .where import CHAMPION, WEIGHTS, use_store
@@ -155,14 +154,13 @@ def export(name: str, folder: Path) -> Path:
         for file in CARDS:
             shutil.copyfile(artifact(name, file), temporary / file)
         description = {
-            "format": FORMAT,
             "name": model.name,
             "version": model.version,
             "sha256": model.sha256,
             "facts": dict(facts_of(address)),
             "files": {file: sha256(temporary / file) for file in (MODEL_FILE, *CARDS)},
         }
-        (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1))
+        write_description(temporary, description)
         temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

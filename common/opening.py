@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ import mlflow
 from mlflow import MlflowClient
 
 from sdss_gs import __version__
-from sdss_gs.errors import ZooError
+from sdss_gs.errors import ZooError, first_line
 from sdss_gs.logs import LOG
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 
@@ -25,8 +26,8 @@ from .where import CHAMPION, WEIGHTS, use_store
 DESCRIPTION = "zoo.json"
 """File of an exported folder that says what the model is."""
 MODEL_FILE = "model.keras"
-FORMAT = 1
-"""Of the exported folder."""
+FORMATS = (1, 2)
+"""Of exported folders; the last one is written. In the first, of zoo 0.1.0, descriptions have no checksum."""
 
 
 def load(name: str | Path) -> Model | MultiModel:
@@ -55,7 +56,9 @@ def load(name: str | Path) -> Model | MultiModel:
         folder, facts = Path(mlflow.artifacts.download_artifacts(address)), facts_of(address)
     except (mlflow.MlflowException, OSError) as error:
         # The store knows it, but somebody moved or removed the folder of its files.
-        raise ZooError(f"{name}: expected the files of this trained model, found them gone ({_line(error)})") from None
+        raise ZooError(
+            f"{name}: expected the files of this trained model, found them gone ({first_line(error)})"
+        ) from None
     registered, _, version = version_of(address).rpartition("/")
     LOG.info("model name=%s version=%s sha256=%s", registered or name, version, digest)
     return model_of(registered or str(name), version, digest, folder / WEIGHTS, facts)
@@ -99,7 +102,7 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
         other = facts.get("zoo_version", "another version")
         raise ZooError(
             f"{name}: expected a model as zoo {__version__} stores it, found one of zoo {other} "
-            f"({type(error).__name__}: {_line(error)}); bring the zoo up to date, or train it again"
+            f"({type(error).__name__}: {first_line(error)}); bring the zoo up to date, or train it again"
         ) from None
 
 
@@ -119,10 +122,6 @@ def _model(name: str, version: str, digest: str, network, facts: Mapping) -> Mod
         calibration=calibration_from(facts["calibration"]),
         training_range=TrainingRange(**facts["training_range"]),
     )
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _multi_model(name: str, version: str, digest: str, network, facts: Mapping) -> MultiModel:
@@ -163,11 +162,24 @@ def read_description(folder: Path) -> dict:
     """
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
-        if description["format"] != FORMAT:
+        if description["format"] not in FORMATS:
             raise ValueError(f"format {description['format']}")
+        checked = description["format"] > 1 or "checksum" in description
+        if checked and description.pop("checksum") != _checksum(description):
+            raise ValueError(f"a {DESCRIPTION} that was changed")
         for key, kind in {"name": str, "version": str, "sha256": str, "facts": dict, "files": dict}.items():
             if not isinstance(description[key], kind):
                 raise ValueError(f"{key} {description[key]!r}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ZooError(f"{folder}: expected a folder that zoo export wrote, found {_line(error)}") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ZooError(f"{folder}: expected a folder that zoo export wrote, found {first_line(error)}") from None
     return description
+
+
+def write_description(folder: Path, description: dict) -> None:
+    """Write what an exported folder says of itself, with its format and a checksum."""
+    whole = {"format": FORMATS[-1], **description}
+    (folder / DESCRIPTION).write_text(json.dumps(whole | {"checksum": _checksum(whole)}, indent=1))
+
+
+def _checksum(description):
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()

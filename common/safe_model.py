@@ -66,15 +66,15 @@ def check_description(path: Path) -> None:
             description = json.loads(archive.read("config.json"))
             with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
                 _refuse_other_files(path, weights)
+        for entry in _objects(description):
+            module, name = str(entry.get("module")), str(entry["class_name"])
+            if name == "Lambda" or (module.split(".")[0] != "keras" and name != TENSOR):
+                raise UnsafeModelError(f"{path}: expected layers of Keras without Lambda, found {module}.{name}")
     except ZooError:
         raise
     except Exception as error:
         # zipfile, zlib, json and HDF5 raise nearly anything on a forged file.
         raise UnsafeModelError(f"{path}: expected a .keras file, found {first_line(error)}") from None
-    for entry in _objects(description):
-        module, name = str(entry.get("module")), str(entry["class_name"])
-        if name == "Lambda" or (module.split(".")[0] != "keras" and name != TENSOR):
-            raise UnsafeModelError(f"{path}: expected layers of Keras without Lambda, found {module}.{name}")
 
 
 def _refuse_other_files(path: Path, group: h5py.Group) -> None:

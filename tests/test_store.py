@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from trained import by_hand
 
 from common.backend import keras
-from common.opening import DESCRIPTION, MODEL_FILE, load
+from common.opening import DESCRIPTION, MODEL_FILE, load, read_description, write_description
 from common.safe_model import UnsafeModelError, check_description
 from common.store import (
     crown,
@@ -168,6 +168,21 @@ def exported(tmp_path):
 
 def test_exported_folder_opens_without_a_store(exported):
     assert load(exported()).predict([[18.5, 17.2, 16.5, 16.1, 15.8]])["redshift"][0] == pytest.approx(0.1682)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("0.02", "0.03"), ('"b2r"', '"w2r"'), ('"checksum"', '"checksun"'), ('"format": 2', '"format": 1')],
+)
+def test_description_whose_bits_changed_is_refused_and_no_other_number_comes_out(exported, old, new):
+    folder = exported()
+    write_description(folder, {key: value for key, value in read_description(folder).items() if key != "format"})
+    load(folder)
+    text = (folder / DESCRIPTION).read_text()
+    assert old in text
+    (folder / DESCRIPTION).write_text(text.replace(old, new, 1))
+    with pytest.raises(ZooError, match="expected a folder that zoo export wrote"):
+        load(folder)
 
 
 def test_exported_folder_of_another_format_or_damaged_is_one_clear_error(exported):

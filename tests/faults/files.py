@@ -3,6 +3,7 @@
 import bz2
 import csv
 import io
+import json
 import random
 import traceback
 from collections import Counter
@@ -20,6 +21,9 @@ from conftest import survey_rows, write_image, write_spectrum, write_survey
 from PIL import Image
 
 from common.flags import NO_PREDICTION
+from common.opening import read_description as description_of
+from common.opening import write_description
+from common.safe_model import check_description
 from common.sources.catalogue import catalogue_source
 from sdss_gs import fits, img, own, spectra, ssel
 from sdss_gs.catalogue import read_catalogue
@@ -34,6 +38,8 @@ from .limits import bounded
 from .mutate import mutate
 
 ROWS = 8
+FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "b2r"
+DESCRIBED = (FIXTURE / "zoo.json").read_text().replace('"format": 1', '"format": 2')
 
 
 @dataclass(frozen=True)
@@ -148,6 +154,14 @@ def _read_frame(path):
     assert frame.pixels.ndim == 2
     assert frame.pixels.dtype == np.float32
     assert align(frame, frame).shape == frame.pixels.shape
+
+
+def _read_model(path):
+    check_description(path)
+
+
+def _read_description(path):
+    assert description_of(path.parent) == json.loads(DESCRIBED), "changed, and not noticed"
 
 
 def _read_data(path):
@@ -277,6 +291,11 @@ def _votes(folder):
     return [file.getvalue().encode()]
 
 
+def _descriptions(folder):
+    write_description(folder, json.loads(DESCRIBED))
+    return [(folder / "zoo.json").read_bytes()]
+
+
 def _columns():
     rows = survey_rows(ROWS)
     columns = {"objid": np.array([int(row["objid"]) for row in rows])}
@@ -329,5 +348,7 @@ KINDS = {
     "Parquet catalogue": Kind("table.parquet", _table_parquet, _read_rows),
     "FITS catalogue": Kind("table.fits", _table_fits, _read_rows),
     "VOTable catalogue": Kind("table.vot", _table_votable, _read_rows),
+    "model file": Kind("model.keras", lambda folder: [(FIXTURE / "model.keras").read_bytes()], _read_model),
+    "description of a model": Kind("zoo.json", _descriptions, _read_description),
     **{name: Kind(*facts) for name, facts in imports.READERS.items()},
 }
