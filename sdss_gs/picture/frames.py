@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import fits
-from ..errors import BadFileError, OptionError, first_line
+from ..errors import BadFileError, DataError, OptionError, first_line
 from ..files import read_bytes
 from ..fits_units import open_fits
 from ..schema import BANDS
@@ -60,7 +60,7 @@ def read_frame(path: str | Path) -> Frame:
             with warnings.catch_warnings():
                 # SDSS writes dates and units in old ways, which astropy mends and tells.
                 warnings.simplefilter("ignore", FITSFixedWarning)
-                return Frame(unit.data.astype(np.float32), WCS(unit.header))
+                return Frame(unit.data.astype(np.float32), WCS(unit.header, naxis=2))
     except BadFileError:
         raise
     except Exception as error:
@@ -114,9 +114,18 @@ def align(frame: Frame, onto: Frame) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape of `onto`
+
+    Raises
+    ------
+    DataError
+        If the coordinates of one cannot be turned into those of the other.
     """
     from scipy.ndimage import map_coordinates
 
     rows, columns = np.indices(onto.pixels.shape, dtype=np.float64)
-    x, y = frame.wcs.world_to_pixel_values(*onto.wcs.pixel_to_world_values(columns, rows))
+    try:
+        x, y = frame.wcs.world_to_pixel_values(*onto.wcs.pixel_to_world_values(columns, rows))
+    except Exception as error:
+        # astropy and wcslib raise nearly anything on damaged coordinates.
+        raise DataError(f"expected frames with coordinates of the sky, found {first_line(error)}") from None
     return map_coordinates(frame.pixels, [y, x], order=1, cval=np.nan, output=np.float32)

@@ -1,13 +1,16 @@
 """Damaged and hostile files: one clear line, or values that `verify` would accept."""
 
+import bz2
 import io
 import pickle
 import re
 
+import heavens
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from astropy.io import fits as astropy_fits
 from astropy.table import Table
 from conftest import survey_rows, write_survey
 
@@ -17,7 +20,7 @@ from sdss_gs import fits, spectra
 from sdss_gs.build.tables import read_ids
 from sdss_gs.catalogue import read_catalogue
 from sdss_gs.errors import BadFileError, DataError, OptionError, ZooError
-from sdss_gs.picture.frames import read_frame
+from sdss_gs.picture.frames import align, read_frame
 from sdss_gs.schema import INPUTS
 from sdss_gs.votes import find_votes
 
@@ -180,6 +183,15 @@ def test_what_a_file_holds_is_quoted_in_one_line_that_a_terminal_shows(tmp_path,
         read_catalogue(folder)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 3000
+
+
+def test_image_whose_coordinates_have_more_axes_is_aligned_by_the_first_two(tmp_path):
+    path = tmp_path / "1.fits"
+    path.write_bytes(bz2.decompress(heavens.frame((180.0, 30.0), "r")))
+    whole = align(read_frame(path), read_frame(path))
+    with astropy_fits.open(path, mode="update") as units:
+        units[0].header.insert("CTYPE1", ("WCSAXES", 4))
+    assert np.array_equal(align(read_frame(path), read_frame(path)), whole)
 
 
 FITS_READERS = [fits.read_any, spectra.read, catalogue_source, read_ids, read_frame]
