@@ -128,4 +128,5 @@ def align(frame: Frame, onto: Frame) -> np.ndarray:
     except Exception as error:
         # astropy and wcslib raise nearly anything on damaged coordinates.
         raise DataError(f"expected frames with coordinates of the sky, found {first_line(error)}") from None
-    return map_coordinates(frame.pixels, [y, x], order=1, cval=np.nan, output=np.float32)
+    # A pixel on the border must not be outside by a rounding error.
+    return map_coordinates(frame.pixels, np.round([y, x], 6), order=1, cval=np.nan, output=np.float32)

@@ -188,10 +188,11 @@ def test_what_a_file_holds_is_quoted_in_one_line_that_a_terminal_shows(tmp_path,
 def test_image_whose_coordinates_have_more_axes_is_aligned_by_the_first_two(tmp_path):
     path = tmp_path / "1.fits"
     path.write_bytes(bz2.decompress(heavens.frame((180.0, 30.0), "r")))
-    whole = align(read_frame(path), read_frame(path))
+    pixels = read_frame(path).pixels
+    assert np.allclose(align(read_frame(path), read_frame(path)), pixels, atol=1e-5)
     with astropy_fits.open(path, mode="update") as units:
         units[0].header["WCSAXES"] = 4
-    assert np.array_equal(align(read_frame(path), read_frame(path)), whole)
+    assert np.allclose(align(read_frame(path), read_frame(path)), pixels, atol=1e-5)
 
 
 FITS_READERS = [fits.read_any, spectra.read, catalogue_source, read_ids, read_frame]
