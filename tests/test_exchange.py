@@ -143,6 +143,17 @@ def test_catalogue_of_galaxy_zoo_2_whose_names_are_no_text_is_one_line(tmp_path,
     assert "expected a Parquet catalogue" in line
 
 
+def test_line_of_answers_that_ends_early_is_refused_and_the_others_are_taken(tmp_path):
+    (tmp_path / "in" / "images_training_rev1").mkdir(parents=True)
+    write_image(tmp_path / "in" / "images_training_rev1" / "1.jpg", 60)
+    lines = [",".join([*VOTE_COLUMNS, "GalaxyID"]), ",".join(["0.5"] * len(VOTE_COLUMNS)), ""]
+    lines[2] = f"{lines[1]},1"
+    (tmp_path / "in" / "training_solutions_rev1.csv").write_text("\n".join(lines))
+    assert main(["import", "kaggle", str(tmp_path / "in"), str(tmp_path / "ds")]) == 0
+    assert [row["objid"] for row in table(tmp_path / "ds" / "data.csv")] == ["1"]
+    assert len(table(tmp_path / "ds" / "rejects.csv")) == 1
+
+
 def test_answers_with_an_endless_cell_are_one_line(tmp_path, capsys):
     (tmp_path / "training_solutions_rev1.csv").write_text('GalaxyID\n"' + "x" * 200_000)
     assert main(["import", "kaggle", str(tmp_path), str(tmp_path / "ds")]) == 1

@@ -51,8 +51,9 @@ def kaggle(folder: Path) -> Iterator[Item]:
         raise DataError(f"{path}: expected columns GalaxyID and {len(answers)} answers, lacks {', '.join(absent[:4])}")
     images = {image.stem: image for image in sorted(folder.glob("images_training*/*.jpg"))}
     for row in rows:
-        name = row["GalaxyID"].strip()
-        image = images.get(name, folder / "images_training_rev1" / f"{name}.jpg")
+        # A line that ends early has no name, and a name is no way to another folder.
+        name = (row["GalaxyID"] or "").strip()
+        image = images.get(name, folder / "images_training_rev1" / f"{PurePosixPath(name).name}.jpg")
         yield Item(name, image, {column: row[column] for column in answers})
 
 
