@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError, OptionError
+from ..errors import DataError, OptionError, first_line
 from ..fits_units import open_fits
 from .identity import parse_id
 
@@ -31,10 +31,12 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
         raise DataError(f"{path}: no such file (expected a table: {', '.join(ENDINGS)})")
     try:
         columns = _columns(path)
-    except (OSError, ValueError, TypeError, IndexError, KeyError, ImportError) as error:
-        line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path}: expected a table ({', '.join(ENDINGS)}), found {line}") from None
+    except Exception as error:
+        # pandas, Arrow and astropy raise nearly anything on a damaged file.
+        raise DataError(f"{path}: expected a table ({', '.join(ENDINGS)}), found {first_line(error)}") from None
     texts = {name.lower(): [_text(value) for value in values] for name, values in columns.items()}
+    if len(texts) < len(columns):
+        raise DataError(f"{path}: expected columns of different names, found {', '.join(sorted(columns))}")
     return [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
 
 

@@ -26,6 +26,7 @@ from common.opening import write_description
 from common.safe_model import check_description
 from common.sources.catalogue import catalogue_source
 from sdss_gs import fits, img, own, spectra, ssel
+from sdss_gs.build.tables import read_ids
 from sdss_gs.catalogue import read_catalogue
 from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import ZooError
@@ -154,6 +155,12 @@ def _read_frame(path):
     assert frame.pixels.ndim == 2
     assert frame.pixels.dtype == np.float32
     assert align(frame, frame).shape == frame.pixels.shape
+
+
+def _read_ids(path):
+    ids = read_ids(path)
+    assert len(set(ids)) == len(ids) > 0
+    assert all(isinstance(number, int) and 0 <= number < 2**63 for number in ids)
 
 
 def _read_model(path):
@@ -348,6 +355,10 @@ KINDS = {
     "Parquet catalogue": Kind("table.parquet", _table_parquet, _read_rows),
     "FITS catalogue": Kind("table.fits", _table_fits, _read_rows),
     "VOTable catalogue": Kind("table.vot", _table_votable, _read_rows),
+    "CSV of identifiers": Kind("ids.csv", _table_csv, _read_ids),
+    "Parquet of identifiers": Kind("ids.parquet", _table_parquet, _read_ids),
+    "FITS of identifiers": Kind("ids.fits", _table_fits, _read_ids),
+    "VOTable of identifiers": Kind("ids.vot", _table_votable, _read_ids),
     "model file": Kind("model.keras", lambda folder: [(FIXTURE / "model.keras").read_bytes()], _read_model),
     "description of a model": Kind("zoo.json", _descriptions, _read_description),
     **{name: Kind(*facts) for name, facts in imports.READERS.items()},
