@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from mlflow import MlflowClient
 
 from sdss_gs import __version__
 from sdss_gs.errors import ZooError, first_line
+from sdss_gs.files import sealed, unsealed
 from sdss_gs.logs import LOG
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 
@@ -28,6 +28,8 @@ DESCRIPTION = "zoo.json"
 MODEL_FILE = "model.keras"
 FORMATS = (1, 2)
 """Of exported folders; the last one is written. In the first, of zoo 0.1.0, descriptions have no checksum."""
+KINDS = {"name": str, "version": str, "sha256": str, "facts": dict, "files": dict}
+"""What a description holds besides its format."""
 
 
 def load(name: str | Path) -> Model | MultiModel:
@@ -164,10 +166,11 @@ def read_description(folder: Path) -> dict:
         description = json.loads((folder / DESCRIPTION).read_text())
         if description["format"] not in FORMATS:
             raise ValueError(f"format {description['format']}")
-        checked = description["format"] > 1 or "checksum" in description
-        if checked and description.pop("checksum") != _checksum(description):
-            raise ValueError(f"a {DESCRIPTION} that was changed")
-        for key, kind in {"name": str, "version": str, "sha256": str, "facts": dict, "files": dict}.items():
+        if description["format"] > 1:
+            description = unsealed(description)
+        if unknown := set(description) - {"format", *KINDS}:
+            raise ValueError(f"{', '.join(sorted(unknown))} in a {DESCRIPTION} of format {description['format']}")
+        for key, kind in KINDS.items():
             if not isinstance(description[key], kind):
                 raise ValueError(f"{key} {description[key]!r}")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -177,9 +180,4 @@ def read_description(folder: Path) -> dict:
 
 def write_description(folder: Path, description: dict) -> None:
     """Write what an exported folder says of itself, with its format and a checksum."""
-    whole = {"format": FORMATS[-1], **description}
-    (folder / DESCRIPTION).write_text(json.dumps(whole | {"checksum": _checksum(whole)}, indent=1))
-
-
-def _checksum(description):
-    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+    (folder / DESCRIPTION).write_text(json.dumps(sealed({"format": FORMATS[-1], **description}), indent=1))

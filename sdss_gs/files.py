@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY = ".part"
+SEAL = "checksum"
 
 
 @contextmanager
@@ -48,6 +50,29 @@ def sha256(path: str | Path) -> str:
     """Return a file's SHA-256 in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sealed(content: dict) -> dict:
+    """Add a checksum to what will be written as JSON."""
+    return content | {SEAL: _checksum(content)}
+
+
+def unsealed(content: dict) -> dict:
+    """Check and take away what `sealed` added.
+
+    Raises
+    ------
+    ValueError
+        If the content is not what was sealed.
+    """
+    rest = {key: value for key, value in content.items() if key != SEAL}
+    if content.get(SEAL) != _checksum(rest):
+        raise ValueError("a file that was changed after it was written")
+    return rest
+
+
+def _checksum(content):
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def remove_leftovers(folder: str | Path) -> None:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from .errors import DataError
 from .files import TEMPORARY, remove_leftovers
 from .logs import hidden
-from .packed import INDEX_DTYPE, Manifest, packed_folder, read_index, read_manifest
+from .packed import INDEX_DTYPE, Manifest, packed_folder, read_packed
 from .raw import Layout, list_paths, probe_layout, stamped
 from .reading import read_groups
 from .schema import INPUTS, PIXEL_SCALE
@@ -74,10 +74,10 @@ def pack(
     paths = list_paths(folder, name)
     if not np.array_equal(np.sort(_listed(paths)), np.sort(objid)):
         paths = {number: paths[number] for number in objid.tolist() if number in paths}
-    manifest = read_manifest(target)
+    manifest, index = read_packed(target)
     if manifest is None and not paths:
         return Manifest(Layout(INPUTS[name].shape), INPUTS[name].dtype)
-    if manifest is not None and not _out_of_date(target, manifest, paths, image_scale, thorough):
+    if manifest is not None and not _out_of_date(target, manifest, index, paths, image_scale, thorough):
         return manifest
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -100,8 +100,8 @@ def _listed(paths: dict[int, str]) -> np.ndarray:
     return np.fromiter(paths, np.int64, len(paths))
 
 
-def _out_of_date(target: Path, manifest: Manifest, paths: dict[int, str], image_scale: float, thorough: bool) -> bool:
-    index, objid = read_index(target, manifest), _listed(paths)
+def _out_of_date(target: Path, manifest, index, paths: dict[int, str], image_scale: float, thorough: bool) -> bool:
+    objid = _listed(paths)
     if _has_leftovers(target, manifest):
         return True
     if manifest.layout.scale not in (None, image_scale) or not np.array_equal(index["objid"], np.sort(objid)):
@@ -138,11 +138,10 @@ def _changed(index: np.ndarray, entries: np.ndarray) -> np.ndarray:
 
 def _bring_up_to_date(target, name, paths, image_scale, processes, progress) -> Manifest:
     remove_leftovers(target)
-    manifest = read_manifest(target)
+    manifest, index = read_packed(target)
     if manifest is None or manifest.layout.scale not in (None, image_scale):
         layout = probe_layout(name, list(paths.values()), image_scale)
-        manifest = Manifest(layout, INPUTS[name].dtype)
-    index = read_index(target, manifest)
+        manifest, index = Manifest(layout, INPUTS[name].dtype), index[:0]
     entries = _entries(_listed(paths), paths)
     record = Record(target, manifest, index[np.isin(index["objid"], entries["objid"])])
     todo = entries[_changed(record.index, entries)]

@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zlib
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from .errors import DataError
-from .files import replacing
+from .errors import DataError, first_line
+from .files import SEAL, replacing, sealed, unsealed
 from .raw import Layout
 from .schema import VERSION
 
@@ -56,6 +58,8 @@ class Manifest:
         Problem by object id, for files that were refused.
     low, high : float
         Smallest and largest packed value, in the schema's unit.
+    index_checksum : int, optional
+        CRC-32 of the index.
     version : int
     """
 
@@ -67,22 +71,33 @@ class Manifest:
     rejects: dict[str, str] = field(default_factory=dict)
     low: float = float("inf")
     high: float = float("-inf")
+    index_checksum: int | None = None
     version: int = VERSION
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Read the manifest of one input's packed folder; None where there is none or it is of another version."""
+    """Read the manifest of one input's packed folder; None where there is none or it is of another version.
+
+    Raises
+    ------
+    DataError
+        If it is no manifest, or not the one that was written.
+    """
+    path = folder / "manifest.json"
     try:
-        content = json.loads((folder / "manifest.json").read_text())
+        content = json.loads(path.read_text())
+        # The first ones had no checksums.
+        content = unsealed(content) if SEAL in content or "index_checksum" in content else content
+        if content["version"] != VERSION:
+            return None
+        shape = {name: tuple(value) if isinstance(value, list) else value for name, value in content["layout"].items()}
+        shards = [(str(name), int(rows)) for name, rows in content["shards"]]
+        return Manifest(**content | {"layout": Layout(**shape), "shards": shards})
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder / 'manifest.json'}: expected a manifest, found {error}; delete the folder") from None
-    if content.get("version") != VERSION:
-        return None
-    layout = {name: tuple(value) if isinstance(value, list) else value for name, value in content.pop("layout").items()}
-    content["shards"] = [tuple(shard) for shard in content["shards"]]
-    return Manifest(Layout(**layout), **content)
+    except Exception as error:
+        # Of what is well written and no manifest, anything may be missing.
+        raise DataError(f"{path}: expected a manifest, found {first_line(error)}; delete the folder") from None
 
 
 def packed_version(folder: Path) -> int | None:
@@ -96,14 +111,39 @@ def packed_version(folder: Path) -> int | None:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest of one input's packed folder."""
     with replacing(folder / "manifest.json") as temporary:
-        temporary.write_text(json.dumps(asdict(manifest)))
+        temporary.write_text(json.dumps(sealed(asdict(manifest))))
 
 
-def read_index(folder: Path, manifest: Manifest | None) -> np.ndarray:
-    """Read the index, structured `INDEX_DTYPE`, sorted by object id; empty where nothing is packed."""
+def read_packed(folder: Path) -> tuple[Manifest | None, np.ndarray]:
+    """Read the manifest, see `read_manifest`, and the index: `INDEX_DTYPE`, sorted by id; empty if nothing is there."""
+    return _as_one(folder, partial(_read_index, folder))
+
+
+def _as_one(folder, read):
+    """Read the manifest and what it names, again where another process has replaced both in between."""
+    while True:
+        manifest = read_manifest(folder)
+        try:
+            return manifest, read(manifest)
+        except DataError:
+            if read_manifest(folder) == manifest:
+                raise
+
+
+def _read_index(folder, manifest):
     if manifest is None or not manifest.index:
         return np.empty(0, INDEX_DTYPE)
-    return _load(folder / manifest.index)
+    path = folder / manifest.index
+    index = _load(path)
+    changed = manifest.index_checksum is not None and checksum_of(index) != manifest.index_checksum
+    if changed or index.dtype != INDEX_DTYPE:
+        raise DataError(f"{path}: expected the index that was written, found it changed; delete {folder}")
+    return index
+
+
+def checksum_of(array: np.ndarray) -> int:
+    """Return the CRC-32 of an array's bytes, which costs a fraction of reading them."""
+    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data)
 
 
 class Packed:
@@ -121,14 +161,26 @@ class Packed:
     """
 
     def __init__(self, folder: Path):
-        manifest = read_manifest(folder)
+        self.folder = folder
+        self.manifest, (self.index, self._shards) = _as_one(folder, self._open)
+        self._ends = np.cumsum([rows for _, rows in self.manifest.shards])
+        good = self.index[self.index["row"] >= 0]
+        self._checksums = np.zeros(self._ends[-1] if len(self._ends) else 0, np.uint32)
+        self._checksums[good["row"]] = good["checksum"]
+        self._unchecked = np.ones(len(self._checksums), bool)
+
+    def _open(self, manifest):
         if manifest is None:
-            raise DataError(f"{folder}: not packed yet (run python -m sdss_gs pack)")
-        self.folder, self.manifest = folder, manifest
-        self.index = read_index(folder, manifest)
-        # Plain arrays over the memory maps: indexing a `memmap` makes a new one, which costs more than a row.
-        self._shards = [np.asarray(_load(folder / name, mmap_mode="r")) for name, _ in manifest.shards]
-        self._ends = np.cumsum([rows for _, rows in manifest.shards])
+            raise DataError(f"{self.folder}: not packed yet (run python -m sdss_gs pack)")
+        shards = []
+        for name, rows in manifest.shards:
+            # A plain array over the memory map: indexing a `memmap` makes a new one, which costs more than a row.
+            array = np.asarray(_load(self.folder / name, mmap_mode="r"))
+            expected, found = (manifest.dtype, (rows, *manifest.layout.shape)), (array.dtype, array.shape)
+            if found != expected:
+                raise DataError(f"{self.folder / name}: expected {expected}, found {found}; delete {self.folder}")
+            shards.append(array)
+        return _read_index(self.folder, manifest), shards
 
     def locate(self, objid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Find objects.
@@ -163,7 +215,13 @@ class Packed:
         Returns
         -------
         ndarray, shape (n, ...)
+
+        Raises
+        ------
+        DataError
+            If a row is not what was packed; each is looked at when it is first read.
         """
+        self._check(rows[self._unchecked[rows]])
         part = part if isinstance(part, tuple) else (part,)
         shape = self.manifest.layout.shape[len(part) :]
         out = np.empty((len(rows), *shape), self.manifest.dtype)
@@ -174,6 +232,15 @@ class Packed:
             target[...] = self._shards[number][(row, *part)]
         return out
 
+    def _check(self, rows):
+        starts = self._ends - [len(array) for array in self._shards]
+        for row in rows.tolist():
+            shard = int(np.searchsorted(self._ends, row, side="right"))
+            if checksum_of(self._shards[shard][row - starts[shard]]) != self._checksums[row]:
+                path = self.folder / self.manifest.shards[shard][0]
+                raise DataError(f"{path}: expected the rows that were packed, found one changed; delete {self.folder}")
+        self._unchecked[rows] = False
+
     def nbytes(self) -> int:
         """Return the size of the shards on disk, bytes."""
         return sum((self.folder / name).stat().st_size for name, _ in self.manifest.shards)
@@ -182,5 +249,6 @@ class Packed:
 def _load(path: Path, mmap_mode: str | None = None) -> np.ndarray:
     try:
         return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"{path}: expected a packed array, found {error}; delete {path.parent}") from None
+    except Exception as error:
+        # numpy parses the header as Python.
+        raise DataError(f"{path}: expected a packed array, found {first_line(error)}; delete {path.parent}") from None

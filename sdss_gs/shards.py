@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .files import move_into_place, replacing, temporary_path
-from .packed import Manifest, write_manifest
+from .packed import Manifest, checksum_of, write_manifest
 from .raw import Layout
 from .reading import FILES_PER_GROUP, Group, Outcome
 
@@ -107,6 +107,7 @@ class Record:
         self.manifest.rejects = {key: text for key, text in self.manifest.rejects.items() if int(key) in known}
         with replacing(self.folder / self.manifest.index) as temporary, open(temporary, "wb") as file:
             np.save(file, self.index)
+        self.manifest.index_checksum = checksum_of(self.index)
         write_manifest(self.folder, self.manifest)
 
     def remove_unnamed(self) -> None:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from sdss_gs import reading
 from sdss_gs import shards as shards_module
 from sdss_gs.catalogue import read_catalogue
 from sdss_gs.errors import DataError
+from sdss_gs.files import sealed, unsealed
 from sdss_gs.pack import pack
 from sdss_gs.packed import Packed, packed_folder
 from sdss_gs.raw import list_files, read_file
@@ -217,11 +219,43 @@ def test_damaged_packed_array_is_named(survey, pattern):
 def test_set_packed_by_another_version_is_packed_again(survey, monkeypatch):
     pack_all(survey, "img")
     path = packed_folder(survey) / "img" / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": -1}))
+    path.write_text(json.dumps(sealed(unsealed(json.loads(path.read_text())) | {"version": -1})))
     opened = read_paths(monkeypatch)
     assert pack_all(survey, "img").available == 12
     assert len(opened) == 12
     assert len(list(path.parent.glob("0*.npy"))) == 1
+
+
+@pytest.mark.parametrize("damaged", ["0*.npy", "index*.npy", "manifest.json"])
+def test_packed_file_in_which_one_bit_changed_is_noticed_wherever_it_is(survey, damaged):
+    pack_all(survey, "fits")
+    target = packed_folder(survey) / "fits"
+    objid = read_catalogue(survey).objid
+
+    def read():
+        packed = Packed(target)
+        return packed.take(packed.locate(objid)[0])
+
+    whole_rows = read()
+    (path,) = target.glob(damaged)
+    whole = path.read_bytes()
+    for place in np.linspace(0, len(whole) - 1, 40).astype(int).tolist():
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(DataError, match=re.escape(str(target))):
+            read()
+    path.write_bytes(whole)
+    assert np.array_equal(read(), whole_rows)
+
+
+def test_set_packed_before_there_were_checksums_is_read_as_it_is(survey, monkeypatch):
+    pack_all(survey, "fits")
+    path = packed_folder(survey) / "fits" / "manifest.json"
+    content = unsealed(json.loads(path.read_text()))
+    del content["index_checksum"]
+    path.write_text(json.dumps(content))
+    opened = read_paths(monkeypatch)
+    assert pack_all(survey, "fits").available == 12
+    assert not opened
 
 
 def test_killed_pack_keeps_finished_shards_and_goes_on(tmp_path):

@@ -68,6 +68,7 @@ def train_command(_folder):
     from test_networks import architectures_of
 
     from common import train
+    from common.where import make_store
 
     def prepare(folder):
         write_survey(folder / "ds", survey_rows(300))
@@ -77,6 +78,8 @@ def train_command(_folder):
 
     def act(here):
         _in_store(here)
+        # As the zoo's commands do; the question below would have MLflow make the store in its many steps.
+        make_store(os.environ["MLFLOW_TRACKING_URI"])
         arguments = ["--ds", str(here / "ds"), "--epochs", "25", "--batch_size", "32"]
         begun = [run for run in MlflowClient().search_runs(["0"]) if run.info.status == "RUNNING"]
         for run in begun[:1]:
