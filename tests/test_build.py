@@ -399,6 +399,21 @@ def test_tables_of_every_format_keep_their_identifiers(tmp_path, ending):
     assert tables.read_ids(path) == IDS
 
 
+def test_columns_whose_names_differ_in_case_only_are_not_taken_for_one(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(f"objid,objID\n{IDS[0]},{IDS[1]}\n")
+    with pytest.raises(DataError, match="expected columns of different names, found objID, objid"):
+        tables.read_ids(path)
+
+
+def test_damaged_table_is_one_clear_error(tmp_path):
+    path = tmp_path / "t.fits"
+    Table({"objID": IDS}).write(path)
+    path.write_bytes(path.read_bytes().replace(b"TTYPE1  = 'objID", b"TTYPE1  = \x00objID"))
+    with pytest.raises(DataError, match=r"t\.fits: expected a table"):
+        tables.read_ids(path)
+
+
 def test_positions_find_their_objects(build, server, tmp_path):
     known = heavens.rows()
     path = tmp_path / "p.csv"
