@@ -86,10 +86,10 @@ def read_manifest(folder: Path) -> Manifest | None:
     path = folder / "manifest.json"
     try:
         content = json.loads(path.read_text())
-        # The first ones had no checksums.
-        content = unsealed(content) if SEAL in content or "index_checksum" in content else content
         if content["version"] != VERSION:
             return None
+        # The first ones had no checksums.
+        content = unsealed(content) if SEAL in content or "index_checksum" in content else content
         shape = {name: tuple(value) if isinstance(value, list) else value for name, value in content["layout"].items()}
         shards = [(str(name), int(rows)) for name, rows in content["shards"]]
         return Manifest(**content | {"layout": Layout(**shape), "shards": shards})
