@@ -1,5 +1,6 @@
 """Small data sets in the SDSS-GS layout, written by hand so that each test knows every value."""
 
+import contextlib
 import os
 import resource
 import shutil
@@ -82,7 +83,7 @@ def survey(tmp_path):
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """Copy the model folders, so that logs and the store of a test stay out of the real ones."""
+    """Copy the model folders and work there, so that logs, store and files of a test stay out of the real ones."""
     root = tmp_path_factory.mktemp("repository") / "zoo"
     root.mkdir()
     shutil.copy(ROOT / "conda.yaml", root)
@@ -91,7 +92,8 @@ def repository(tmp_path_factory):
         folder.mkdir()
         for name in ("MLproject", "train.py"):
             shutil.copy(project.parent / name, folder)
-    return root
+    with contextlib.chdir(root):
+        yield root
 
 
 @pytest.fixture(autouse=True)
