@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
 
-BEGIN, BLOCK, CARD = b"SIMPLE", 2880, 80
-END = b"END".ljust(CARD)
+BEGIN, BLOCK = b"SIMPLE", 2880
+END = b"END".ljust(80)
+LONGEST = 1024
+"""Blocks of a header (999 columns need a fifth of them); where none ends, not the whole file is held in memory."""
 TOO_MANY = re.compile(rb"(NAXIS|TFIELDS) *= *\+?0*[1-9][0-9]{3}", re.IGNORECASE)
 """More than 999 axes or columns, which the standard forbids (FITS 4.0, sections 4.4.1.1, 7.2.1 and 7.3.1)."""
 
@@ -67,6 +69,6 @@ def _read_header(file, place):
     blocks = []
     while block := file.read(BLOCK):
         blocks.append(block)
-        if any(block[start : start + CARD] == END for start in range(0, len(block), CARD)):
+        if END in block or len(blocks) == LONGEST:
             break
     return b"".join(blocks)

@@ -62,6 +62,13 @@ def export_command(_folder):
     return Command(lambda _: None, act, state), lambda: None
 
 
+def _make_b2r(folder):
+    write_survey(folder / "ds", survey_rows(300))
+    (folder / "b2r").mkdir()
+    for name in ("MLproject", "train.py"):
+        shutil.copy(ROOT / "b2r" / name, folder / "b2r")
+
+
 def train_command(_folder):
     """Return the command that trains b2r, or goes on with the run that was killed."""
     from mlflow import MlflowClient
@@ -69,12 +76,6 @@ def train_command(_folder):
 
     from common import train
     from common.where import make_store
-
-    def prepare(folder):
-        write_survey(folder / "ds", survey_rows(300))
-        (folder / "b2r").mkdir()
-        for name in ("MLproject", "train.py"):
-            shutil.copy(ROOT / "b2r" / name, folder / "b2r")
 
     def act(here):
         _in_store(here)
@@ -89,7 +90,7 @@ def train_command(_folder):
             MlflowClient().set_terminated(run.info.run_id, "KILLED")
         return train._run(here / "b2r", architectures_of("b2r"), arguments)
 
-    return Command(prepare, act, _in_child(_registered)), lambda: None
+    return Command(_make_b2r, act, _in_child(_registered)), lambda: None
 
 
 def sweep_command(_folder):
@@ -98,12 +99,6 @@ def sweep_command(_folder):
     from test_networks import architectures_of
 
     from common import sweep_study, train
-
-    def prepare(folder):
-        write_survey(folder / "ds", survey_rows(300))
-        (folder / "b2r").mkdir()
-        for name in ("MLproject", "train.py"):
-            shutil.copy(ROOT / "b2r" / name, folder / "b2r")
 
     def act(here):
         _in_store(here)
@@ -122,7 +117,7 @@ def sweep_command(_folder):
         table = pd.read_csv(Path(parent.info.artifact_uri.removeprefix("file://"), "sweep.csv"))
         return json.dumps([predicted, table.drop(columns=["seconds", "run"]).to_csv()])
 
-    return Command(prepare, act, _in_child(state)), lambda: None
+    return Command(_make_b2r, act, _in_child(state)), lambda: None
 
 
 def _registered(folder):
