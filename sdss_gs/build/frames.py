@@ -15,7 +15,6 @@ bands, which is not corrected.
 
 from __future__ import annotations
 
-import bz2
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..compressed import read_unpacked
 from ..errors import BadFileError, DataError, first_line
 from ..fits_units import open_fits
 from ..schema import BANDS, INPUTS
@@ -69,7 +69,7 @@ def read_frame(path: Path) -> Frame:
     expected = "a frame of the imaging survey (bzip2-compressed FITS, nanomaggies)"
     try:
         # Unpacked at one go: astropy seeks, and every step back would unpack the file anew.
-        with open_fits(io.BytesIO(bz2.decompress(path.read_bytes())), memmap=False) as units:
+        with open_fits(io.BytesIO(read_unpacked(path)), memmap=False) as units:
             header, pixels = units[0].header, units[0].data
         # The other cards of the survey's headers have astropy warn, of RADECSYS and of dates.
         wcs = WCS(fits.Header([(key, header[key]) for key in WCS_CARDS if key in header]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import lzma
 import os
 import shutil
@@ -12,19 +10,14 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from ..compressed import HARMLESS, largest_content, unpacking
 from ..errors import BadFileError, DataError
 
 MOST_FILES = 5_000_000
-LARGEST_RATIO = 50
-"""An archive may grow to so many times its size (CSV tables shrink to a quarter, cut-outs hardly at all)."""
-HARMLESS = 100 * 2**20
-"""Bytes to which any archive may grow."""
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
-OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 
 Wanted = Callable[[PurePosixPath], bool]
 
@@ -77,7 +70,7 @@ def unpack(
     try:
         temporary.mkdir(parents=True)
         members = _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive)
-        limit = _limit(archive)
+        limit = largest_content(archive)
         done = total = 0
         for number, (name, size, position, opened) in enumerate(members, 1):
             path, total = _inside(archive, name), total + max(size, 0)
@@ -121,9 +114,9 @@ Member = tuple[str, int, int, Callable[[], BinaryIO] | None]
 def _zip_members(archive: Path) -> Iterator[Member]:
     with zipfile.ZipFile(archive) as opened:
         members = opened.infolist()
-        if sum(member.file_size for member in members) > _limit(archive):
+        if sum(member.file_size for member in members) > largest_content(archive):
             # Told before anything is written: the list of contents is at hand.
-            raise _too_much(archive, _limit(archive))
+            raise _too_much(archive, largest_content(archive))
         position = 0
         for member in members:
             kind = stat.S_IFMT(member.external_attr >> 16)
@@ -140,7 +133,7 @@ def _zip_members(archive: Path) -> Iterator[Member]:
 
 
 def _tar_members(archive: Path) -> Iterator[Member]:
-    with _plain(archive) as (raw, stream), tarfile.open(fileobj=stream, mode="r|") as opened:
+    with unpacking(archive) as (raw, stream), tarfile.open(fileobj=stream, mode="r|") as opened:
         for member in opened:
             if not (member.isfile() or member.isdir()):
                 raise BadFileError(archive, f"expected files and folders, found the link or device {member.name!r}")
@@ -154,24 +147,6 @@ def _tar_members(archive: Path) -> Iterator[Member]:
             rest += len(chunk)
             if rest > HARMLESS:
                 raise _too_much(archive, HARMLESS)
-
-
-@contextmanager
-def _plain(archive: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Open a tar archive: the file itself, whose position tells how far it is read, and its decompressed stream."""
-    with open(archive, "rb") as raw:
-        start = raw.read(6)
-        raw.seek(0)
-        opener = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
-        if opener is None:
-            yield raw, raw
-            return
-        with opener(raw, "rb") as stream:
-            yield raw, stream
-
-
-def _limit(archive: Path) -> int:
-    return max(HARMLESS, LARGEST_RATIO * archive.stat().st_size)
 
 
 def _too_much(archive: Path, limit: int) -> BadFileError:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from .. import fits
+from ..compressed import read_unpacked
 from ..errors import BadFileError, DataError, OptionError, first_line
-from ..files import read_bytes
 from ..fits_units import open_fits
 from ..schema import BANDS
 from . import INTERVALS, STRETCHES
@@ -37,22 +37,19 @@ class Frame:
 
 
 def read_frame(path: str | Path) -> Frame:
-    """Read the first image of a FITS file, packed (``.bz2``, ``.gz``) or not.
+    """Read the first image of a FITS file, packed (gzip, bzip2, xz) or not.
 
     Raises
     ------
     BadFileError
-        If the file is unreadable or its first image has not two axes.
+        If the file is unreadable, unpacks to too much, or its first image has not two axes.
     """
-    import bz2
-    import gzip
     import warnings
 
     from astropy.wcs import WCS, FITSFixedWarning
 
-    opener = {".bz2": bz2.decompress, ".gz": gzip.decompress}.get(Path(path).suffix.lower(), bytes)
     try:
-        with open_fits(io.BytesIO(opener(read_bytes(path))), memmap=False) as units:
+        with open_fits(io.BytesIO(read_unpacked(path)), memmap=False) as units:
             unit = next((unit for unit in units if unit.is_image and unit.data is not None), None)
             if unit is None or unit.data.ndim != 2:
                 found = "none" if unit is None else f"one of shape {unit.data.shape}"

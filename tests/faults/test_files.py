@@ -16,7 +16,8 @@ from conftest import survey_rows, write_survey
 
 from common.flags import Flag
 from common.sources.catalogue import catalogue_source
-from sdss_gs import fits, spectra
+from sdss_gs import compressed, fits, spectra
+from sdss_gs.build import frames
 from sdss_gs.build.tables import read_ids
 from sdss_gs.catalogue import read_catalogue
 from sdss_gs.errors import BadFileError, DataError, OptionError, ZooError
@@ -193,6 +194,15 @@ def test_image_whose_coordinates_have_more_axes_is_aligned_by_the_first_two(tmp_
     with astropy_fits.open(path, mode="update") as units:
         units[0].header["WCSAXES"] = 4
     assert np.allclose(align(read_frame(path), read_frame(path)), pixels, atol=1e-5)
+
+
+@pytest.mark.parametrize("read", [read_frame, frames.read_frame])
+def test_frame_that_unpacks_to_far_more_is_not_unpacked_to_its_end(tmp_path, monkeypatch, read):
+    monkeypatch.setattr(compressed, "HARMLESS", 2**20)
+    path = tmp_path / "1.fits.bz2"
+    path.write_bytes(bz2.compress(bytes(10**6)) * 100)
+    with pytest.raises(BadFileError, match="it unpacks to more than 1,048,576 bytes"):
+        read(path)
 
 
 FITS_READERS = [fits.read_any, spectra.read, catalogue_source, read_ids, read_frame]
