@@ -18,6 +18,7 @@ from .metrics import headline
 from .opening import DESCRIPTION, MODEL_FILE, address_of, load, read_description, version_of, write_description
 from .store import HEADLINE_TAG, SCORE_TAG, facts_of, log_signed
 from .tracking import REPORT
+from .unfinished import MODEL_TAG
 from .where import CHAMPION, WEIGHTS, use_store
 
 CARDS = ("card.md", "card.json", REPORT)
@@ -184,7 +185,7 @@ def take_in(folder: Path) -> str:
     model, original = load(folder), folder / MODEL_FILE
     use_store()
     with mlflow.start_run(run_name=f"{model.name}-imported"):
-        mlflow.set_tags({"zoo.model": model.name, "zoo.imported": str(folder)})
+        mlflow.set_tags({MODEL_TAG: model.name, "zoo.imported": str(folder)})
         for file in CARDS:
             mlflow.log_artifact(str(folder / file))
         address = log_signed(

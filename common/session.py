@@ -27,8 +27,8 @@ from .project import Project
 from .store import HEADLINE_TAG, crown, log_model
 from .surround import surround
 from .tracking import PLOTS, LogEpochs, Run, logs_of
+from .unfinished import RESUMED_TAG, STATE
 
-STATE = "state.npz"
 ADAPT_BATCH = 2048
 RESUMED_FREELY = ("ds", "resume", "memory_limit")
 """Options that may differ between a run and its continuation."""
@@ -90,7 +90,7 @@ class Session:
             if name not in RESUMED_FREELY and value not in (stored, self.project.defaults[name]):
                 raise OptionError(f"resume: the run goes on with {name}={stored}, found {name}={value}")
         progress.options |= {name: options[name] for name in RESUMED_FREELY if options[name] or name != "ds"}
-        self.record.tags({"zoo.resumed_from": options["resume"]})
+        self.record.tags({RESUMED_TAG: options["resume"]})
         for epoch, metrics in enumerate(progress.history, 1):
             self.record.metrics(metrics, epoch)
         return progress, arrays

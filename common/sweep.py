@@ -37,7 +37,8 @@ from .sweep_space import limits
 from .sweep_study import results, sampler_of, work
 from .sweep_time import estimate, in_words, measure
 from .sweep_trials import bury, refit, run_trial
-from .tracking import FAILURE_TAG, Run
+from .tracking import Run
+from .unfinished import FAILURE_TAG
 from .where import report, told
 
 

@@ -26,8 +26,9 @@ from .sweep_space import cells_of, parse_space, swept
 from .sweep_study import beside, open_storage, pruner_of
 from .sweep_time import Unrecorded, quiet
 from .tracking import Run, choose_store
+from .unfinished import SWEEP_TAG
 
-STUDY_TAG, TRIAL_TAG = "zoo.sweep", "zoo.trial"
+TRIAL_TAG = "zoo.trial"
 PARENT, SETTINGS = "run", "settings"
 """Attributes of a study: the parent's MLflow run, the options of the sweep."""
 STARTED_BY = "ZOO_SWEEP_WORKER"
@@ -98,7 +99,7 @@ class Sweep:
     def _resumed(self, given: dict, project: ModelFolder) -> dict:
         """Take the options of the sweep that is to go on."""
         try:
-            name = mlflow.get_run(str(given["resume"])).data.tags[STUDY_TAG]
+            name = mlflow.get_run(str(given["resume"])).data.tags[SWEEP_TAG]
             stored = optuna.load_study(study_name=name, storage=self.storage).user_attrs[SETTINGS]
         except (mlflow.MlflowException, KeyError):
             raise OptionError(f"resume: expected the parent run of a sweep, found {given['resume']!r}") from None
@@ -129,7 +130,7 @@ class Sweep:
         whole["defaults"].pop("ds")
         digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:12]
         self.name = f"{self.main.name}-sweep-{digest}"
-        if self.options["resume"] and mlflow.get_run(str(self.options["resume"])).data.tags[STUDY_TAG] != self.name:
+        if self.options["resume"] and mlflow.get_run(str(self.options["resume"])).data.tags[SWEEP_TAG] != self.name:
             raise OptionError("resume: the data, the defaults or the zoo are not those that the sweep began with")
         pruner = pruner_of(str(self.options["prune"]), int(self.options["epochs"]))
         try:
@@ -140,7 +141,7 @@ class Sweep:
             self.begins = False
         self.final = optuna.create_study(study_name=f"{self.name}-final", storage=self.storage, load_if_exists=True)
         if self.begins or mlflow.environment_variables.MLFLOW_RUN_ID.get():
-            self.record = Run(self.main, tags={STUDY_TAG: self.name})
+            self.record = Run(self.main, tags={SWEEP_TAG: self.name})
         if self.begins:
             self.study.set_user_attr(SETTINGS, settings)
             self.study.set_user_attr(PARENT, self.record.id)
@@ -162,7 +163,7 @@ class Sweep:
                 return found[PARENT]
             time.sleep(0.5)
         # That process died before it could: this one takes its place.
-        self.record = self.record or Run(self.main, tags={STUDY_TAG: self.name})
+        self.record = self.record or Run(self.main, tags={SWEEP_TAG: self.name})
         settings = {key: value for key, value in self.options.items() if key not in MINE}
         self.study.set_user_attr(SETTINGS, settings)
         self.study.set_user_attr(PARENT, self.record.id)

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from sdss_gs.errors import ZooError
 
 from .backend import forget_networks, keras, tf
-from .sweep_begin import STUDY_TAG, TRIAL_TAG, Sweep
+from .sweep_begin import TRIAL_TAG, Sweep
 from .sweep_report import (
     EPOCH,
     RUN,
@@ -22,7 +22,8 @@ from .sweep_report import (
 from .sweep_space import suggest, swept
 from .sweep_study import NUMBER, results
 from .sweep_time import quiet
-from .tracking import FAILURE_TAG, Run
+from .tracking import Run
+from .unfinished import SWEEP_TAG, close
 
 
 def run_trial(sweep: Sweep, trial: optuna.Trial) -> float:
@@ -30,7 +31,7 @@ def run_trial(sweep: Sweep, trial: optuna.Trial) -> float:
     chosen, number, began = suggest(trial, sweep.space), trial.user_attrs[NUMBER], time.perf_counter()
     record = Run(
         sweep.main, nested=True, run_name=f"{sweep.main.name}-trial-{number:02d}", parent_run_id=sweep.parent,
-        tags={TRIAL_TAG: str(trial.number), STUDY_TAG: sweep.name},
+        tags={TRIAL_TAG: str(trial.number), SWEEP_TAG: sweep.name},
     )  # fmt: skip
     trial.set_user_attr(RUN, record.id)
     try:
@@ -81,13 +82,12 @@ def bury(sweep: Sweep, running: set[int]) -> None:
     """Mark the MLflow runs of trials whose process has died."""
     client = MlflowClient()
     experiment = client.get_run(sweep.parent).info.experiment_id
-    query = f"tags.`{STUDY_TAG}` = '{sweep.name}' and attributes.status = 'RUNNING'"
+    query = f"tags.`{SWEEP_TAG}` = '{sweep.name}' and attributes.status = 'RUNNING'"
     alive = {trial.number for trial in sweep.final.get_trials(deepcopy=False) if trial.state == TrialState.RUNNING}
     for run in client.search_runs([experiment], query):
         number, last = run.data.tags.get(TRIAL_TAG), "zoo.refit" in run.data.tags
         if number is not None and int(number) not in (alive if last else running):
-            client.set_tag(run.info.run_id, FAILURE_TAG, "its process died; the trial is done again in another run")
-            client.set_terminated(run.info.run_id, "KILLED")
+            close(run, "its process died; the trial is done again in another run")
 
 
 def refit(sweep: Sweep, trial: optuna.Trial) -> float:
@@ -98,7 +98,7 @@ def refit(sweep: Sweep, trial: optuna.Trial) -> float:
     print(f"\nbest: trial {best.user_attrs[NUMBER]}; trained again with {options}", flush=True)
     record = Run(
         sweep.main, nested=True, run_name=f"{sweep.main.name}-best", parent_run_id=sweep.parent,
-        tags={TRIAL_TAG: str(trial.number), STUDY_TAG: sweep.name, "zoo.refit": str(best.user_attrs[NUMBER])},
+        tags={TRIAL_TAG: str(trial.number), SWEEP_TAG: sweep.name, "zoo.refit": str(best.user_attrs[NUMBER])},
     )  # fmt: skip
     try:
         session = sweep.begin(record, sweep.training_options(chosen))

@@ -26,10 +26,10 @@ from .project import ModelFolder
 from .provenance import code_version, packages
 from .report import score_table
 from .summary import Summary
+from .unfinished import FAILURE_TAG, LOGS_TAG, MODEL_TAG, hold, let_go
 from .where import choose_store
 
 PLOTS, REPORT, PACKAGES = "plots", "report.html", "packages.txt"
-LOGS_TAG, FAILURE_TAG = "zoo.logs", "zoo.failure"
 
 
 class Run:
@@ -55,17 +55,18 @@ class Run:
         # It prints the traceback of an error that is raised, and told, anyway.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         choose_store(project.repository)
+        # `mlflow run` creates its runs without asking the context providers; a run started here has asked them.
+        about = {**ZooRunContext().tags(), MODEL_TAG: project.name, "zoo.code": code_version()}
         self._run = mlflow.start_run(nested=nested, **start)
         self.id, self.name = self._run.info.run_id, self._run.info.run_name
         if project.name not in self.name:
             # All models share one list of runs: a name that MLflow made up does not say whose run it is.
             self.name = f"{project.name}-{self.name}"
-            mlflow.set_tag(MLFLOW_RUN_NAME, self.name)
         self.logs = project.folder / "logs" / f"{self.name}-{self.id[:8]}"
+        self._lock = hold(self.logs)
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
-        # `mlflow run` creates its runs without asking the context providers; a run started here has asked them.
-        about = {"zoo.model": project.name, "zoo.code": code_version(), LOGS_TAG: str(self.logs)}
-        mlflow.set_tags({**ZooRunContext().tags(), **about})
+        # At once: killed before, nobody could tell that it died.
+        mlflow.set_tags({**about, MLFLOW_RUN_NAME: self.name, LOGS_TAG: str(self.logs)})
         self.text(packages(), PACKAGES)
 
     def parameters(self, values: dict[str, object]) -> None:
@@ -150,6 +151,7 @@ class Run:
         for writer in self._writers.values():
             writer.close()
         mlflow.end_run(RunStatus.to_string(RunStatus.from_string(status)))
+        let_go(self._lock)
 
     def _writer(self, part: str):
         if part not in self._writers:

@@ -15,6 +15,7 @@ from .multi_session import MultiSession
 from .project import ModelFolder, parse_options, read_folder, read_project
 from .session import Session
 from .tracking import Run
+from .unfinished import DIED, close_dead_runs, how_to_go_on
 from .where import report
 
 
@@ -77,9 +78,12 @@ def _run(
         if spread.on_jax() and (options.get("folds") or session_type is not Session):
             raise OptionError(f"{project.name}: expected one input and folds=0 on JAX")
         if options.get("folds"):
+            _tell_of_dead_runs(project)
             cross_validate(project, record, options, architectures)
         else:
             session = session_type(project, record, options, architectures)
+            # A run that was resumed is closed when it is noted where this one comes from.
+            _tell_of_dead_runs(project, str(options["resume"]))
             session.train()
             if spread.on_jax():
                 spread.leave()
@@ -111,6 +115,13 @@ def _sweep(
     except Exception as error:
         return report(error)
     return sweep(main, project, session_type, architectures, arguments)
+
+
+def _tell_of_dead_runs(project: ModelFolder, resumed: str = "") -> None:
+    for run in close_dead_runs(project.name) if not spread.rank() else []:
+        command = how_to_go_on(run)
+        if command and f"resume={resumed} " not in command:
+            print(f"run {run.info.run_name}: {DIED}; go on with: {command}", file=sys.stderr)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -151,10 +151,14 @@ def test_killed_run_goes_on_to_the_same_losses(trained, repository, tmp_path):
     process.wait()
     killed = epochs_of(log.read_text())
     assert len(killed) < 25
-    runs = MlflowClient(store["MLFLOW_TRACKING_URI"]).search_runs(["0"])
-    (run,) = [run for run in runs if run.info.status == "RUNNING"]
-    resumed = typed(*command, "--resume", run.info.run_id, folder=repository / "b2r", **store)
+    doctor = typed("zoo", "doctor", folder=repository, **store).stdout
+    assert doctor.count("its process died") == 1
+    (advice,) = re.findall("→ (mlflow run b2r -P resume=.*)", doctor)
+    resumed = typed(*advice.split(), folder=repository, **store)
     assert resumed.returncode == 0, resumed.stderr
+    statuses = [run.info.status for run in MlflowClient(store["MLFLOW_TRACKING_URI"]).search_runs(["0"])]
+    assert sorted(statuses) == ["FINISHED", "FINISHED", "KILLED"]
+    assert not list(repository.glob("b2r/logs/*/*.lock"))
     later = epochs_of(resumed.stdout)
     assert later == epochs_of(whole.stdout)[25 - len(later) :]
     assert len(killed) + len(later) >= 25

@@ -16,6 +16,7 @@ from sdss_gs.packed import packed_folder, packed_version
 from sdss_gs.schema import INPUTS, VERSION
 
 from ..serve import dataset_folder
+from ..unfinished import DIED, MODEL_TAG, dead_runs, how_to_go_on
 from ..where import CHAMPION, DATABASE, HASH_TAG, REPOSITORY, WEIGHTS, store_folder, use_store
 from .findings import BROKEN, NOTE, OK, Finding, line_of, without_password
 
@@ -38,6 +39,7 @@ def store() -> list[Finding]:
         logging.getLogger(name).setLevel(logging.ERROR)
     with _patience():
         import mlflow
+        from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
         use_store()
         try:
@@ -45,10 +47,11 @@ def store() -> list[Finding]:
             models = list(client.search_registered_models(max_results=1000))
             champions = [client.get_model_version(m.name, m.aliases[CHAMPION]) for m in models if CHAMPION in m.aliases]
             found = [_champion(client, version) for version in champions if HASH_TAG in version.tags]
+            dead = [_dead(run) for run in dead_runs() if MLFLOW_PARENT_RUN_ID not in run.data.tags]
         except mlflow.MlflowException as error:
             return [Finding("store", BROKEN, f"{shown}: {line_of(error)}", _fix(str(error), shown))]
     text = f"{shown}: {len(models)} models, {len(found)} champions"
-    return [Finding("store", OK if found else NOTE, text, "" if found else TRAIN), *found]
+    return [Finding("store", OK if found else NOTE, text, "" if found else TRAIN), *found, *dead]
 
 
 def _begins_as_sqlite(file: Path) -> bool:
@@ -71,6 +74,11 @@ def _fix(text: str, address: str) -> str:
     if "db upgrade" in text or "out-of-date" in text:
         return f"copy the data base, then mlflow db upgrade {address}"
     return "start its server, or unset MLFLOW_TRACKING_URI for the store of this folder"
+
+
+def _dead(run) -> Finding:
+    fix = how_to_go_on(run) or f"{run.data.tags[MODEL_TAG]} has to begin anew"
+    return Finding(f"run {run.info.run_name}", NOTE, DIED, fix)
 
 
 def _champion(client, version) -> Finding:

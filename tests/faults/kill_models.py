@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -71,10 +72,10 @@ def _make_b2r(folder):
 
 def train_command(_folder):
     """Return the command that trains b2r, or goes on with the run that was killed."""
-    from mlflow import MlflowClient
     from test_networks import architectures_of
 
     from common import train
+    from common.unfinished import dead_runs, how_to_go_on
     from common.where import make_store
 
     def act(here):
@@ -82,20 +83,22 @@ def train_command(_folder):
         # As the zoo's commands do; the question below would have MLflow make the store in its many steps.
         make_store(os.environ["MLFLOW_TRACKING_URI"])
         arguments = ["--ds", str(here / "ds"), "--epochs", "25", "--batch_size", "32"]
-        begun = [run for run in MlflowClient().search_runs(["0"]) if run.info.status == "RUNNING"]
-        for run in begun[:1]:
-            # What a user would type; a run that was killed before its first epoch ended has nothing to go on from.
-            if train._run(here / "b2r", architectures_of("b2r"), ["--resume", run.info.run_id, *arguments[:2]]) == 0:
-                return 0
-            MlflowClient().set_terminated(run.info.run_id, "KILLED")
-        return train._run(here / "b2r", architectures_of("b2r"), arguments)
+        # What `zoo doctor` tells to type; a run that was killed before its first epoch ended has to begin anew.
+        advice = [command for run in dead_runs() if (command := how_to_go_on(run))]
+        goes_on = ["--resume", re.search(r"resume=(\w+)", advice[0])[1]] if advice else arguments
+        return train._run(here / "b2r", architectures_of("b2r"), goes_on)
 
-    return Command(_make_b2r, act, _in_child(_registered)), lambda: None
+    def state(here):
+        predicted = _registered(here)
+        _all_ended()
+        assert not list(here.glob("b2r/logs/*/*.lock"))
+        return predicted
+
+    return Command(_make_b2r, act, _in_child(state)), lambda: None
 
 
 def sweep_command(_folder):
     """Return the command that sweeps b2r: four trials, and the last training of the best."""
-    from mlflow import MlflowClient
     from test_networks import architectures_of
 
     from common import sweep_study, train
@@ -110,14 +113,21 @@ def sweep_command(_folder):
 
     def state(here):
         predicted = _registered(here)
-        runs = MlflowClient().search_runs(["0"])
-        left = [run.info.run_name for run in runs if run.info.status == "RUNNING"]
-        assert not left, f"still running: {left}"
+        runs = _all_ended()
         (parent,) = [run for run in runs if "zoo.best_run" in run.data.tags]
         table = pd.read_csv(Path(parent.info.artifact_uri.removeprefix("file://"), "sweep.csv"))
         return json.dumps([predicted, table.drop(columns=["seconds", "run"]).to_csv()])
 
     return Command(_make_b2r, act, _in_child(state)), lambda: None
+
+
+def _all_ended():
+    from mlflow import MlflowClient
+
+    runs = MlflowClient().search_runs(["0"])
+    left = [run.info.run_name for run in runs if run.info.status == "RUNNING"]
+    assert not left, f"still running: {left}"
+    return runs
 
 
 def _registered(folder):
