@@ -34,7 +34,7 @@ def clean(extra=None):
 def trained(repository):
     """Train b2r from the root of the repository, on a data set named by a relative path."""
     write_survey(repository.parent / "data", survey_rows(300))
-    return typed("mlflow", "run", "b2r", "-P", "epochs=3", "-P", "ds=../data", "--no-conda", folder=repository)
+    return typed("mlflow", "run", "b2r", "-P", "epochs=25", "-P", "ds=../data", "--no-conda", folder=repository)
 
 
 def test_mlflow_run_ends_with_scores_and_where_to_look(trained, repository):
@@ -95,13 +95,39 @@ def test_zoo_tells_of_and_hands_on_what_was_trained(trained, repository, monkeyp
     assert (code, problem) == (1, "error: i2r: expected a trained model with a card.md, found none; see zoo list\n")
 
 
-def test_train_without_mlflow_run_uses_the_same_store(trained, repository):
-    arguments = ("train.py", "--epochs", "1", "--ds", "../../data")
-    done = typed(sys.executable, *arguments, folder=repository / "b2r")
-    assert done.returncode == 0, done.stderr
+def test_killed_run_is_named_by_the_doctor_and_goes_on_to_the_same_losses(trained, repository):
+    """Nothing of a run may depend on its being ended politely, nor on its being begun by `mlflow run`."""
+    log = repository.parent / "killed.log"
+    command = (sys.executable, "train.py", "--ds", "../../data", "--epochs", "25")
+    with open(log, "w") as output:
+        process = subprocess.Popen(command, cwd=repository / "b2r", env=clean(), stdout=output, stderr=output)
+    deadline = time.monotonic() + 120
+    while "epoch   3/25" not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    killed = epochs_of(log.read_text())
+    assert len(killed) < 25
     assert not list(repository.glob("*/mlflow.db"))
     assert not list(repository.glob("*/mlruns"))
     assert len(list((repository / "b2r" / "logs").iterdir())) == 2
+    doctor = typed("zoo", "doctor", folder=repository).stdout
+    assert doctor.count("its process died") == 1
+    (advice,) = re.findall("→ (mlflow run b2r -P resume=.*)", doctor)
+    resumed = typed(*advice.split(), folder=repository)
+    assert resumed.returncode == 0, resumed.stderr
+    later = epochs_of(resumed.stdout)
+    assert later == epochs_of(trained.stdout)[25 - len(later) :]
+    assert len(killed) + len(later) >= 25
+    statuses = [run.info.status for run in MlflowClient(f"sqlite:///{repository}/mlflow.db").search_runs(["0"])]
+    assert sorted(statuses) == ["FINISHED", "FINISHED", "KILLED"]
+    assert not list(repository.glob("b2r/logs/*/*.lock"))
+
+
+def epochs_of(text):
+    """Losses of the epochs that a run printed."""
+    return re.findall(r"^epoch +(\d+)/\d+ +(.*val_loss \S+)", text, re.MULTILINE)
 
 
 def test_mistakes_are_one_line_and_an_exit_code(trained, repository):
@@ -131,42 +157,6 @@ def test_ctrl_c_ends_the_run_and_says_how_to_go_on(trained, repository):
     assert re.search(r"go on with: mlflow run b2r -P resume=[0-9a-f]{32} --no-conda", text)
     assert "best weights so far: models:/" in text
     assert "Traceback" not in text
-
-
-def test_killed_run_goes_on_to_the_same_losses(trained, repository, tmp_path):
-    """Nothing of a run may depend on its being ended politely."""
-    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
-    command = (sys.executable, "train.py", "--ds", "../../data")
-    whole = typed(*command, "--epochs", "25", folder=repository / "b2r", **store)
-    log = tmp_path / "killed.log"
-    with open(log, "w") as output:
-        process = subprocess.Popen(
-            (*command, "--epochs", "25"), cwd=repository / "b2r", env=clean(store), stdout=output, stderr=output
-        )
-    deadline = time.monotonic() + 120
-    while "epoch   3/25" not in log.read_text():
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
-    killed = epochs_of(log.read_text())
-    assert len(killed) < 25
-    doctor = typed("zoo", "doctor", folder=repository, **store).stdout
-    assert doctor.count("its process died") == 1
-    (advice,) = re.findall("→ (mlflow run b2r -P resume=.*)", doctor)
-    resumed = typed(*advice.split(), folder=repository, **store)
-    assert resumed.returncode == 0, resumed.stderr
-    statuses = [run.info.status for run in MlflowClient(store["MLFLOW_TRACKING_URI"]).search_runs(["0"])]
-    assert sorted(statuses) == ["FINISHED", "FINISHED", "KILLED"]
-    assert not list(repository.glob("b2r/logs/*/*.lock"))
-    later = epochs_of(resumed.stdout)
-    assert later == epochs_of(whole.stdout)[25 - len(later) :]
-    assert len(killed) + len(later) >= 25
-
-
-def epochs_of(text):
-    """Losses of the epochs that a run printed."""
-    return re.findall(r"^epoch +(\d+)/\d+ +(.*val_loss \S+)", text, re.MULTILINE)
 
 
 def test_stored_model_predicts_a_csv_file(trained, repository, tmp_path):
