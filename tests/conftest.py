@@ -22,6 +22,10 @@ COLUMNS = ("objid", "class", *QUANTITIES, "subclass", "gz2c_s")
 def pytest_configure():
     """Undo what a shell does to commands in the background, and pytest-xdist to its workers: they ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Each worker has a core: threads of TensorFlow would only take it from the other one.
+        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            os.environ.setdefault(name, "1")
 
 
 def write_spectrum(path, wavelength, best_fit):
