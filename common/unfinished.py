@@ -1,7 +1,7 @@
 """Runs whose process died without a word: killed, out of memory, without power. Loads no TensorFlow.
 
-MLflow shows such a run as running for ever. Each run holds a lock in its folder of logs; the system takes it from a
-process that ends, however it ends.
+MLflow shows such a run as running for ever, or as failed. Each run holds a lock in its folder of logs, which the system
+takes from a process that ends, however it ends.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def let_go(lock: FileLock | None) -> None:
 
 
 def dead_runs() -> list[Run]:
-    """List the runs of the store that are marked as running, and whose process died on this machine."""
+    """List the runs of the store whose process died on this machine; `mlflow run` may have marked them as failed."""
     from mlflow import MlflowClient
 
     client = MlflowClient()
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    running = client.search_runs(experiments, "attributes.status = 'RUNNING'")
-    return [run for run in running if LOGS_TAG in run.data.tags and _free(_lock_of(run))]
+    others = client.search_runs(experiments, "attributes.status != 'FINISHED'")
+    return [run for run in others if LOGS_TAG in run.data.tags and _free(_lock_of(run))]
 
 
 def how_to_go_on(run: Run) -> str:

@@ -71,6 +71,8 @@ def test_only_runs_whose_process_is_gone_are_closed(begin, tmp_path):
     elsewhere = MlflowClient().create_run("0", tags={LOGS_TAG: "/another/machine", MODEL_TAG: "b2r"}).info.run_id
     assert not dead_runs()
     begin.kill(dies, other)
+    # `mlflow run` sees that its child ended, and does not know how it goes on.
+    MlflowClient().set_terminated(dies, "FAILED")
     assert {run.info.run_id for run in dead_runs()} == {dies, other}
     assert [run.info.run_id for run in close_dead_runs("b2r")] == [dies]
     assert [status(run) for run in (dies, lives, other, elsewhere)] == ["KILLED", "RUNNING", "RUNNING", "RUNNING"]
