@@ -58,7 +58,7 @@ def dead_runs() -> list[Run]:
 
 def how_to_go_on(run: Run) -> str:
     """Return the command that goes on with a run; empty if there is nothing to go on from."""
-    from mlflow import MlflowClient
+    from mlflow import MlflowClient, MlflowException
 
     tags = run.data.tags
     start = f"mlflow run {tags[MODEL_TAG]}"
@@ -66,8 +66,11 @@ def how_to_go_on(run: Run) -> str:
         return f"{start} -e sweep -P resume={run.info.run_id} --no-conda"
     if Path(tags[LOGS_TAG], STATE).is_file():
         return f"{start} -P resume={run.info.run_id} --no-conda"
-    # It died before the first epoch that it added to another one.
-    return how_to_go_on(MlflowClient().get_run(tags[RESUMED_TAG])) if RESUMED_TAG in tags else ""
+    # It died before the first epoch that it added to another one, which may be gone by now.
+    try:
+        return how_to_go_on(MlflowClient().get_run(tags[RESUMED_TAG]))
+    except (KeyError, MlflowException):
+        return ""
 
 
 def close_dead_runs(model: str) -> list[Run]:
@@ -85,7 +88,8 @@ def close(run: Run, reason: str) -> None:
     client = MlflowClient()
     client.set_tag(run.info.run_id, FAILURE_TAG, reason)
     client.set_terminated(run.info.run_id, "KILLED")
-    let_go(FileLock(_lock_of(run)))
+    if LOGS_TAG in run.data.tags:
+        let_go(FileLock(_lock_of(run)))
 
 
 def _lock_of(run: Run) -> Path:

@@ -17,6 +17,7 @@ from common.unfinished import (
     RESUMED_TAG,
     STATE,
     SWEEP_TAG,
+    close,
     close_dead_runs,
     dead_runs,
     how_to_go_on,
@@ -90,6 +91,15 @@ def test_way_on_leads_to_the_last_run_that_has_a_state(begin, tmp_path):
     begin.kill(second)
     for run in (first, second):
         assert how_to_go_on(client.get_run(run)) == f"mlflow run b2r -P resume={first} --no-conda"
+    # What it came from may have been removed for good (`mlflow gc`).
+    client.set_tag(second, RESUMED_TAG, "0" * 32)
+    assert how_to_go_on(client.get_run(second)) == ""
+
+
+def test_run_that_died_before_its_first_tags_is_closed(begin):
+    bare = MlflowClient().create_run("0")
+    close(bare, "its process died")
+    assert status(bare.info.run_id) == "KILLED"
 
 
 def test_sweep_is_told_of_and_left_to_itself(begin):
