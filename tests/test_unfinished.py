@@ -9,7 +9,7 @@ from conftest import ROOT, survey_rows, write_survey
 from mlflow import MlflowClient
 from test_networks import architectures_of
 
-from common import train
+from common import cli, train
 from common.unfinished import (
     LOCK,
     LOGS_TAG,
@@ -20,7 +20,9 @@ from common.unfinished import (
     close,
     close_dead_runs,
     dead_runs,
+    hold,
     how_to_go_on,
+    let_go,
 )
 from common.where import make_store
 
@@ -102,11 +104,15 @@ def test_run_that_died_before_its_first_tags_is_closed(begin):
     assert status(bare.info.run_id) == "KILLED"
 
 
-def test_sweep_is_told_of_and_left_to_itself(begin):
+def test_sweep_is_told_of_and_left_to_itself(begin, capsys):
     sweep = begin("sweep", **{SWEEP_TAG: "b2r-sweep-0123"})
     begin.kill(sweep)
-    (dead,) = dead_runs()
-    assert how_to_go_on(dead) == f"mlflow run b2r -e sweep -P resume={sweep} --no-conda"
+    trial = begin("trial", **{SWEEP_TAG: "b2r-sweep-0123", "mlflow.parentRunId": sweep})
+    begin.kill(trial)
+    cli.main(["doctor"])
+    said = capsys.readouterr().out
+    assert said.count("its process died") == 1
+    assert f"→ mlflow run b2r -e sweep -P resume={sweep} --no-conda" in said
     assert not close_dead_runs("b2r")
     assert status(sweep) == "RUNNING"
 
@@ -121,3 +127,10 @@ def test_next_training_tells_how_the_killed_one_goes_on(begin, tmp_path, reposit
     assert line.startswith("run first: ")
     assert line.endswith(f"go on with: mlflow run b2r -P resume={first} --no-conda")
     assert status(first) == "KILLED"
+
+
+def test_run_whose_folder_of_logs_cannot_be_written_is_begun_and_ended_all_the_same(tmp_path):
+    (tmp_path / "logs").write_text("a file where the folder should be")
+    lock = hold(tmp_path / "logs" / "first")
+    assert lock is None
+    let_go(lock)
