@@ -85,6 +85,8 @@ class Session:
         if logs is None:
             raise OptionError(f"resume: expected the id of a run in this store, found {options['resume']!r}")
         progress, arrays = state.load_state(logs / STATE)
+        if "fold" in progress.options:
+            raise OptionError("resume: expected a run of its own, found a fold; start the cross-validation again")
         for name, value in options.items():
             stored = progress.options.get(name)
             if name not in RESUMED_FREELY and value not in (stored, self.project.defaults[name]):

@@ -26,7 +26,7 @@ from .project import ModelFolder
 from .provenance import code_version, packages
 from .report import score_table
 from .summary import Summary
-from .unfinished import FAILURE_TAG, LOGS_TAG, MODEL_TAG, hold, let_go
+from .unfinished import FAILURE_TAG, LOGS, LOGS_TAG, MODEL_TAG, hold, let_go, lock_of
 from .where import choose_store
 
 PLOTS, REPORT, PACKAGES = "plots", "report.html", "packages.txt"
@@ -62,8 +62,9 @@ class Run:
         if project.name not in self.name:
             # All models share one list of runs: a name that MLflow made up does not say whose run it is.
             self.name = f"{project.name}-{self.name}"
-        self.logs = project.folder / "logs" / f"{self.name}-{self.id[:8]}"
-        self._lock = hold(self.logs)
+        self.logs = project.folder / LOGS / f"{self.name}-{self.id[:8]}"
+        self._lock = lock_of(self.logs, self.id)
+        hold(self._lock)
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
         # At once: killed before, nobody could tell that it died.
         mlflow.set_tags({**about, MLFLOW_RUN_NAME: self.name, LOGS_TAG: str(self.logs)})

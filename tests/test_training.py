@@ -342,6 +342,9 @@ def test_cross_validation_gives_nested_runs_and_their_spread(launch, repository,
     assert sum(int(child.data.tags["zoo.test_objects"]) for child in children) == 500
     assert len(MlflowClient().search_model_versions("name='b2r'")) == versions
     assert "mean ± standard deviation over 3 folds" in capsys.readouterr().out
+    arguments = ["--ds", str(magnitudes), "--resume", children[0].info.run_id]
+    assert train._run(repository / "b2r", architectures_of("b2r"), arguments) == 1
+    assert "resume: expected a run of its own, found a fold" in capsys.readouterr().err
 
 
 def test_disk_that_is_full_ends_a_run_in_one_line_and_the_next_one_trains(

@@ -11,26 +11,26 @@ from test_networks import architectures_of
 
 from common import cli, train
 from common.unfinished import (
-    LOCK,
+    LOGS,
     LOGS_TAG,
     MODEL_TAG,
     RESUMED_TAG,
     STATE,
     SWEEP_TAG,
-    close,
     close_dead_runs,
     dead_runs,
     hold,
     how_to_go_on,
     let_go,
+    lock_of,
 )
 from common.where import make_store
 
 HOLD = """
 import sys
-from pathlib import Path
-from common.unfinished import hold
-lock = hold(Path(sys.argv[1]))
+from common.unfinished import hold, lock_of
+lock = lock_of(*sys.argv[1:])
+hold(lock)
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -44,15 +44,17 @@ def begin(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(store)
     make_store(store)
+    (tmp_path / "b2r").mkdir()
+    (tmp_path / "b2r" / "MLproject").touch()
     processes = {}
 
-    def begin(name="first", **tags):
-        logs, pipe = tmp_path / "logs" / name, subprocess.PIPE
-        process = subprocess.Popen([sys.executable, "-c", HOLD, str(logs)], stdin=pipe, stdout=pipe, cwd=ROOT)
+    def begin(name="first", folder=tmp_path / "b2r", **tags):
+        logs, pipe, client = str(folder / LOGS / name), subprocess.PIPE, MlflowClient()
+        run_id = client.create_run("0", run_name=name, tags={LOGS_TAG: logs, MODEL_TAG: "b2r"} | tags).info.run_id
+        process = subprocess.Popen([sys.executable, "-c", HOLD, logs, run_id], stdin=pipe, stdout=pipe, cwd=ROOT)
         assert process.stdout.readline() == b"held\n"
-        run = MlflowClient().create_run("0", tags={LOGS_TAG: str(logs), MODEL_TAG: "b2r", **tags}, run_name=name)
-        processes[run.info.run_id] = process
-        return run.info.run_id
+        processes[run_id] = process
+        return run_id
 
     def kill(*runs):
         for run_id in runs:
@@ -70,17 +72,19 @@ def status(run_id):
 
 
 def test_only_runs_whose_process_is_gone_are_closed(begin, tmp_path):
-    dies, lives, other = begin(), begin("second"), begin("third", **{MODEL_TAG: "i2r"})
+    b2r, i2r = tmp_path / "b2r", tmp_path / "i2r"
+    dies, lives, other = begin(), begin("second"), begin("third", i2r)
     elsewhere = MlflowClient().create_run("0", tags={LOGS_TAG: "/another/machine", MODEL_TAG: "b2r"}).info.run_id
-    assert not dead_runs()
+    hold(foreign := lock_of(b2r / LOGS / "of another store", "0" * 32))
+    foreign.release()
+    assert not dead_runs([b2r, i2r])
     begin.kill(dies, other)
     # `mlflow run` sees that its child ended, and does not know how it goes on.
     MlflowClient().set_terminated(dies, "FAILED")
-    assert {run.info.run_id for run in dead_runs()} == {dies, other}
-    assert [run.info.run_id for run in close_dead_runs("b2r")] == [dies]
+    assert {run.info.run_id for run in dead_runs([b2r, i2r])} == {dies, other}
+    assert [run.info.run_id for run in close_dead_runs(b2r)] == [dies]
     assert [status(run) for run in (dies, lives, other, elsewhere)] == ["KILLED", "RUNNING", "RUNNING", "RUNNING"]
-    assert not (tmp_path / "logs" / "first").exists()
-    assert (tmp_path / "logs" / "second" / LOCK).is_file()
+    assert {path.name for path in (b2r / LOGS).iterdir()} == {"second", "of another store"}
 
 
 def test_way_on_leads_to_the_last_run_that_has_a_state(begin, tmp_path):
@@ -88,7 +92,7 @@ def test_way_on_leads_to_the_last_run_that_has_a_state(begin, tmp_path):
     begin.kill(first)
     client = MlflowClient()
     assert how_to_go_on(client.get_run(first)) == ""
-    (tmp_path / "logs" / "first" / STATE).write_bytes(b"")
+    (tmp_path / "b2r" / LOGS / "first" / STATE).write_bytes(b"")
     second = begin("second", **{RESUMED_TAG: first})
     begin.kill(second)
     for run in (first, second):
@@ -98,30 +102,39 @@ def test_way_on_leads_to_the_last_run_that_has_a_state(begin, tmp_path):
     assert how_to_go_on(client.get_run(second)) == ""
 
 
-def test_run_that_died_before_its_first_tags_is_closed(begin):
-    bare = MlflowClient().create_run("0")
-    close(bare, "its process died")
-    assert status(bare.info.run_id) == "KILLED"
+def test_fold_does_not_go_on_without_the_others(begin, tmp_path):
+    fold = begin("fold", **{"mlflow.parentRunId": "0" * 32})
+    begin.kill(fold)
+    (tmp_path / "b2r" / LOGS / "fold" / STATE).write_bytes(b"")
+    assert how_to_go_on(MlflowClient().get_run(fold)) == ""
 
 
-def test_sweep_is_told_of_and_left_to_itself(begin, capsys):
+def test_run_that_died_before_its_first_tags_is_closed(begin, tmp_path):
+    bare = MlflowClient().create_run("0").info.run_id
+    hold(lock := lock_of(tmp_path / "b2r" / LOGS / "bare", bare))
+    lock.release()
+    (dead,) = close_dead_runs(tmp_path / "b2r")
+    assert how_to_go_on(dead) == ""
+    assert status(bare) == "KILLED"
+
+
+def test_sweep_is_told_of_and_left_to_itself(begin, tmp_path, capsys):
     sweep = begin("sweep", **{SWEEP_TAG: "b2r-sweep-0123"})
-    begin.kill(sweep)
     trial = begin("trial", **{SWEEP_TAG: "b2r-sweep-0123", "mlflow.parentRunId": sweep})
-    begin.kill(trial)
+    begin.kill(sweep, trial)
     cli.main(["doctor"])
     said = capsys.readouterr().out
     assert said.count("its process died") == 1
     assert f"→ mlflow run b2r -e sweep -P resume={sweep} --no-conda" in said
-    assert not close_dead_runs("b2r")
+    assert not close_dead_runs(tmp_path / "b2r")
     assert status(sweep) == "RUNNING"
 
 
 def test_next_training_tells_how_the_killed_one_goes_on(begin, tmp_path, repository, capsys):
     data = write_survey(tmp_path / "data", survey_rows(100))
-    first = begin()
+    first = begin(folder=repository / "b2r")
     begin.kill(first)
-    (tmp_path / "logs" / "first" / STATE).write_bytes(b"")
+    (repository / "b2r" / LOGS / "first" / STATE).write_bytes(b"")
     assert train._run(repository / "b2r", architectures_of("b2r"), ["--ds", str(data), "--epochs", "1"]) == 0
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "its process died" in line]
     assert line.startswith("run first: ")
@@ -131,6 +144,6 @@ def test_next_training_tells_how_the_killed_one_goes_on(begin, tmp_path, reposit
 
 def test_run_whose_folder_of_logs_cannot_be_written_is_begun_and_ended_all_the_same(tmp_path):
     (tmp_path / "logs").write_text("a file where the folder should be")
-    lock = hold(tmp_path / "logs" / "first")
-    assert lock is None
+    hold(lock := lock_of(tmp_path / "logs" / "first", "0" * 32))
+    assert not lock.is_locked
     let_go(lock)

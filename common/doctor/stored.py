@@ -16,7 +16,7 @@ from sdss_gs.packed import packed_folder, packed_version
 from sdss_gs.schema import INPUTS, VERSION
 
 from ..serve import dataset_folder
-from ..unfinished import DIED, MODEL_TAG, dead_runs, how_to_go_on
+from ..unfinished import DIED, dead_runs, how_to_go_on
 from ..where import CHAMPION, DATABASE, HASH_TAG, REPOSITORY, WEIGHTS, store_folder, use_store
 from .findings import BROKEN, NOTE, OK, Finding, line_of, without_password
 
@@ -47,7 +47,8 @@ def store() -> list[Finding]:
             models = list(client.search_registered_models(max_results=1000))
             champions = [client.get_model_version(m.name, m.aliases[CHAMPION]) for m in models if CHAMPION in m.aliases]
             found = [_champion(client, version) for version in champions if HASH_TAG in version.tags]
-            dead = [_dead(run) for run in dead_runs() if MLFLOW_PARENT_RUN_ID not in run.data.tags]
+            folders = {file.parent for place in (Path.cwd(), REPOSITORY) for file in place.glob("*/MLproject")}
+            dead = [_dead(run) for run in dead_runs(folders) if MLFLOW_PARENT_RUN_ID not in run.data.tags]
         except mlflow.MlflowException as error:
             return [Finding("store", BROKEN, f"{shown}: {line_of(error)}", _fix(str(error), shown))]
     text = f"{shown}: {len(models)} models, {len(found)} champions"
@@ -77,8 +78,7 @@ def _fix(text: str, address: str) -> str:
 
 
 def _dead(run) -> Finding:
-    fix = how_to_go_on(run) or f"{run.data.tags[MODEL_TAG]} has to begin anew"
-    return Finding(f"run {run.info.run_name}", NOTE, DIED, fix)
+    return Finding(f"run {run.info.run_name}", NOTE, DIED, how_to_go_on(run) or "begin anew: no epoch of it was kept")
 
 
 def _champion(client, version) -> Finding:

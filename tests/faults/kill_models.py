@@ -84,7 +84,7 @@ def train_command(_folder):
         make_store(os.environ["MLFLOW_TRACKING_URI"])
         arguments = ["--ds", str(here / "ds"), "--epochs", "25", "--batch_size", "32"]
         # What `zoo doctor` tells to type; a run that was killed before its first epoch ended has to begin anew.
-        advice = [command for run in dead_runs() if (command := how_to_go_on(run))]
+        advice = [command for run in dead_runs([here / "b2r"]) if (command := how_to_go_on(run))]
         goes_on = ["--resume", re.search(r"resume=(\w+)", advice[0])[1]] if advice else arguments
         return train._run(here / "b2r", architectures_of("b2r"), goes_on)
 
