@@ -48,7 +48,7 @@ $(MODELS:%=sweep-%): $(VENV)/installed
 sweep: $(MODELS:%=sweep-%)
 
 table: $(VENV)/installed
-	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m common.compare --insert README.md
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m common.judge.compare --insert README.md
 
 test: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest $(OPTIONS)
@@ -57,7 +57,7 @@ coverage: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest --cov=common --cov=sdss_gs --cov-branch $(OPTIONS)
 
 backbones: $(VENV)/installed-test
-	PATH="$(abspath $(VENV))/bin:$$PATH" ZOO_HEAVY_TESTS=1 $(VENV)/bin/python -m pytest tests/test_backbones.py $(OPTIONS)
+	PATH="$(abspath $(VENV))/bin:$$PATH" ZOO_HEAVY_TESTS=1 $(VENV)/bin/python -m pytest tests/networks/test_backbones.py $(OPTIONS)
 
 LOCK = requirements.lock
 UV = $(VENV)/bin/uv

@@ -73,12 +73,12 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    package_data={"common": ["templates/*", "serve/static/*"], "sdss_gs": ["citations.bib", "explore/*.css"]},
+    package_data={"common": ["judge/templates/*", "serve/static/*"], "sdss_gs": ["citations.bib", "explore/*.css"]},
     packages=find_packages(include=["common", "common.*", "sdss_gs", "sdss_gs.*"]),
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
     entry_points={
-        "console_scripts": ["zoo = common.cli:main"],
-        "mlflow.run_context_provider": ["zoo = common.mlflow_plugin:ZooRunContext"],
+        "console_scripts": ["zoo = common.cli.command:main"],
+        "mlflow.run_context_provider": ["zoo = common.runs.mlflow_plugin:ZooRunContext"],
     },
 )

@@ -6,8 +6,8 @@ standardised magnitudes, three dense layers.
 ``fast``: magnitudes and colours, three dense layers.
 """
 
-from common.fast import dense, magnitudes_and_colours
-from common.layers import dense_stack, standardise
+from common.networks.fast import dense, magnitudes_and_colours
+from common.networks.layers import dense_stack, standardise
 from common.train import run
 
 

@@ -10,11 +10,12 @@ import time
 
 import numpy as np
 
-from common import gpu
-from common.backbones import BACKBONES, image_features
 from common.backend import forget_networks
-from common.fit import build, compile_model
+from common.networks.backbones import BACKBONES, image_features
+from common.networks.build import build
 from common.project import read_project
+from common.training import device as gpu
+from common.training.compile import compile_model
 from sdss_gs.schema import INPUTS, OUTPUTS
 
 from .settings import ROOT

@@ -15,16 +15,17 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from common import gpu
 from common.backend import keras
-from common.data import TrainingData
-from common.feed import EpochOrder, steps_per_execution
-from common.fit import adapt_normalisation, build, compile_model
-from common.judge import predict
-from common.metrics import BETTER, headline, score
-from common.outputs import constant_bias, encode, head_of
+from common.data.batches import EpochOrder, steps_per_execution
+from common.data.training_data import TrainingData
+from common.judge.judge import predict
+from common.networks.build import adapt_normalisation, build
+from common.networks.training_wrappers import surround
+from common.outputs.coding import constant_bias, encode, head_of
+from common.outputs.metrics import BETTER, headline, score
 from common.project import read_project
-from common.surround import surround
+from common.training import device as gpu
+from common.training.compile import compile_model
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import parse_model_name
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.backend import tf
-from common.feed import EpochOrder
+from common.data.batches import EpochOrder
 
 from . import datasets
 from .memory import watching

@@ -80,7 +80,7 @@ def _images(_settings: Settings, folder: Path, count: int) -> dict:
     if not folder.exists():
         return {"note": "skipped: not packed"}
 
-    from common.feed import EpochOrder
+    from common.data.batches import EpochOrder
 
     from .feeding import drain
     from .networks import open_project, prepared

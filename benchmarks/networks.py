@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common import gpu
 from common.backend import keras
-from common.data import TrainingData
-from common.feed import EpochOrder, steps_per_execution
-from common.fit import adapt_normalisation, build, compile_model
+from common.data.batches import EpochOrder, steps_per_execution
+from common.data.training_data import TrainingData
+from common.networks.build import adapt_normalisation, build
 from common.project import Project, read_project
+from common.training import device as gpu
+from common.training.compile import compile_model
 
 from . import naive
 from .settings import BATCH, ROOT, model_name

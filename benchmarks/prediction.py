@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.judge import predict
+from common.judge.judge import predict
 
 from . import datasets
 from .memory import watching

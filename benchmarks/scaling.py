@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.choose import choose_models
-from common.predict import here, predict
-from common.ray_engine import on_ray
-from common.sources import open_source
+from common.data.sources import open_source
+from common.predict.choose import choose_models
+from common.predict.predict import here, predict
+from common.predict.ray_engine import on_ray
 from sdss_gs.schema import INPUTS
 
 from .generate import FIRST_ID

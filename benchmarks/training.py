@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.backend import keras
-from common.data import TrainingData
-from common.judge import PREDICTION_BATCH
-from common.outputs import encode
+from common.data.training_data import TrainingData
+from common.judge.judge import PREDICTION_BATCH
+from common.outputs.coding import encode
 from common.project import Project
 
 from . import datasets

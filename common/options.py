@@ -6,14 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from common.networks.augment import AUGMENTATIONS
+from common.networks.backbones import BACKBONES, COLOURS, HEADS
+from common.networks.inputs import STRETCHES
+from common.outputs.coding import CLASS_WEIGHTS, TARGETS
+from common.outputs.vote_losses import VOTE_LOSSES
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import INPUTS, OUTPUTS, SPECTRUM_COLUMNS, Input, Output
-
-from .augment import AUGMENTATIONS
-from .backbones import BACKBONES, COLOURS, HEADS
-from .inputs import STRETCHES
-from .outputs import CLASS_WEIGHTS, TARGETS
-from .vote_losses import VOTE_LOSSES
 
 LOSSES = ("mse", "mae", "huber")
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")

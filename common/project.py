@@ -8,11 +8,10 @@ from pathlib import Path
 
 import yaml
 
+from common.options import OPTIONS, convert
 from sdss_gs.errors import OptionError
 from sdss_gs.own import is_own
 from sdss_gs.schema import OWN_LABEL, Input, Output, parse_model_name
-
-from .options import OPTIONS, convert
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from common.project import ModelFolder, parse_options, read_folder, read_project
+from common.runs.dead_runs import DIED, close_dead_runs, how_to_go_on
+from common.runs.failures import report
+from common.runs.record import Run
+from common.training import processes as spread
+from common.training.folds import cross_validate
+from common.training.multi_session import MultiSession
+from common.training.session import Session
 from sdss_gs.errors import OptionError
-
-from . import spread
-from .cross_validation import cross_validate
-from .multi_session import MultiSession
-from .project import ModelFolder, parse_options, read_folder, read_project
-from .session import Session
-from .tracking import Run
-from .unfinished import DIED, close_dead_runs, how_to_go_on
-from .where import report
 
 
 def run(train_file: str, *architectures: Callable) -> None:
@@ -107,7 +106,7 @@ def _sweep(
     session_type: type[Session],
 ) -> int:
     # Only here: Optuna takes half a second to import.
-    from .sweep import sweep
+    from common.training.sweep.command import sweep
 
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -7,8 +7,8 @@ four separable convolutions, two dense layers with dropout and an L2 penalty.
 """
 
 from common.backend import keras
-from common.fast import image_features
-from common.layers import dense_stack, separable_blocks
+from common.networks.fast import image_features
+from common.networks.layers import dense_stack, separable_blocks
 from common.train import run
 
 

@@ -9,10 +9,10 @@ convolution, batch normalisation and maximum, a dense layer with dropout (512 un
 million weights). It was trained with ``optimizer=sgd learning_rate=0.01`` and a ``weight_decay``.
 """
 
-from common.backbones import normalised_blocks
 from common.backend import keras
-from common.fast import image_features
-from common.layers import dense_stack, separable_blocks
+from common.networks.backbones import normalised_blocks
+from common.networks.fast import image_features
+from common.networks.layers import dense_stack, separable_blocks
 from common.train import run
 
 

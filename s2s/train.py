@@ -7,8 +7,8 @@ standardised flux, four convolutions, two dense layers with dropout.
 """
 
 from common.backend import keras
-from common.fast import spectrum_features
-from common.layers import dense_stack, spectral_blocks, standardise
+from common.networks.fast import spectrum_features
+from common.networks.layers import dense_stack, spectral_blocks, standardise
 from common.train import run
 
 

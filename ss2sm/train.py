@@ -7,8 +7,8 @@ standardised flux, three dense layers.
 """
 
 from common.backend import keras
-from common.fast import dense, shape_and_brightness
-from common.layers import dense_stack, standardise
+from common.networks.fast import dense, shape_and_brightness
+from common.networks.layers import dense_stack, standardise
 from common.train import run
 
 

@@ -16,7 +16,7 @@ import pytest
 from conftest import survey_rows, write_survey
 from mlflow import MlflowClient
 
-from common import cli
+from common.cli import command as cli
 
 BIN = Path(sys.executable).parent
 

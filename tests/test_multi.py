@@ -11,25 +11,28 @@ import yaml
 from conftest import ROOT, survey_rows, write_survey
 from mlflow import MlflowClient
 
-from common import evaluate, multi_session, session, train
+from common import train
 from common.backend import keras
-from common.choose import choose_models
-from common.data import TrainingData
-from common.embed import embedder
-from common.flags import NO_PREDICTION, Flag
-from common.library import artifact as card_file
-from common.library import champions
-from common.multi_data import MultiData
-from common.multi_judge import Judgement
-from common.multi_network import begin_at_constants, build_multi, compile_multi, surround_multi
-from common.multi_session import MultiSession
-from common.multi_views import encode_part, view
-from common.opening import load
+from common.data.multi_data import MultiData
+from common.data.sources import Loaded
+from common.data.training_data import TrainingData
+from common.judge import evaluate
+from common.judge.multi_judge import Judgement
+from common.judge.multi_views import encode_part, view
+from common.models.library import artifact as card_file
+from common.models.library import champions
+from common.models.opening import load
+from common.models.store import load_model
+from common.networks.multi_network import build_multi, surround_multi
+from common.networks.training_wrappers import PRESENT, HideInputs
 from common.options import OPTIONS, convert
+from common.outputs.flags import NO_PREDICTION, Flag
+from common.predict.choose import choose_models
+from common.predict.embed import embedder
 from common.project import parse_options, read_folder, read_project
-from common.sources import Loaded
-from common.store import load_model
-from common.surround import PRESENT, HideInputs
+from common.training import multi_session, session
+from common.training.compile import begin_at_constants, compile_multi
+from common.training.multi_session import MultiSession
 from sdss_gs.dataset import open_catalogue
 from sdss_gs.errors import DataError, OptionError, ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS

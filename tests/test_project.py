@@ -3,13 +3,13 @@ import re
 import pytest
 import yaml
 from conftest import ROOT
+from helpers.folders import MODELS
 
 from common.options import OPTIONS, convert, options_of
 from common.project import parse_options, read_project
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import parse_model_name
 
-MODELS = sorted({path.parent.name for path in ROOT.glob("*/MLproject")} - {"x2y"})
 HIGHLIGHTED = {
     "i2r": (20, 32, "mae", "adam"),
     "f2r": (20, 64, "mae", "adam"),

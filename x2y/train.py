@@ -12,7 +12,13 @@ The encoders are those of the ``fast`` networks with one input. While training, 
 """
 
 from common.backend import keras
-from common.fast import dense, image_features, magnitudes_and_colours, shape_and_brightness, spectrum_features
+from common.networks.fast import (
+    dense,
+    image_features,
+    magnitudes_and_colours,
+    shape_and_brightness,
+    spectrum_features,
+)
 from common.train import run_multi
 
 

@@ -13,9 +13,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+from common.serve.limits import drain, failure, with_headers
 from sdss_gs.errors import OptionError
-
-from .limits import drain, failure, with_headers
 
 LOG = logging.getLogger("zoo.access")
 VARIABLE = "ZOO_TOKEN"

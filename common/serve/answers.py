@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..flags import NO_PREDICTION, Flag, words
-from ..model import Model, problems_of
-from ..multi_model import MultiModel
-from ..sources import Loaded
+from common.data.sources import Loaded
+from common.models.model import Model, problems_of
+from common.models.multi_model import MultiModel
+from common.outputs.flags import NO_PREDICTION, Flag, words
 
 DIGITS = 7
 """Significant digits of a number: those of float32."""

@@ -12,17 +12,16 @@ from fastapi.staticfiles import StaticFiles
 from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from common.runs.record import REPORT
+from common.serve.access import Access
+from common.serve.answers import predicted, signed
+from common.serve.batch import EXAMPLE, read_batch
+from common.serve.limits import Guard, Limits, Workers, failure
+from common.serve.objects import Objects
+from common.serve.shelf import CARD, Served
+from common.serve.similar import MOST_NEIGHBOURS, Similar, usual_model
+from common.serve.uploads import no_room, read_upload
 from sdss_gs import __version__
-
-from ..tracking import REPORT
-from .access import Access
-from .answers import predicted, signed
-from .batch import EXAMPLE, read_batch
-from .limits import Guard, Limits, Workers, failure
-from .objects import Objects
-from .shelf import CARD, Served
-from .similar import MOST_NEIGHBOURS, Similar, usual_model
-from .uploads import no_room, read_upload
 
 STATIC = Path(__file__).parent / "static"
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"

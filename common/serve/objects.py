@@ -11,18 +11,17 @@ import numpy as np
 from fastapi import HTTPException
 from PIL import Image
 
+from common.data.sources import Loaded
+from common.data.sources.folder import load_objects, reasons_of
+from common.models.model import Model
+from common.models.multi_model import MultiModel
+from common.networks.inputs import SOFTENING
+from common.serve.answers import number
 from sdss_gs import fits
 from sdss_gs.dataset import Dataset, open_dataset
 from sdss_gs.errors import DataError, ZooError
 from sdss_gs.schema import INPUTS, QUANTITIES, SPECTRUM_COLUMNS
 from sdss_gs.split import split
-
-from ..inputs import SOFTENING
-from ..model import Model
-from ..multi_model import MultiModel
-from ..sources import Loaded
-from ..sources.folder import load_objects, reasons_of
-from .answers import number
 
 ID_DIGITS = 19
 JPEG_QUALITY = 93

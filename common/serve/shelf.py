@@ -9,17 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
+from common.data.sources import Loaded
+from common.judge.multi_judge import ALL
+from common.models.library import artifact, champions, run_page
+from common.models.model import Model
+from common.models.multi_model import MultiModel
+from common.models.opening import load
+from common.runs.record import REPORT
 from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.schema import Output
-
-from ..library import artifact, champions, run_page
-from ..model import Model
-from ..multi_judge import ALL
-from ..multi_model import MultiModel
-from ..opening import load
-from ..sources import Loaded
-from ..tracking import REPORT
 
 CARD, FACTS = "card.md", "card.json"
 

@@ -7,17 +7,16 @@ from collections.abc import Mapping
 
 from fastapi import HTTPException
 
+from common.models.model import Model
+from common.models.multi_model import MultiModel
+from common.predict.embed import embedding_of, stored_embedding
+from common.predict.neighbours import Neighbours
+from common.serve.answers import number
+from common.serve.limits import RETRY_AFTER
+from common.serve.objects import Objects
+from common.serve.shelf import Served
 from sdss_gs.errors import DataError, ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS
-
-from ..embed import embedding_of, stored_embedding
-from ..model import Model
-from ..multi_model import MultiModel
-from ..similar import Neighbours
-from .answers import number
-from .limits import RETRY_AFTER
-from .objects import Objects
-from .shelf import Served
 
 MOST_NEIGHBOURS = 100
 MOST_OBJECTS = 100_000

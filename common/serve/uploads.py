@@ -12,15 +12,14 @@ from pathlib import Path, PurePath
 import numpy as np
 from fastapi import HTTPException
 
+from common.data.sources import Loaded
+from common.data.sources.files import ENDINGS, read_object
+from common.models.model import Model
+from common.models.multi_model import MultiModel
 from sdss_gs.errors import BadFileError
 from sdss_gs.fits_units import open_fits
 from sdss_gs.raw import STANDARD_GRIDS
 from sdss_gs.schema import PIXEL_SCALE, SPECTRUM_COLUMNS, Input
-
-from ..model import Model
-from ..multi_model import MultiModel
-from ..sources import Loaded
-from ..sources.files import ENDINGS, read_object
 
 LOG = logging.getLogger("zoo.serve")
 JPEG, PNG, NPY, FITS = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\x93NUMPY", b"SIMPLE  ="

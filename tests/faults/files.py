@@ -11,20 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import heavens
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 from astropy.io import fits as astropy_fits
 from astropy.table import Table
 from conftest import survey_rows, write_image, write_spectrum, write_survey
+from helpers import heavens
 from PIL import Image
 
-from common.flags import NO_PREDICTION
-from common.opening import read_description as description_of
-from common.opening import write_description
-from common.safe_model import check_description
-from common.sources.catalogue import catalogue_source
+from common.data.sources.catalogue import catalogue_source
+from common.models.opening import read_description as description_of
+from common.models.opening import write_description
+from common.models.safe_file import check_description
+from common.outputs.flags import NO_PREDICTION
 from sdss_gs import fits, img, own, spectra, ssel
 from sdss_gs.build.tables import read_ids
 from sdss_gs.catalogue import read_catalogue

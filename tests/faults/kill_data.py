@@ -4,15 +4,15 @@ import os
 import signal
 from unittest.mock import patch
 
-import heavens
 import numpy as np
 import pandas as pd
 from conftest import survey_rows, write_survey
-from misbehaving import MisbehavingServer
-from test_download import Zenodo, zipped
+from helpers import heavens
+from helpers.misbehaving import MisbehavingServer
+from helpers.zenodo import Zenodo, zipped
 
-from common import results
-from common.sources import chunk, open_source
+from common.data.sources import chunk, open_source
+from common.predict import results
 from sdss_gs import pack as packing
 from sdss_gs.__main__ import main as sdss_gs
 from sdss_gs.catalogue import read_catalogue

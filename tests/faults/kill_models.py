@@ -23,7 +23,7 @@ def _in_store(folder):
 
 def import_command(_folder):
     """Return the command that adds an exported model to an empty store."""
-    from common import library
+    from common.models import library
 
     def prepare(folder):
         shutil.copytree(FIXTURE, folder / "b2r")
@@ -42,7 +42,7 @@ def import_command(_folder):
 
 def export_command(_folder):
     """Return the command that writes a model of the store as a folder."""
-    from common import library
+    from common.models import library
 
     prepare, take_in, _ = vars(import_command(_folder)[0]).values()
     store = _folder / "store"
@@ -72,11 +72,11 @@ def _make_b2r(folder):
 
 def train_command(_folder):
     """Return the command that trains b2r, or goes on with the run that was killed."""
-    from test_networks import architectures_of
+    from helpers.folders import architectures_of
 
     from common import train
-    from common.unfinished import dead_runs, how_to_go_on
-    from common.where import make_store
+    from common.runs.dead_runs import dead_runs, how_to_go_on
+    from common.runs.store_location import make_store
 
     def act(here):
         _in_store(here)
@@ -99,9 +99,10 @@ def train_command(_folder):
 
 def sweep_command(_folder):
     """Return the command that sweeps b2r: four trials, and the last training of the best."""
-    from test_networks import architectures_of
+    from helpers.folders import architectures_of
 
-    from common import sweep_study, train
+    from common import train
+    from common.training.sweep import study as sweep_study
 
     def act(here):
         _in_store(here)
@@ -134,7 +135,7 @@ def _registered(folder):
     """Open every version that the store lists, and the champion; return what the champion predicts."""
     from mlflow import MlflowClient
 
-    from common.opening import load
+    from common.models.opening import load
 
     _in_store(folder)
     magnitudes = np.array([[18.5, 17.2, 16.5, 16.1, 15.8]], np.float32)

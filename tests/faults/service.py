@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 import numpy as np
+from helpers.trained import by_hand
 from PIL import Image
-from trained import by_hand
 
-from common.serve import Background, connections
+from common.serve import connections
 from common.serve.app import make_app
 from common.serve.limits import Limits
+from common.serve.service import Background
 from common.serve.shelf import Served
 
 from .files import Tried

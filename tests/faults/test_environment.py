@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from conftest import survey_rows, write_image, write_survey
 
-from common import results
-from common.sources import chunk, open_source
+from common.data.sources import chunk, open_source
+from common.predict import results
 from sdss_gs import reading
 from sdss_gs.__main__ import main as sdss_gs
 from sdss_gs.catalogue import read_catalogue

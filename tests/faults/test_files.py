@@ -5,7 +5,6 @@ import io
 import pickle
 import re
 
-import heavens
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
@@ -13,9 +12,10 @@ import pytest
 from astropy.io import fits as astropy_fits
 from astropy.table import Table
 from conftest import survey_rows, write_survey
+from helpers import heavens
 
-from common.flags import Flag
-from common.sources.catalogue import catalogue_source
+from common.data.sources.catalogue import catalogue_source
+from common.outputs.flags import Flag
 from sdss_gs import compressed, fits, spectra
 from sdss_gs.build import frames
 from sdss_gs.build.tables import read_ids

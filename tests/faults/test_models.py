@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
-from common import library
-from common.library import take_in
-from common.opening import load
-from common.safe_model import UnsafeModelError, check_description, checked_model
+from common.models import library
+from common.models.library import take_in
+from common.models.opening import load
+from common.models.safe_file import UnsafeModelError, check_description, checked_model
 from sdss_gs.errors import ZooError
 from sdss_gs.files import sha256
 

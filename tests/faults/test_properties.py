@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from common.calibrate import coverage, fit_calibration
+from common.outputs.calibration import coverage, fit_calibration
 from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import BadFileError
 from sdss_gs.fits import read

@@ -1,0 +1,1 @@
+"""What is learnt from and predicted: training data, and the user's own files."""

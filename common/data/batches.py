@@ -1,0 +1,165 @@
+"""Whole batches from a data set to Keras: an index pipeline in TensorFlow, one gather per block of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.backend import keras, tf
+
+BLOCK_BYTES = 2**22
+"""Size of what is gathered at a time: calling Python for every batch of magnitudes would take longer than a step."""
+BLOCKS_AHEAD = 2
+"""Blocks gathered ahead of the batch that is cut from them."""
+BATCHES_AHEAD = 4
+"""Batches made ahead of the step that uses them."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one of several processes feeds of every batch.
+
+    Parameters
+    ----------
+    processes, rank : int
+        How many there are, and which this is, from 0.
+    """
+
+    processes: int = 1
+    rank: int = 0
+
+    def of(self, positions: np.ndarray, batch_size: int) -> np.ndarray:
+        """Choose what this process feeds.
+
+        Parameters
+        ----------
+        positions : ndarray of int64, shape (n,)
+            Of all objects, in the order of the epoch.
+        batch_size : int
+            Of all processes together; a multiple of `processes`.
+
+        Returns
+        -------
+        ndarray of int64
+            ``batch_size / processes`` objects of each batch. All processes must feed as many: of a last batch that
+            cannot be divided, up to ``processes - 1`` objects are left out of this epoch.
+        """
+        whole = len(positions) // batch_size * batch_size
+        rest = (len(positions) - whole) // self.processes
+        batches = positions[:whole].reshape(-1, self.processes, batch_size // self.processes)
+        begin = whole + self.rank * rest
+        return np.concatenate([batches[:, self.rank].ravel(), positions[begin : begin + rest]])
+
+
+ALONE = Share()
+
+
+class EpochOrder(keras.callbacks.Callback):
+    """Knows the epoch, so that each epoch has an order of its own that depends on seed and epoch alone."""
+
+    def __init__(self, seed: int, count: int):
+        super().__init__()
+        self.seed, self.count, self.epoch = seed, count, 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Take note of the epoch before Keras asks for its batches."""
+        self.epoch = epoch
+
+    def permutation(self) -> np.ndarray:
+        """Return the order of this epoch, int64 ``(count,)``."""
+        return np.random.default_rng([self.seed, self.epoch]).permutation(self.count)
+
+
+def batches(
+    gather: Callable[[np.ndarray], tuple[np.ndarray, ...]],
+    name: str,
+    count: int,
+    batch_size: int,
+    order: EpochOrder | None = None,
+    share: Share = ALONE,
+) -> tf.data.Dataset:
+    """Make the batches of one epoch.
+
+    Parameters
+    ----------
+    gather : callable
+        Takes positions, int64 ``(batch,)``, and returns the arrays of those objects: the input, and maybe target and
+        weight.
+    name : str
+        Name of the model's input.
+    count : int
+        Number of objects; each occurs once, the last batch may be smaller.
+    batch_size : int
+    order : EpochOrder, optional
+        Shuffles; without it the objects come as they are.
+    share : Share
+        What this process feeds; `batch_size` is that of all processes together.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Elements ``({name: input}, target, weight)``, without what `gather` does not return.
+    """
+
+    def element(*arrays: tf.Tensor) -> tuple:
+        return ({name: arrays[0]}, *arrays[1:])
+
+    return arranged_batches(gather, element, count, batch_size, order, share)
+
+
+def arranged_batches(
+    gather: Callable[[np.ndarray], tuple[np.ndarray, ...]],
+    element: Callable[..., tuple],
+    count: int,
+    batch_size: int,
+    order: EpochOrder | None = None,
+    share: Share = ALONE,
+) -> tf.data.Dataset:
+    """Make the batches of one epoch for a model with any inputs and outputs.
+
+    Parameters
+    ----------
+    gather : callable
+        Takes positions, int64 ``(batch,)``, and returns the arrays of those objects.
+    element : callable
+        Arranges tensors in the order of those arrays as Keras wants them: inputs, targets, weights.
+    count, batch_size, order, share
+        As for `batches`.
+
+    Returns
+    -------
+    tf.data.Dataset
+        What `element` returns.
+    """
+    total, together = count, batch_size - batch_size % share.processes
+    batch_size, count = batch_size // share.processes, len(share.of(np.arange(total), together))
+    sample = gather(np.zeros(1, np.int64))
+    dtypes = [array.dtype for array in sample]
+    block = batch_size * max(1, BLOCK_BYTES // (batch_size * sum(array.nbytes for array in sample)))
+
+    def positions():
+        epoch = share.of(np.arange(total) if order is None else order.permutation(), together)
+        for start in range(0, count, block):
+            yield epoch[start : start + block]
+
+    def load(index: tf.Tensor) -> tuple:
+        arrays = tf.numpy_function(gather, [index], dtypes)
+        for array, like in zip(arrays, sample, strict=True):
+            array.set_shape((None, *like.shape[1:]))
+        return element(*arrays)
+
+    blocks = tf.data.Dataset.from_generator(positions, output_signature=tf.TensorSpec((None,), tf.int64))
+    objects = (
+        blocks.map(load)
+        .prefetch(BLOCKS_AHEAD)
+        .flat_map(lambda *arrays: tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size))
+    )
+    batches = objects.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
+    return batches.prefetch(BATCHES_AHEAD)
+
+
+def steps_per_execution(batch_bytes: int, steps: int) -> int:
+    """Choose how many steps TensorFlow runs between two looks at Python: many where a step is short."""
+    return max(1, min(128, 2**22 // max(batch_bytes, 1), steps))

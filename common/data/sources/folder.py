@@ -1,0 +1,123 @@
+"""The objects of an SDSS-GS folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from common.data.sources.chunk import FILES_PER_CHUNK, Chunk, Loaded, Source, stamp_of
+from common.outputs.flags import Flag
+from sdss_gs.dataset import Dataset, open_dataset
+from sdss_gs.errors import OptionError
+from sdss_gs.schema import INPUTS, PIXEL_SCALE, Input
+
+
+def folder_source(
+    folder: Path, inputs: tuple[str, ...], image_scale: float = PIXEL_SCALE, progress: bool = True
+) -> Source:
+    """Take the objects of an SDSS-GS folder, in the order of ``data.csv``; it is packed first where it is not yet.
+
+    Parameters
+    ----------
+    folder : Path
+    inputs : tuple of str
+        Inputs that will be asked for; those that the folder lacks altogether are left out.
+    image_scale : float
+        Arcsec per pixel of the images.
+    progress : bool
+
+    Raises
+    ------
+    DataError
+        If it is no such folder.
+    """
+    return dataset_source(open_folder(folder, inputs, image_scale, progress))
+
+
+def open_folder(
+    folder: Path, inputs: tuple[str, ...], image_scale: float = PIXEL_SCALE, progress: bool = True
+) -> Dataset:
+    """Open an SDSS-GS folder with those of some inputs that it has; see `folder_source`."""
+    present = [name for name in inputs if INPUTS[name].columns or _has(folder, name)]
+    return open_dataset(folder, present, image_scale=image_scale, progress=progress)
+
+
+def dataset_source(data: Dataset) -> Source:
+    """Take the objects of a data set that is open, with the inputs that it was opened with."""
+    reasons, present = reasons_of(data), tuple(data.rows)
+    dropped = sum(problem.item == "objid" for problem in data.catalogue.problems)
+    notes = [f"{dropped} rows of data.csv have no usable objid and are left out"] if dropped else []
+
+    def chunks_from(first: int) -> Iterator[Chunk]:
+        for start in range(first, len(data), FILES_PER_CHUNK):
+            objects = np.arange(start, min(start + FILES_PER_CHUNK, len(data)))
+
+            def load(item: Input, shape: tuple[int, ...], column: str, objects=objects) -> Loaded:
+                return load_objects(data, reasons, objects, item, shape, column)
+
+            yield Chunk(pa.array(data.catalogue.objid[objects]), load)
+
+    stamp = stamp_of([data.folder / "data.csv"]) + "".join(
+        str(int(data.checksums[name].sum())) for name in present if not INPUTS[name].columns
+    )
+    return Source("objid", len(data), present, stamp, notes, chunks_from, FILES_PER_CHUNK)
+
+
+def _has(folder: Path, name: str) -> bool:
+    return (folder / name).is_dir() or (name == "ssel" and (folder / "spectra").is_dir())
+
+
+def reasons_of(data: Dataset) -> dict[tuple[int, str], str]:
+    """Gather what is wrong with a data set, by object id and input (or column)."""
+    found = {}
+    for problem in data.catalogue.problems:
+        where = problem.where.removeprefix("data.csv objid ")
+        if where.isdigit():
+            found[int(where), problem.item] = f"{problem.item}: {problem.text}"
+    for name, array in data.arrays.items():
+        for objid, text in getattr(getattr(array, "manifest", None), "rejects", {}).items():
+            found[int(objid), name] = text
+    return found
+
+
+def load_objects(
+    data: Dataset, reasons: dict, objects: np.ndarray, item: Input, shape: tuple[int, ...], column: str
+) -> Loaded:
+    """Load one input of some objects.
+
+    Parameters
+    ----------
+    data : Dataset
+    reasons : dict
+        As from `reasons_of`.
+    objects : ndarray of int64, shape (n,)
+        Positions in the catalogue.
+    item : Input
+    shape : tuple of int
+        Shape that one object must have.
+    column : str
+        ``BestFit`` or ``Flux``, for spectra.
+
+    Raises
+    ------
+    OptionError
+        If the data set's objects have another shape.
+    """
+    loaded = Loaded(np.zeros((len(objects), *shape), item.dtype), np.full(len(objects), int(Flag.MISSING), np.int32))
+    if item.name not in data.arrays:
+        return loaded
+    if data.shape(item.name) != shape:
+        raise OptionError(f"{data.folder}: expected {item.name} of shape {shape}, found {data.shape(item.name)}")
+    good = data.rows[item.name][objects] >= 0
+    loaded.values[good] = data.load(item.name, objects[good], column)
+    loaded.flags[good] = 0
+    for position in np.flatnonzero(~good).tolist():
+        objid = int(data.catalogue.objid[objects[position]])
+        texts = [reasons[objid, key] for key in (item.name, *item.columns) if (objid, key) in reasons]
+        if texts:
+            loaded.flags[position] = Flag.BAD_INPUT
+            loaded.problems[position] = "; ".join(texts)
+    return loaded

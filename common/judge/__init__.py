@@ -1,0 +1,1 @@
+"""A trained network before its judges: scores beside baselines, figures, card and report."""

@@ -1,0 +1,281 @@
+"""The model card: what a model is, how well it does and where it fails, as data and, made from that, as Markdown."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+import jinja2
+
+from common.judge.summary import Summary
+from common.outputs.metrics import BETTER
+from common.outputs.vote_scores import MEAN_ACCURACY, accuracy_name, rmse_name
+from sdss_gs import __version__
+from sdss_gs.decision_tree import TREES
+from sdss_gs.schema import Input, Output
+
+CARD_VERSION = 1
+LICENCE = "MIT"
+
+METRICS = {
+    "nmad": ("NMAD", "1.4826 × median |Δz − median Δz|, with Δz = (predicted − true) / (1 + true)"),
+    "bias": ("bias", "median Δz, with Δz = (predicted − true) / (1 + true)"),
+    "sigma68": ("σ68", "half the range of Δz that holds the middle 68 %"),
+    "outlier_fraction_05": ("outliers 0.05", "share of objects with |Δz| > 0.05"),
+    "outlier_fraction_15": ("outliers 0.15", "share of objects with |Δz| > 0.15"),
+    "scatter_dex": ("scatter (dex)", "standard deviation of log10(predicted / true)"),
+    "bias_dex": ("bias (dex)", "mean of log10(predicted / true)"),
+    "mae_1e9msun": ("MAE (1e9 Msun)", "mean absolute error of the mass itself; few massive galaxies decide it"),
+    "rmse": ("RMSE", "root of the mean squared error, in the column's unit"),
+    "mse": ("MSE", "mean squared error of the value itself"),
+    "mae": ("MAE", "mean absolute error of the value itself"),
+    "r2": ("R²", "share of the variance that is explained (of log10 for masses); 0 is the mean, 1 is perfect"),
+    **{
+        rmse_name(count): (f"RMSE of {count} answers", "root of the mean squared error of all answers' weighted shares")
+        for count in (len(tree.columns) for tree in TREES.values())
+    },
+    MEAN_ACCURACY: ("accuracy per question", "share of galaxies with the right commonest answer, mean over questions"),
+    "accuracy": ("accuracy", "share of objects with the right class"),
+    "balanced_accuracy": ("balanced accuracy", "recall, averaged over the classes that occur"),
+    "macro_f1": ("macro F1", "harmonic mean of precision and recall, averaged over the classes that occur"),
+    "roc_auc": ("ROC AUC", "chance that a member of a class outranks another object, averaged over the classes"),
+    "ece": ("calibration error", "mean distance between stated probability and accuracy, in 15 bins"),
+    "top3_accuracy": ("top 3", "share of objects whose class is among the three most probable"),
+    "log_loss": ("log loss", "−log of the probability given to the true class, averaged (nats)"),
+}
+"""Label and meaning by metric; which direction is better stands in `metrics.BETTER`."""
+BASELINES = {
+    "mean": "the mean of the training objects for every object",
+    "median": "the median of the training objects for every object",
+    "majority": "the class shares of the training objects for every object",
+    "gradient boosting": "decision trees on the same objects' magnitudes and colours, SDSS and WISE",
+    "linear on central pixel": "a linear model on the image's central pixel",
+    "linear on mean colour": "a linear model on the image's mean pixel",
+    "linear on image features": "a linear model on mean, central and peak brightness, colours and concentration",
+}
+WIDTH_UNITS = {"smass": " (dex)", "redshift": ", Δz / (1 + z)", "votes": " (share of the votes)"}
+_EXTRAPOLATION = (
+    "The training galaxies have the redshifts and magnitudes of those that SDSS chose for spectroscopy: "
+    "the model does not extrapolate beyond them."
+)
+_SYNTHETIC = "Trained on synthetic galaxies: the scores say nothing about real ones."
+_LEAK = (
+    "The best-fit spectrum was made by the redshift pipeline at the redshift it found: it encodes the answer. "
+    "Train with column=Flux to see what the observed flux gives."
+)
+_LIMITS = {
+    "img": "Learnt from SkyServer's colours and pixel scale: other surveys, stretches or scales were not tried.",
+    "fits": "Cut-outs keep their frame's orientation; galaxies at a frame's edge have none and are left out.",
+    "ssel": "The windows lie in the observed frame: at another redshift they show other lines.",
+    "bands": "Magnitudes are not corrected for Galactic extinction: foreground dust passes for a galaxy's colour.",
+    "wise": "A WISE non-detection is a 95 % upper limit, which the network takes for a measurement.",
+    "smass": "Masses follow the catalogue's definition (eBOSS Firefly; initial mass function and library unrecorded).",
+    "subclass": "Sub-classes come from line ratios: near their boundaries noise decides the label, "
+    "compound ones count as BROADLINE, and galaxies without one were left out.",
+    "votes": "Votes are opinions of volunteers about pictures: they depend on seeing, size and distance, and are not "
+    "corrected for that unless the table was.",
+    "class3": "Stars, galaxies and quasars chosen for spectroscopy: other mixtures have other error rates.",
+    "morph10": "Ten classes of an atlas made from volunteers' votes on deeper images of another survey.",
+    "gz2c": "A class is the plurality of debiased volunteer votes: neighbouring classes "
+    "(roundness, bulge size, weak bars) are often as likely, and rare ones have few examples.",
+}
+
+_CITATIONS = {
+    "data": "SDSS Galaxy Subset (nunorc), https://doi.org/10.5281/zenodo.6393487",
+    "ssel": "Windows: Sánchez Almeida et al. 2010, ApJ 714, 487, https://arxiv.org/abs/1003.3186",
+    "wise": "WISE: Wright et al. 2010, AJ 140, 1868, https://doi.org/10.1088/0004-6256/140/6/1868",
+    "votes": "Galaxy Zoo 2: Willett et al. 2013, MNRAS 435, 2835, https://doi.org/10.1093/mnras/stt1458",
+    "morph10": "Galaxy10 DECaLS: Walmsley et al. 2022, MNRAS 509, 3966; Leung & Bovy 2019, MNRAS 483, 3255",
+    "gz2c": "Galaxy Zoo 2: Willett et al. 2013, MNRAS 435, 2835, https://doi.org/10.1093/mnras/stt1458",
+}
+
+
+def card_data(summary: Summary) -> dict:
+    """Gather a model's card.
+
+    Parameters
+    ----------
+    summary : Summary
+
+    Returns
+    -------
+    dict
+        Strings, numbers, lists and dictionaries, so that JSON gives back the same; None for what is not finite.
+    """
+    item, output = summary.input, summary.output
+    metrics = dict.fromkeys(metric for values in summary.scores.values() for metric in values)
+    card = {
+        "schema_version": CARD_VERSION,
+        "model": summary.model,
+        "run_id": summary.run_id,
+        "created": summary.created,
+        "task": {"votes": "votes", "classes": "classification"}.get(output.kind, "regression"),
+        "input": fields_of(item) | {"shape": item.shape, "dtype": item.dtype, "columns": item.columns},
+        "output": fields_of(output)
+        | {"shape": [output.size], "dtype": "float32", "column": output.column, "classes": output.classes}
+        | ({"answers": output.answers} if output.answers else {}),
+        "network": {"parameters": summary.parameters, "architecture": summary.architecture},
+        "options": summary.options,
+        "data": summary.data,
+        "metrics": {name: _metric(name, output) for name in metrics},
+        "baselines": {name: BASELINES.get(name, "") for name in summary.scores if name != summary.model},
+        "scores": summary.scores,
+        "intervals": summary.intervals,
+        "bins": summary.bins,
+        "coverage": summary.coverage,
+        "warnings": summary.warnings,
+        "limits": limits_of([item.name], [output.name], summary.options, summary.data["name"]),
+        "licence": LICENCE,
+        "citation": citation_of([item.name, output.name], summary.data["name"]),
+        "versions": summary.versions,
+    }
+    return plain(card)
+
+
+def card_markdown(data: dict) -> str:
+    """Write a card as Markdown.
+
+    Parameters
+    ----------
+    data : dict
+        As `card_data` returns it, or read back from JSON.
+    """
+    return template("card.md").render(card=data)
+
+
+def differences(card: dict, scores: dict[str, dict[str, float]], tolerance: float = 1e-6) -> list[str]:
+    """Name every score of a card that a fresh evaluation does not confirm.
+
+    Parameters
+    ----------
+    card : dict
+        As `card_data` returns it, or read back from JSON.
+    scores : dict of str to dict of str to float
+        Metrics by rival, as just evaluated.
+    tolerance : float
+        Largest relative difference that counts as equal.
+
+    Returns
+    -------
+    list of str
+        One line per score that differs, is missing or is new; empty for a card that holds.
+    """
+    old, new, lines = _flat(card["scores"]), _flat(plain(scores)), []
+    for key in dict.fromkeys([*old, *new]):
+        name = " ".join(key)
+        if key not in new:
+            lines.append(f"{name}: {old[key]} on the card, missing in the evaluation")
+        elif key not in old:
+            lines.append(f"{name}: {new[key]} in the evaluation, missing on the card")
+        elif not _agree(old[key], new[key], tolerance):
+            lines.append(f"{name}: {old[key]} on the card, {new[key]} in the evaluation")
+    return lines
+
+
+def score_text(value: float | None, interval: tuple[float, float] | None = None) -> tuple[str, str]:
+    """Round a score to what its interval lets one know.
+
+    Returns
+    -------
+    tuple of str
+        The score, and its interval (empty without one): two digits of the interval's width, else three of the score.
+    """
+    if value is None:
+        return "–", ""
+    bounded = bool(interval) and None not in interval
+    width = interval[1] - interval[0] if bounded else 0
+    digits, size = (2, width) if width > 0 else (3, abs(value))
+    decimals = max(0, digits - 1 - math.floor(math.log10(size))) if size > 0 else 0
+    form = f".{decimals}f" if decimals <= 7 else f".{digits}g"
+    # Adding 0.0 turns the negative zero that rounding may leave into zero.
+    text, *bounds = (f"{round(number, decimals) + 0.0:{form}}" for number in (value, *(interval if bounded else ())))
+    return text, (" to " if bounds and bounds[0].startswith("-") else "–").join(bounds)
+
+
+def best_rivals(card: dict, metric: str) -> set[str]:
+    """Return who has the best value of a metric; nobody where it is unknown which direction is better."""
+    better = card["metrics"][metric]["better"]
+    found = {rival: values[metric] for rival, values in card["scores"].items() if values.get(metric) is not None}
+    if not better or not found:
+        return set()
+    cost = {"low": float, "high": lambda value: -value, "zero": abs}[better]
+    lowest = min(map(cost, found.values()))
+    return {rival for rival, value in found.items() if cost(value) == lowest}
+
+
+def template(name: str) -> jinja2.Template:
+    """Load the template of the report or the card."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("common.judge"),
+        autoescape=jinja2.select_autoescape(["html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["markdown"] = _markdown
+    environment.globals.update(score_text=score_text, best_rivals=best_rivals, width_units=WIDTH_UNITS)
+    return environment.get_template(name)
+
+
+def fields_of(item: Input | Output) -> dict[str, str]:
+    """Return what a card says of an input or output."""
+    return {name: getattr(item, name) for name in ("name", "unit", "description", "source")}
+
+
+def _metric(name: str, output: Output) -> dict[str, str]:
+    label, meaning = METRICS.get(name, (name.replace("_", " "), ""))
+    for question in TREES[output.tree].questions if output.tree else ():
+        if name == accuracy_name(question):
+            label = f"question {question.number}"
+            meaning = f"share of galaxies with the right commonest answer, of those asked: {question.text}"
+    return {"label": label, "better": BETTER.get(name, ""), "meaning": meaning}
+
+
+def limits_of(inputs: Sequence[str], outputs: Sequence[str], options: Mapping, data: str) -> list[str]:
+    """Say where a model with such inputs and outputs, trained on such data, cannot be trusted."""
+    found = [_SYNTHETIC] if _synthetic(data) else []
+    leaks = options.get("column", "BestFit") == "BestFit"
+    if {"spectra", "ssel"} & set(inputs) and "redshift" in outputs and leaks:
+        found.append(_LEAK)
+    return [*found, _EXTRAPOLATION, *(_LIMITS[name] for name in (*inputs, *outputs) if name in _LIMITS)]
+
+
+def citation_of(names: Sequence[str], data: str) -> list[str]:
+    """Say what to cite for a model with such inputs and outputs, trained on such data."""
+    software = f"SDSS zoo: models that characterise galaxies, version {__version__} (CITATION.cff)"
+    names = ("" if _synthetic(data) else "data", *names)
+    return [software, *(_CITATIONS[name] for name in names if name in _CITATIONS)]
+
+
+def _synthetic(data: str) -> bool:
+    return "sample" in str(data).lower()
+
+
+def _flat(scores: dict[str, dict]) -> dict[tuple[str, str], float | None]:
+    return {(rival, metric): value for rival, values in scores.items() for metric, value in values.items()}
+
+
+def _agree(old: float | None, new: float | None, tolerance: float) -> bool:
+    if old is None or new is None:
+        return old is new
+    # Below 1e-12 a bias or an R² is rounding noise, which no relative tolerance can compare.
+    return math.isclose(old, new, rel_tol=tolerance, abs_tol=1e-12)
+
+
+def plain(value: object) -> object:
+    """Turn arrays, tuples and paths into what JSON has, and what is not finite into None."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else str(value)
+
+
+def _markdown(value: object) -> str:
+    """Keep text of others from being read as markup, in a table cell too."""
+    return re.sub(r"([\\`*<>|\[\]])", r"\\\1", " ".join(str(value).split()))

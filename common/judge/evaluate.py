@@ -1,0 +1,101 @@
+"""Judge a stored model on any data set: ``mlflow run <model> -e evaluate -P ds=<folder>``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from common.backend import keras
+from common.data.training_data import TrainingData
+from common.judge.judge import PREDICTION_BATCH, rivals, summarise, verdict
+from common.judge.multi_evaluate import evaluate_several
+from common.judge.record_summary import record_summary
+from common.models.store import facts_of, load_model, output_of, serving_inputs
+from common.networks.augment import forms
+from common.outputs.calibration import calibration_from
+from common.outputs.coding import decode
+from common.project import ModelFolder, Project, parse_options, read_folder, read_project
+from common.runs.failures import report
+from common.runs.record import Run
+from common.runs.store_location import CHAMPION
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.schema import Input
+
+
+def evaluate(project: Project, record: Run, address: str, part: str, options: dict) -> str:
+    """Judge a stored model.
+
+    Parameters
+    ----------
+    project : Project
+    record : Run
+    address : str
+        ``models:/<name>/<version>`` or ``models:/<name>@champion``.
+    part : str
+        ``test``: the test objects of the split, beside baselines fitted to its training objects; ``all``: every
+        object, for a data set the model has seen nothing of.
+    options : dict
+        ``ds``, ``limit`` and, for images, ``image_scale`` and ``tta``.
+
+    Returns
+    -------
+    str
+        What to tell the user.
+    """
+    model, facts = load_model(address), facts_of(address)
+    if "inputs" in facts:
+        return evaluate_several(project, record, address, model, facts, part, options)
+    project = replace(project, output=output_of(facts, project.output))
+    reading, calibration = facts["reading"], calibration_from(facts["calibration"])
+    data = TrainingData(project, options | reading, whole=part == "all")
+    if data.output != project.output:
+        raise DataError(f"{data.folder}: expected votes like {project.output.column}, found {data.output.column}")
+    print(data.description(), flush=True)
+    tta = options.get("tta") == "yes"
+    raw = np.concatenate([_seen(model, project.input, chunk, tta) for chunk in data.chunks("test")])
+    predictions = {project.name: decode(project.output, raw, data.target)}
+    if part == "test":
+        predictions |= rivals(data, 0)
+    options = {"model": address, "part": part} | ({"tta": options["tta"]} if "tta" in options else {}) | reading
+    summary = summarise(project, record.id, model, data, predictions, options, {}, calibration)
+    page = record_summary(record, summary)
+    return f"\n{address} on {len(raw):,} galaxies of {data.folder}\n{verdict(summary)}\n\nreport  {page}"
+
+
+def _seen(model: keras.Model, item: Input, chunk: np.ndarray, tta: bool) -> np.ndarray:
+    """Run the network on some objects, or on their eight forms, averaged."""
+    views = forms(chunk) if tta else (chunk,)
+    found = [model.predict(serving_inputs(item, v), batch_size=PREDICTION_BATCH, verbose=0) for v in views]
+    return np.mean(found, axis=0)
+
+
+def _read(folder: Path) -> ModelFolder:
+    try:
+        return read_project(folder, "evaluate")
+    except OptionError:
+        # A folder like x2y, whose name says neither input nor output; if it is none either, this says so.
+        return read_folder(folder, "evaluate")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the entry point ``evaluate`` in a model's folder; return the exit code."""
+    try:
+        project = _read(Path.cwd())
+        options = parse_options(project, arguments)
+        record = Run(project)
+    except Exception as error:
+        return report(error)
+    try:
+        address = str(options["model"]) or f"models:/{project.name}@{CHAMPION}"
+        print(evaluate(project, record, address, str(options["part"]), options), flush=True)
+    except Exception as error:
+        return report(error, record)
+    record.end("FINISHED")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

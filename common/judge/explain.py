@@ -1,0 +1,123 @@
+"""Where in an image a network looks: Grad-CAM where all convolutions end in one layer, else occlusion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from common.backend import keras, tf
+from sdss_gs.decision_tree import TREES
+from sdss_gs.schema import Output
+
+SQUARES = 10
+"""Squares across an image that are covered one after the other."""
+AT_ONCE = 101
+GRAD_CAM, OCCLUSION = "Grad-CAM", "occlusion"
+TINY = 1e-12
+
+
+def explain(model: keras.Model, output: Output, images: np.ndarray) -> tuple[str, np.ndarray]:
+    """Say how much each part of some images matters for what a network makes of them.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Input ``{name: (batch, side, side, channels)}``.
+    output : Output
+    images : ndarray, shape (n, side, side, channels)
+
+    Returns
+    -------
+    method : str
+        ``Grad-CAM`` (Selvaraju et al. 2017, ICCV, arXiv:1610.02391), or ``occlusion`` (Zeiler & Fergus 2014, ECCV,
+        arXiv:1311.2901) for a network in which other paths lead past the last convolutions.
+    maps : ndarray of float32, shape (n, side, side)
+        From 0, no influence, to 1, the largest within the image; 0 everywhere where nothing has any.
+    """
+    endings = [layer for layer in model.layers if _flattens(layer)]
+    if len(endings) == 1:
+        method, maps = GRAD_CAM, grad_cam(model, output, endings[0].input, images)
+    else:
+        method, maps = OCCLUSION, occlusion(model, output, images)
+    return method, (maps / np.maximum(maps.max(axis=(1, 2), keepdims=True), TINY)).astype(np.float32)
+
+
+def grad_cam(model: keras.Model, output: Output, convolved: keras.KerasTensor, images: np.ndarray) -> np.ndarray:
+    """Weigh each channel of the last convolutions by the mean slope of the answer, and add them up.
+
+    Parameters
+    ----------
+    model, output, images
+        As for `explain`.
+    convolved : KerasTensor, shape (batch, rows, columns, channels)
+        Of the model.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, side, side)
+        What speaks for the class, or the answer to the first question, that the network chooses; for a number what
+        raises or lowers it.
+    """
+    seen = tf.cast(keras.Model(model.inputs, convolved)([images], training=False), "float32")
+    behind = keras.Model(convolved, model.output)
+    with tf.GradientTape() as tape:
+        tape.watch(seen)
+        answer = behind(seen, training=False)[:, : _choices(output)]
+        answer = tf.math.log(tf.reduce_max(answer, axis=1) + TINY) if _chooses(output) else answer[:, 0]
+    slope = tf.reduce_mean(tape.gradient(answer, seen), axis=(1, 2), keepdims=True)
+    maps = tf.reduce_sum(slope * seen, axis=-1, keepdims=True)
+    maps = tf.nn.relu(maps) if _chooses(output) else tf.abs(maps)
+    side = images.shape[1]
+    cropped = [layer.cropping[0][0] for layer in model.layers if isinstance(layer, keras.layers.Cropping2D)]
+    margin = cropped[0] if cropped else 0
+    maps = tf.image.resize(maps, (side - 2 * margin,) * 2)[..., 0].numpy()
+    return np.pad(maps, ((0, 0), (margin, margin), (margin, margin)))
+
+
+def occlusion(model: keras.Model, output: Output, images: np.ndarray) -> np.ndarray:
+    """Cover one square after the other with the median of the image, which is sky, and see how far the answer moves.
+
+    Parameters
+    ----------
+    model, output, images
+        As for `explain`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, side, side)
+        Probability that the chosen class or answer loses, or distance from the number of the whole image.
+    """
+    (name,), side = model.input, images.shape[1]
+    edges = np.linspace(0, side, SQUARES + 1).round().astype(int)
+    squares = [np.s_[top:bottom, left:right] for top, bottom in _pairs(edges) for left, right in _pairs(edges)]
+    maps = np.zeros(images.shape[:3], np.float32)
+    for image, shown in zip(images, maps, strict=True):
+        views = np.repeat(image[None], len(squares) + 1, axis=0)
+        for view, square in zip(views[1:], squares, strict=True):
+            view[square] = np.median(image, axis=(0, 1))
+        answers = model.predict({name: views}, batch_size=AT_ONCE, verbose=0)[:, : _choices(output)]
+        answer = answers[:, answers[0].argmax()]
+        moved = np.maximum(answer[0] - answer[1:], 0) if _chooses(output) else np.abs(answer[1:] - answer[0])
+        for square, distance in zip(squares, moved, strict=True):
+            shown[square] = distance
+    return maps
+
+
+def _choices(output: Output) -> int:
+    """Count what the network chooses from: classes, or the answers to the first question of the votes."""
+    return len(TREES[output.tree].questions[0].answers) if output.tree else output.size
+
+
+def _chooses(output: Output) -> bool:
+    return _choices(output) > 1
+
+
+def _flattens(layer: keras.layers.Layer) -> bool:
+    """Tell whether a layer turns maps of features into features."""
+    if isinstance(layer, keras.layers.InputLayer | keras.Model):
+        return False
+    inputs, outputs = layer.input, layer.output
+    return not isinstance(inputs, list) and len(inputs.shape) == 4 and len(outputs.shape) == 2
+
+
+def _pairs(edges: np.ndarray) -> list[tuple[int, int]]:
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))

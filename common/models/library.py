@@ -1,0 +1,204 @@
+"""What the store has: the registered models, their cards and reports; and models as folders that travel."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from common.models.opening import (
+    DESCRIPTION,
+    MODEL_FILE,
+    address_of,
+    load,
+    read_description,
+    version_of,
+    write_description,
+)
+from common.models.store import HEADLINE_TAG, SCORE_TAG, facts_of, log_signed
+from common.outputs.metrics import headline
+from common.runs.dead_runs import MODEL_TAG
+from common.runs.record import REPORT
+from common.runs.store_location import CHAMPION, WEIGHTS, use_store
+from sdss_gs.errors import OptionError, ZooError
+from sdss_gs.files import TEMPORARY, sha256, temporary_path
+from sdss_gs.schema import OUTPUTS, parse_model_name
+
+CARDS = ("card.md", "card.json", REPORT)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A champion of the registry.
+
+    Parameters
+    ----------
+    name, version, run_id : str
+    cost : float
+        Validation score, as `metrics.cost` turns it: less is better.
+    score : str
+        Headline metric on the test objects, as text; of each output where there are several.
+    data : str
+        What it was trained on.
+    single : bool
+        Whether it has one input and one output.
+    """
+
+    name: str
+    version: str
+    run_id: str
+    cost: float
+    score: str
+    data: str
+    single: bool
+
+
+def champions() -> list[Entry]:
+    """List the champions of all models, by name."""
+    use_store()
+    client, found = MlflowClient(), []
+    for model in client.search_registered_models():
+        if CHAMPION not in model.aliases:
+            continue
+        version = client.get_model_version(model.name, model.aliases[CHAMPION])
+        try:
+            run = client.get_run(version.run_id)
+        except mlflow.MlflowException:
+            continue
+        metrics, single = _headlines(model.name, run)
+        values = {
+            text: run.data.metrics[f"test_{key}"] for text, key in metrics.items() if f"test_{key}" in run.data.metrics
+        }
+        if not (single or values):
+            # Somebody else's model.
+            continue
+        data = run.inputs.dataset_inputs[0].dataset.name if run.inputs.dataset_inputs else ""
+        score = ", ".join(f"{text} {value:.4f}" for text, value in values.items())
+        cost = float(version.tags.get(SCORE_TAG, "inf"))
+        found.append(Entry(model.name, str(version.version), version.run_id, cost, score, data, single))
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def _headlines(name: str, run: Run) -> tuple[dict[str, str], bool]:
+    """Return the headline metrics of a model, as MLflow names them by what to call them, and whether it is single."""
+    try:
+        metric = run.data.tags.get(HEADLINE_TAG, headline(parse_model_name(name)[1]))
+        return {metric: metric}, True
+    except OptionError:
+        metrics = {key: headline(output) for key, output in OUTPUTS.items()}
+        return {f"{output} {metric}": f"{output}_{metric}" for output, metric in metrics.items()}, False
+
+
+def artifact(name: str, file: str) -> Path:
+    """Return where a file of a model's run is: its ``card.md``, ``card.json`` or ``report.html``.
+
+    Raises
+    ------
+    ZooError
+        If there is no such model or file.
+    """
+    if (Path(name) / DESCRIPTION).is_file():
+        return Path(name) / file
+    try:
+        run_id = run_of(name)
+        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=file))
+    except (mlflow.MlflowException, ValueError, OSError):
+        raise ZooError(f"{name}: expected a trained model with a {file}, found none; see zoo list") from None
+
+
+def run_of(name: str) -> str:
+    """Return the id of the MLflow run that made a model.
+
+    Raises
+    ------
+    mlflow.MlflowException, ValueError
+        If there is no such model.
+    """
+    use_store()
+    registered, version = version_of(address_of(name)).split("/")
+    return MlflowClient().get_model_version(registered, version).run_id
+
+
+def run_page(name: str) -> str:
+    """Return where ``mlflow ui`` shows the run that made a model, relative to its address; empty if there is none."""
+    if (Path(name) / DESCRIPTION).is_file():
+        return ""
+    try:
+        run = MlflowClient().get_run(run_of(name)).info
+    except (mlflow.MlflowException, ValueError):
+        return ""
+    return f"#/experiments/{run.experiment_id}/runs/{run.run_id}"
+
+
+def export(name: str, folder: Path) -> Path:
+    """Write a model as a folder that can be copied anywhere: weights, description, card, report, checksums.
+
+    Parameters
+    ----------
+    name : str
+        As for `opening.load`.
+    folder : Path
+        Is made; must not exist.
+
+    Raises
+    ------
+    ZooError
+        If there is no such model, or the folder exists.
+    """
+    if folder.exists():
+        raise OptionError(f"{folder}: expected a new folder, found one that exists")
+    model, address = load(name), address_of(name)
+    for leftover in folder.parent.glob(f"{folder.name}.*{TEMPORARY}"):
+        # Of an export that was killed.
+        shutil.rmtree(leftover, ignore_errors=True)
+    temporary = temporary_path(folder)
+    temporary.mkdir(parents=True)
+    try:
+        shutil.copyfile(Path(mlflow.artifacts.download_artifacts(address)) / WEIGHTS, temporary / MODEL_FILE)
+        for file in CARDS:
+            shutil.copyfile(artifact(name, file), temporary / file)
+        description = {
+            "name": model.name,
+            "version": model.version,
+            "sha256": model.sha256,
+            "facts": dict(facts_of(address)),
+            "files": {file: sha256(temporary / file) for file in (MODEL_FILE, *CARDS)},
+        }
+        write_description(temporary, description)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def take_in(folder: Path) -> str:
+    """Add an exported model to the store, byte for byte, after checking every file; return its address.
+
+    It becomes the champion where there is no model of that name yet.
+
+    Raises
+    ------
+    ZooError
+        If the folder is none that `export` wrote, or a file is not what it was.
+    """
+    description = read_description(folder)
+    for file, expected in description["files"].items():
+        if Path(file).name != file or not (folder / file).is_file() or sha256(folder / file) != expected:
+            raise ZooError(f"{folder / file}: expected the file that was exported (sha256 {expected[:12]}…)")
+    model, original = load(folder), folder / MODEL_FILE
+    use_store()
+    with mlflow.start_run(run_name=f"{model.name}-imported"):
+        mlflow.set_tags({MODEL_TAG: model.name, "zoo.imported": str(folder)})
+        for file in CARDS:
+            mlflow.log_artifact(str(folder / file))
+        address = log_signed(
+            model.network, model.name, model.example(), model.outputs, description["facts"], original=original
+        )
+    client, version = MlflowClient(), address.rsplit("/", 1)[1]
+    if CHAMPION not in client.get_registered_model(model.name).aliases:
+        client.set_registered_model_alias(model.name, CHAMPION, version)
+    return address

@@ -1,0 +1,182 @@
+"""Find a trained model by its name, and open it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+
+from common.data.measure import TrainingRange
+from common.models.model import Model
+from common.models.multi_model import MultiModel
+from common.models.safe_file import checked_model
+from common.models.store import facts_of, output_of, recorded_hash
+from common.outputs.calibration import Calibration, calibration_from
+from common.runs.store_location import CHAMPION, WEIGHTS, use_store
+from sdss_gs import __version__
+from sdss_gs.errors import ZooError, first_line
+from sdss_gs.files import sealed, unsealed
+from sdss_gs.logs import LOG
+from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
+
+DESCRIPTION = "zoo.json"
+"""File of an exported folder that says what the model is."""
+MODEL_FILE = "model.keras"
+FORMATS = (1, 2)
+"""Of exported folders; the last one is written. In the first, of zoo 0.1.0, descriptions have no checksum."""
+KINDS = {"name": str, "version": str, "sha256": str, "facts": dict, "files": dict}
+"""What a description holds besides its format."""
+
+
+def load(name: str | Path) -> Model | MultiModel:
+    """Open a trained model.
+
+    Parameters
+    ----------
+    name : str or path-like
+        ``i2r``, the champion of that name; ``i2r/3``, a version; an address as MLflow writes it (``models:/i2r/3``);
+        or a folder that ``zoo export`` wrote.
+
+    Raises
+    ------
+    ZooError
+        If there is no such model, it is not what was stored, or it was stored before models knew how sure they are.
+    """
+    if (Path(name) / DESCRIPTION).is_file():
+        return _exported(Path(name))
+    use_store()
+    address = address_of(str(name))
+    try:
+        digest = recorded_hash(address)
+    except mlflow.MlflowException as error:
+        raise ZooError(f"{name}: expected a trained model, found none ({error.error_code}); see zoo list") from None
+    try:
+        folder, facts = Path(mlflow.artifacts.download_artifacts(address)), facts_of(address)
+    except (mlflow.MlflowException, OSError) as error:
+        # The store knows it, but somebody moved or removed the folder of its files.
+        raise ZooError(
+            f"{name}: expected the files of this trained model, found them gone ({first_line(error)})"
+        ) from None
+    registered, _, version = version_of(address).rpartition("/")
+    LOG.info("model name=%s version=%s sha256=%s", registered or name, version, digest)
+    return model_of(registered or str(name), version, digest, folder / WEIGHTS, facts)
+
+
+def address_of(name: str) -> str:
+    """Turn ``i2r`` or ``i2r/3`` into an address of MLflow's."""
+    if name.startswith("models:/"):
+        return name
+    return f"models:/{name}" if "/" in name else f"models:/{name}@{CHAMPION}"
+
+
+def version_of(address: str) -> str:
+    """Return ``<name>/<version>`` of an address; the id where the model is not registered."""
+    reference = address.removeprefix("models:/")
+    if "@" in reference:
+        name, alias = reference.split("@")
+        return f"{name}/{MlflowClient().get_model_version_by_alias(name, alias).version}"
+    return reference
+
+
+def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -> Model | MultiModel:
+    """Open a weights' file with what is known about it.
+
+    Raises
+    ------
+    ZooError
+        If something is missing.
+    """
+    several = "inputs" in facts
+    needed = ("inputs", "outputs") if several else ("input", "output")
+    missing = [fact for fact in (*needed, "reading", "calibration", "training_range") if fact not in facts]
+    if missing:
+        raise ZooError(f"{name}: expected a model with {', '.join(missing)}, found an older one; train it again")
+    network = checked_model(path, digest)
+    try:
+        make = _multi_model if several else _model
+        return make(name, version, digest, network, facts)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # A later zoo may note other things; what is not understood could change what the numbers mean.
+        other = facts.get("zoo_version", "another version")
+        raise ZooError(
+            f"{name}: expected a model as zoo {__version__} stores it, found one of zoo {other} "
+            f"({type(error).__name__}: {first_line(error)}); bring the zoo up to date, or train it again"
+        ) from None
+
+
+def _model(name: str, version: str, digest: str, network, facts: Mapping) -> Model:
+    item, output = parse_model_name(name)
+    output = output_of(facts, output)
+    shape = item.shape if item.columns else tuple(network.input[item.name].shape[1:])
+    return Model(
+        name=name,
+        version=version,
+        sha256=digest,
+        item=item,
+        output=output,
+        network=network,
+        shape=shape,
+        reading=dict(facts["reading"]),
+        calibration=calibration_from(facts["calibration"]),
+        training_range=TrainingRange(**facts["training_range"]),
+    )
+
+
+def _multi_model(name: str, version: str, digest: str, network, facts: Mapping) -> MultiModel:
+    inputs = tuple(INPUTS[key] for key in facts["inputs"])
+    return MultiModel(
+        name=name,
+        version=version,
+        sha256=digest,
+        inputs=inputs,
+        outputs=tuple(OUTPUTS[key] for key in facts["outputs"]),
+        network=network,
+        shapes={item.name: tuple(network.input[item.name].shape[1:]) for item in inputs},
+        reading=dict(facts["reading"]),
+        calibrations=calibrations_from(facts["calibration"]),
+        training_ranges={key: TrainingRange(**data) for key, data in facts["training_range"].items()},
+    )
+
+
+def calibrations_from(data: Mapping) -> dict[str, dict[str, Calibration]]:
+    """Make calibrations, by set of inputs and output, from their fields."""
+    return {shown: {key: calibration_from(one) for key, one in found.items()} for shown, found in data.items()}
+
+
+def _exported(folder: Path) -> Model | MultiModel:
+    description = read_description(folder)
+    return model_of(
+        description["name"], description["version"], description["sha256"], folder / MODEL_FILE, description["facts"]
+    )
+
+
+def read_description(folder: Path) -> dict:
+    """Read what an exported folder says of itself.
+
+    Raises
+    ------
+    ZooError
+        If there is no such description.
+    """
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text())
+        if description["format"] not in FORMATS:
+            raise ValueError(f"format {description['format']}")
+        if description["format"] > 1:
+            description = unsealed(description)
+        if unknown := set(description) - {"format", *KINDS}:
+            raise ValueError(f"{', '.join(sorted(unknown))} in a {DESCRIPTION} of format {description['format']}")
+        for key, kind in KINDS.items():
+            if not isinstance(description[key], kind):
+                raise ValueError(f"{key} {description[key]!r}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ZooError(f"{folder}: expected a folder that zoo export wrote, found {first_line(error)}") from None
+    return description
+
+
+def write_description(folder: Path, description: dict) -> None:
+    """Write what an exported folder says of itself, with its format and a checksum."""
+    (folder / DESCRIPTION).write_text(json.dumps(sealed({"format": FORMATS[-1], **description}), indent=1))

@@ -1,0 +1,1 @@
+"""Networks: inputs, layers, backbones, and what surrounds them while they train."""

@@ -1,0 +1,163 @@
+"""Other views of the same galaxy, drawn at random for each image of each step while a network trains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from common.backend import keras
+
+ops = keras.ops
+TURNED = ("img", "fits")
+"""Inputs that look as likely turned or mirrored."""
+AUGMENTATIONS = ("none", "dihedral", "rotation", "full")
+LARGEST_ZOOM = 1.2
+LARGEST_SHIFT = 0.03
+"""Of the centre, as a share of the image's side: 4.5 pixels of ``img``."""
+LARGEST_GAIN = 1.2
+"""Brightness of the whole image; each channel varies by its fourth root besides, that is by 5 %."""
+BLUR_SIGMA, BLUR_REACH = 1.0, 3
+"""Gaussian that is mixed in, pixels: worse seeing."""
+NOISE = {"img": 4.0, "fits": 0.02}
+"""Largest added noise: grey levels, nanomaggies per pixel (about that of a frame)."""
+
+
+class Dihedral(keras.layers.Layer):
+    """Turns and mirrors each image at random into one of its eight symmetric forms, while training.
+
+    A galaxy has no up or left: each form is as likely to be seen as the others, and no pixel is interpolated.
+
+    Parameters
+    ----------
+    seed : int
+    """
+
+    def __init__(self, seed: int, **options):
+        super().__init__(**options)
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Return images ``(batch, side, side, channels)`` of the same dtype."""
+        if not training:
+            return images
+        shape = (ops.shape(images)[0], 1, 1, 1)
+        forms = (
+            lambda x: ops.flip(x, 1),
+            lambda x: ops.flip(x, 2),
+            lambda x: ops.transpose(x, (0, 2, 1, 3)),
+        )
+        for form in forms:
+            chosen = keras.random.uniform(shape, seed=self.generator, dtype="float32") < 0.5
+            images = ops.where(chosen, form(images), images)
+        return images
+
+
+class Turned(keras.layers.Layer):
+    """Turns each image by any angle, mirrors half of them, and zooms and shifts within bounds, while training.
+
+    One bilinear interpolation does it all; what comes in from beyond the edge mirrors the image.
+
+    Parameters
+    ----------
+    seed : int
+    zoom : float
+        Largest factor; 1 for none.
+    shift : float
+        Largest shift, as a share of the image's side.
+    """
+
+    def __init__(self, seed: int, zoom: float = 1.0, shift: float = 0.0, **options):
+        super().__init__(**options)
+        self.zoom, self.shift = zoom, shift
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Return images ``(batch, side, side, channels)`` of the same dtype."""
+        if not training:
+            return images
+        side = images.shape[1]
+        angle, mirror, zoom, right, down = ops.unstack(
+            keras.random.uniform((5, ops.shape(images)[0]), -1.0, 1.0, seed=self.generator, dtype="float32"), axis=0
+        )
+        angle, scale = math.pi * angle, ops.exp(math.log(self.zoom) * zoom)
+        cosine, sine = scale * ops.cos(angle), scale * ops.sin(angle)
+        sign = ops.sign(mirror)
+        middle, none = (side - 1) / 2, ops.zeros_like(angle)
+        across = self.shift * side * right + middle * (1 - sign * cosine + sine)
+        along = self.shift * side * down + middle * (1 - sign * sine - cosine)
+        matrix = ops.stack([sign * cosine, -sine, across, sign * sine, cosine, along, none, none], axis=1)
+        return ops.image.affine_transform(images, matrix, fill_mode="reflect")
+
+
+class Observed(keras.layers.Layer):
+    """Varies brightness, colour, contrast, seeing and noise of each image, while training.
+
+    Parameters
+    ----------
+    seed : int
+    noise : float
+        Largest standard deviation of the noise, in the unit of the pixels.
+    """
+
+    def __init__(self, seed: int, noise: float, **options):
+        super().__init__(**options)
+        self.noise = noise
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Return images ``(batch, side, side, channels)`` of the same dtype."""
+        if not training:
+            return images
+        values = ops.cast(images, "float32")
+        count, channels = ops.shape(images)[0], images.shape[-1]
+        gain = LARGEST_GAIN ** self._uniform((count, 1, 1, 1), -1)
+        tint = LARGEST_GAIN ** self._uniform((count, 1, 1, channels), -0.25, 0.25)
+        share = self._uniform((count, 1, 1, 1))
+        values = (values + share * (self._blurred(values) - values)) * gain * tint
+        sigma = self.noise * self._uniform((count, 1, 1, 1))
+        values += sigma * keras.random.normal(ops.shape(values), seed=self.generator, dtype="float32")
+        if images.dtype == "uint8":
+            values = ops.clip(ops.round(values), 0, 255)
+        return ops.cast(values, images.dtype)
+
+    def _uniform(self, shape: tuple, low: float = 0.0, high: float = 1.0) -> keras.KerasTensor:
+        return keras.random.uniform(shape, low, high, seed=self.generator, dtype="float32")
+
+    def _blurred(self, values: keras.KerasTensor) -> keras.KerasTensor:
+        taps = np.exp(-0.5 * (np.arange(-BLUR_REACH, BLUR_REACH + 1) / BLUR_SIGMA) ** 2).astype(np.float32)
+        kernel = np.repeat((taps / taps.sum())[:, None], values.shape[-1], axis=1)[..., None]
+        for axis in (0, 1):
+            values = ops.depthwise_conv(values, np.expand_dims(kernel, 1 - axis), padding="same")
+        return values
+
+
+def forms(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Turn and mirror images, ``(n, side, side, channels)``, into each of their eight symmetric forms."""
+    for mirrored in (images, images[:, :, ::-1]):
+        for turns in range(4):
+            yield np.ascontiguousarray(np.rot90(mirrored, turns, axes=(1, 2)))
+
+
+def augmentation(kind: str, name: str, seed: int, dtype: str) -> list[keras.layers.Layer]:
+    """Choose the layers that vary an input while its network trains.
+
+    Parameters
+    ----------
+    kind : str
+        ``none``; ``dihedral``, the eight symmetric forms; ``rotation``, any angle; or ``full``, any angle, zoom and
+        shift, brightness, colour, seeing and noise, which also change what a photometrist would measure.
+    name : str
+        ``img`` or ``fits``.
+    seed : int
+    dtype : str
+        Of the input.
+    """
+    if kind == "dihedral":
+        return [Dihedral(seed, dtype=dtype)]
+    if kind == "rotation":
+        return [Turned(seed, dtype=dtype)]
+    if kind == "full":
+        return [Turned(seed, LARGEST_ZOOM, LARGEST_SHIFT, dtype=dtype), Observed(seed + 1, NOISE[name], dtype=dtype)]
+    return []

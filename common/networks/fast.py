@@ -1,0 +1,161 @@
+"""The zoo's own networks: less arithmetic than the reference networks, and the field's own first steps built in.
+
+What an astronomer measures first is a layer here: colours of magnitudes, aperture photometry of images, the shape of a
+spectrum apart from its brightness. The convolutions that follow add what those cannot say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from common.backend import keras
+from common.networks.layers import depthwise_glorot, standardise
+
+layers, ops = keras.layers, keras.ops
+SMALLEST_SPREAD = 1e-6
+FARTHEST = 10.0
+"""Standard deviations beyond which a feature says no more: one that hardly varied in training must not decide alone."""
+
+
+def dense(x: keras.KerasTensor, units: Sequence[int]) -> keras.KerasTensor:
+    """Stack fully connected ReLU layers in float32: half precision would round colours away.
+
+    Parameters
+    ----------
+    x : KerasTensor, shape (batch, features)
+    units : sequence of int
+
+    Returns
+    -------
+    KerasTensor of float32, shape (batch, units[-1])
+    """
+    for count in units:
+        x = layers.Dense(count, activation="relu", kernel_initializer="he_normal", dtype="float32")(x)
+    return x
+
+
+def within_reach(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Standardise features, ``(batch, n)``, and clip them to ±10."""
+    return ops.clip(standardise(x), -FARTHEST, FARTHEST)
+
+
+def magnitudes_and_colours(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Append to n magnitudes the n − 1 differences of neighbours; standardise all, ``(batch, 2 n − 1)``."""
+    return within_reach(layers.Concatenate(dtype="float32")([x, ops.negative(ops.diff(x))]))
+
+
+def apertures(x: keras.KerasTensor, sides: Sequence[int]) -> keras.KerasTensor:
+    """Measure the mean brightness in concentric squares about the centre.
+
+    Parameters
+    ----------
+    x : KerasTensor, shape (batch, side, side, channels)
+    sides : sequence of int
+        Pixels; odd or even as the image's own side, so that the squares share its centre. Larger ones than the image,
+        which may be a crop, are left out.
+
+    Returns
+    -------
+    KerasTensor of float32, shape (batch, sides * channels)
+        Standardised.
+    """
+    measured = []
+    for side in (side for side in sides if side <= x.shape[1]):
+        margin = (x.shape[1] - side) // 2
+        inside = layers.Cropping2D(margin, dtype="float32")(x)
+        measured.append(layers.GlobalAveragePooling2D(dtype="float32")(inside))
+    return within_reach(layers.Concatenate(dtype="float32")(measured))
+
+
+def patch_blocks(x: keras.KerasTensor, patch: int, widths: Sequence[int]) -> keras.KerasTensor:
+    """Cut an image into patches, mix them by inverted residual blocks (Sandler et al. 2018), average over the image.
+
+    There is no batch normalisation, whose statistics cost more here than the convolutions: each block starts as the
+    identity instead (Zhang et al. 2019, arXiv:1901.09321).
+
+    Parameters
+    ----------
+    x : KerasTensor, shape (batch, side, side, channels)
+    patch : int
+        Side of a patch, pixels.
+    widths : sequence of int
+        Channels of each stage; the resolution is halved between stages.
+
+    Returns
+    -------
+    KerasTensor, shape (batch, widths[-1])
+    """
+    x = layers.Conv2D(widths[0], patch, strides=patch, kernel_initializer="he_normal")(x)
+    for stage, width in enumerate(widths):
+        if stage:
+            x = layers.Conv2D(width, 2, strides=2, kernel_initializer="he_normal")(layers.ReLU()(x))
+        y = layers.DepthwiseConv2D(3, padding="same", depthwise_initializer=depthwise_glorot(3))(x)
+        y = layers.Conv2D(2 * width, 1, activation="relu", kernel_initializer="he_normal")(y)
+        y = layers.Conv2D(width, 1, kernel_initializer="zeros")(y)
+        x = layers.Add()([x, y])
+    return layers.GlobalAveragePooling2D()(layers.ReLU()(x))
+
+
+def image_features(x: keras.KerasTensor, patch: int, sides: Sequence[int]) -> keras.KerasTensor:
+    """Join aperture photometry and what convolutions see.
+
+    Parameters
+    ----------
+    x : KerasTensor, shape (batch, side, side, channels)
+    patch, sides
+        As for `patch_blocks` and `apertures`.
+
+    Returns
+    -------
+    KerasTensor of float32, shape (batch, 64)
+    """
+    photometry = dense(apertures(x, sides), (128, 128))
+    return dense(layers.Concatenate(dtype="float32")([photometry, patch_blocks(x, patch, (32, 64, 128))]), (64,))
+
+
+def shape_and_brightness(x: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Part a spectrum from its brightness.
+
+    Parameters
+    ----------
+    x : KerasTensor, shape (batch, points)
+        Flux.
+
+    Returns
+    -------
+    shape : KerasTensor of float32, shape (batch, points)
+        Flux with mean 0 and standard deviation 1 within the spectrum, then standardised at each wavelength.
+    brightness : KerasTensor of float32, shape (batch, 2)
+        asinh of the mean and logarithm of the standard deviation, standardised.
+    """
+    mean, spread = ops.mean(x, axis=1, keepdims=True), ops.std(x, axis=1, keepdims=True)
+    spread = ops.maximum(spread, SMALLEST_SPREAD)
+    brightness = layers.Concatenate(dtype="float32")([ops.arcsinh(mean), ops.log(spread)])
+    return within_reach((x - mean) / spread), within_reach(brightness)
+
+
+def spectrum_features(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Find lines and breaks by strided residual convolutions; keep where they are.
+
+    Parameters
+    ----------
+    x : KerasTensor, shape (batch, points)
+        Flux.
+
+    Returns
+    -------
+    KerasTensor of float32, shape (batch, 64)
+    """
+    shape, brightness = shape_and_brightness(x)
+    y = layers.Reshape((x.shape[1], 1))(shape)
+    y = layers.Conv1D(32, 16, strides=8, padding="same", kernel_initializer="he_normal")(y)
+    for stage in range(3):
+        if stage:
+            y = layers.Conv1D(64, 4, strides=4, kernel_initializer="he_normal")(layers.ReLU()(y))
+        branch = layers.Conv1D(y.shape[-1], 5, padding="same", activation="relu", kernel_initializer="he_normal")(
+            layers.ReLU()(y)
+        )
+        branch = layers.Conv1D(y.shape[-1], 5, padding="same", kernel_initializer="zeros")(branch)
+        y = layers.Add()([y, branch])
+    flat = layers.Flatten()(layers.ReLU()(y))
+    return dense(layers.Concatenate(dtype="float32")([flat, brightness]), (128, 64))

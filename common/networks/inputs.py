@@ -1,0 +1,35 @@
+"""How raw input enters a network: the first operation of every model with that input, saved inside it."""
+
+from __future__ import annotations
+
+from common.backend import keras
+from sdss_gs.schema import Input
+
+STRETCHES = ("asinh", "none")
+SOFTENING = 0.05
+"""Nanomaggies per pixel at which the stretch turns from linear to logarithmic: about the noise of a frame."""
+STRETCHED_SCALE = 4.0
+"""Divides the stretched flux, so that galaxies' centres are of order one."""
+
+
+def enter(item: Input, values: keras.KerasTensor, stretch: str = "asinh") -> keras.KerasTensor:
+    """Bring an input to numbers of order one.
+
+    Parameters
+    ----------
+    item : Input
+    values : KerasTensor, shape (batch, ...)
+        Raw input, dtype of the schema.
+    stretch : str
+        For ``fits``: ``asinh`` (Lupton, Gunn & Szalay 1999, AJ 118, 1406), or ``none`` for plain nanomaggies.
+
+    Returns
+    -------
+    KerasTensor of the same shape
+        ``img`` in 0..1; ``fits`` stretched; spectra and magnitudes as they are (their networks standardise them).
+    """
+    if item.name == "img":
+        return keras.layers.Rescaling(1 / 255)(values)
+    if item.name == "fits" and stretch == "asinh":
+        return keras.ops.arcsinh(values / SOFTENING) / STRETCHED_SCALE
+    return values

@@ -1,0 +1,128 @@
+"""What surrounds a network while it trains, and is not part of it when it is stored: feed, other views of an image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from common.backend import keras
+from common.networks.augment import augmentation
+
+POSITION = "position"
+"""Name of the input of a network whose objects live on the device."""
+PRESENT = "present"
+"""Name of the input that says which of the others an object has."""
+WHOLE_SHARE, HIDDEN_SHARE, ALONE_SHARE = 0.4, 0.3, 0.3
+"""Shares of the loss: objects as they are, with inputs hidden at random, and each input alone (together)."""
+
+
+class Resident(keras.layers.Layer):
+    """Holds objects in the memory of the device, and gathers a batch of them there.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, ...)
+    """
+
+    def __init__(self, values: np.ndarray, **options):
+        super().__init__(dtype=str(values.dtype), **options)
+        self._values = keras.ops.convert_to_tensor(values)
+
+    def call(self, position: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the objects at some positions, ``(batch, ...)``."""
+        return keras.ops.take(self._values, position, axis=0)
+
+    def compute_output_spec(self, position: keras.KerasTensor) -> keras.KerasTensor:
+        """Return shape and dtype of a batch."""
+        return keras.KerasTensor((*position.shape, *self._values.shape[1:]), dtype=self.dtype)
+
+
+class HideInputs(keras.layers.Layer):
+    """Shows each object several times while training: as it is, with inputs hidden at random, and each input alone.
+
+    Parameters
+    ----------
+    rate : float
+        Probability with which each input that an object has is hidden at random; never all of them.
+    seed : int
+    """
+
+    def __init__(self, rate: float, seed: int, **options):
+        super().__init__(**options)
+        self.rate = rate
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, present: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Return presence, float32 ``(batch, inputs)``, while training ``((2 + inputs) * batch, inputs)``."""
+        if not training:
+            return present
+        drawn = keras.random.uniform(keras.ops.shape(present), seed=self.generator, dtype="float32")
+        drawn = keras.ops.where(present > 0, drawn, -1.0)
+        last = drawn >= keras.ops.max(drawn, axis=1, keepdims=True)
+        left = keras.ops.where(keras.ops.logical_or(drawn >= self.rate, last), present, 0.0)
+        alone = [present * row for row in np.eye(present.shape[1], dtype=np.float32)]
+        return keras.ops.concatenate([present, left, *alone])
+
+
+class RepeatAs(keras.layers.Layer):
+    """Repeats a batch of features as often as the presence does."""
+
+    def call(self, features: keras.KerasTensor, present: keras.KerasTensor) -> keras.KerasTensor:
+        """Return features ``(times * batch, n)``."""
+        times = keras.ops.shape(present)[0] // keras.ops.shape(features)[0]
+        return keras.ops.tile(features, (times, 1))
+
+
+class HidingModel(keras.Model):
+    """A network that is trained with `HideInputs`: every view of an object has the object's targets.
+
+    Input alone, besides together: otherwise the input that is learnt fastest keeps the others from learning (Wang,
+    Tran & Feiszli 2020, CVPR, arXiv:1905.12681).
+    """
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Compare all views with the targets, `WHOLE_SHARE`, `HIDDEN_SHARE` and `ALONE_SHARE` of the loss."""
+        if training:
+            present = x[PRESENT]
+            count = present.shape[1]
+            one = keras.ops.ones_like(present[:, 0])
+            shares = [WHOLE_SHARE * one, HIDDEN_SHARE * one]
+            shares += [ALONE_SHARE / count * present[:, column] for column in range(count)]
+            views = (count + 2) * keras.ops.concatenate(shares)
+            y = {name: keras.ops.tile(target, (count + 2, 1)) for name, target in y.items()}
+            sample_weight = {
+                name: views * keras.ops.tile(weight, (count + 2,)) for name, weight in sample_weight.items()
+            }
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+
+def surround(network: keras.Model, augment: str = "none", seed: int = 0, values: np.ndarray | None = None):
+    """Make the model that is trained out of the network that is stored.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Input ``{name: (batch, ...)}``.
+    augment : str
+        See `augment.augmentation`.
+    seed : int
+        Of the augmentation.
+    values : ndarray, shape (n, ...), optional
+        All objects, to be held on the device.
+
+    Returns
+    -------
+    keras.Model
+        Shares the network's weights. Input ``{name: (batch, ...)}``, or ``{"position": (batch,)}`` of objects in
+        `values`.
+    """
+    ((name, like),) = network.input.items()
+    if values is None and augment == "none":
+        return network
+    if values is None:
+        entry = inputs = keras.Input(like.shape[1:], dtype=like.dtype, name=name)
+    else:
+        entry = keras.Input((), dtype="int64", name=POSITION)
+        inputs = Resident(values)(entry)
+    for layer in augmentation(augment, name, seed, like.dtype):
+        inputs = layer(inputs)
+    return keras.Model({entry.name: entry}, network({name: inputs}), name=f"{network.name}_training")

@@ -1,0 +1,1 @@
+"""What a model predicts: coding, scores, calibration, columns, flags."""

@@ -1,0 +1,1 @@
+"""Trained models over many objects, into one file."""

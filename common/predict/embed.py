@@ -1,0 +1,189 @@
+"""What a model makes of a galaxy before it decides: the features that feed its head, piece by piece into one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from common.backend import keras
+from common.data.sources import Chunk, Loaded, Source
+from common.data.sources.folder import dataset_source
+from common.models.model import HASH_DIGITS, Model, load_chunk, problems_of, run
+from common.models.multi_model import MultiModel
+from common.networks.multi_network import FUSION
+from common.outputs.coding import head_of
+from common.outputs.flags import NO_PREDICTION
+from common.predict.neighbours import FEATURES
+from common.predict.predict import check_source
+from common.predict.results import Pieces, unfinished, write_in_pieces
+from sdss_gs.dataset import Dataset
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.packed import packed_folder
+
+FOLDER = "embeddings"
+"""Beside the packed arrays of a data set."""
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A model without its head.
+
+    Parameters
+    ----------
+    model : Model or MultiModel
+    network : keras.Model
+        From what `Model.usable` chooses to the features.
+    layer : str
+        Name of the layer that makes them; of a model with several outputs one for each, joined by ``|``.
+    """
+
+    model: Model | MultiModel
+    network: keras.Model
+    layer: str
+
+    @property
+    def width(self) -> int:
+        """How many features there are."""
+        return self.network.output.shape[1]
+
+    def features(self, loaded: dict[str, Loaded]) -> tuple[np.ndarray, np.ndarray]:
+        """Compute features.
+
+        Parameters
+        ----------
+        loaded : dict of str to Loaded
+            ``n`` objects, by input.
+
+        Returns
+        -------
+        features : ndarray of float32, shape (n, width)
+            NaN where an object has no usable input.
+        flags : ndarray of int32, shape (n,)
+        """
+        seen, flags = self.model.usable(loaded)
+        good = (flags & NO_PREDICTION) == 0
+        features = np.full((len(flags), self.width), np.nan, np.float32)
+        if good.any():
+            features[good] = run(self.network, seen, self.model.inputs)
+        return features, flags
+
+    def metadata(self) -> dict[str, str]:
+        """Say which features these are, for the schema of a Parquet file."""
+        model = self.model
+        return {"model": model.name, "version": model.version, "weights": model.sha256, "layer": self.layer}
+
+
+def embedder(model: Model | MultiModel) -> Embedder:
+    """Take the head off a model.
+
+    The features of a model with several outputs are those of each output, side by side.
+    """
+    if isinstance(model, MultiModel):
+        fusion = model.network.get_layer(FUSION)
+        fed = [head_of(fusion, output).input for output in model.outputs]
+        joined = keras.layers.Concatenate(dtype="float32")(fed) if len(fed) > 1 else fed[0]
+        return Embedder(model, keras.Model(fusion.input, joined), "|".join(_layer(fusion, one) for one in fed))
+    # A table's network is stored inside one that takes each column by its name, see `store.serving_model`.
+    network = model.network.get_layer(model.network.name) if model.item.columns else model.network
+    fed = head_of(network, model.output).input
+    return Embedder(model, keras.Model(network.input, fed), _layer(network, fed))
+
+
+def _layer(network: keras.Model, features: keras.KerasTensor) -> str:
+    return next(operation.name for operation in network.operations if operation.output is features)
+
+
+def embed(model: Model | MultiModel, source: Source, output: Path, *, overwrite: bool = False) -> int:
+    """Write the features of all objects of a source; killed, the same call goes on where it was.
+
+    Parameters
+    ----------
+    model : Model or MultiModel
+    source : Source
+    output : Path
+        ``.parquet``: a row per object with its id, ``flag``, ``problem``, and ``features``, float32 of fixed length,
+        nulls where an object has no usable input. The schema's metadata name model, version, weights and layer.
+    overwrite : bool
+        Replace an output that is there.
+
+    Returns
+    -------
+    int
+        Rows.
+
+    Raises
+    ------
+    ZooError
+        If the source has no object or no input of the model, or the output cannot be written.
+    """
+    if output.suffix.lower() != ".parquet":
+        raise OptionError(f"output {output}: expected a file that ends in .parquet")
+    check_source([model], source)
+    headless = embedder(model)
+
+    def work(pieces: Pieces) -> Iterator[int]:
+        for number, chunk in unfinished(source, pieces):
+            rows = _rows(headless, chunk, source)
+            pieces.add(number, rows)
+            yield len(rows)
+
+    return write_in_pieces(source, output, {"embedding": headless.metadata()}, work, "embedding", overwrite)
+
+
+def _rows(headless: Embedder, chunk: Chunk, source: Source) -> pa.Table:
+    loaded = load_chunk(headless.model, chunk, source)
+    features, flags = headless.features(loaded)
+    # Null numbers in a list that is there: Arrow's reader of Parquet refuses fixed-size lists that are null themselves.
+    missing = np.repeat((flags & NO_PREDICTION) != 0, headless.width)
+    values = pa.array(features.ravel(), mask=missing)
+    columns = {
+        source.id_name: chunk.ids,
+        "flag": pa.array(flags),
+        "problem": pa.array(problems_of(loaded, len(flags)), pa.string()),
+        FEATURES: pa.FixedSizeListArray.from_arrays(values, headless.width),
+    }
+    return pa.table(columns).replace_schema_metadata(headless.metadata())
+
+
+def stored_embedding(model: Model | MultiModel, data: Dataset) -> Path:
+    """Return where a data set's features are kept: beside its packed arrays, named by model, weights and content."""
+    seen = [item.name for item in model.inputs if item.name in data.rows]
+    content = data.fingerprint(seen, (), np.arange(len(data)))
+    name = f"{model.name}-{model.sha256[:HASH_DIGITS]}-{content}.parquet"
+    return packed_folder(data.folder) / FOLDER / name
+
+
+def embedding_of(model: Model | MultiModel, data: Dataset, *, overwrite: bool = False) -> Path:
+    """Compute a data set's features unless they are there; return the file.
+
+    Those of the same weights on what the data set was before are removed.
+
+    Parameters
+    ----------
+    model : Model or MultiModel
+    data : Dataset
+    overwrite : bool
+        Compute them anew.
+
+    Raises
+    ------
+    ZooError
+        As for `embed`.
+    """
+    path = stored_embedding(model, data)
+    if path.is_file() and not overwrite:
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{path.parent}: cannot be made: {error}") from None
+    # Pieces of another state of the data are no use to anybody here; those of this one are gone on with all the same.
+    embed(model, dataset_source(data), path, overwrite=True)
+    for old in path.parent.glob(f"{path.stem.rpartition('-')[0]}-*.parquet"):
+        if old != path:
+            old.unlink(missing_ok=True)
+    return path

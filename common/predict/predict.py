@@ -1,0 +1,159 @@
+"""Predict many objects with some models, piece by piece, into one file: ``zoo predict``."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from common.data.sources import Chunk, Source
+from common.models.model import Model, predict_chunk
+from common.models.multi_model import MultiModel
+from common.outputs.flags import Flag
+from common.predict.combine import combine
+from common.predict.results import Pieces, unfinished, write_in_pieces
+from common.runs.provenance import code_version
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.logs import LOG
+
+
+@dataclass
+class Done:
+    """What a prediction came to.
+
+    Parameters
+    ----------
+    rows : int
+    seconds : float
+    flags : Counter of str
+        Rows by model and bit of the flag, ``b2r MISSING``; of what this run predicted itself.
+    """
+
+    rows: int
+    seconds: float
+    flags: Counter = field(default_factory=Counter)
+
+
+Engine = Callable[[Sequence[Model | MultiModel], Source, str, Pieces], Iterator[tuple[int, Counter]]]
+"""Takes models, source, how models are combined and the pieces; fills the pieces that are not finished yet, and yields
+of each its objects and flags, see `flag_counts`."""
+
+
+def predict(
+    models: Sequence[Model | MultiModel],
+    source: Source,
+    output: Path,
+    *,
+    overwrite: bool = False,
+    together: str = "",
+    engine: Engine | None = None,
+) -> Done:
+    """Predict all objects of a source.
+
+    A killed prediction keeps its finished pieces; the same call goes on after them.
+
+    Parameters
+    ----------
+    models : sequence of Model or MultiModel
+    source : Source
+    output : Path
+        ``.parquet``, ``.csv``, ``.fits``, ``.vot`` or ``.xml``; one row per object, in the source's order. A Parquet
+        file's schema also says, as JSON under ``zoo``, which code, source and models (full SHA-256) it is from.
+    overwrite : bool
+        Replace an output that is there.
+    together : str
+        How the models of one output are combined: ``one2one``, ``best`` (see `combine.combine`), or not at all.
+    engine : Engine, optional
+        Where it runs: `here`, in this process, by default.
+
+    Raises
+    ------
+    ZooError
+        If the source has no object or no input of a model, or the output cannot be written.
+    """
+    check_source(models, source)
+    began, flags = time.perf_counter(), Counter()
+    plan = {
+        "models": [[model.name, model.version, model.sha256] for model in models],
+        "together": together,
+        "tta": [model.name for model in models if isinstance(model, Model) and model.tta],
+    }
+
+    about = {"zoo": json.dumps({"code": code_version(), "source": source.stamp} | plan)}
+
+    def work(pieces: Pieces) -> Iterator[int]:
+        for rows, found in (engine or here)(models, source, together, pieces):
+            flags.update(found)
+            yield rows
+
+    rows = write_in_pieces(source, output, plan, work, "predicting", overwrite, about)
+    LOG.info("predicted rows=%d seconds=%.1f output=%s", rows, time.perf_counter() - began, output)
+    return Done(rows, time.perf_counter() - began, flags)
+
+
+def check_source(models: Sequence[Model | MultiModel], source: Source) -> None:
+    """Check that a source has objects, and an input of each model.
+
+    Raises
+    ------
+    ZooError
+        If not.
+    """
+    if not source.count:
+        raise DataError("input: expected at least one object, found none")
+    for model in models:
+        taken = [item.name for item in model.inputs]
+        if not set(taken) & set(source.inputs):
+            found = ", ".join(source.inputs) or "nothing a model takes"
+            raise OptionError(f"{model.name}: expected an input with {' or '.join(taken)}, found {found}")
+
+
+def here(
+    models: Sequence[Model | MultiModel], source: Source, together: str, pieces: Pieces
+) -> Iterator[tuple[int, Counter]]:
+    """Predict in this process, piece after piece; an `Engine`."""
+    for number, chunk in unfinished(source, pieces):
+        frame = predict_together(models, chunk, source, together)
+        pieces.add(number, frame)
+        yield len(frame), flag_counts(models, frame)
+
+
+def flag_counts(models: Sequence[Model | MultiModel], frame: pd.DataFrame) -> Counter:
+    """Count the rows of `predict_together` by model and bit of the flag, ``b2r MISSING``."""
+    columns = {model.name: frame[_prefix(models, model) + "flag"].to_numpy() for model in models}
+    return Counter(
+        {f"{name} {bit.name}": int((column & int(bit) != 0).sum()) for name, column in columns.items() for bit in Flag}
+    )
+
+
+def predict_together(
+    models: Sequence[Model | MultiModel], chunk: Chunk, source: Source, together: str = ""
+) -> pd.DataFrame:
+    """Predict a chunk with every model, side by side.
+
+    Returns
+    -------
+    DataFrame
+        The id; what the models say together, if they are combined; then each model's columns, after its name and an
+        underscore where there are several models: its prediction, ``flag``, ``problem``, ``model``, ``version`` and
+        ``weights``, see `Model.weights`.
+    """
+    frames = {model.name: predict_chunk(model, chunk, source) for model in models}
+    ids = next(iter(frames.values()))[[source.id_name]]
+    parts = [ids]
+    if together:
+        parts.append(combine(models, frames, together))
+    for model in models:
+        frame = frames[model.name].drop(columns=source.id_name)
+        frame["model"], frame["version"], frame["weights"] = model.name, model.version, model.weights()
+        parts.append(frame.add_prefix(_prefix(models, model)))
+    return pd.concat(parts, axis=1)
+
+
+def _prefix(models: Sequence[Model | MultiModel], model: Model | MultiModel) -> str:
+    return "" if len(models) == 1 else f"{model.name}_"

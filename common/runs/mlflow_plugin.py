@@ -1,0 +1,75 @@
+"""What the zoo adds to MLflow: a version tag on every run, and the ``--no-conda`` flag that ``mlflow run`` has dropped.
+
+``mlflow run`` also makes a new store in one step.
+
+MLflow loads this module in every process, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import wrapt
+from mlflow.tracking.context.abstract_context import RunContextProvider
+
+from sdss_gs import __version__
+from sdss_gs.locate import LAUNCH_FOLDER
+
+# `mlflow run` starts its child in the model's folder; only here is it known where the user typed the command.
+os.environ.setdefault(LAUNCH_FOLDER, os.getcwd())
+# Nothing leaves the user's machine unless the user says so.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+
+class ZooRunContext(RunContextProvider):
+    """Tags every run with the version of the zoo."""
+
+    def in_context(self) -> bool:
+        """Tell MLflow that the tags apply: always."""
+        return True
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags of a new run."""
+        return {"zoo.version": __version__}
+
+
+@wrapt.when_imported("mlflow.cli")
+def extend_run(cli: Any) -> None:
+    """Give ``mlflow run`` the flag ``--no-conda``, an alias of ``--env-manager=local``, and `make_store`."""
+    import click
+
+    def use_local(context: click.Context, _parameter: click.Parameter, given: bool) -> None:
+        if given:
+            context.params["env_manager"] = "local"
+
+    flag = click.Option(
+        ["--no-conda"],
+        is_flag=True,
+        expose_value=False,
+        callback=use_local,
+        help="Use the Python this command runs in (the same as --env-manager=local).",
+    )
+    cli.run.params.append(flag)
+    cli.run.callback = _with_store(cli.run.callback)
+
+
+def _with_store(run):
+    @functools.wraps(run)
+    def run_with_store(uri: str, **options: object) -> object:
+        if (Path(uri) / "MLproject").is_file():
+            import mlflow
+
+            from common.runs.failures import report
+            from common.runs.store_location import make_store
+
+            try:
+                make_store(mlflow.get_tracking_uri())
+            except Exception as error:
+                raise SystemExit(report(error)) from None
+        return run(uri=uri, **options)
+
+    return run_with_store

@@ -1,0 +1,171 @@
+"""One training run's record: numbers, text and pictures to MLflow and TensorBoard at once."""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+import warnings
+from pathlib import Path
+
+import mlflow
+import numpy as np
+from matplotlib.figure import Figure
+from mlflow.data.dataset_source_registry import resolve_dataset_source
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import Metric, RunStatus
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from PIL import Image
+
+from common.backend import keras, tf
+from common.project import ModelFolder
+from common.runs.dead_runs import FAILURE_TAG, LOGS, LOGS_TAG, MODEL_TAG, hold, let_go, lock_of
+from common.runs.mlflow_plugin import ZooRunContext
+from common.runs.provenance import code_version, packages
+from common.runs.store_location import choose_store
+
+PLOTS, REPORT, PACKAGES = "plots", "report.html", "packages.txt"
+
+
+class Run:
+    """An active MLflow run with a TensorBoard folder of its own, ``<model>/logs/<run name>-<id>/``.
+
+    Parameters
+    ----------
+    project : ModelFolder
+    nested : bool
+        Whether the run is a child of the active one.
+    **start
+        What else `mlflow.start_run` is told: name, parent, first tags.
+
+    Attributes
+    ----------
+    id, name : str
+    logs : Path
+    """
+
+    def __init__(self, project: ModelFolder, nested: bool = False, **start: object):
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        # It prints the traceback of an error that is raised, and told, anyway.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+        choose_store(project.repository)
+        # `mlflow run` creates its runs without asking the context providers; a run started here has asked them.
+        about = {**ZooRunContext().tags(), MODEL_TAG: project.name, "zoo.code": code_version()}
+        self._run = mlflow.start_run(nested=nested, **start)
+        self.id, self.name = self._run.info.run_id, self._run.info.run_name
+        if project.name not in self.name:
+            # All models share one list of runs: a name that MLflow made up does not say whose run it is.
+            self.name = f"{project.name}-{self.name}"
+        self.logs = project.folder / LOGS / f"{self.name}-{self.id[:8]}"
+        self._lock = lock_of(self.logs, self.id)
+        hold(self._lock)
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
+        # At once: killed before, nobody could tell that it died.
+        mlflow.set_tags({**about, MLFLOW_RUN_NAME: self.name, LOGS_TAG: str(self.logs)})
+        self.text(packages(), PACKAGES)
+
+    def parameters(self, values: dict[str, object]) -> None:
+        """Record what the run works with.
+
+        ``mlflow run`` has recorded what was typed, and MLflow never changes a parameter: where a resumed run goes on
+        with another value, that stands under ``resumed_<name>``.
+        """
+        recorded = mlflow.get_run(self.id).data.params
+        new = {name: value for name, value in values.items() if name not in recorded}
+        other = {
+            f"resumed_{name}": value for name, value in values.items() if recorded.get(name, str(value)) != str(value)
+        }
+        mlflow.log_params(new | other)
+
+    def data(self, folder: Path, fingerprint: str) -> None:
+        """Record the data set, with the hash of what the model sees as its digest."""
+        with warnings.catch_warnings():
+            # MLflow 3.17 registers its source for local folders twice, and warns that it must choose.
+            warnings.simplefilter("ignore", UserWarning)
+            source = resolve_dataset_source(str(folder))
+        mlflow.log_input(MetaDataset(source, name=folder.name, digest=fingerprint), context="training")
+
+    def tags(self, values: dict[str, object]) -> None:
+        """Record facts about the run."""
+        mlflow.set_tags(values)
+
+    def metrics(self, values: dict[str, float], epoch: int, part: str = "") -> None:
+        """Record numbers of an epoch in MLflow and, under `part`, in TensorBoard.
+
+        Names that begin with ``val_`` go to TensorBoard's ``validation`` run under the name without it, so that both
+        curves share a chart.
+        """
+        now = int(time.time() * 1000)
+        finite = {name: value for name, value in values.items() if np.isfinite(value)}
+        entries = [Metric(name, value, now, epoch) for name, value in finite.items()]
+        mlflow.tracking.MlflowClient().log_batch(self.id, metrics=entries)
+        for name, value in finite.items():
+            writer = part or ("validation" if name.startswith("val_") else "train")
+            with self._writer(writer).as_default(step=epoch):
+                tf.summary.scalar(f"{part or 'epoch'}/{name.removeprefix('val_')}", value)
+
+    def _picture(self, image: bytes, name: str) -> None:
+        """Record a PNG as ``plots/<name>.png`` and as a TensorBoard image."""
+        pixels = np.asarray(Image.open(io.BytesIO(image)).convert("RGB"))
+        mlflow.log_image(pixels, f"{PLOTS}/{name}.png")
+        with self._writer("plots").as_default(step=0):
+            tf.summary.image(name, pixels[None])
+
+    def pictures(self, figures: dict[str, Figure]) -> dict[str, bytes]:
+        """Record pictures; return them as PNG files by name."""
+        images = {name: _png(figure) for name, figure in figures.items()}
+        for name, image in images.items():
+            self._picture(image, name)
+        return images
+
+    def text(self, text: str, name: str) -> None:
+        """Record a text file."""
+        mlflow.log_text(text, name)
+
+    def artifacts(self) -> str:
+        """Return where the run's files are: a path for a local store, else an address."""
+        return mlflow.get_artifact_uri().removeprefix("file://")
+
+    def end(self, status: str, reason: str = "") -> None:
+        """Close the run as ``FINISHED``, ``FAILED`` or ``KILLED``; `reason` is kept as a tag."""
+        if reason:
+            mlflow.set_tag(FAILURE_TAG, reason[:5000])
+        for writer in self._writers.values():
+            writer.close()
+        mlflow.end_run(RunStatus.to_string(RunStatus.from_string(status)))
+        let_go(self._lock)
+
+    def _writer(self, part: str):
+        if part not in self._writers:
+            self._writers[part] = tf.summary.create_file_writer(str(self.logs / part))
+        return self._writers[part]
+
+
+def _png(figure: Figure) -> bytes:
+    """Render a figure."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=110)
+    return buffer.getvalue()
+
+
+def logs_of(run_id: str) -> Path | None:
+    """Find the TensorBoard folder of an earlier run; None if the store does not know the run."""
+    try:
+        logs = mlflow.get_run(run_id).data.tags.get(LOGS_TAG)
+    except mlflow.MlflowException:
+        return None
+    return Path(logs) if logs else None
+
+
+class LogEpochs(keras.callbacks.Callback):
+    """Records each epoch's metrics."""
+
+    def __init__(self, run: Run):
+        super().__init__()
+        self.run = run
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Record the epoch that has just ended, counted from 1."""
+        values = {name: float(value) for name, value in logs.items()}
+        self.run.metrics(values | {"learning_rate": float(np.asarray(self.model.optimizer.learning_rate))}, epoch + 1)

@@ -1,0 +1,172 @@
+"""``zoo serve``: trained models as a service on the network, and one page to look at galaxies."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from common.data.locate import dataset_folder
+from sdss_gs.errors import OptionError, ZooError
+
+NEEDED = {"fastapi": "fastapi", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
+"""Package by module."""
+BACKLOG = 256
+CLOSING_SECONDS = 5
+
+
+def serve(
+    host: str,
+    port: int,
+    ds: str,
+    names: Sequence[str] | None,
+    limits: dict[str, float],
+    mlflow_address: str,
+    say=print,
+    token_file: Path | None = None,
+) -> None:
+    """Serve models until the process is told to stop.
+
+    Parameters
+    ----------
+    host : str
+        Name or address to listen at.
+    port : int
+        0 takes any that is free.
+    ds : str
+        Data set; empty for the usual one (`sdss_gs.locate`), or none where there is none.
+    names : sequence of str or None
+        Models, as for `opening.load`; None for all champions.
+    limits : dict of str to float
+        Fields of `limits.Limits`.
+    mlflow_address : str
+        Where ``mlflow ui`` answers, for links.
+    say : callable
+        Is told what a user must know.
+    token_file : Path, optional
+        File with the token that clients must know; by default ``$ZOO_TOKEN``, if there is one.
+
+    Raises
+    ------
+    ZooError
+        If a package is missing, the address cannot be listened at, or the data set or a model is not there.
+    """
+    require(NEEDED)
+    # Everything that is quick to fail comes before TensorFlow.
+    listening = listen(host, port)
+    try:
+        folder = dataset_folder(ds)
+        import uvicorn
+
+        from common.serve.access import read_token
+        from common.serve.app import make_app
+        from common.serve.connections import configure
+        from common.serve.limits import Limits, known_hosts
+        from common.serve.objects import open_objects
+        from common.serve.shelf import open_shelf
+
+        token = read_token(token_file)
+        objects = open_objects(folder) if folder else None
+        shelf = open_shelf(names, say, mlflow_address)
+        app = make_app(shelf, objects, Limits(**limits), known_hosts(host), token)
+        _announce(listening, shelf, objects, say)
+        if not token and not known_hosts(host):
+            say("anybody who reaches this port may ask: --token-file FILE changes that")
+        config = configure(app, "warning", backlog=BACKLOG, timeout_graceful_shutdown=CLOSING_SECONDS)
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        except KeyboardInterrupt:
+            say("stopped")
+        app.state.workers.close()
+    finally:
+        listening.close()
+
+
+def require(packages: dict[str, str]) -> None:
+    """Check that packages are installed.
+
+    Parameters
+    ----------
+    packages : dict of str to str
+        Package by module.
+
+    Raises
+    ------
+    ZooError
+        If one is not.
+    """
+    missing = [package for module, package in packages.items() if find_spec(module) is None]
+    if missing:
+        raise ZooError(f'zoo serve needs {", ".join(missing)}; in the repository: pip install -e ".[serve]"')
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take an address.
+
+    Raises
+    ------
+    OptionError
+        If it is not there or another program has it.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise OptionError(
+            f"host: expected a name or address of this machine, found {host!r} ({error.strerror})"
+        ) from None
+    listening = socket.socket(family, kind)
+    try:
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise OptionError(f"port: cannot listen at {host}:{port}: {error.strerror}; --port takes another") from None
+    return listening
+
+
+def _announce(listening: socket.socket, shelf: dict, objects, say) -> None:
+    host, port = listening.getsockname()[:2]
+    models = ", ".join(shelf) or "none yet (mlflow run b2r --no-conda trains one in a minute)"
+    say(f"models: {models}")
+    say(f"data: {f'{objects.name}, {len(objects):,} galaxies' if objects else 'none (--ds FOLDER)'}")
+    say(f"http://{f'[{host}]' if ':' in host else host}:{port}/  (Ctrl-C stops)")
+
+
+class Background:
+    """A service in a thread of this process, for tests and notebooks; use it in a ``with`` block.
+
+    Parameters
+    ----------
+    app : FastAPI
+
+    Attributes
+    ----------
+    url : str
+    """
+
+    def __init__(self, app):
+        import uvicorn
+
+        from common.serve.connections import configure
+
+        self._socket = listen("127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._server = uvicorn.Server(configure(app, "error"))
+        self._app, self._thread = app, threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+
+    def __enter__(self) -> Background:
+        """Start."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Stop."""
+        self._server.should_exit = True
+        self._thread.join(CLOSING_SECONDS)
+        self._app.state.workers.close()
+        self._socket.close()

@@ -1,0 +1,145 @@
+"""Which device trains, how much of its memory, and in which precision."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from joblib import cpu_count
+
+from common.backend import keras, tf
+from common.training.processes import on_jax
+from sdss_gs.errors import OptionError
+
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+"""Keras dtype policies; with a mixed policy the weights stay float32."""
+RESIDENT_SHARE = 0.5
+"""Share of a GPU's memory that the data may take; the rest is for the network."""
+CONVOLVED = ("img", "fits", "spectra")
+"""Inputs whose networks convolve; those of the others are a few small dense layers, slower in bfloat16."""
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a run computes on.
+
+    Parameters
+    ----------
+    kind : str
+        ``GPU`` or ``CPU``.
+    name : str
+    count : int
+        Number of GPUs, or of CPU cores that may be used.
+    precision : str
+        Key of `PRECISIONS`.
+    memory : int
+        Bytes of one GPU that may be used; 0 on a CPU and where it is unknown.
+    """
+
+    kind: str
+    name: str
+    count: int
+    precision: str
+    memory: int = 0
+
+    def holds(self, size: int) -> bool:
+        """Tell whether a data set of so many bytes should live on the device.
+
+        On several GPUs it does not: each would have to hold all of it.
+        """
+        return self.kind == "GPU" and self.count == 1 and size <= RESIDENT_SHARE * self.memory
+
+    def scope(self) -> AbstractContextManager:
+        """Return the context to build and compile a model in: each of several GPUs takes a part of every batch."""
+        several = self.kind == "GPU" and self.count > 1 and not on_jax()
+        return tf.distribute.MirroredStrategy().scope() if several else nullcontext()
+
+    def line(self) -> str:
+        """Say in one line what runs where."""
+        unit = "core" if self.kind == "CPU" else "device"
+        return f"{self.kind}: {self.name}, {self.count} {unit}{'s' * (self.count != 1)}, {self.precision}"
+
+
+def prepare(precision: str = "auto", memory_limit: int = 0, name: str = CONVOLVED[0]) -> Device:
+    """Find the device and set Keras' precision; call it before a model is built.
+
+    Parameters
+    ----------
+    precision : str
+        ``auto``, ``float32``, ``bfloat16`` or ``float16``. ``auto`` takes bfloat16 where the hardware multiplies it
+        faster and the network convolves.
+    memory_limit : int
+        Megabytes of each GPU to use; 0 lets the use grow as needed.
+    name : str
+        The network's input.
+
+    Raises
+    ------
+    OptionError
+        If the precision is unknown.
+    """
+    if precision not in ("auto", *PRECISIONS):
+        raise OptionError(f"precision: expected auto, {', '.join(PRECISIONS)}, found {precision!r}")
+    if on_jax():
+        return _jax_device(precision, name)
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        if memory_limit:
+            limit = tf.config.LogicalDeviceConfiguration(memory_limit=memory_limit)
+            tf.config.set_logical_device_configuration(gpu, [limit])
+        else:
+            tf.config.experimental.set_memory_growth(gpu, True)
+    details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+    if precision == "auto":
+        faster = details.get("compute_capability", (0, 0)) >= (8, 0) if gpus else _cpu_has_bfloat16()
+        precision = "bfloat16" if faster and name in CONVOLVED else "float32"
+    keras.config.set_dtype_policy(PRECISIONS[precision])
+    if gpus:
+        memory = memory_limit * 2**20 or _free_memory()
+        return Device("GPU", details.get("device_name", "unknown"), len(gpus), precision, memory)
+    return Device("CPU", _cpu_name(), cpu_count(), precision)
+
+
+def _jax_device(precision: str, name: str) -> Device:
+    # TensorFlow only feeds: the memory of the GPUs is left to JAX.
+    tf.config.set_visible_devices([], "GPU")
+    devices = keras.distribution.list_devices()
+    kind = devices[0].partition(":")[0].upper()
+    if precision == "auto":
+        precision = "bfloat16" if kind == "GPU" and name in CONVOLVED else "float32"
+    keras.config.set_dtype_policy(PRECISIONS[precision])
+    if kind == "CPU":
+        return Device(kind, _cpu_name(), cpu_count(), precision)
+    # Without a size, no data are held on it.
+    return Device(kind, "JAX", len(devices), precision)
+
+
+def _free_memory() -> int:
+    """Ask the driver for the free memory of the first GPU, bytes; 0 where it cannot say."""
+    query = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
+        return int(answer.split()[0]) * 2**20
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+        return 0
+
+
+def _cpu_lines() -> dict[str, str]:
+    """First processor's lines of /proc/cpuinfo; empty where there is none (macOS, Windows)."""
+    try:
+        text = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+    except OSError:
+        return {}
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def _cpu_has_bfloat16() -> bool:
+    return bool(BFLOAT16_FLAGS & set(_cpu_lines().get("flags", "").split()))
+
+
+def _cpu_name() -> str:
+    return _cpu_lines().get("model name") or platform.processor() or platform.machine()

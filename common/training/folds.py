@@ -1,0 +1,55 @@
+"""K-fold cross-validation: each galaxy is tested once, by a network that never saw it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from common.project import Project
+from common.runs.record import Run
+from common.training.session import Session
+from sdss_gs.errors import OptionError
+
+
+def cross_validate(project: Project, record: Run, options: dict, architectures: dict[str, Callable]) -> None:
+    """Train one network per fold as nested runs, and record mean and standard deviation of their test scores.
+
+    Parameters
+    ----------
+    project : Project
+    record : Run
+        Parent of the nested runs.
+    options : dict
+        Typed options; ``folds`` is at least 2.
+    architectures : dict of str to callable
+        The model folder's functions.
+
+    Raises
+    ------
+    OptionError
+        If a run is to be resumed.
+    """
+    if options["resume"]:
+        raise OptionError("resume: expected a run without folds, found folds; start the cross-validation again")
+    count = int(options["folds"])
+    scores = []
+    for fold in range(count):
+        print(f"\nfold {fold + 1} of {count}", flush=True)
+        nested = Run(project, nested=True)
+        try:
+            session = Session(project, nested, options | {"fold": fold}, architectures)
+            session.train()
+            scores.append(session.finish(register=False))
+        except BaseException as error:
+            nested.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", str(error) or "interrupted")
+            raise
+        nested.end("FINISHED")
+    metrics = [name for name in scores[0] if all(name in fold for fold in scores)]
+    columns = {name: np.array([fold[name] for fold in scores]) for name in metrics}
+    record.metrics({f"folds_mean_{name}": float(values.mean()) for name, values in columns.items()}, 0, part="test")
+    record.metrics({f"folds_std_{name}": float(values.std(ddof=1)) for name, values in columns.items()}, 0, part="test")
+    lines = (f"{name:<22}{values.mean():>12.5g} ± {values.std(ddof=1):.2g}" for name, values in columns.items())
+    table = "\n".join(lines)
+    record.text(table, "folds.txt")
+    print(f"\n{project.name}, mean ± standard deviation over {count} folds\n{table}", flush=True)

@@ -1,0 +1,1 @@
+"""Explore a model's training options: ``train.py sweep``."""

@@ -1,0 +1,118 @@
+"""The entry points that judge stored models, run in this process with a real store."""
+
+import json
+
+import mlflow
+import pytest
+from conftest import survey_rows, write_survey
+from helpers.folders import architectures_of
+from mlflow import MlflowClient
+
+from common import train
+from common.judge import compare, evaluate
+from common.judge.card import differences
+from common.judge.compare import BEGIN, END
+from sdss_gs.errors import ZooError
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, repository):
+    """Train b2r and w2s once in a store of their own; return store, data and cards."""
+    home = tmp_path_factory.mktemp("judged")
+    data = write_survey(home / "data", survey_rows(400))
+    uri = f"sqlite:///{home}/mlflow.db"
+    mlflow.set_tracking_uri(uri)
+    for name in ("b2r", "w2s"):
+        arguments = ["--ds", str(data), "--epochs", "6", "--learning_rate", "0.01"]
+        assert train._run(repository / name, architectures_of(name), arguments) == 0
+    return uri, data
+
+
+@pytest.fixture
+def store(trained, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", trained[0])
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(trained[0])
+    return trained[1]
+
+
+def judged(repository, monkeypatch, *arguments):
+    monkeypatch.chdir(repository / "b2r")
+    code = evaluate.main(list(arguments))
+    (run,) = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
+    return code, run
+
+
+def test_fresh_evaluation_confirms_the_card(store, repository, monkeypatch):
+    card = compare.champion_cards()["b2r"]
+    code, run = judged(repository, monkeypatch, "--ds", str(store))
+    assert code == 0
+    fresh = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.json"))["scores"]
+    assert differences(card, fresh, tolerance=1e-4) == []
+    card["scores"]["b2r"]["nmad"] *= 1.01
+    assert len(differences(card, fresh, tolerance=1e-4)) == 1
+
+
+def test_other_data_are_judged_whole(store, repository, monkeypatch, tmp_path, capsys):
+    other = write_survey(tmp_path / "other", survey_rows(30, seed=5))
+    code, run = judged(repository, monkeypatch, "--ds", str(other), "--part", "all")
+    assert code == 0
+    assert "on 30 galaxies" in capsys.readouterr().out
+    assert run.data.metrics["test_nmad"] < 0.1
+    assert not [name for name in run.data.metrics if name.startswith("baseline")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--model", "models:/b2r/99"], "models:/b2r/99: expected a model in this store, found none"),
+        (["--part", "some"], "part: expected one of test, all, found 'some'"),
+        (["--ds", "nowhere"], "ds=nowhere: expected a folder with data.csv"),
+        (["--epochs", "3"], "unrecognized arguments: --epochs 3"),
+    ],
+)
+def test_mistakes_are_one_clear_line(store, repository, monkeypatch, arguments, expected, capsys):
+    monkeypatch.chdir(repository / "b2r")
+    ds = [] if "--ds" in arguments else ["--ds", str(store)]
+    assert evaluate.main([*arguments, *ds]) == 1
+    assert f"error: {expected}" in capsys.readouterr().err
+
+
+def test_comparison_holds_every_champion_with_its_rivals(store, tmp_path, capsys):
+    assert compare.main(["--output", str(tmp_path / "comparison")]) == 0
+    text = capsys.readouterr().out
+    lines = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("|")}
+    assert {"b2r", "w2s"} <= set(lines)
+    card = compare.champion_cards()["b2r"]
+    assert f"{card['data']['objects']['test']:,}" in lines["b2r"]
+    assert {path.name for path in (tmp_path / "comparison").iterdir()} == {
+        "comparison.md", "comparison.html", "redshift.png", "subclass.png",
+    }  # fmt: skip
+    page = (tmp_path / "comparison" / "comparison.html").read_text()
+    assert "b2r" in page
+    assert "http" not in page
+
+
+def test_table_replaces_what_stands_between_the_marks(store, tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    assert compare.main(["--output", str(tmp_path / "comparison"), "--insert", str(readme)]) == 0
+    text = readme.read_text()
+    assert text.startswith(f"before\n{BEGIN}\n")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "| b2r |" in text
+    assert "old" not in text
+
+
+def test_file_without_marks_is_left_alone(store, tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(ZooError, match="expected the marks"):
+        compare.insert(tmp_path / "README.md", "text")
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_empty_store_is_one_clear_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/empty.db")
+    assert compare.main(["--output", str(tmp_path / "comparison")]) == 1
+    assert "expected a registered champion, found none" in capsys.readouterr().err

@@ -1,0 +1,80 @@
+"""What a network looks at."""
+
+import numpy as np
+
+from common.backend import keras
+from common.judge.explain import GRAD_CAM, OCCLUSION, explain
+from common.networks.build import build
+from sdss_gs.schema import INPUTS, OUTPUTS
+
+SIDE = 40
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(100, 120, (3, SIDE, SIDE, 3), dtype=np.uint8)
+IMAGES[:, 4:8, 32:36] = 250
+
+
+def network(features, name="redshift"):
+    keras.utils.set_random_seed(0)
+    model = build(INPUTS["img"], OUTPUTS[name], (SIDE, SIDE, 3), features, "i2r")
+    head = model.layers[-1]
+    head.set_weights([RNG.normal(1, 0.3, weight.shape) for weight in head.get_weights()])
+    return model
+
+
+def bright(x):
+    """Give the mean of what is brighter than any background pixel, convolved."""
+    convolution = keras.layers.Conv2D(1, 2, strides=2, kernel_initializer="ones", bias_initializer="zeros")
+    return keras.layers.ReLU()(convolution(keras.ops.relu(x - 0.6)))
+
+
+def pooled(x):
+    return keras.layers.GlobalAveragePooling2D()(bright(x))
+
+
+def two_ways(x):
+    past = keras.layers.GlobalMaxPooling2D()(x)
+    return keras.layers.Concatenate()([pooled(x), past])
+
+
+def assert_found(maps):
+    assert maps.shape == (3, SIDE, SIDE)
+    np.testing.assert_allclose(maps.max(axis=(1, 2)), 1, rtol=1e-5)
+    inside = maps[:, 2:10, 30:38].sum(axis=(1, 2))
+    assert (inside > 0.9 * maps.sum(axis=(1, 2))).all()
+
+
+def test_grad_cam_finds_the_only_thing_that_matters():
+    method, maps = explain(network(pooled), OUTPUTS["redshift"], IMAGES)
+    assert method == GRAD_CAM
+    assert_found(maps)
+
+
+def test_occlusion_finds_it_where_another_path_leads_past_the_convolutions():
+    method, maps = explain(network(two_ways), OUTPUTS["redshift"], IMAGES)
+    assert method == OCCLUSION
+    assert_found(maps)
+
+
+def test_what_is_cropped_away_has_no_influence():
+    method, maps = explain(network(lambda x: pooled(keras.layers.Cropping2D(2)(x))), OUTPUTS["redshift"], IMAGES)
+    assert method == GRAD_CAM
+    assert_found(maps)
+    assert maps[:, :2].max() == maps[:, :, -2:].max() == 0
+
+
+def test_classes_are_explained_by_the_one_that_is_chosen():
+    for features, expected in ((pooled, GRAD_CAM), (two_ways, OCCLUSION)):
+        model = network(features, "subclass")
+        head = model.layers[-1]
+        kernel = np.zeros(head.kernel.shape, np.float32)
+        kernel[0, 2] = 50.0
+        head.set_weights([kernel, np.zeros(4)])
+        method, maps = explain(model, OUTPUTS["subclass"], IMAGES)
+        assert method == expected
+        assert_found(maps)
+
+
+def test_network_that_looks_at_nothing_has_empty_maps():
+    model = network(pooled)
+    model.layers[-1].set_weights([np.zeros((1, 1)), np.ones(1)])
+    assert explain(model, OUTPUTS["redshift"], IMAGES)[1].max() == 0

@@ -1,0 +1,156 @@
+"""The service, asked over loopback as any client does."""
+
+import json
+import urllib.error
+import urllib.request
+
+import mlflow
+import pytest
+from conftest import survey_rows, write_survey
+from helpers.folders import architectures_of
+from helpers.trained import several_by_hand
+
+from common import train
+from common.serve.app import make_app
+from common.serve.limits import Limits
+from common.serve.objects import open_objects
+from common.serve.service import Background, listen
+from common.serve.shelf import Served, open_shelf
+from sdss_gs.errors import OptionError
+
+ROW = {"u": 19.0, "modelMag_g": 17.7, "r": 16.5, "i": 16.1, "z": 15.8}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory, repository):
+    home = tmp_path_factory.mktemp("served")
+    data = write_survey(home / "data", survey_rows(200), ("img",))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow.db")
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        patch.chdir(home)
+        mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
+        arguments = ["--ds", str(data), "--epochs", "2"]
+        assert train._run(repository / "b2r", architectures_of("b2r"), arguments) == 0
+        shelf = open_shelf(["b2r"], mlflow_address="http://127.0.0.1:5000/") | {"x2y": Served(several_by_hand())}
+        app = make_app(shelf, open_objects(data), Limits(megabytes=1, rows=3), {"127.0.0.1"})
+    with Background(app) as service:
+        yield service.url
+
+
+def ask(url, body=None, **headers):
+    request = urllib.request.Request(url, data=body, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read(), answer.headers
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), error.headers
+
+
+def predict(url, content, model="b2r"):
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    status, answer, _ = ask(f"{url}/predict/{model}", body, **{"Content-Type": "application/json"})
+    return status, json.loads(answer)
+
+
+def test_galaxy_is_known_drawn_and_predicted(served):
+    objid = json.loads(ask(f"{served}/random/id")[1])["objid"]
+    assert isinstance(objid, str)
+    answer = json.loads(ask(f"{served}/infer/b2r/{objid}")[1])
+    low, high = (answer["prediction"][f"redshift_{end}_90"] for end in ("low", "high"))
+    assert low <= answer["prediction"]["redshift"] <= high
+    assert json.loads(ask(f"{served}/objects/{objid}")[1])["truths"]["redshift"] > 0
+    assert ask(f"{served}/objects/{objid}/image.jpg")[1].startswith(b"\xff\xd8")
+
+
+def test_page_and_descriptions_carry_safe_headers(served):
+    for path in ("/", "/docs", "/openapi.json", "/healthz", "/models", "/models/b2r/card", "/static/page.js"):
+        status, _, headers = ask(served + path)
+        assert status == 200
+        assert "'self'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_rows_are_predicted_and_wrong_ones_named(served):
+    status, answer = predict(served, {"rows": [ROW, ROW | {"u": None}]})
+    assert status == 200
+    assert [result["flag"] & 1 for result in answer["results"]] == [0, 1]
+    assert answer["results"][1]["prediction"]["redshift"] is None
+    for content, expected, text in (
+        (b"{", 400, "JSON"), (b'{"rows": [{"u": NaN}]}', 422, "NaN"), ({"rows": [ROW | {"r": 70}]}, 422, "modelMag_r"),
+        ({"arrays": [[1, 2]]}, 422, "length 2"), ({"rows": [ROW] * 4}, 413, "at most 3"), (b"[" * 99999, 400, "JSON"),
+        (b" " * 2**21, 413, "1 MB"),
+    ):  # fmt: skip
+        status, answer = predict(served, content)
+        assert (status, text in answer["error"]) == (expected, True), answer
+
+
+def test_model_with_several_inputs_takes_what_there_is(served):
+    wise = {"w1": 14.0, "w2": 14.0, "w3": 10.0, "w4": 8.0}
+    status, answer = predict(served, {"rows": [ROW | wise, ROW, wise]}, "x2y")
+    assert status == 200
+    found = [result["prediction"] for result in answer["results"]]
+    assert [one["inputs"] for one in found] == ["bands|wise", "bands", "wise"]
+    widths = [one["redshift_high_68"] - one["redshift_low_68"] for one in found]
+    assert widths[0] < 0.2 * widths[1] < 0.2 * widths[2]
+    arrays = {"bands": [[19.0, 17.7, 16.5, 16.1, 15.8]], "wise": [list(wise.values())]}
+    _, same = predict(served, {"arrays": arrays}, "x2y")
+    assert same["results"][0]["prediction"] == found[0]
+    for content, text in (
+        ({"rows": [ROW, {"name": "M31"}]}, "rows[1]: expected some of modelMag_u"),
+        ({"rows": [{"u": 19.0}]}, "expected modelMag_g"),
+        ({"arrays": {"bands": arrays["bands"] * 2, "wise": arrays["wise"]}}, "equally many"),
+        ({"arrays": {"img": []}}, "by input (bands, wise)"),
+        ({"arrays": arrays["bands"]}, "by input (bands, wise)"),
+    ):  # fmt: skip
+        status, answer = predict(served, content, "x2y")
+        assert (status, text in answer["error"]) == (422, True), answer
+    objid = json.loads(ask(f"{served}/random/id")[1])["objid"]
+    assert json.loads(ask(f"{served}/infer/x2y/{objid}")[1])["prediction"]["inputs"] == "bands|wise"
+    described = {model["name"]: model for model in json.loads(ask(f"{served}/models")[1])["models"]}["x2y"]
+    assert [one["name"] for one in described["inputs"]] == ["bands", "wise"]
+    assert [one["name"] for one in described["outputs"]] == ["redshift", "subclass"]
+
+
+def test_model_is_described_with_its_scores_card_and_run(served):
+    (model,) = (one for one in json.loads(ask(f"{served}/models")[1])["models"] if one["name"] == "b2r")
+    assert model["outputs"][0]["scores"]["nmad"] > 0
+    assert model["run"].startswith("http://127.0.0.1:5000/#/experiments/0/runs/")
+    assert b"b2r" in ask(served + model["report"])[1]
+    assert ask(served + model["card"])[1].startswith(b"# b2r")
+
+
+def test_unknown_things_are_404_and_foreign_hosts_refused(served):
+    for path in (
+        "/infer/x2r/1",
+        "/infer/b2r/1",
+        "/infer/b2r/..%2f..%2fetc",
+        "/objects/..",
+        "/similar/1",
+        "/similar/1?model=x2r",
+        "/static/../app.py",
+    ):
+        assert ask(served + path)[0] == 404
+    assert ask(f"{served}/healthz", Host="rebound.example")[0] == 400
+
+
+def test_similar_galaxies_are_listed_nearest_first_and_wrong_numbers_named(served):
+    objid = json.loads(ask(f"{served}/random/id")[1])["objid"]
+    answer = json.loads(ask(f"{served}/similar/{objid}?n=3")[1])
+    assert (answer["model"], answer["objid"]) == ("b2r", objid)
+    distances = [one["distance"] for one in answer["neighbours"]]
+    assert distances == sorted(distances)
+    assert len(distances) == 3
+    assert objid not in [one["objid"] for one in answer["neighbours"]]
+    for n in ("0", "101", "many"):
+        status, content, _ = ask(f"{served}/similar/{objid}?n={n}")
+        assert (status, json.loads(content)["error"][:3]) == (422, "n: ")
+    paths = json.loads(ask(f"{served}/openapi.json")[1])["paths"]
+    assert "most like one" in paths["/similar/{objid}"]["get"]["description"]
+
+
+def test_taken_port_is_one_line():
+    with listen("127.0.0.1", 0) as taken, pytest.raises(OptionError, match="port"):
+        listen("127.0.0.1", taken.getsockname()[1])

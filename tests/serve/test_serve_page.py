@@ -1,0 +1,224 @@
+"""The page of the service in a real browser, and uploads over HTTP."""
+
+import io
+import json
+import shutil
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+from conftest import bomb, survey_rows, write_image, write_survey
+from helpers.trained import by_hand, several_by_hand
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from common.serve.app import make_app
+from common.serve.limits import Limits
+from common.serve.objects import open_objects
+from common.serve.service import Background
+from common.serve.shelf import Served
+
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--window-size=1200,900",
+)  # fmt: skip
+NAMES = ("b2r", "b2sm", "i2g", "w2r", "f2r", "s2r", "x2y")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    home = tmp_path_factory.mktemp("page")
+    data = write_survey(home / "data", survey_rows(20), ("img", "fits", "spectra"))
+    shelf = {name: Served(by_hand(name)) for name in NAMES[:-1]} | {"x2y": Served(several_by_hand())}
+    with Background(make_app(shelf, open_objects(data), Limits(megabytes=2), {"127.0.0.1"})) as service:
+        yield service.url
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    driver, program = shutil.which("chromedriver"), shutil.which("chromium")
+    if not (driver and program):
+        pytest.skip("no chromium and chromedriver on this machine")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options=options, service=Service(driver)) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser, url):
+    browser.get(url)
+    wait(browser, lambda: "trained models" in text(browser, "about"))
+    yield browser
+    broken = [entry["message"] for entry in browser.get_log("browser") if "Content Security" in entry["message"]]
+    assert not broken
+
+
+def wait(browser, condition):
+    WebDriverWait(browser, 20).until(lambda _: condition())
+
+
+def text(browser, id):
+    return browser.find_element(By.ID, id).text
+
+
+def click(browser, selector):
+    browser.find_element(By.CSS_SELECTOR, selector).click()
+    wait(browser, lambda: browser.find_element(By.ID, "results").get_attribute("aria-busy") == "false")
+
+
+def test_random_galaxy_is_shown_with_pictures_and_every_models_answer(page):
+    click(page, "#random")
+    found = text(page, "results")
+    assert f"Galaxy {page.find_element(By.ID, 'objid').get_attribute('value')}" in found
+    for name in NAMES:
+        assert f"{name}, version 1" in found
+    assert "lines at z =" in found
+    wait(page, lambda: all(
+        page.execute_script("return arguments[0].naturalWidth", image) for image in
+        page.find_elements(By.CSS_SELECTOR, "figure img")
+    ))  # fmt: skip
+    assert len(page.find_elements(By.CSS_SELECTOR, "figure img")) == 2
+    assert len(page.find_elements(By.CSS_SELECTOR, "svg .level68")) == len(NAMES) - 1
+    assert len(page.find_elements(By.CSS_SELECTOR, "meter")) == 6 + 4
+    assert len(page.find_elements(By.CSS_SELECTOR, "svg .truth")) == len(NAMES) - 1
+
+
+def test_page_fits_a_phone_and_works_by_keyboard(page):
+    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        click(page, "#random")
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    unnamed = [
+        field.get_attribute("id")
+        for field in page.find_elements(By.CSS_SELECTOR, "input")
+        if not page.execute_script("return arguments[0].labels.length", field)
+    ]
+    assert not unnamed
+
+
+def test_similar_galaxies_are_shown_and_opened_by_keyboard_on_a_phone(page):
+    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        click(page, "#random")
+        wait(page, lambda: len(page.find_elements(By.CSS_SELECTOR, "button.neighbour")) == 12)
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+        shown = page.find_element(By.ID, "objid").get_attribute("value")
+        first = page.find_element(By.CSS_SELECTOR, "button.neighbour")
+        objid, redshift, distance = first.text.split("\n")
+        assert (objid != shown, redshift[:4], distance[:9]) == (True, "z 0.", "distance ")
+        assert page.find_element(By.ID, "seen-by").get_attribute("value") == "i2g"
+        page.execute_script("arguments[0].focus()", first)
+        first.send_keys(Keys.ENTER)
+        wait(page, lambda: f"Galaxy {objid}" in text(page, "results"))
+        wait(page, lambda: page.find_elements(By.CSS_SELECTOR, "button.neighbour"))
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_uploaded_image_is_predicted_and_a_wrong_file_refused_in_words(page, tmp_path):
+    write_image(tmp_path / "mine.jpg", 100)
+    page.find_element(By.ID, "file").send_keys(str(tmp_path / "mine.jpg"))
+    click(page, "#upload button")
+    assert "i2g, version 1" in text(page, "results")
+    assert "b2r" not in text(page, "results")
+    (tmp_path / "wrong.jpg").write_text("no image")
+    page.find_element(By.ID, "file").send_keys(str(tmp_path / "wrong.jpg"))
+    click(page, "#upload button")
+    assert "i2g: file: expected the content of a .jpg file" in text(page, "results")
+    (tmp_path / "wrong.txt").write_text("no image")
+    page.find_element(By.ID, "file").send_keys(str(tmp_path / "wrong.txt"))
+    click(page, "#upload button")
+    assert "wrong.txt: expected a file that ends in jpg" in text(page, "results")
+
+
+def test_typed_magnitudes_are_predicted_and_impossible_ones_named(page):
+    for band, value in zip("ugriz", (18.5, 17.2, 16.5, 16.1, 15.8), strict=True):
+        page.find_element(By.ID, f"mag-{band}").send_keys(str(value))
+    click(page, "#type button")
+    assert "0.1682" in text(page, "results")
+    assert "w2r" not in text(page, "results")
+    page.find_element(By.ID, "mag-z").clear()
+    page.find_element(By.ID, "mag-z").send_keys("77")
+    click(page, "#type button")
+    assert "modelMag_z" in text(page, "results")
+    page.find_element(By.ID, "objid").send_keys("12")
+    click(page, "#choose button")
+    assert "object: expected the id of a galaxy" in text(page, "results")
+
+
+def upload(url, model, name, content, scale=""):
+    mark = "mark-of-a-part"
+    head = f'--{mark}\r\nContent-Disposition: form-data; name="scale"\r\n\r\n{scale}\r\n--{mark}\r\n'
+    head += f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    body = head.encode() + content + f"\r\n--{mark}--\r\n".encode()
+    headers = {"Content-Type": f"multipart/form-data; boundary={mark}"}
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{url}/predict/{model}", body, headers), timeout=20
+        ) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())["error"]
+
+
+def encoded(kind, size=(150, 150)):
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def unit(*cards):
+    """Return the header of an image, without pixels."""
+    cards = ("SIMPLE  =                    T", "BITPIX  =                    8", *cards, "END")
+    return "".join(card.ljust(80) for card in cards).ljust(2880).encode()
+
+
+def saved(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=True)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "content", "scale", "status"),
+    [
+        ("i2g", "a.jpg", encoded("JPEG"), "", 200),
+        ("i2g", "a.png", encoded("PNG", (75, 75)), "0.4", 200),
+        ("f2r", "a.npy", saved(np.ones((61, 61, 5), np.float32)), "", 200),
+        ("i2g", "../../etc/a.jpg", encoded("JPEG"), "", 200),
+        ("i2g", "a.png", encoded("PNG", (75, 75)), "", 422),
+        ("i2g", "a.jpg", encoded("JPEG")[:800], "", 422),
+        ("i2g", "a.png", bomb(), "", 422),
+        ("i2g", "a.jpg", b"junk", "", 415),
+        ("i2g", "a.exe", b"junk", "", 415),
+        ("i2g", "a.jpg", encoded("JPEG"), "-1", 422),
+        ("f2r", "a.npy", saved(np.array([{}])), "", 422),
+        ("f2r", "a.npy", saved(np.full((61, 61, 5), np.nan, np.float32)), "", 422),
+        ("f2r", "a.fits", b"SIMPLE  =" + bytes(3000), "", 422),
+        ("f2r", "a.fits", unit("NAXIS   =          42949672960"), "", 422),
+        ("f2r", "a.fits", unit("NAXIS   =                    1", "NAXIS1  =                -2880"), "", 422),
+        ("s2r", "a.csv", b"Wavelength,Flux\n1,2\n", "", 422),
+        ("b2r", "a.jpg", encoded("JPEG"), "", 415),
+        ("i2g", "a.jpg", bytes(3 * 2**20), "", 413),
+    ],
+)
+def test_uploads_are_read_or_refused_with_a_reason(url, model, name, content, scale, status):
+    found, answer = upload(url, model, name, content, scale)
+    assert found == status, answer
+    assert answer["prediction"] if status == 200 else answer
+    with urllib.request.urlopen(f"{url}/healthz", timeout=5) as health:
+        assert json.loads(health.read())["status"] == "ok"

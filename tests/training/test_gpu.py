@@ -1,0 +1,52 @@
+import pytest
+
+from common.backend import keras, tf
+from common.training import device as gpu
+from sdss_gs.errors import OptionError
+
+
+@pytest.fixture(autouse=True)
+def policy():
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def processor(monkeypatch, flags):
+    monkeypatch.setattr(gpu, "_cpu_lines", lambda: {"flags": flags, "model name": "Test CPU"})
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
+
+
+@pytest.mark.parametrize(
+    ("flags", "name", "expected"),
+    [
+        ("sse avx512_bf16 fma", "img", "bfloat16"),
+        ("amx_bf16", "spectra", "bfloat16"),
+        ("sse avx512f", "img", "float32"),
+        ("avx512_bf16", "bands", "float32"),
+        ("avx512_bf16", "ssel", "float32"),
+    ],
+)
+def test_auto_takes_bfloat16_where_it_is_faster(monkeypatch, flags, name, expected):
+    processor(monkeypatch, flags)
+    device = gpu.prepare("auto", name=name)
+    assert device.precision == expected
+    assert keras.config.dtype_policy().compute_dtype == expected
+    assert keras.config.dtype_policy().variable_dtype == "float32"
+
+
+@pytest.mark.parametrize("precision", gpu.PRECISIONS)
+def test_precision_that_was_asked_for_is_set(monkeypatch, precision):
+    processor(monkeypatch, "")
+    assert gpu.prepare(precision).precision == precision
+    assert keras.config.dtype_policy().compute_dtype == precision
+
+
+def test_unknown_precision_lists_the_known():
+    with pytest.raises(OptionError, match="precision: expected auto, float32, bfloat16, float16, found 'half'"):
+        gpu.prepare("half")
+
+
+def test_one_line_says_what_runs_where(monkeypatch):
+    processor(monkeypatch, "avx512_bf16")
+    monkeypatch.setattr(gpu, "cpu_count", lambda: 2)
+    assert gpu.prepare().line() == "CPU: Test CPU, 2 cores, bfloat16"

@@ -1,0 +1,367 @@
+"""Training runs in this process, with a real store: what is recorded, kept, repeated, resumed and refused."""
+
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, survey_rows, write_image, write_survey
+from helpers.folders import architectures_of
+from mlflow import MlflowClient
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from common import train
+from common.backend import keras
+from common.judge import evaluate
+from common.models.store import load_model, serving_inputs
+from common.training import session
+from common.training.compile import compile_model
+from common.training.state import load_state
+from sdss_gs.schema import INPUTS, OUTPUTS
+from sdss_gs.split import split
+
+B2R_PARAMETERS = 34_452
+"""Of its fast network: three dense layers on nine features, and their statistics."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def magnitudes(tmp_path_factory):
+    return write_survey(tmp_path_factory.mktemp("data") / "magnitudes", survey_rows(500))
+
+
+@pytest.fixture
+def launch(repository, store, monkeypatch, tmp_path):
+    """Run a model folder's training as its train.py does; return exit code and MLflow run."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(store)
+
+    def launch(name, architectures=None, root=repository, **options):
+        arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
+        before = {run.info.run_id for run in MlflowClient().search_runs(["0"])} if store_exists() else set()
+        code = train._run(root / name, architectures or architectures_of(name), arguments)
+        (run,) = [run for run in MlflowClient().search_runs(["0"]) if run.info.run_id not in before]
+        return code, run
+
+    def store_exists():
+        return bool(MlflowClient().search_experiments())
+
+    yield launch
+    keras.config.set_dtype_policy("float32")
+
+
+def history_of(run, metric):
+    return [point.value for point in MlflowClient().get_metric_history(run.info.run_id, metric)]
+
+
+def files_of(run, folder=""):
+    return {file.path for file in MlflowClient().list_artifacts(run.info.run_id, folder)}
+
+
+def model_of(run):
+    (version,) = MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
+    return load_model(f"models:/{version.name}/{version.version}")
+
+
+def predicted_by(model, item, values, **options):
+    return model.predict(serving_inputs(INPUTS[item], values), verbose=0, **options)
+
+
+def logs_of(run, part):
+    events = EventAccumulator(f"{run.data.tags['zoo.logs']}/{part}", {"tensors": 0, "images": 0}).Reload()
+    return events.Tags()["tensors"]
+
+
+def test_run_is_learnt_recorded_drawn_and_registered(launch, magnitudes, capsys):
+    code, run = launch("b2r", ds=magnitudes, epochs=15, learning_rate=0.01)
+    assert (code, run.info.status) == (0, "FINISHED")
+    metrics = run.data.metrics
+    assert metrics["test_nmad"] < 0.25 * metrics["baseline_mean_nmad"]
+    assert {"test_bias", "test_outlier_fraction_05", "baseline_median_mse", "baseline_gradient_boosting_nmad"} < set(
+        metrics
+    )
+    assert len(history_of(run, "val_loss")) == len(history_of(run, "loss")) == 15
+    assert run.data.params["learning_rate"] == "0.01"
+    tags = run.data.tags
+    assert tags["zoo.version"] == "0.1.0"
+    assert tags["zoo.code"].startswith("0.1.0")
+    assert f"numpy=={np.__version__}\n" in mlflow.artifacts.load_text(f"{run.info.artifact_uri}/packages.txt")
+    assert tags["zoo.model"] == "b2r"
+    assert run.info.run_name.startswith("b2r-")
+    (used,) = run.inputs.dataset_inputs
+    assert used.dataset.name == "magnitudes"
+    assert len(used.dataset.digest) == 16
+    assert int(tags["zoo.network_parameters"]) == B2R_PARAMETERS
+    assert sum(int(tags[f"zoo.{part}_objects"]) for part in ("train", "validation", "test")) == 500
+    drawn = ("loss", "predicted_vs_true", "residuals", "worst_cases", "best_cases")
+    assert files_of(run, "plots") == {f"plots/{name}.png" for name in drawn}
+    assert {"report.html", "card.md", "card.json", "scores.txt"} < files_of(run)
+    output = capsys.readouterr().out
+    for expected in ("gradient boosting", "mlflow ui", "tensorboard --logdir b2r/logs/", "models:/b2r/", "float32"):
+        assert expected in output
+    assert {"epoch/loss", "epoch/learning_rate"} <= set(logs_of(run, "train"))
+    assert "epoch/loss" in logs_of(run, "validation")
+    assert set(drawn) <= set(logs_of(run, "plots"))
+
+
+def test_stored_model_is_the_best_epoch_and_predicts_alone_as_in_any_batch(launch, magnitudes):
+    _, run = launch("b2r", ds=magnitudes, epochs=6, learning_rate=0.02, schedule="constant")
+    model = model_of(run)
+    rows = survey_rows(500)
+    bands = np.array([[float(row[f"modelMag_{band}"]) for band in "ugriz"] for row in rows], np.float32)
+    truth = np.array([float(row["redshift"]) for row in rows])
+    parts = split(np.array([int(row["objid"]) for row in rows]))
+    validation = parts["validation"]
+    seen = np.hstack([bands, -np.diff(bands, axis=1)])[parts["train"]]
+    # The statistics inside the model are those of the training objects alone.
+    (normalisation,) = [
+        layer for layer in model.get_layer("b2r").layers if isinstance(layer, keras.layers.Normalization)
+    ]
+    np.testing.assert_allclose(np.ravel(normalisation.adapt_mean), seen.mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(np.ravel(normalisation.adapt_variance), seen.var(axis=0), rtol=1e-3)
+    loss = np.mean(np.abs(predicted_by(model, "bands", bands[validation])[:, 0] - truth[validation]))
+    assert loss == pytest.approx(min(history_of(run, "val_loss")), rel=1e-4)
+    together = predicted_by(model, "bands", bands)
+    order = np.random.default_rng(0).permutation(500)
+    shuffled = predicted_by(model, "bands", bands[order], batch_size=7)
+    np.testing.assert_allclose(shuffled, together[order], rtol=2e-6, atol=1e-7)
+    alone = np.concatenate([predicted_by(model, "bands", bands[k : k + 1]) for k in range(5)])
+    np.testing.assert_allclose(alone, together[:5], rtol=2e-6, atol=1e-7)
+
+
+def test_stored_model_has_a_signature_and_no_pickle(launch, magnitudes):
+    _, run = launch("b2r", ds=magnitudes, epochs=1)
+    (version,) = MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
+    loaded = mlflow.pyfunc.load_model(f"models:/b2r/{version.version}")
+    columns = loaded.metadata.signature.inputs.to_dict()
+    assert [column["name"] for column in columns] == list(INPUTS["bands"].columns)
+    assert {(column["tensor-spec"]["dtype"], column["tensor-spec"]["shape"]) for column in columns} == {
+        ("float32", (-1,))
+    }
+    table = pd.DataFrame({column: [17.0, 18.0] for column in INPUTS["bands"].columns})
+    assert loaded.predict(table).shape == (2, 1)
+    folder = mlflow.artifacts.download_artifacts(f"models:/b2r/{version.version}")
+    names = {path.name for path in Path(folder).rglob("*")}
+    assert "input_example.json" in names
+    assert not [name for name in names if "pickle" in name or name.endswith(".pkl")]
+
+
+def test_same_seed_gives_the_same_scores_and_another_seed_others(launch, magnitudes):
+    runs = [launch("b2r", ds=magnitudes, epochs=3, seed=seed)[1] for seed in (4, 4, 5)]
+    scores = [{key: value for key, value in run.data.metrics.items() if key.startswith("test_")} for run in runs]
+    assert scores[0] == scores[1]
+    assert scores[0] != scores[2]
+
+
+def test_interrupted_run_goes_on_to_the_same_weights(launch, magnitudes, monkeypatch, capsys):
+    options = {"ds": magnitudes, "epochs": 6, "optimizer": "adam"}
+    _, whole = launch("b2r", **options)
+    original = session.LogEpochs.on_epoch_end
+
+    def interrupt(self, epoch, logs=None):
+        original(self, epoch, logs)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(session.LogEpochs, "on_epoch_end", interrupt)
+    code, stopped = launch("b2r", **options)
+    assert (code, stopped.info.status) == (130, "KILLED")
+    assert f"mlflow run b2r -P resume={stopped.info.run_id} --no-conda" in capsys.readouterr().err
+    progress, arrays = load_state(Path(stopped.data.tags["zoo.logs"]) / "state.npz")
+    assert progress.epoch == 3
+    assert all(array.dtype.kind in "fiu" for array in arrays.values()), "a state holds numbers only"
+    monkeypatch.undo()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow.get_tracking_uri())
+    _, resumed = launch("b2r", ds=magnitudes, resume=stopped.info.run_id)
+    assert history_of(resumed, "val_loss") == history_of(whole, "val_loss")
+    for first, second in zip(model_of(whole).get_weights(), model_of(resumed).get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_resumed_run_records_the_options_it_really_has(launch, magnitudes, monkeypatch):
+    """`mlflow run` records the defaults of MLproject before the child knows that it resumes."""
+    _, first = launch("b2r", ds=magnitudes, epochs=3, optimizer="sgd")
+    started = MlflowClient().create_run("0")
+    MlflowClient().log_param(started.info.run_id, "epochs", "20")
+    monkeypatch.setenv("MLFLOW_RUN_ID", started.info.run_id)
+    code = train._run(
+        Path(first.data.tags["zoo.logs"]).parent.parent, architectures_of("b2r"), ["--resume", first.info.run_id]
+    )
+    found = MlflowClient().get_run(started.info.run_id)
+    assert (code, found.info.status) == (0, "FINISHED")
+    assert found.data.params["resumed_epochs"] == "3"
+    assert found.data.params["optimizer"] == "sgd"
+    assert "resumed_optimizer" not in found.data.params
+
+
+def test_interrupted_run_keeps_its_best_weights_as_a_model(launch, magnitudes, monkeypatch):
+    def interrupt(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session.LogEpochs, "on_epoch_end", interrupt)
+    _, run = launch("b2r", ds=magnitudes, epochs=3)
+    (logged,) = MlflowClient().search_logged_models(["0"], filter_string=f"source_run_id='{run.info.run_id}'")
+    assert load_model(logged.model_uri).count_params() == B2R_PARAMETERS
+    assert not MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
+
+
+def test_resume_of_something_else_is_refused(launch, magnitudes, tmp_path, capsys):
+    _, first = launch("b2r", ds=magnitudes, epochs=2)
+    other = write_survey(tmp_path / "other", survey_rows(90, seed=1))
+    for change, expected in [
+        ({"resume": "0" * 32}, "resume: expected the id of a run in this store"),
+        ({"epochs": 9}, "resume: the run goes on with epochs=2, found epochs=9"),
+        ({"seed": 3}, "resume: the run goes on with seed=0, found seed=3"),
+        ({"ds": other}, "expected the data the run began with"),
+    ]:
+        code, run = launch("b2r", **({"ds": magnitudes, "resume": first.info.run_id} | change))
+        assert (code, run.info.status) == (1, "FAILED")
+        assert expected in run.data.tags["zoo.failure"]
+        assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"ds": "nowhere"}, "ds=nowhere: expected a folder with data.csv"),
+        ({"optimizer": "adamm"}, "optimizer: expected one of rmsprop, adam, adamw, sgd, found 'adamm'"),
+        ({"epochs": "x"}, "epochs: expected a whole number"),
+        ({"limit": 3}, "in every part of the split, found"),
+        ({"learning_rate": "1e30", "schedule": "constant"}, "expected a finite validation loss"),
+    ],
+)
+def test_failed_run_is_marked_with_its_reason_in_one_line(launch, magnitudes, options, expected, capsys):
+    code, run = launch("b2r", **({"ds": magnitudes, "epochs": 1} | options))
+    assert (code, run.info.status) == (1, "FAILED")
+    assert expected in run.data.tags["zoo.failure"]
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert expected in errors[0]
+
+
+def test_fault_of_the_program_marks_the_run_failed_too(launch, magnitudes, monkeypatch):
+    monkeypatch.setattr(session, "rivals", lambda *_: 1 / 0)
+    code, run = launch("b2r", ds=magnitudes, epochs=1)
+    assert (code, run.info.status) == (1, "FAILED")
+    assert run.data.tags["zoo.failure"] == "ZeroDivisionError: division by zero"
+
+
+def test_limit_and_dirty_rows_are_counted(launch, tmp_path, capsys):
+    rows = survey_rows(300)
+    rows[0]["modelMag_u"], rows[1]["redshift"], rows[2]["modelMag_z"] = "-9999", "", "junk"
+    folder = write_survey(tmp_path / "dirty", rows)
+    _, run = launch("b2r", ds=folder, epochs=1, limit=100)
+    assert sum(int(run.data.tags[f"zoo.{part}_objects"]) for part in ("train", "validation", "test")) == 100
+    output = capsys.readouterr().out
+    assert "300 objects; 2 without bands, 1 without redshift; 100 used" in output
+    assert "modelMag_u: missing 1 (sentinel -9999)" in output
+    assert "1 wrong values or files" in output
+
+
+def test_patience_stops_a_run_that_no_longer_improves(launch, magnitudes):
+    _, run = launch(
+        "b2r", ds=magnitudes, epochs=40, patience=2, learning_rate=0.3, schedule="constant", optimizer="sgd"
+    )
+    losses = history_of(run, "val_loss")
+    assert len(losses) < 40
+    assert int(np.argmin(losses)) == len(losses) - 3
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "adamw", "sgd"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "step"])
+def test_optimizer_and_schedule_are_those_asked_for(optimizer, schedule):
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    options = {"optimizer": optimizer, "schedule": schedule, "learning_rate": 0.5, "epochs": 20, "loss": "mae"}
+    compile_model(model, OUTPUTS["redshift"], options, steps=10, steps_per_execution=1)
+    assert type(model.optimizer).__name__.lower() == optimizer
+    model.optimizer.iterations.assign(150)
+    expected = {"constant": 0.5, "cosine": 0.25 * (1 + np.cos(np.pi * 0.75)), "step": 0.25}[schedule]
+    assert float(np.asarray(model.optimizer.learning_rate)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_image_model_takes_smaller_images_and_stores_float32(launch, tmp_path, capsys, repository, monkeypatch):
+    rows = survey_rows(60)
+    folder = write_survey(tmp_path / "images", rows, ("img",))
+    for path in (folder / "img").iterdir():
+        write_image(path, 100, size=(120, 120))
+    bad = folder / "img" / f"{rows[0]['objid']}.jpg"
+    bad.write_bytes(bad.read_bytes()[:-20])
+    code, run = launch("i2r", ds=folder, epochs=1, precision="bfloat16")
+    assert code == 0
+    output = capsys.readouterr().out
+    assert "60 objects; 1 without img" in output
+    assert "120x120 pixels, cropped or edge-padded" in output
+    assert "bfloat16" in output
+    model = model_of(run)
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    images = np.random.default_rng(0).integers(0, 255, (9, 150, 150, 3), np.uint8)
+    together = model.predict({"img": images}, verbose=0)
+    alone = np.concatenate([model.predict({"img": images[k : k + 1]}, verbose=0) for k in range(9)])
+    np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model.predict({"img": images[::-1]}, verbose=0)[::-1], together, rtol=1e-5, atol=1e-6)
+    assert run.data.metrics["test_mse"] < 0.1
+    assert "plots/influence.png" in files_of(run, "plots")
+    monkeypatch.chdir(repository / "i2r")
+    assert evaluate.main(["--ds", str(folder), "--tta", "yes"]) == 0
+    (judged,) = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
+    assert judged.data.metrics["test_mse"] == pytest.approx(run.data.metrics["test_mse"], rel=0.5)
+    assert "'tta': 'yes'" in str(mlflow.artifacts.load_dict(f"{judged.info.artifact_uri}/card.json")["options"])
+
+
+def test_new_model_takes_one_folder_with_two_short_files(launch, tmp_path, magnitudes):
+    """A class output from WISE: nothing but the folder is new."""
+    folder = tmp_path / "w2s"
+    folder.mkdir()
+    project = (ROOT / "b2r" / "MLproject").read_text().replace("b2r", "w2s")
+    project = project.replace("loss: {type: str, default: mae}", "label_smoothing: {type: float, default: 0.1}")
+    project = project.replace("--loss {loss}", "--label_smoothing {label_smoothing}")
+    (folder / "MLproject").write_text(project)
+    code, run = launch("w2s", architectures_of("b2r"), root=tmp_path, ds=magnitudes, epochs=8, learning_rate=0.01)
+    assert code == 0
+    assert run.data.metrics["test_accuracy"] > run.data.metrics["baseline_majority_accuracy"] + 0.1
+    assert "plots/confusion.png" in files_of(run, "plots")
+    assert model_of(run).output_shape == (None, 4)
+
+
+def test_cross_validation_gives_nested_runs_and_their_spread(launch, repository, magnitudes, capsys):
+    before = {run.info.run_id for run in MlflowClient().search_runs(["0"])}
+    versions = len(MlflowClient().search_model_versions("name='b2r'"))
+    arguments = ["--ds", str(magnitudes), "--epochs", "2", "--folds", "3"]
+    assert train._run(repository / "b2r", architectures_of("b2r"), arguments) == 0
+    found = [run for run in MlflowClient().search_runs(["0"]) if run.info.run_id not in before]
+    children = [run for run in found if "mlflow.parentRunId" in run.data.tags]
+    (parent,) = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
+    assert len(children) == 3
+    nmad = [child.data.metrics["test_nmad"] for child in children]
+    assert parent.data.metrics["folds_mean_nmad"] == pytest.approx(np.mean(nmad))
+    assert parent.data.metrics["folds_std_nmad"] == pytest.approx(np.std(nmad, ddof=1))
+    assert sum(int(child.data.tags["zoo.test_objects"]) for child in children) == 500
+    assert len(MlflowClient().search_model_versions("name='b2r'")) == versions
+    assert "mean ± standard deviation over 3 folds" in capsys.readouterr().out
+    arguments = ["--ds", str(magnitudes), "--resume", children[0].info.run_id]
+    assert train._run(repository / "b2r", architectures_of("b2r"), arguments) == 1
+    assert "resume: expected a run of its own, found a fold" in capsys.readouterr().err
+
+
+def test_disk_that_is_full_ends_a_run_in_one_line_and_the_next_one_trains(
+    launch, repository, store, magnitudes, full_disk, capfd
+):
+    launch("b2r", ds=magnitudes, epochs=1)
+    capfd.readouterr()
+    full_disk(Path(store.removeprefix("sqlite:///")).stat().st_size)
+    code = train._run(repository / "b2r", architectures_of("b2r"), ["--ds", str(magnitudes), "--epochs", "30"])
+    full_disk(0)
+    assert code == 1
+    said = capfd.readouterr().err
+    (line,) = [text for text in said.splitlines() if text.startswith("error: ")]
+    assert "store: expected a data base that MLflow can use" in line
+    assert "Traceback" not in said
+    mlflow.end_run("FAILED")
+    assert launch("b2r", ds=magnitudes, epochs=1)[0] == 0
