@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from sdss_gs.errors import DataError
-from sdss_gs.raw import list_files
+from sdss_gs.formats.raw import list_files
 from sdss_gs.sample import write_sample
 from sdss_gs.schema import INPUTS
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from sdss_gs.dataset import open_catalogue, open_dataset
-from sdss_gs.pack import pack
+from sdss_gs.packing.pack import pack
 
 from . import generate
 from .memory import own_peak, watching

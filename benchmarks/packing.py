@@ -14,9 +14,9 @@ import numpy as np
 from joblib import cpu_count
 
 from sdss_gs.dataset import open_catalogue, open_dataset
-from sdss_gs.pack import pack
-from sdss_gs.packed import Packed, packed_folder, read_manifest
-from sdss_gs.raw import list_files
+from sdss_gs.formats.raw import list_files
+from sdss_gs.packing.pack import pack
+from sdss_gs.packing.packed import Packed, packed_folder, read_manifest
 
 from . import generate, naive
 from .memory import watching

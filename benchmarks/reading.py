@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from sdss_gs.catalogue import read_catalogue
-from sdss_gs.raw import list_files, probe_layout, read_file
+from sdss_gs.formats.raw import list_files, probe_layout, read_file
 from sdss_gs.schema import INPUTS
+from sdss_gs.tables.catalogue import read_catalogue
 
 from . import generate, naive
 from .memory import watching

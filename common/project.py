@@ -10,8 +10,8 @@ import yaml
 
 from common.options import OPTIONS, convert
 from sdss_gs.errors import OptionError
-from sdss_gs.own import is_own
 from sdss_gs.schema import OWN_LABEL, Input, Output, parse_model_name
+from sdss_gs.tables.own import is_own
 
 
 @dataclass(frozen=True)

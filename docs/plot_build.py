@@ -14,7 +14,7 @@ import numpy as np
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from sdss_gs import fits
+from sdss_gs.formats import fits
 from sdss_gs.schema import BANDS
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sdss_gs.fits import compose
+from sdss_gs.formats.fits import compose
 from sdss_gs.picture.crop import crop, find_region
 from sdss_gs.picture.frames import align, read_frame, to_picture
 

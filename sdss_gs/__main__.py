@@ -6,12 +6,12 @@ import argparse
 import os
 import sys
 
-from . import logs
-from .build import command as build
-from .errors import OptionError, told
-from .exchange.command import add_parsers as add_exchange_parsers
-from .picture.command import add_parser as add_image_parser
-from .schema import INPUTS, PIXEL_SCALE
+from sdss_gs import logs
+from sdss_gs.build import command as build
+from sdss_gs.errors import OptionError, told
+from sdss_gs.exchange.command import add_parsers as add_exchange_parsers
+from sdss_gs.picture.command import add_parser as add_image_parser
+from sdss_gs.schema import INPUTS, PIXEL_SCALE
 
 FILE_INPUTS = [name for name, item in INPUTS.items() if item.suffix]
 
@@ -115,8 +115,8 @@ def _chosen_inputs(options) -> list[str]:
 
 
 def _download(options) -> int:
-    from .download import download
-    from .locate import default_folder
+    from sdss_gs.download import download
+    from sdss_gs.locate import default_folder
 
     folder = default_folder() if options.ds is None else options.ds
     inputs = _chosen_inputs(options)
@@ -127,8 +127,8 @@ def _download(options) -> int:
         host=options.mirror, at_once=options.at_once, keep=options.keep,
     ):  # fmt: skip
         return 0
-    from .check import verify
-    from .info import as_text, summarise
+    from sdss_gs.check import verify
+    from sdss_gs.info import as_text, summarise
 
     problems, notes = verify(folder, processes=options.processes)
     print("", *notes, as_text(summarise(folder)), "", sep="\n")
@@ -140,7 +140,7 @@ def _download(options) -> int:
 def _info(options) -> int:
     import json
 
-    from .info import as_text, summarise
+    from sdss_gs.info import as_text, summarise
 
     summary = summarise(options.ds)
     print(json.dumps(summary, indent=1) if options.json else as_text(summary))
@@ -148,7 +148,7 @@ def _info(options) -> int:
 
 
 def _verify(options) -> int:
-    from .check import verify
+    from sdss_gs.check import verify
 
     problems, notes = verify(options.ds, image_scale=options.image_scale, processes=options.processes)
     for note in notes:
@@ -161,24 +161,24 @@ def _verify(options) -> int:
 
 
 def _explore(options) -> int:
-    from .explore import explore
+    from sdss_gs.explore import explore
 
     print(explore(options.ds, options.output, options.floor))
     return 0
 
 
 def _sample(options) -> int:
-    from .sample import write_sample
+    from sdss_gs.sample import write_sample
 
     print(write_sample(options.ds, options.n, options.seed, options.processes))
     return 0
 
 
 def _pack(options) -> int:
-    from .dataset import open_catalogue
-    from .pack import pack
-    from .packed import packed_folder
-    from .raw import list_paths, served_by
+    from sdss_gs.dataset import open_catalogue
+    from sdss_gs.formats.raw import list_paths, served_by
+    from sdss_gs.packing.pack import pack
+    from sdss_gs.packing.packed import packed_folder
 
     names = _chosen_inputs(options)
     catalogue = open_catalogue(options.ds)
@@ -195,7 +195,7 @@ def _pack(options) -> int:
 
 
 def _cite(options) -> int:
-    from .cite import as_text, bibtex
+    from sdss_gs.cite import as_text, bibtex
 
     print(bibtex() if options.bibtex else f"{as_text()}\n\npython -m sdss_gs cite --bibtex prints the entries.")
     return 0

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .catalogue import Problem, read_catalogue
-from .dataset import is_known
-from .logs import hidden
-from .raw import Layout, list_paths, probe_layout
-from .reading import FILES_PER_GROUP, Group, read_groups
-from .schema import INPUTS, PIXEL_SCALE
-from .votes import find_votes, read_votes
+from sdss_gs.dataset import is_known
+from sdss_gs.formats.raw import Layout, list_paths, probe_layout
+from sdss_gs.logs import hidden
+from sdss_gs.packing.reading import FILES_PER_GROUP, Group, read_groups
+from sdss_gs.schema import INPUTS, PIXEL_SCALE
+from sdss_gs.tables.catalogue import Problem, read_catalogue
+from sdss_gs.tables.votes import find_votes, read_votes
 
 
 def verify(

@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import __version__
+from sdss_gs import __version__
 
 TITLE, AUTHOR, YEAR = "SDSS zoo: models that characterise galaxies", "The SDSS zoo maintainers", 2026
 BIBLIOGRAPHY = Path(__file__).with_name("citations.bib")

@@ -11,18 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from . import bands, wise
-from .catalogue import Catalogue, Problem, read_catalogue
-from .errors import DataError, OptionError
-from .files import TEMPORARY, replacing
-from .logs import LOG
-from .pack import pack
-from .packed import Packed, packed_folder
-from .raw import served_by
-from .schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, VERSION, Output, in_windows
-from .votes import find_votes, read_votes
-
-TABLE_READERS = {"bands": bands.read, "wise": wise.read}
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.files import TEMPORARY, replacing
+from sdss_gs.formats.raw import served_by
+from sdss_gs.logs import LOG
+from sdss_gs.packing.pack import pack
+from sdss_gs.packing.packed import Packed, packed_folder
+from sdss_gs.schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, VERSION, Output, in_windows
+from sdss_gs.tables.catalogue import Catalogue, Problem, read_catalogue
+from sdss_gs.tables.votes import find_votes, read_votes
 
 
 @dataclass(frozen=True)
@@ -185,8 +182,8 @@ def open_dataset(
     for name in inputs:
         if name not in INPUTS:
             raise OptionError(f"input {name!r}: expected one of {', '.join(INPUTS)}")
-        if name in TABLE_READERS:
-            table = arrays[name] = TABLE_READERS[name](catalogue)
+        if INPUTS[name].columns:
+            table = arrays[name] = catalogue.table(INPUTS[name].columns)
             rows[name] = np.where(np.isfinite(table).all(axis=1), np.arange(len(table)), -1)
             checksums[name] = table
             continue

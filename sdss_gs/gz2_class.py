@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from .decision_tree import KAGGLE, TREES, DecisionTree
+from sdss_gs.decision_tree import KAGGLE, TREES, DecisionTree
 
 _SMOOTH, _FEATURES, _ODD_FEATURE = 0, 1, 7
 _LETTERS = {6: "ric", 8: "rbn", 4: "dcba", 9: "tml", 10: "1234+?", 7: "rldiomu"}

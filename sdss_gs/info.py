@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .check import layout_notes
-from .dataset import TABLE_READERS, is_known, open_catalogue, truth_of
-from .packed import Packed, packed_folder, read_manifest
-from .raw import list_paths, served_by
-from .schema import INPUTS, OUTPUTS, Output
+from sdss_gs.check import layout_notes
+from sdss_gs.dataset import is_known, open_catalogue, truth_of
+from sdss_gs.formats.raw import list_paths, served_by
+from sdss_gs.packing.packed import Packed, packed_folder, read_manifest
+from sdss_gs.schema import INPUTS, OUTPUTS, Output
 
 
 def summarise(folder: str | Path) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def summarise(folder: str | Path) -> dict[str, Any]:
     catalogue = open_catalogue(folder)
     have, inputs = {}, {}
     for name in INPUTS:
-        have[name], inputs[name] = _table(catalogue, name) if name in TABLE_READERS else _files(folder, catalogue, name)
+        have[name], inputs[name] = _table(catalogue, name) if INPUTS[name].columns else _files(folder, catalogue, name)
     truths = {name: truth_of(folder, catalogue, output) for name, output in OUTPUTS.items()}
     known = {name: is_known(truth) for name, truth in truths.items()}
     outputs = {name: _output(catalogue, OUTPUTS[name], truth[known[name]]) for name, truth in truths.items()}
@@ -50,7 +50,7 @@ def summarise(folder: str | Path) -> dict[str, Any]:
 
 
 def _table(catalogue, name: str) -> tuple[np.ndarray, dict]:
-    values = TABLE_READERS[name](catalogue)
+    values = catalogue.table(INPUTS[name].columns)
     present = np.isfinite(values).all(axis=1)
     summary = {"state": "data.csv", "available": int(present.sum()), "rejected": 0, "shape": list(values.shape[1:])}
     if present.any():

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from .errors import DataError
+from sdss_gs.errors import DataError
 
 ENVIRONMENT = "SDSS_GS"
 LAUNCH_FOLDER = "ZOO_LAUNCH_FOLDER"
@@ -96,7 +96,7 @@ def _sample(folder: Path) -> Path:
     # Imported here: the MLflow plug-in loads this module in every process.
     from filelock import FileLock
 
-    from .sample import SAMPLE_VERSION, write_sample
+    from sdss_gs.sample import SAMPLE_VERSION, write_sample
 
     expected = {"n": SAMPLE_OBJECTS, "seed": SAMPLE_SEED, "version": SAMPLE_VERSION}
     with FileLock(folder.with_name(f".{folder.name}.lock")):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .decision_tree import KAGGLE, TREES
-from .errors import OptionError
+from sdss_gs.decision_tree import KAGGLE, TREES
+from sdss_gs.errors import OptionError
 
 VERSION = 1
 """Version of the packed layout; a set packed under another version is packed again."""

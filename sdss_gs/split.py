@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .errors import OptionError
+from sdss_gs.errors import OptionError
 
 SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
 _SPLIT_SALT, _FOLD_SALT, _ORDER_SALT = 0x5D55, 0xF01D, 0x0DE2

@@ -11,9 +11,9 @@ from common.outputs.vote_losses import SUMMING_LOSSES
 from sdss_gs.dataset import Dataset
 from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.own import is_own, own_output, own_truth, read_columns
 from sdss_gs.schema import CATALOGUE_FILE, Output
-from sdss_gs.votes import USUAL_TOTAL, Votes, read_votes
+from sdss_gs.tables.own import is_own, own_output, own_truth, read_columns
+from sdss_gs.tables.votes import USUAL_TOTAL, Votes, read_votes
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from common.data.target import described, find_learnt, measured, require_learnab
 from common.networks.training_wrappers import POSITION
 from common.outputs.coding import TARGETS, class_weights, encode, loss_name
 from common.project import Project
-from sdss_gs import fits, img
 from sdss_gs.check import layout_notes
 from sdss_gs.dataset import open_dataset
 from sdss_gs.errors import DataError
+from sdss_gs.formats import fits, img
+from sdss_gs.formats.raw import list_paths
 from sdss_gs.locate import find_dataset
-from sdss_gs.packed import Manifest
-from sdss_gs.raw import list_paths
+from sdss_gs.packing.packed import Manifest
 from sdss_gs.schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
 from sdss_gs.split import fold_split, limited, split
 

@@ -22,7 +22,7 @@ from common.predict.predict import check_source
 from common.predict.results import Pieces, unfinished, write_in_pieces
 from sdss_gs.dataset import Dataset
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.packed import packed_folder
+from sdss_gs.packing.packed import packed_folder
 
 FOLDER = "embeddings"
 """Beside the packed arrays of a data set."""

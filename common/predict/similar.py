@@ -8,8 +8,8 @@ import numpy as np
 
 from common.data.locate import dataset_folder
 from common.predict.neighbours import Neighbour, Neighbours
-from sdss_gs.catalogue import Catalogue
 from sdss_gs.errors import OptionError
+from sdss_gs.tables.catalogue import Catalogue
 
 
 def find_similar(

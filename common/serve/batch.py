@@ -13,8 +13,8 @@ from common.data.sources.catalogue import WANTED
 from common.models.model import Model
 from common.models.multi_model import MultiModel
 from common.outputs.flags import Flag
-from sdss_gs.cells import expected_number
 from sdss_gs.schema import QUANTITIES, Input
+from sdss_gs.tables.cells import expected_number
 
 ROWS, ARRAYS = "rows", "arrays"
 EXAMPLE = {"rows": [{"u": 19.5, "g": 18.1, "r": 17.3, "i": 16.9, "z": 16.6}]}

@@ -17,9 +17,9 @@ from common.models.model import Model
 from common.models.multi_model import MultiModel
 from common.networks.inputs import SOFTENING
 from common.serve.answers import number
-from sdss_gs import fits
 from sdss_gs.dataset import Dataset, open_dataset
 from sdss_gs.errors import DataError, ZooError
+from sdss_gs.formats import fits
 from sdss_gs.schema import INPUTS, QUANTITIES, SPECTRUM_COLUMNS
 from sdss_gs.split import split
 

@@ -17,8 +17,8 @@ from common.data.sources.files import ENDINGS, read_object
 from common.models.model import Model
 from common.models.multi_model import MultiModel
 from sdss_gs.errors import BadFileError
-from sdss_gs.fits_units import open_fits
-from sdss_gs.raw import STANDARD_GRIDS
+from sdss_gs.formats.fits_units import open_fits
+from sdss_gs.formats.raw import STANDARD_GRIDS
 from sdss_gs.schema import PIXEL_SCALE, SPECTRUM_COLUMNS, Input
 
 LOG = logging.getLogger("zoo.serve")

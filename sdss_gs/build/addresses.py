@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from ..errors import OptionError
-from ..schema import INPUTS, PIXEL_SCALE
-from .identity import RERUN, Fibre, Field
+from sdss_gs.build.identity import RERUN, Fibre, Field
+from sdss_gs.errors import OptionError
+from sdss_gs.schema import INPUTS, PIXEL_SCALE
 
 RELEASES = (16, 17, 18)
 LAST_PLATES = 17

@@ -7,9 +7,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from ..errors import DataError, OptionError
-from ..logs import hidden
-from .addresses import RELEASES, Addresses
+from sdss_gs.build.addresses import RELEASES, Addresses
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.logs import hidden
 
 DESCRIPTION = """\
 Build a data set in the SDSS-GS layout: data.csv, img/, fits/ and spectra/, of any selection of SDSS objects. What is
@@ -51,7 +51,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return 0 if there is anything in the data set, else 1."""
-    from . import query
+    from sdss_gs.build import query
 
     if options.show_query:
         print(query.selection(top=options.top))
@@ -68,11 +68,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace, inputs: list[str]) -> int:
-    from . import query
-    from .ledger import NAME, Ledger
-    from .run import build
-    from .selection import write_catalogue
-    from .work import Workshop
+    from sdss_gs.build import query
+    from sdss_gs.build.ledger import NAME, Ledger
+    from sdss_gs.build.run import build
+    from sdss_gs.build.selection import write_catalogue
+    from sdss_gs.build.work import Workshop
 
     folder = Path(options.ds)
     addresses = Addresses(options.skyserver, options.sas, options.ps1, options.release)
@@ -98,7 +98,7 @@ def _build(options: argparse.Namespace, inputs: list[str]) -> int:
 
 
 def _client(options: argparse.Namespace, at_once: int, rate: float, timeout: float):
-    from ..remote import Client
+    from sdss_gs.remote import Client
 
     patience = {"attempts": options.attempts, "backoff": options.pause, "timeout": (10.0, timeout)}
     return Client(at_once=at_once, per_second=rate, **patience)
@@ -107,7 +107,7 @@ def _client(options: argparse.Namespace, at_once: int, rate: float, timeout: flo
 def _select(options: argparse.Namespace, ledger, ask) -> None:
     from tqdm import tqdm
 
-    from . import query, selection, tables
+    from sdss_gs.build import query, selection, tables
 
     def progress(batches):
         return tqdm(batches, "asking SkyServer", unit=" queries", disable=hidden(len(batches) > 1))
@@ -140,8 +140,8 @@ def _same_pictures(ledger, source: str) -> None:
 
 def _report(folder: Path, ledger, rows: list[dict], inputs: list[str]) -> bool:
     """Print what there is and write what there is not; tell whether anything is there."""
-    from .ledger import FAILED, REFUSED
-    from .run import count_files, write_rejects
+    from sdss_gs.build.ledger import FAILED, REFUSED
+    from sdss_gs.build.run import count_files, write_rejects
 
     there = {name: count_files(folder, name, rows) for name in inputs}
     rejects = ledger.outcomes(REFUSED, FAILED)

@@ -22,10 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..compressed import read_unpacked
-from ..errors import BadFileError, DataError, first_line
-from ..fits_units import open_fits
-from ..schema import BANDS, INPUTS
+from sdss_gs.errors import BadFileError, DataError, first_line
+from sdss_gs.formats.compressed import read_unpacked
+from sdss_gs.formats.fits_units import open_fits
+from sdss_gs.schema import BANDS, INPUTS
 
 SIDE = INPUTS["fits"].shape[0]
 HALF = SIDE // 2

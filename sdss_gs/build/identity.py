@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError
+from sdss_gs.errors import DataError
 
 RERUN = 301
 """The processing of the imaging survey that all releases since DR8 serve."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DataError
+from sdss_gs.errors import DataError
 
 NAME = "build.sqlite"
 REFUSED, FAILED, BUILT = "refused", "failed", "built"

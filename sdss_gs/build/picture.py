@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import img
-from ..errors import BadFileError, DataError
-from ..schema import PIXEL_SCALE
+from sdss_gs.errors import BadFileError, DataError
+from sdss_gs.formats import img
+from sdss_gs.schema import PIXEL_SCALE
 
 PIXELS = img.SIDE
 LARGEST_BLACK_PATCH = 0.10
@@ -100,7 +100,7 @@ def largest_black_patch(pixels: np.ndarray) -> float:
 
 
 def resample(path: Path, name: str, scale: float = PS1_SCALE) -> None:
-    """Make a picture of another scale a 150 × 150 JPEG at 0.2"/pixel, by the rule of `sdss_gs.img`, in place.
+    """Make a picture of another scale a 150 × 150 JPEG at 0.2"/pixel, by the rule of `sdss_gs.formats.img`, in place.
 
     Raises
     ------

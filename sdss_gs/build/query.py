@@ -10,12 +10,12 @@ from collections.abc import Iterable
 import numpy as np
 from urllib3.exceptions import HTTPError
 
-from ..errors import DataError
-from ..remote import Client
-from ..schema import BANDS
-from . import zoo
-from .addresses import Addresses
-from .picture import plain_text
+from sdss_gs.build import zoo
+from sdss_gs.build.addresses import Addresses
+from sdss_gs.build.picture import plain_text
+from sdss_gs.errors import DataError
+from sdss_gs.remote import Client
+from sdss_gs.schema import BANDS
 
 IDS_PER_QUERY = 60
 """Keeps an address below 4,000 characters, which every server takes."""

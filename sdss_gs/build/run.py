@@ -12,12 +12,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..errors import DataError
-from ..files import remove_leftovers, replacing
-from ..logs import hidden
-from ..raw import list_paths
-from .ledger import FAILED, REFUSED, Ledger, Outcome
-from .work import Workshop, build_cutouts, build_picture, build_spectrum, fibre_in, field_in
+from sdss_gs.build.ledger import FAILED, REFUSED, Ledger, Outcome
+from sdss_gs.build.work import Workshop, build_cutouts, build_picture, build_spectrum, fibre_in, field_in
+from sdss_gs.errors import DataError
+from sdss_gs.files import remove_leftovers, replacing
+from sdss_gs.formats.raw import list_paths
+from sdss_gs.logs import hidden
 
 GIVE_UP_AFTER = 20
 """Tasks that fail one after the other before a build ends: the server is down, or the network."""

@@ -8,13 +8,13 @@ import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import DataError, OptionError
-from ..files import replacing
-from ..sample.catalogue import COLUMNS
-from . import query, zoo
-from .identity import parse_id
-from .ledger import REFUSED, Ledger, Outcome
-from .tables import read_table
+from sdss_gs.build import query, zoo
+from sdss_gs.build.identity import parse_id
+from sdss_gs.build.ledger import REFUSED, Ledger, Outcome
+from sdss_gs.build.tables import read_table
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.files import replacing
+from sdss_gs.sample.catalogue import COLUMNS
 
 CATALOGUE = "catalogue"
 POSITIONS_PER_QUERY = 30

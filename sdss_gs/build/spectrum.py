@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import BadFileError, first_line
-from ..fits_units import open_fits
-from ..schema import SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
-from ..spectra import FITS_COLUMNS, on_grid
+from sdss_gs.errors import BadFileError, first_line
+from sdss_gs.formats.fits_units import open_fits
+from sdss_gs.formats.spectra import FITS_COLUMNS, on_grid
+from sdss_gs.schema import SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
 
 GRID_STEP = 1e-4
 FITS_BLOCK = 2880
@@ -41,7 +41,7 @@ def convert(path: str | Path, name: str) -> str:
     UnfitError
         If the spectrum is of the sky or a star, does not cover 4000 to 9000 Å, is off the survey's grid or empty.
     """
-    from ..sample.spectrum import format_table
+    from sdss_gs.sample.spectrum import format_table
 
     table, target = _read(path, name)
     _refuse_other_than_galaxies(name, target)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError, OptionError, first_line
-from ..fits_units import open_fits
-from .identity import parse_id
+from sdss_gs.build.identity import parse_id
+from sdss_gs.errors import DataError, OptionError, first_line
+from sdss_gs.formats.fits_units import open_fits
 
 ENDINGS = (".csv", ".parquet", ".pq", ".fits", ".fit", ".vot", ".xml", ".votable")
 

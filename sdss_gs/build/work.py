@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import BadFileError, DataError, RemoteError
-from ..files import replacing
-from ..remote import Client, fetch
-from ..schema import BANDS, INPUTS
-from . import frames, picture, spectrum
-from .addresses import Addresses
-from .identity import Fibre, Field, fibre_of, field_of, parse_id
-from .ledger import BUILT, FAILED, REFUSED, Outcome
-from .selection import read_position
+from sdss_gs.build import frames, picture, spectrum
+from sdss_gs.build.addresses import Addresses
+from sdss_gs.build.identity import Fibre, Field, fibre_of, field_of, parse_id
+from sdss_gs.build.ledger import BUILT, FAILED, REFUSED, Outcome
+from sdss_gs.build.selection import read_position
+from sdss_gs.errors import BadFileError, DataError, RemoteError
+from sdss_gs.files import replacing
+from sdss_gs.remote import Client, fetch
+from sdss_gs.schema import BANDS, INPUTS
 
 GONE = (404, 410)
 """Statuses of what a server does not have, now and later."""

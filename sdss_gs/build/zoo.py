@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..decision_tree import KAGGLE, TREES
-from ..gz2_class import gz2_classes, simplify
+from sdss_gs.decision_tree import KAGGLE, TREES
+from sdss_gs.gz2_class import gz2_classes, simplify
 
 _ANSWERS = {
     "t01_smooth_or_features": ("a01_smooth", "a02_features_or_disk", "a03_star_or_artifact"),

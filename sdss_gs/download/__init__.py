@@ -1,5 +1,5 @@
 """The SDSS Galaxy Subset from its archive at Zenodo: found, fetched, unpacked, put in place."""
 
-from .command import download
+from sdss_gs.download.command import download
 
 __all__ = ["download"]

@@ -14,14 +14,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from ..errors import DataError, OptionError
-from ..files import remove_leftovers, replacing
-from ..logs import hidden
-from ..remote import Client
-from .fetching import GROWTH, check_space, fetch_all, missing_bytes
-from .layout import CATALOGUE, FILE_INPUTS, install, named_input, wanted_by
-from .unpack import is_archive, unpack, unpacked_size
-from .zenodo import HOST, Entry, Record, find_record
+from sdss_gs.download.fetching import GROWTH, check_space, fetch_all, missing_bytes
+from sdss_gs.download.layout import CATALOGUE, FILE_INPUTS, install, named_input, wanted_by
+from sdss_gs.download.unpack import is_archive, unpack, unpacked_size
+from sdss_gs.download.zenodo import HOST, Entry, Record, find_record
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.files import remove_leftovers, replacing
+from sdss_gs.logs import hidden
+from sdss_gs.remote import Client
 
 STATE = "download.json"
 """In the data set's folder: which version it is, and which inputs of it are there."""

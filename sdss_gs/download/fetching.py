@@ -10,11 +10,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..errors import DataError, ZooError
-from ..files import TEMPORARY
-from ..logs import hidden
-from ..remote import Client, fetch
-from .zenodo import Entry
+from sdss_gs.download.zenodo import Entry
+from sdss_gs.errors import DataError, ZooError
+from sdss_gs.files import TEMPORARY
+from sdss_gs.logs import hidden
+from sdss_gs.remote import Client, fetch
 
 GROWTH = 2.2
 """Unpacked size of an archive, as a multiple of its own, where nothing says better: tables of spectra, most of the set,

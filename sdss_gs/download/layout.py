@@ -9,9 +9,9 @@ from filecmp import cmp
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from ..errors import DataError
-from ..raw import SUFFIXES
-from ..schema import INPUTS
+from sdss_gs.errors import DataError
+from sdss_gs.formats.raw import SUFFIXES
+from sdss_gs.schema import INPUTS
 
 CATALOGUE = "data.csv"
 FILE_INPUTS = {name: item for name, item in INPUTS.items() if item.suffix}

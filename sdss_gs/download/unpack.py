@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from ..compressed import HARMLESS, largest_content, unpacking
-from ..errors import BadFileError, DataError
+from sdss_gs.errors import BadFileError, DataError
+from sdss_gs.formats.compressed import HARMLESS, largest_content, unpacking
 
 MOST_FILES = 5_000_000
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)

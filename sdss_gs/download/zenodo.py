@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from ..errors import OptionError, RemoteError
-from ..remote import Client
+from sdss_gs.errors import OptionError, RemoteError
+from sdss_gs.remote import Client
 
 HOST = "https://zenodo.org"
 CONCEPT = 6393487

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..schema import INPUTS, PIXEL_SCALE
-from . import FORMATS
+from sdss_gs.exchange import FORMATS
+from sdss_gs.schema import INPUTS, PIXEL_SCALE
 
 # The command imports what it needs itself, so that --help answers at once.
 
@@ -58,7 +58,7 @@ def _add_export(commands) -> None:
 
 
 def _import(options) -> int:
-    from .importing import import_set
+    from sdss_gs.exchange.importing import import_set
 
     taken, refused = import_set(
         options.source,
@@ -74,7 +74,7 @@ def _import(options) -> int:
 
 
 def _export(options) -> int:
-    from .export import export_set
+    from sdss_gs.exchange.export import export_set
 
     inputs = None if options.inputs is None else [name.strip() for name in options.inputs.split(",")]
     manifest = export_set(

@@ -12,17 +12,17 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from .. import __version__
-from ..dataset import open_dataset
-from ..errors import DataError, OptionError
-from ..files import remove_leftovers, replacing
-from ..logs import hidden
-from ..raw import list_paths, served_by
-from ..schema import CATALOGUE_FILE, INPUTS, PIXEL_SCALE
-from ..votes import VOTES_FILE
-from . import FORMATS, sky
-from .columns import read_table
-from .writers import Source, input_columns, write_parquet, write_tar
+from sdss_gs import __version__
+from sdss_gs.dataset import open_dataset
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.exchange import FORMATS, sky
+from sdss_gs.exchange.columns import read_table
+from sdss_gs.exchange.writers import Source, input_columns, write_parquet, write_tar
+from sdss_gs.files import remove_leftovers, replacing
+from sdss_gs.formats.raw import list_paths, served_by
+from sdss_gs.logs import hidden
+from sdss_gs.schema import CATALOGUE_FILE, INPUTS, PIXEL_SCALE
+from sdss_gs.tables.votes import VOTES_FILE
 
 MANIFEST = "manifest.json"
 TAR_END = 10_240

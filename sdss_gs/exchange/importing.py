@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from ..errors import DataError, OptionError, one_line
-from ..files import replacing
-from ..img import JPEG, LARGEST, SMALLEST, crop_or_pad
-from ..logs import hidden
-from ..schema import INPUTS
-from .sources import SOURCES, Item
+from sdss_gs.errors import DataError, OptionError, one_line
+from sdss_gs.exchange.sources import SOURCES, Item
+from sdss_gs.files import replacing
+from sdss_gs.formats.img import JPEG, LARGEST, SMALLEST, crop_or_pad
+from sdss_gs.logs import hidden
+from sdss_gs.schema import INPUTS
 
 LARGEST_ID = np.iinfo(np.int64).max
 

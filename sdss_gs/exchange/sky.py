@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from .. import __version__
-from ..cells import read_numbers
-from ..errors import DataError, OptionError
-from ..files import replacing
-from ..schema import Quantity
+from sdss_gs import __version__
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.files import replacing
+from sdss_gs.schema import Quantity
+from sdss_gs.tables.cells import read_numbers
 
 HEALPIX, ORDER = "_healpix_29", 29
 """Column and order of the index by which LSDB and hats-import sort."""

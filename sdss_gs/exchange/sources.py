@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..decision_tree import KAGGLE, TREES, DecisionTree
-from ..errors import DataError, first_line
-from ..schema import INPUTS, MORPHOLOGIES, PIXEL_SCALE
+from sdss_gs.decision_tree import KAGGLE, TREES, DecisionTree
+from sdss_gs.errors import DataError, first_line
+from sdss_gs.schema import INPUTS, MORPHOLOGIES, PIXEL_SCALE
 
 IMAGES = (".jpg", ".jpeg", ".png")
 

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..dataset import Dataset
-from ..files import read_bytes
-from ..schema import INPUTS, SPECTRUM_COLUMNS
+from sdss_gs.dataset import Dataset
+from sdss_gs.files import read_bytes
+from sdss_gs.schema import INPUTS, SPECTRUM_COLUMNS
 
 IN_MEMORY = 32 * 2**20
 """Bytes of inputs that are held at a time: a row group of a Parquet file."""

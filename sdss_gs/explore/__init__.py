@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..dataset import open_dataset
-from ..errors import DataError
-from ..files import replacing
-from ..raw import list_paths
-from ..votes import find_votes, read_votes
-from .page import html_page
-from .tables import table_sections
-from .votes import vote_sections
+from sdss_gs.dataset import open_dataset
+from sdss_gs.errors import DataError
+from sdss_gs.explore.page import html_page
+from sdss_gs.explore.tables import table_sections
+from sdss_gs.explore.votes import vote_sections
+from sdss_gs.files import replacing
+from sdss_gs.formats.raw import list_paths
+from sdss_gs.tables.votes import find_votes, read_votes
 
 MOST_IMAGES = 20_000
 """Images that are looked at; of a larger set, those with the smallest ids."""
@@ -50,7 +50,7 @@ def explore(folder: str | Path, output: str | Path, floor: int = 10) -> Path:
         sections += vote_sections(data, votes, floor)
     if images:
         # SciPy's and scikit-learn's part is not needed for a table.
-        from .images import image_sections
+        from sdss_gs.explore.images import image_sections
 
         sections += image_sections(data, MOST_IMAGES)
     with replacing(output) as temporary:

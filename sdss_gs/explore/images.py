@@ -8,10 +8,10 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from tqdm import tqdm
 
-from ..dataset import Dataset
-from ..logs import hidden
-from ..schema import OUTPUTS
-from .page import Section, thumbnail
+from sdss_gs.dataset import Dataset
+from sdss_gs.explore.page import Section, thumbnail
+from sdss_gs.logs import hidden
+from sdss_gs.schema import OUTPUTS
 
 CHUNK = 512
 BLOCKS = 10

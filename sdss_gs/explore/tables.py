@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..dataset import Dataset
-from ..schema import BANDS, OUTPUTS, QUANTITIES, Output
-from .page import ACCENT, INK, Picture, Section, plot
+from sdss_gs.dataset import Dataset
+from sdss_gs.explore.page import ACCENT, INK, Picture, Section, plot
+from sdss_gs.schema import BANDS, OUTPUTS, QUANTITIES, Output
 
 SHOWN_CLASSES, FEWEST = 8, 5
 """Classes drawn apart in one picture, the commonest; objects that a distribution needs."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..dataset import Dataset
-from ..decision_tree import DecisionTree
-from ..votes import Votes
-from .page import ACCENT, INK, SOFT, Section, plot, thumbnail
+from sdss_gs.dataset import Dataset
+from sdss_gs.decision_tree import DecisionTree
+from sdss_gs.explore.page import ACCENT, INK, SOFT, Section, plot, thumbnail
+from sdss_gs.tables.votes import Votes
 
 REACHED = 0.5
 """A question counts as reached where this share of the volunteers came to it."""

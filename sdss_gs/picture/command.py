@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..errors import BadFileError, OptionError
-from ..files import replacing
-from ..logs import add_options, hidden
-from ..schema import BANDS
-from . import INTERVALS, STRETCHES, THRESHOLDS
+from sdss_gs.errors import BadFileError, OptionError
+from sdss_gs.files import replacing
+from sdss_gs.logs import add_options, hidden
+from sdss_gs.picture import INTERVALS, STRETCHES, THRESHOLDS
+from sdss_gs.schema import BANDS
 
 # The commands import what they need themselves, so that --help answers at once.
 ORIENTATION = "the array's first row is at the bottom, as in DS9 (the picture is not turned to north)"
@@ -79,7 +79,7 @@ def _save(pixels, path: Path) -> None:
 def _convert(options) -> int:
     from tqdm import tqdm
 
-    from .frames import read_band, to_picture
+    from sdss_gs.picture.frames import read_band, to_picture
 
     output = Path(options.output)
     many = len(options.input) > 1
@@ -94,8 +94,8 @@ def _convert(options) -> int:
 
 
 def _rgb(options) -> int:
-    from ..fits import COLOURS, compose, read_any
-    from .frames import align, read_frame
+    from sdss_gs.formats.fits import COLOURS, compose, read_any
+    from sdss_gs.picture.frames import align, read_frame
 
     if len(options.input) == 1:
         cutout = read_any(options.input[0])
@@ -111,11 +111,11 @@ def _rgb(options) -> int:
 
 
 def _sheet(options) -> int:
-    from .sheet import caption, draw_sheet
+    from sdss_gs.picture.sheet import caption, draw_sheet
 
     if len(options.input) == 1 and Path(options.input[0]).is_dir():
-        from ..dataset import open_catalogue
-        from ..raw import list_paths
+        from sdss_gs.dataset import open_catalogue
+        from sdss_gs.formats.raw import list_paths
 
         catalogue, paths = open_catalogue(options.input[0]), list_paths(options.input[0], "img")
         known = [number for number in catalogue.objid.tolist() if number in paths]
@@ -137,7 +137,7 @@ def _crop(options) -> int:
     from PIL import Image
     from tqdm import tqdm
 
-    from .crop import crop, find_region
+    from sdss_gs.picture.crop import crop, find_region
 
     if options.size < 1:
         raise OptionError(f"--size {options.size}: expected at least 1 pixel")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ..errors import OptionError
-from ..schema import INPUTS
-from . import THRESHOLDS
+from sdss_gs.errors import OptionError
+from sdss_gs.picture import THRESHOLDS
+from sdss_gs.schema import INPUTS
 
 SIDE = INPUTS["img"].shape[0]
 GREY = np.array([0.299, 0.587, 0.114])

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import fits
-from ..compressed import read_unpacked
-from ..errors import BadFileError, DataError, OptionError, first_line
-from ..fits_units import open_fits
-from ..schema import BANDS
-from . import INTERVALS, STRETCHES
+from sdss_gs.errors import BadFileError, DataError, OptionError, first_line
+from sdss_gs.formats import fits
+from sdss_gs.formats.compressed import read_unpacked
+from sdss_gs.formats.fits_units import open_fits
+from sdss_gs.picture import INTERVALS, STRETCHES
+from sdss_gs.schema import BANDS
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..catalogue import Catalogue
-from ..errors import OptionError
-from ..schema import OUTPUTS
+from sdss_gs.errors import OptionError
+from sdss_gs.schema import OUTPUTS
+from sdss_gs.tables.catalogue import Catalogue
 
 THUMBNAIL, MARGIN, LINE, LINES = 150, 6, 13, 3
 

@@ -6,7 +6,7 @@ parfive has checksums and many files at a time and does not continue a part; pyp
 requests and urllib3 (which MLflow brings) do the work, and this package adds the part on disk.
 """
 
-from .client import Client
-from .fetch import fetch
+from sdss_gs.remote.client import Client
+from sdss_gs.remote.fetch import fetch
 
 __all__ = ["Client", "fetch"]

@@ -13,8 +13,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
-from .. import __version__
-from ..errors import RemoteError
+from sdss_gs import __version__
+from sdss_gs.errors import RemoteError
 
 ADDRESS = "https://doi.org/10.5281/zenodo.6393487"
 """What a server's administrator finds out more from; the data set stands for the zoo, which has no page of its own."""

@@ -11,9 +11,9 @@ from pathlib import Path
 import requests
 from urllib3.exceptions import HTTPError
 
-from ..errors import DataError, RemoteError
-from ..files import TEMPORARY, move_into_place, replacing
-from .client import Client
+from sdss_gs.errors import DataError, RemoteError
+from sdss_gs.files import TEMPORARY, move_into_place, replacing
+from sdss_gs.remote.client import Client
 
 CHUNK = 2**17
 WORTH_RESUMING = 2**20

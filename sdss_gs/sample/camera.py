@@ -9,10 +9,10 @@ from astropy.visualization import make_lupton_rgb
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from ..schema import BANDS, CUTOUT_SCALE, INPUTS, PIXEL_SCALE
-from .image import FIELD, FINE_SCALE, OVERSAMPLING, sersic_map
-from .morphology import Shape
-from .photometry import GAIN, SKY_NOISE
+from sdss_gs.sample.image import FIELD, FINE_SCALE, OVERSAMPLING, sersic_map
+from sdss_gs.sample.morphology import Shape
+from sdss_gs.sample.photometry import GAIN, SKY_NOISE
+from sdss_gs.schema import BANDS, CUTOUT_SCALE, INPUTS, PIXEL_SCALE
 
 FIBRE_RADIUS = 1.5
 """Radius of the spectrograph's fibres, arcsec."""

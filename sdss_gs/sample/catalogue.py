@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..schema import BANDS, INPUTS
-from . import votes
+from sdss_gs.sample import votes
+from sdss_gs.schema import BANDS, INPUTS
 
 COLUMNS = (
     "objid", "mjd", "plate", "tile", "fiberid", "run", "rerun", "camcol", "field", "ra", "dec", "class", "subclass",

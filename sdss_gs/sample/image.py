@@ -9,8 +9,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.special import gamma, gammainc, gammaincinv
 
-from ..schema import CUTOUT_SCALE
-from .morphology import Shape
+from sdss_gs.sample.morphology import Shape
+from sdss_gs.schema import CUTOUT_SCALE
 
 FIELD, OVERSAMPLING = 81, 3
 FINE_SCALE = CUTOUT_SCALE / OVERSAMPLING

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .lines import LINES
-from .morphology import Shape
-from .population import Galaxy
-from .sed import Sed
-from .spectrum import line_measurements
+from sdss_gs.sample.lines import LINES
+from sdss_gs.sample.morphology import Shape
+from sdss_gs.sample.population import Galaxy
+from sdss_gs.sample.sed import Sed
+from sdss_gs.sample.spectrum import line_measurements
 
 _LINE = {name: position for position, name in enumerate(LINES)}
 STARBURST_WIDTH = 50.0

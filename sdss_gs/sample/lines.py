@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .population import Galaxy
-from .templates import REST_WAVELENGTH
+from sdss_gs.sample.population import Galaxy
+from sdss_gs.sample.templates import REST_WAVELENGTH
 
 LIGHT_SPEED = 299792.458
 """km/s."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import units as u
 
-from .population import COSMOLOGY, REDSHIFT_RANGE, Galaxy
+from sdss_gs.sample.population import COSMOLOGY, REDSHIFT_RANGE, Galaxy
 
 EDGE_ON = 0.24
 """Below this cosine of the inclination a disk is drawn edge on."""

@@ -8,7 +8,7 @@ import astropy.units as u
 import numpy as np
 from speclite.filters import FilterSequence, load_filters
 
-from ..schema import BANDS, CUTOUT_SCALE
+from sdss_gs.schema import BANDS, CUTOUT_SCALE
 
 WISE = ("W1", "W2", "W3", "W4")
 SKY_NOISE = np.array([0.041, 0.020, 0.027, 0.045, 0.172])

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .lines import LINES, broad_line_spectrum, line_profiles, nuclear_lines, star_forming_lines
-from .photometry import maggies
-from .population import Galaxy, distance_modulus
-from .templates import (
+from sdss_gs.sample.lines import LINES, broad_line_spectrum, line_profiles, nuclear_lines, star_forming_lines
+from sdss_gs.sample.photometry import maggies
+from sdss_gs.sample.population import Galaxy, distance_modulus
+from sdss_gs.sample.templates import (
     MASS_TO_LIGHT,
     REST_WAVELENGTH,
     attenuation_curve,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..schema import GRID_FIRST, GRID_LAST
-from .lines import LINES
-from .sed import Sed
+from sdss_gs.sample.lines import LINES
+from sdss_gs.sample.sed import Sed
+from sdss_gs.schema import GRID_FIRST, GRID_LAST
 
 HEADER = "Wavelength,Flux,BestFit,SkyFlux\r\n"
 # Observed wavelength, noise of a faint object and sky, both 1e-17 erg/s/cm²/Å, typical of DR17 spectra.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..decision_tree import KAGGLE, TREES
-from .morphology import Shape
-from .population import Galaxy
+from sdss_gs.decision_tree import KAGGLE, TREES
+from sdss_gs.sample.morphology import Shape
+from sdss_gs.sample.population import Galaxy
 
 VOLUNTEERS = (38, 52)
 """Fewest and most volunteers who saw a galaxy."""

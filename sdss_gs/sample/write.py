@@ -13,12 +13,11 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from ..errors import DataError, OptionError
-from ..gz2_class import simplify
-from ..logs import hidden
-from ..schema import BANDS, INPUTS, in_windows
-from . import labels
-from .camera import (
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.gz2_class import simplify
+from sdss_gs.logs import hidden
+from sdss_gs.sample import labels
+from sdss_gs.sample.camera import (
     add_noise,
     colour_image,
     cutout,
@@ -27,15 +26,16 @@ from .camera import (
     fibre_fractions,
     render,
 )
-from .catalogue import COLUMNS, Measurements, absent_files, catalogue_row, identifiers, soil
-from .image import component_maps
-from .morphology import draw_shape
-from .photometry import WISE, maggies, measure_bands, measure_wise
-from .population import draw_galaxy
-from .sed import galaxy_sed
-from .spectrum import format_table, spectrum_table
-from .votes import COLUMNS as VOTE_COLUMNS
-from .votes import draw_votes
+from sdss_gs.sample.catalogue import COLUMNS, Measurements, absent_files, catalogue_row, identifiers, soil
+from sdss_gs.sample.image import component_maps
+from sdss_gs.sample.morphology import draw_shape
+from sdss_gs.sample.photometry import WISE, maggies, measure_bands, measure_wise
+from sdss_gs.sample.population import draw_galaxy
+from sdss_gs.sample.sed import galaxy_sed
+from sdss_gs.sample.spectrum import format_table, spectrum_table
+from sdss_gs.sample.votes import COLUMNS as VOTE_COLUMNS
+from sdss_gs.sample.votes import draw_votes
+from sdss_gs.schema import BANDS, INPUTS, in_windows
 
 SAMPLE_VERSION = 2
 """Raised whenever the same seed gives other galaxies, or more is written about them."""

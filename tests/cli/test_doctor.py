@@ -18,7 +18,7 @@ from common.cli.doctor import installed, machine, stored
 from common.runs import store_location as where
 from sdss_gs.dataset import open_catalogue
 from sdss_gs.files import sha256
-from sdss_gs.pack import pack
+from sdss_gs.packing.pack import pack
 
 
 @pytest.fixture(scope="module")

@@ -25,14 +25,15 @@ from common.models.opening import read_description as description_of
 from common.models.opening import write_description
 from common.models.safe_file import check_description
 from common.outputs.flags import NO_PREDICTION
-from sdss_gs import fits, img, own, spectra, ssel
 from sdss_gs.build.tables import read_ids
-from sdss_gs.catalogue import read_catalogue
 from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import ZooError
+from sdss_gs.formats import fits, img, spectra, ssel
 from sdss_gs.picture.frames import align, read_frame
 from sdss_gs.schema import INPUTS, OUTPUTS, QUANTITIES, WAVELENGTH
-from sdss_gs.votes import read_votes
+from sdss_gs.tables import own
+from sdss_gs.tables.catalogue import read_catalogue
+from sdss_gs.tables.votes import read_votes
 
 from . import imports
 from .limits import bounded

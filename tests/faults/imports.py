@@ -11,10 +11,10 @@ import pyarrow.parquet
 from conftest import write_image
 from PIL import Image
 
-from sdss_gs.catalogue import read_catalogue
 from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.exchange.importing import import_set
 from sdss_gs.schema import MORPHOLOGIES
+from sdss_gs.tables.catalogue import read_catalogue
 
 NAMES = ("100008", "100023", "100053")
 

@@ -13,15 +13,15 @@ from helpers.zenodo import Zenodo, zipped
 
 from common.data.sources import chunk, open_source
 from common.predict import results
-from sdss_gs import pack as packing
 from sdss_gs.__main__ import main as sdss_gs
-from sdss_gs.catalogue import read_catalogue
 from sdss_gs.download import download
 from sdss_gs.errors import OptionError
-from sdss_gs.packed import Packed, packed_folder
-from sdss_gs.raw import list_paths, probe_layout, read_file
+from sdss_gs.formats.raw import list_paths, probe_layout, read_file
+from sdss_gs.packing import pack as packing
+from sdss_gs.packing.packed import Packed, packed_folder
 from sdss_gs.remote import Client
 from sdss_gs.schema import INPUTS
+from sdss_gs.tables.catalogue import read_catalogue
 
 from .killing import Command, hashes
 

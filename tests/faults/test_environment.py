@@ -16,14 +16,14 @@ from conftest import survey_rows, write_image, write_survey
 
 from common.data.sources import chunk, open_source
 from common.predict import results
-from sdss_gs import reading
 from sdss_gs.__main__ import main as sdss_gs
-from sdss_gs.catalogue import read_catalogue
 from sdss_gs.dataset import open_dataset
 from sdss_gs.errors import DataError, OptionError, ZooError
-from sdss_gs.pack import pack
-from sdss_gs.packed import Packed, packed_folder
+from sdss_gs.packing import reading
+from sdss_gs.packing.pack import pack
+from sdss_gs.packing.packed import Packed, packed_folder
 from sdss_gs.schema import OUTPUTS, QUANTITIES
+from sdss_gs.tables.catalogue import read_catalogue
 
 from .kill_data import make_table, predict
 from .killing import run_and_kill
@@ -150,7 +150,7 @@ def test_files_that_vanish_while_they_are_packed_are_named_and_the_others_packed
 def test_set_that_vanishes_before_it_is_packed_is_one_line_that_names_what_is_gone(tmp_path, monkeypatch):
     folder = write_survey(tmp_path / "ds", survey_rows(20), ("fits",))
     objid = read_catalogue(folder).objid
-    import sdss_gs.pack as packing
+    import sdss_gs.packing.pack as packing
 
     original = packing.list_paths
 
@@ -237,7 +237,7 @@ def test_other_user_s_read_only_folder_is_one_line_and_packs_elsewhere():
 def test_pack_that_is_asked_to_end_leaves_a_set_that_packs(tmp_path, by):
     folder = write_survey(tmp_path / "ds", survey_rows(12), ("fits",))
     script = (
-        "import sys, time; from sdss_gs import reading as r; read = r.read_file\n"
+        "import sys, time; from sdss_gs.packing import reading as r; read = r.read_file\n"
         "r.read_file = lambda *a: (time.sleep(0.1), read(*a))[1]\n"
         f"from sdss_gs.__main__ import main; sys.exit(main(['pack', {str(folder)!r}]))"
     )

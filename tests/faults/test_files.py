@@ -16,14 +16,14 @@ from helpers import heavens
 
 from common.data.sources.catalogue import catalogue_source
 from common.outputs.flags import Flag
-from sdss_gs import compressed, fits, spectra
 from sdss_gs.build import frames
 from sdss_gs.build.tables import read_ids
-from sdss_gs.catalogue import read_catalogue
 from sdss_gs.errors import BadFileError, DataError, OptionError, ZooError
+from sdss_gs.formats import compressed, fits, spectra
 from sdss_gs.picture.frames import align, read_frame
 from sdss_gs.schema import INPUTS
-from sdss_gs.votes import find_votes
+from sdss_gs.tables.catalogue import read_catalogue
+from sdss_gs.tables.votes import find_votes
 
 from .files import KINDS, ROWS, _columns, attempt, fuzz
 from .limits import bounded

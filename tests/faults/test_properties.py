@@ -9,9 +9,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from common.outputs.calibration import coverage, fit_calibration
 from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import BadFileError
-from sdss_gs.fits import read
-from sdss_gs.pack import pack
-from sdss_gs.packed import Packed, packed_folder
+from sdss_gs.formats.fits import read
+from sdss_gs.packing.pack import pack
+from sdss_gs.packing.packed import Packed, packed_folder
 from sdss_gs.schema import OUTPUTS
 from sdss_gs.split import SHARES, fold_split, limited, split
 

@@ -13,9 +13,9 @@ import pytest
 from astropy import units
 from conftest import FIRST_ID, survey_rows, write_survey
 
-from sdss_gs import fits, spectra
 from sdss_gs.__main__ import main
 from sdss_gs.exchange import export, sky
+from sdss_gs.formats import fits, spectra
 from sdss_gs.schema import WAVELENGTH
 
 LONG = "12345678901234567890"

@@ -34,7 +34,7 @@ from sdss_gs.check import verify
 from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.schema import OUTPUTS
-from sdss_gs.votes import USUAL_TOTAL, read_votes
+from sdss_gs.tables.votes import USUAL_TOTAL, read_votes
 
 TREE, VOTES = TREES[KAGGLE], OUTPUTS["votes"]
 OBJID = np.array([int(row["objid"]) for row in survey_rows(6)])

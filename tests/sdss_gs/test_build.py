@@ -20,11 +20,11 @@ from scipy import ndimage
 from sdss_gs.__main__ import main
 from sdss_gs.build import frames, picture, query, run, tables, zoo
 from sdss_gs.build.identity import Field, field_of
-from sdss_gs.catalogue import read_catalogue
 from sdss_gs.dataset import open_dataset
 from sdss_gs.errors import BadFileError, DataError
+from sdss_gs.formats.spectra import read_table
 from sdss_gs.schema import BANDS, INPUTS
-from sdss_gs.spectra import read_table
+from sdss_gs.tables.catalogue import read_catalogue
 
 IDS = sorted(heavens.rows())
 FIRST = IDS[0]

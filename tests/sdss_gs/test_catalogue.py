@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from conftest import FIRST_ID, survey_rows, write_survey
 
-from sdss_gs.catalogue import read_catalogue
 from sdss_gs.errors import DataError
 from sdss_gs.schema import OUTPUTS
+from sdss_gs.tables.catalogue import read_catalogue
 
 
 def write(tmp_path, rows):

@@ -15,7 +15,7 @@ from sdss_gs.dataset import open_catalogue
 from sdss_gs.decision_tree import TREES
 from sdss_gs.exchange.importing import objid_of
 from sdss_gs.schema import MORPHOLOGIES
-from sdss_gs.votes import read_votes
+from sdss_gs.tables.votes import read_votes
 
 VOTE_COLUMNS = TREES["kaggle"].columns
 

@@ -10,7 +10,7 @@ from conftest import FIRST_ID, survey_rows, write_survey
 from PIL import Image
 
 from sdss_gs.__main__ import main
-from sdss_gs.fits import colour
+from sdss_gs.formats.fits import colour
 from sdss_gs.picture.crop import crop, find_region
 from sdss_gs.schema import BANDS, CUTOUT_SCALE
 

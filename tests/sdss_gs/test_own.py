@@ -19,10 +19,10 @@ from common.outputs.calibration import fit_calibration
 from common.outputs.coding import attach_head, constant_bias, head_of
 from common.predict.choose import choose_models
 from common.predict.predict import predict
-from sdss_gs.catalogue import read_catalogue
 from sdss_gs.errors import DataError
-from sdss_gs.own import own_output, own_truth, read_columns
 from sdss_gs.schema import Output
+from sdss_gs.tables.catalogue import read_catalogue
+from sdss_gs.tables.own import own_output, own_truth, read_columns
 
 HEIGHT = Output("height", "s", "height", "", "own column height", "data.csv", kind="number", centre=5e6, spread=2e5)
 

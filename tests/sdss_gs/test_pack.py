@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from conftest import survey_rows, write_image, write_spectrum, write_survey
 
-from sdss_gs import pack as pack_module
-from sdss_gs import reading
-from sdss_gs import shards as shards_module
-from sdss_gs.catalogue import read_catalogue
 from sdss_gs.errors import DataError
 from sdss_gs.files import unsealed
-from sdss_gs.pack import pack
-from sdss_gs.packed import Packed, packed_folder
-from sdss_gs.raw import list_files, read_file
+from sdss_gs.formats.raw import list_files, read_file
+from sdss_gs.packing import pack as pack_module
+from sdss_gs.packing import reading
+from sdss_gs.packing import shards as shards_module
+from sdss_gs.packing.pack import pack
+from sdss_gs.packing.packed import Packed, packed_folder
+from sdss_gs.tables.catalogue import read_catalogue
 
 
 def pack_all(folder, name, **options):
@@ -261,7 +261,8 @@ def test_set_packed_before_there_were_checksums_is_read_as_it_is(survey, monkeyp
 def test_killed_pack_keeps_finished_shards_and_goes_on(tmp_path):
     folder = write_survey(tmp_path / "ds", survey_rows(60), ("img",))
     script = (
-        "import sys, time; from sdss_gs import pack as p, reading as r; from sdss_gs.catalogue import read_catalogue\n"
+        "import sys, time; from sdss_gs.packing import pack as p, reading as r\n"
+        "from sdss_gs.tables.catalogue import read_catalogue\n"
         "p.SMALLEST_SHARD = 10 * 150 * 150 * 3; read = r.read_file\n"
         "r.read_file = lambda *a: (time.sleep(0.02), read(*a))[1]\n"
         f"p.pack({str(folder)!r}, 'img', read_catalogue({str(folder)!r}).objid, progress=False)"
@@ -356,7 +357,8 @@ def test_script_without_a_main_guard_may_pack_in_several_processes(tmp_path):
     folder = write_survey(tmp_path / "many", survey_rows(40), ["fits"])
     script = tmp_path / "script.py"
     script.write_text(
-        "from sdss_gs import pack, reading\nfrom sdss_gs.catalogue import read_catalogue\nreading.FEW_FILES = 10\n"
+        "from sdss_gs.packing import pack, reading\nfrom sdss_gs.tables.catalogue import read_catalogue\n"
+        "reading.FEW_FILES = 10\n"
         f"print(pack.pack({str(folder)!r}, 'fits', read_catalogue({str(folder)!r}).objid, processes=2).available)\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)

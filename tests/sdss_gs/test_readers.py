@@ -6,10 +6,10 @@ from astropy.table import Table
 from conftest import write_image, write_spectrum
 from PIL import Image
 
-from sdss_gs import bands, fits, img, spectra, ssel, wise
-from sdss_gs.catalogue import read_catalogue
 from sdss_gs.errors import BadFileError
-from sdss_gs.schema import BANDS, SSEL_INDEX, WAVELENGTH
+from sdss_gs.formats import fits, img, spectra, ssel
+from sdss_gs.schema import BANDS, INPUTS, SSEL_INDEX, WAVELENGTH
+from sdss_gs.tables.catalogue import read_catalogue
 
 # === img ===
 
@@ -196,9 +196,10 @@ def test_file_that_is_no_spectrum_is_refused(tmp_path, content):
 
 def test_tables_are_the_catalogue_columns_in_order(survey):
     catalogue = read_catalogue(survey)
-    assert bands.read(catalogue).shape == (12, 5)
-    np.testing.assert_allclose(bands.read(catalogue)[:, 2], catalogue.numbers["modelMag_r"], rtol=1e-6)
-    np.testing.assert_allclose(wise.read(catalogue)[:, 3], catalogue.numbers["w4mag"], rtol=1e-6)
+    bands, wise = (catalogue.table(INPUTS[name].columns) for name in ("bands", "wise"))
+    assert bands.shape == (12, 5)
+    np.testing.assert_allclose(bands[:, 2], catalogue.numbers["modelMag_r"], rtol=1e-6)
+    np.testing.assert_allclose(wise[:, 3], catalogue.numbers["w4mag"], rtol=1e-6)
 
 
 def test_cutout_is_shown_in_the_colours_of_i_r_g_with_its_first_row_at_the_bottom():

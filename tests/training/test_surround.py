@@ -104,8 +104,8 @@ import sys
 import numpy as np
 from common.backend import keras, tf
 from common.training import device as gpu
-from common.augment import Dihedral
-from common.data import TrainingData
+from common.networks.augment import Dihedral
+from common.data.training_data import TrainingData
 from common.data.batches import EpochOrder
 from common.project import read_project
 

@@ -13,7 +13,7 @@ from joblib import cpu_count
 
 from common.cli.doctor.findings import BROKEN, NOTE, OK, Finding
 from common.runs.store_location import REPOSITORY
-from sdss_gs.packed import cache_folder
+from sdss_gs.packing.packed import cache_folder
 
 GIGABYTE = 10**9
 LITTLE_DISK, NO_DISK = 5 * GIGABYTE, GIGABYTE // 2

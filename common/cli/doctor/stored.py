@@ -16,7 +16,7 @@ from common.runs.store_location import CHAMPION, DATABASE, HASH_TAG, REPOSITORY,
 from sdss_gs.errors import DataError, ZooError
 from sdss_gs.files import sha256
 from sdss_gs.locate import as_typed, folder_beside
-from sdss_gs.packed import packed_folder, packed_version
+from sdss_gs.packing.packed import packed_folder, packed_version
 from sdss_gs.schema import INPUTS, VERSION
 
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}

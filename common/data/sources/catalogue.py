@@ -13,9 +13,9 @@ from common.data.sources import chunk
 from common.data.sources.chunk import Chunk, Loaded, Source, stamp_of
 from common.data.sources.formats import ENDINGS, FITS, ID_COLUMNS, PARQUET, open_table, rechunked, shards
 from common.outputs.flags import Flag
-from sdss_gs.cells import expected_number, read_numbers
 from sdss_gs.errors import DataError, OptionError, ZooError, first_line
 from sdss_gs.schema import INPUTS, QUANTITIES, Input
+from sdss_gs.tables.cells import expected_number, read_numbers
 
 TABLE_INPUTS = tuple(name for name, item in INPUTS.items() if item.columns)
 WANTED = {

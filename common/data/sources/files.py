@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from common.data.sources.chunk import FILES_PER_CHUNK, Chunk, Loaded, Source, stamp_of
 from common.outputs.flags import Flag
-from sdss_gs import fits, img
 from sdss_gs.errors import BadFileError, DataError, OptionError
-from sdss_gs.raw import STANDARD_GRIDS, Layout, read_file
+from sdss_gs.formats import fits, img
+from sdss_gs.formats.raw import STANDARD_GRIDS, Layout, read_file
 from sdss_gs.schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, Input
 
 ENDINGS = {

@@ -12,8 +12,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from common.data.sources import chunk
-from sdss_gs.catalogue import read_header
-from sdss_gs.fits_units import open_fits
+from sdss_gs.formats.fits_units import open_fits
+from sdss_gs.tables.catalogue import read_header
 
 PARQUET, FITS = (".parquet", ".pq"), (".fits", ".fit")
 ENDINGS = (".csv", *PARQUET, *FITS, ".vot", ".xml", ".votable")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .errors import BadFileError, DataError
-from .raw import Layout, read_file
+from sdss_gs.errors import BadFileError, DataError
+from sdss_gs.formats.raw import Layout, read_file
 
 FILES_PER_GROUP = 64
 AHEAD = 2

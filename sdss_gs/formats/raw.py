@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import fits, img
-from .errors import BadFileError
-from .schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, SSEL_INDEX, WAVELENGTH
+from sdss_gs.errors import BadFileError
+from sdss_gs.formats import fits, img
+from sdss_gs.schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, SSEL_INDEX, WAVELENGTH
 
 PROBED = 25
 """Files looked at to learn the layout of a set."""
@@ -142,7 +142,7 @@ def read_file(name: str, path: str, layout: Layout) -> np.ndarray:
 
 def _tables(name: str) -> ModuleType:
     # Imported here: pyarrow takes a while, which a process that reads images can do without.
-    from . import spectra, ssel
+    from sdss_gs.formats import spectra, ssel
 
     return {"spectra": spectra, "ssel": ssel}[name]
 

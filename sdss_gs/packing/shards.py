@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import move_into_place, replacing, temporary_path
-from .packed import Manifest, checksum_of, write_manifest
-from .raw import Layout
-from .reading import FILES_PER_GROUP, Group, Outcome
+from sdss_gs.files import move_into_place, replacing, temporary_path
+from sdss_gs.formats.raw import Layout
+from sdss_gs.packing.packed import Manifest, checksum_of, write_manifest
+from sdss_gs.packing.reading import FILES_PER_GROUP, Group, Outcome
 
 
 class Shard:

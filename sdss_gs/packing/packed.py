@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import DataError, first_line
-from .files import SEAL, replacing, sealed, unsealed
-from .raw import Layout
-from .schema import VERSION
+from sdss_gs.errors import DataError, first_line
+from sdss_gs.files import SEAL, replacing, sealed, unsealed
+from sdss_gs.formats.raw import Layout
+from sdss_gs.schema import VERSION
 
 INDEX_DTYPE = np.dtype([("objid", "i8"), ("size", "i8"), ("mtime", "i8"), ("row", "i8"), ("checksum", "u4")])
 """`row` is the object's row in the shards laid end to end, -1 for a refused file; `checksum` is CRC-32 of the row."""

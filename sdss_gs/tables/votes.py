@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from .catalogue import Problem, read_header
-from .cells import read_numbers
-from .decision_tree import TREES, DecisionTree
-from .errors import DataError
-from .own import read_columns
-from .schema import CATALOGUE_FILE, Quantity
+from sdss_gs.decision_tree import TREES, DecisionTree
+from sdss_gs.errors import DataError
+from sdss_gs.schema import CATALOGUE_FILE, Quantity
+from sdss_gs.tables.catalogue import Problem, read_header
+from sdss_gs.tables.cells import read_numbers
+from sdss_gs.tables.own import read_columns
 
 VOTES_FILE = "votes.csv"
 USUAL_TOTAL = 40.0

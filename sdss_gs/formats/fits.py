@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import BadFileError, first_line
-from .files import read_bytes
-from .fits_units import open_fits
-from .schema import BANDS, INPUTS
+from sdss_gs.errors import BadFileError, first_line
+from sdss_gs.files import read_bytes
+from sdss_gs.formats.fits_units import open_fits
+from sdss_gs.schema import BANDS, INPUTS
 
 VERSION_1 = b"\x93NUMPY\x01\x00"
 HEADER_LENGTH = len(VERSION_1) + 2

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from .errors import BadFileError
-from .files import read_bytes
-from .schema import INPUTS, PIXEL_SCALE
+from sdss_gs.errors import BadFileError
+from sdss_gs.files import read_bytes
+from sdss_gs.schema import INPUTS, PIXEL_SCALE
 
 SIDE = INPUTS["img"].shape[0]
 SMALLEST, LARGEST = 100, 300

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import spectra
-from .schema import SSEL_INDEX, WAVELENGTH, in_windows
+from sdss_gs.formats import spectra
+from sdss_gs.schema import SSEL_INDEX, WAVELENGTH, in_windows
 
 SSEL_GRID = WAVELENGTH[SSEL_INDEX]
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from .cells import MISSING, expected_number, read_numbers
-from .errors import DataError, first_line
-from .schema import OUTPUTS, QUANTITIES, Quantity
+from sdss_gs.errors import DataError, first_line
+from sdss_gs.schema import OUTPUTS, QUANTITIES, Quantity
+from sdss_gs.tables.cells import MISSING, expected_number, read_numbers
 
 ID_PATTERN = r"^[0-9]{1,19}$"
 LARGEST_ID = np.iinfo(np.int64).max

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from .errors import BadFileError, first_line
-from .files import read_bytes
-from .fits_units import open_fits
-from .schema import SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
+from sdss_gs.errors import BadFileError, first_line
+from sdss_gs.files import read_bytes
+from sdss_gs.formats.fits_units import open_fits
+from sdss_gs.schema import SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
 
 FITS_COLUMNS = {"BestFit": "model", "Flux": "flux"}
 """Names in the first table of a ``spec-<plate>-<mjd>-<fibre>.fits`` file (SDSS data model, spec)."""

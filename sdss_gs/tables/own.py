@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .catalogue import Problem, keep_good_ids, read_header, read_strings
-from .cells import MISSING, NUMBER_PATTERN, read_numbers
-from .errors import DataError
-from .schema import INPUTS, OUTPUTS, Output, Quantity
+from sdss_gs.errors import DataError
+from sdss_gs.schema import INPUTS, OUTPUTS, Output, Quantity
+from sdss_gs.tables.catalogue import Problem, keep_good_ids, read_header, read_strings
+from sdss_gs.tables.cells import MISSING, NUMBER_PATTERN, read_numbers
 
 MOST_CLASSES = 100
 NOT_MEASURED = "-9999"

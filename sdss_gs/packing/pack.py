@@ -11,14 +11,14 @@ import numpy as np
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from .errors import DataError
-from .files import TEMPORARY, remove_leftovers
-from .logs import hidden
-from .packed import INDEX_DTYPE, Manifest, packed_folder, read_packed
-from .raw import Layout, list_paths, probe_layout, stamped
-from .reading import read_groups
-from .schema import INPUTS, PIXEL_SCALE
-from .shards import Record, Shard
+from sdss_gs.errors import DataError
+from sdss_gs.files import TEMPORARY, remove_leftovers
+from sdss_gs.formats.raw import Layout, list_paths, probe_layout, stamped
+from sdss_gs.logs import hidden
+from sdss_gs.packing.packed import INDEX_DTYPE, Manifest, packed_folder, read_packed
+from sdss_gs.packing.reading import read_groups
+from sdss_gs.packing.shards import Record, Shard
+from sdss_gs.schema import INPUTS, PIXEL_SCALE
 
 STAMP_DTYPE = np.dtype([("size", "i8"), ("mtime", "i8")])
 WATCHED, SPOT_CHECKED = 10_000, 4_000

@@ -1,0 +1,1 @@
+"""Raw files read once, into memory-mapped arrays."""

@@ -1,0 +1,1 @@
+"""The catalogue and other tables: ids, numbers, labels, votes, columns of the user's own."""
