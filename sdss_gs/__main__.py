@@ -8,7 +8,7 @@ import sys
 
 from sdss_gs import logs
 from sdss_gs.build import command as build
-from sdss_gs.errors import OptionError, told
+from sdss_gs.errors import OptionError, user_message
 from sdss_gs.exchange.command import add_parsers as add_exchange_parsers
 from sdss_gs.picture.command import add_parser as add_image_parser
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted; the same command goes on where it was", file=sys.stderr)
         return 130
     except Exception as error:
-        if not (line := told(error)):
+        if not (line := user_message(error)):
             raise
         print(f"error: {line}", file=sys.stderr)
         return 1

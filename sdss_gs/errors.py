@@ -69,7 +69,7 @@ class OptionError(ZooError):
     """An option has an unknown name or an impossible value."""
 
 
-def told(error: BaseException) -> str:
+def user_message(error: BaseException) -> str:
     """Return the line that a user is told of an error; empty where it is a fault of the zoo, whose traceback is wanted.
 
     Besides the zoo's own errors these are the ones the system gives: a full disk, no permission, no such folder.

@@ -18,15 +18,15 @@ class Ending(Protocol):
         """Close it."""
 
 
-def told(error: BaseException) -> str:
-    """Return the line that a user is told of an error, as `sdss_gs.errors.told`, also of the store's data base.
+def user_message(error: BaseException) -> str:
+    """Return the line that a user is told of an error, as `sdss_gs.errors.user_message`, also of the store's data base.
 
     MLflow makes its tables in many steps: killed in between, for the first run of all, it can never go on.
     """
     # MLflow passes some on as its own; Keras takes their cause away. What the data base said is in the innermost.
     cause = (error.__cause__ or error.__context__) if type(error).__name__ == "MlflowException" else error
     if type(cause).__module__.partition(".")[0] not in ("sqlalchemy", "sqlite3"):
-        return errors.told(error)
+        return errors.user_message(error)
     reason = first_line(getattr(cause, "orig", None) or cause)
     found = f"store: expected a data base that MLflow can use, found {reason}"
     # Nobody is told to remove a store that is only locked, or on a full disk.
@@ -40,7 +40,7 @@ def told(error: BaseException) -> str:
 
 def report(error: Exception, record: Ending | None = None) -> int:
     """Say in one line what went wrong, or print the traceback of a fault of the zoo; close the run; return 1."""
-    line = told(error)
+    line = user_message(error)
     if record:
         try:
             record.end("FAILED", line or f"{type(error).__name__}: {error}")

@@ -16,6 +16,7 @@ from conftest import survey_rows, write_survey
 from common.cli.command import main
 from common.cli.doctor import installed, machine, stored
 from common.runs import store_location as where
+from common.runs.failures import user_message
 from sdss_gs.dataset import open_catalogue
 from sdss_gs.files import sha256
 from sdss_gs.packing.pack import pack
@@ -187,6 +188,6 @@ def test_store_whose_making_was_killed_is_one_line(tmp_path, monkeypatch, capsys
 
 def test_only_a_half_made_store_is_to_be_removed():
     locked = sqlalchemy.exc.OperationalError("SELECT", {}, sqlite3.OperationalError("database is locked"))
-    assert "database is locked" in where.told(locked)
-    assert "remove" not in where.told(locked)
-    assert where.told(ValueError("x")) == ""
+    assert "database is locked" in user_message(locked)
+    assert "remove" not in user_message(locked)
+    assert user_message(ValueError("x")) == ""

@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 
 from common.project import ModelFolder
 from common.runs.dead_runs import FAILURE_TAG
-from common.runs.failures import report, told
+from common.runs.failures import report, user_message
 from common.runs.record import Run
 from common.training.session import Session
 from common.training.sweep.begin import STARTED_BY, Sweep
@@ -148,7 +148,7 @@ def sweep(
             print(f"mlflow run {main.name} -e sweep -P resume={found.parent} --no-conda", file=sys.stderr)
         return 130
     except Exception as error:
-        _end(main, found, "FAILED", told(error) or f"{type(error).__name__}: {error}")
+        _end(main, found, "FAILED", user_message(error) or f"{type(error).__name__}: {error}")
         return report(error)
     _end(main, found, "FINISHED", "")
     return 0
