@@ -15,6 +15,7 @@ from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Metric, RunStatus
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from mlflow.utils.string_utils import quote
 from PIL import Image
 
 from common.backend import keras, tf
@@ -74,7 +75,9 @@ class Run:
         recorded = mlflow.get_run(self.id).data.params
         new = {name: value for name, value in values.items() if name not in recorded}
         other = {
-            f"resumed_{name}": value for name, value in values.items() if recorded.get(name, str(value)) != str(value)
+            f"resumed_{name}": value
+            for name, value in values.items()
+            if name in recorded and not _same(recorded[name], value)
         }
         mlflow.log_params(new | other)
 
@@ -140,6 +143,16 @@ class Run:
         if part not in self._writers:
             self._writers[part] = tf.summary.create_file_writer(str(self.logs / part))
         return self._writers[part]
+
+
+def _same(recorded: str, value: object) -> bool:
+    """Tell whether a recorded text is a value: ``mlflow run`` records what was typed as the shell is to read it."""
+    if recorded in (str(value), quote(str(value))):
+        return True
+    try:
+        return isinstance(value, int | float) and float(recorded) == value
+    except ValueError:
+        return False
 
 
 def _png(figure: Figure) -> bytes:

@@ -14,7 +14,7 @@ import mlflow
 import optuna
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from common.project import ModelFolder, parse_options
+from common.project import ModelFolder, Project, parse_options
 from common.runs.dead_runs import SWEEP_TAG
 from common.runs.record import Run, choose_store
 from common.training.session import Session
@@ -88,9 +88,10 @@ class Sweep:
         # What is in the data has been said by the process that started this one.
         said = quiet() if self.helper else contextlib.nullcontext()
         with tempfile.TemporaryDirectory() as folder, said:
-            self.data = self.begin(Unrecorded(folder), self.training_options(self.fixed())).data
+            session = self.begin(Unrecorded(folder), self.training_options(self.fixed()))
+        self.data = session.data
         self.size = sum(self.data.sizes().values())
-        self.metrics = shown_metrics(main)
+        self.metrics = shown_metrics(session.project)
         self._join()
 
     def _resumed(self, given: dict, project: ModelFolder) -> dict:
@@ -171,10 +172,9 @@ def pruned_by(main: ModelFolder, prune: str, names: list[str]) -> str:
     """Choose the number of each epoch that is alike for all trials: another loss has another unit."""
     if prune == "none":
         return ""
-    single = hasattr(main, "output")
-    other = [
-        name for name in names if name in (("target", "label_smoothing") if single else ("loss", "label_smoothing"))
-    ]
+    # Votes, and several outputs together, have no number beside the loss that all of their losses share.
+    shared = isinstance(main, Project) and main.output.kind != "votes"
+    other = [name for name in names if name in ("label_smoothing", "target" if shared else "loss")]
     if other:
         raise OptionError(f"prune: expected none where {other[0]} is explored (it changes what an epoch's loss means)")
     return "val_mae" if "loss" in names else "val_loss"

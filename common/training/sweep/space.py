@@ -9,7 +9,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from common.options import OPTIONS, convert
-from common.project import ModelFolder
+from common.project import ModelFolder, Project
 from sdss_gs.errors import OptionError
 
 NEVER = ("ds", "limit", "resume", "folds")
@@ -37,6 +37,7 @@ def parse_space(text: str, project: ModelFolder) -> Space:
         Names the option, what was expected and what was found.
     """
     space: Space = {}
+    output = project.output if isinstance(project, Project) else None
     # A value may hold commas (inputs=img,bands): only one that a new name follows parts two options.
     for part in re.split(r",(?=\s*\w+\s*=)", text.strip()):
         name, sign, values = (piece.strip() for piece in part.partition("="))
@@ -47,20 +48,23 @@ def parse_space(text: str, project: ModelFolder) -> Space:
             raise OptionError(f"space: {name}: expected one of {', '.join(allowed)}")
         if name in space:
             raise OptionError(f"space: {name}: expected once, found twice")
-        space[name] = _distribution(name, values)
-    several = [name for name in ONLY_FIXED if name in space and not is_fixed(space[name])]
+        space[name] = _distribution(name, values, output.name if output else "")
+    # For classes, `target` is another column.
+    only_fixed = (*ONLY_FIXED, "target") if output and output.classes else ONLY_FIXED
+    several = [name for name in only_fixed if name in space and not is_fixed(space[name])]
     if several:
         raise OptionError(f"space: {several[0]}: expected one value, found several")
     return space
 
 
-def _distribution(name: str, text: str) -> BaseDistribution:
+def _distribution(name: str, text: str, output: str) -> BaseDistribution:
     try:
         if ".." not in text or OPTIONS[name].kind is str:
+            values = [convert(name, value, output) for value in text.split("|")]
             # A user may repeat a value, Optuna may not.
-            return CategoricalDistribution(tuple(dict.fromkeys(convert(name, value) for value in text.split("|"))))
+            return CategoricalDistribution(tuple(dict.fromkeys(values)))
         bounds, _, scale = text.partition(":")
-        low, high = (convert(name, value) for value in bounds.split("..", 1))
+        low, high = (convert(name, value, output) for value in bounds.split("..", 1))
     except OptionError as error:
         raise OptionError(f"space: {error}") from None
     if scale not in ("", "log"):
