@@ -48,7 +48,7 @@ $(MODELS:%=sweep-%): $(VENV)/installed
 sweep: $(MODELS:%=sweep-%)
 
 table: $(VENV)/installed
-	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m common.judge.compare --insert README.md
+	PATH="$(abspath $(VENV))/bin:$$PATH" zoo compare --insert README.md
 
 test: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest $(OPTIONS)

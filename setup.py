@@ -36,6 +36,7 @@ REQUIREMENTS = [
     "urllib3>=2.7,<3",
     "optuna>=5,<6",
     "sqlalchemy>=2,<3",
+    "click>=8.5,<9",
 ]
 
 SERVE = ["fastapi>=0.115", "starlette>=0.49.1", "uvicorn>=0.30,<1", "python-multipart>=0.0.32"]

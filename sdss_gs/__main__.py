@@ -13,16 +13,17 @@ from sdss_gs.exchange.command import add_parsers as add_exchange_parsers
 from sdss_gs.picture.command import add_parser as add_image_parser
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
 
+PROGRAM = "python -m sdss_gs"
 FILE_INPUTS = [name for name, item in INPUTS.items() if item.suffix]
 
 # The commands import what they need themselves, so that --help answers at once.
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, program: str = PROGRAM) -> int:
     """Run one command; return the exit code: 0, 1 for a reported problem, 2 for a wrong option."""
-    options = _parser().parse_args(arguments)
+    options = _parser(program).parse_args(arguments)
     try:
-        logs.set_up(options)
+        logs.set_up(getattr(options, "amount", logs.USUAL))
         code = options.command(options)
         sys.stdout.flush()
         return code
@@ -40,8 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sdss_gs", description=__doc__)
+def _parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name, function, text):

@@ -24,7 +24,7 @@ class _Lines(logging.Handler):
 
 
 def add_options(*parsers: argparse.ArgumentParser) -> None:
-    """Give commands ``--verbose`` and ``--quiet``."""
+    """Give commands ``--verbose`` and ``--quiet``, which set ``amount``."""
     for parser in parsers:
         _add_options(parser.add_mutually_exclusive_group())
 
@@ -40,9 +40,9 @@ def _add_options(amount) -> None:
         )
 
 
-def set_up(options: argparse.Namespace) -> None:
-    """Do as the options of `add_options` say."""
-    LOG.setLevel(getattr(options, "amount", USUAL))
+def set_up(level: int = USUAL) -> None:
+    """Say this much: QUIET, USUAL or VERBOSE."""
+    LOG.setLevel(level)
     if not any(isinstance(handler, _Lines) for handler in LOG.handlers):
         handler = _Lines()
         lines = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")

@@ -1,28 +1,41 @@
-"""The command ``zoo``: use trained models without writing a line of Python."""
+"""The command ``zoo``: use trained models without writing a line of Python.
+
+The commands import what they need themselves, so that ``--help`` answers at once.
+"""
 
 from __future__ import annotations
 
-import argparse
-import functools
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.cli.options import SIMILAR_MODEL, parser_of
+import click
+
+from common.cli.predictions import embed, predict, similar
+from common.cli.serving import serve
+from common.cli.terminal import AMOUNT, PATH, amount_options, command, print_table
 from common.runs.failures import report
+from common.runs.store_location import REPOSITORY
 from sdss_gs import logs
-from sdss_gs.errors import OptionError
+
+MODEL = click.argument("model", help="for example i2r, i2r/3")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    options = parser_of(RUNS).parse_args(arguments)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code: 0, 1 for an error, 2 for a wrong option, 130 when interrupted."""
+    logs.set_up()
     try:
-        logs.set_up(options)
-        code = options.run(options)
+        # Not zoo.main(), which has exit codes of its own for a closed pipe and for an interruption.
+        with zoo.make_context("zoo", list(sys.argv[1:] if arguments is None else arguments)) as context:
+            code = zoo.invoke(context)
         sys.stdout.flush()
-        return code
+        return code or 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except BrokenPipeError:
         # The reader, head for instance, has seen enough; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -34,166 +47,114 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _list(_options: argparse.Namespace) -> int:
+@command("list")
+def _list() -> None:
+    """List the trained models."""
     from common.models.library import champions
 
     found = champions()
-    if not found:
+    if found:
+        lines = [(entry.name, entry.version, entry.score, entry.data) for entry in found]
+        print_table([("model", "version", "test score", "data"), *lines])
+    else:
         print("No trained model in this store yet: mlflow run b2r --no-conda trains one in a minute.")
-        return 0
-    _print_table([("model", "version", "test score", "data"), *((e.name, e.version, e.score, e.data) for e in found)])
-    return 0
 
 
-def _print_table(lines: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _info(options: argparse.Namespace) -> int:
+@command("info")
+@MODEL
+def _info(model: str) -> None:
+    """Print a model's card."""
     from common.models.library import artifact
 
-    print(artifact(options.model, "card.md").read_text())
-    return 0
+    print(artifact(model, "card.md").read_text())
 
 
-def _report(options: argparse.Namespace) -> int:
+@command("report")
+@MODEL
+@click.option("--open", "show", is_flag=True, help="show it in the browser")
+def _report(model: str, show: bool) -> None:
+    """Say where a model's report is."""
     from common.models.library import artifact
     from common.runs.record import REPORT
 
-    path = artifact(options.model, REPORT).resolve()
+    path = artifact(model, REPORT).resolve()
     print(path)
-    if options.open:
-        import webbrowser
-
-        webbrowser.open(path.as_uri())
-    return 0
+    if show:
+        click.launch(path.as_uri())
 
 
-def _export(options: argparse.Namespace) -> int:
+@command("compare")
+@click.option("--output", type=PATH, default=REPOSITORY / "comparison", metavar="FOLDER", help="folder to write")
+@click.option("--insert", "page", type=PATH, metavar="FILE", help="Markdown file whose marked part the tables replace")
+def _compare(output: Path, page: Path | None) -> None:
+    """Compare the champions of all models. Each output has a table and a picture."""
+    from common.judge.compare import insert, write
+    from common.runs.store_location import use_store
+
+    use_store()
+    text = write(output)
+    if page:
+        insert(page, text)
+    print(f"{text}\n{output}/comparison.html")
+
+
+@command("export")
+@MODEL
+@click.argument("folder", type=PATH)
+def _export(model: str, folder: Path) -> None:
+    """Write a model as a folder: weights, card, report, checksums."""
     from common.models.library import export
 
-    print(export(options.model, options.folder))
-    return 0
+    print(export(model, folder))
 
 
-def _import(options: argparse.Namespace) -> int:
+@command("import")
+@click.argument("folder", type=PATH)
+def _import(folder: Path) -> None:
+    """Add a folder that zoo export wrote to the store."""
     from common.models.library import take_in
 
-    print(take_in(options.folder))
-    return 0
+    print(take_in(folder))
 
 
-def _predict(options: argparse.Namespace) -> int:
-    from common.predict.choose import averaging, choose_models
-    from common.predict.predict import predict
-
-    models, together = choose_models(options.model)
-    models = averaging(models) if options.tta else models
-    opened = _opened(options, models)
-    source = _noted(opened())
-    if together:
-        models = [model for model in models if model.inputs[0].name in source.inputs]
-    done = predict(
-        models, source, options.output, overwrite=options.overwrite, together=together, engine=_engine(options, opened)
-    )
-    print(f"{options.output}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f}/s)")
-    for name, count in done.flags.items():
-        if count:
-            print(f"  {name}: {count:,}")
-    return 0
-
-
-def _opened(options: argparse.Namespace, models: Sequence) -> functools.partial:
-    """Return what opens the input, once or, in another process, again."""
-    from common.data.sources import open_source
-
-    columns = dict(_assignment(text) for text in options.column)
-    inputs = list(dict.fromkeys(item.name for model in models for item in model.inputs))
-    # Another process may have another current folder.
-    paths = [Path(path).absolute() for path in options.input]
-    return functools.partial(
-        open_source, paths, inputs, columns=columns, id_column=options.id, image_scale=options.image_scale
-    )
-
-
-def _noted(source):
-    for note in source.notes:
-        print(note)
-    return source
-
-
-def _engine(options: argparse.Namespace, opened: functools.partial):
-    if options.engine == "local":
-        if options.address or options.workers:
-            raise OptionError("address, workers: expected --engine ray with them, found --engine local")
-        return None
-    from common.predict.ray_engine import on_ray
-
-    again = functools.partial(opened, progress=False)
-    return functools.partial(on_ray, opened=again, address=options.address, workers=options.workers)
-
-
-def _embed(options: argparse.Namespace) -> int:
-    from common.data.sources.folder import open_folder
-    from common.models.opening import load
-    from common.predict.embed import embed, embedding_of
-
-    model = load(options.model)
-    output = options.output
-    if output is not None:
-        rows = embed(model, _noted(_opened(options, [model])()), output, overwrite=options.overwrite)
-        print(f"{output}: {rows:,} rows")
-        return 0
-    folder = Path(options.input[0])
-    if len(options.input) > 1 or not (folder / "data.csv").is_file():
-        raise OptionError("output: expected a file that ends in .parquet, since the input is no SDSS-GS folder")
-    data = open_folder(folder, tuple(model.shapes), options.image_scale)
-    print(embedding_of(model, data, overwrite=options.overwrite))
-    return 0
-
-
-def _similar(options: argparse.Namespace) -> int:
-    from common.predict.similar import find_similar
-
-    _print_table(find_similar(options.objid, options.n, options.model, options.ds, options.embedding, SIMILAR_MODEL))
-    return 0
-
-
-def _serve(options: argparse.Namespace) -> int:
-    from common.serve.service import serve
-
-    limits = {
-        "megabytes": options.max_mb, "rows": options.max_rows, "at_once": options.at_once,
-        "waiting": options.waiting, "seconds": options.seconds, "per_minute": options.per_minute,
-    }  # fmt: skip
-    say = functools.partial(print, flush=True)
-    serve(options.host, options.port, options.ds, options.models, limits, options.mlflow, say, options.token_file)
-    return 0
-
-
-def _doctor(options: argparse.Namespace) -> int:
+@command("doctor", epilog="Exit code 1 when something is broken.")
+@click.option("--ds", default="", show_default="the usual one", metavar="FOLDER", help="data set")
+@click.option("--json", "as_json", is_flag=True, help="print JSON instead of lines")
+@click.option("--thorough", is_flag=True, help="also load TensorFlow and open every champion: seconds")
+def _doctor(ds: str, as_json: bool, thorough: bool) -> int:
+    """Look for what is missing, too old, full or gone. Says what mends it."""
     import json
 
     from common.cli.doctor import as_data, as_text, broken, examine
 
-    findings = examine(options.ds, options.thorough)
-    print(json.dumps(as_data(findings), indent=1) if options.json else as_text(findings))
+    findings = examine(ds, thorough)
+    print(json.dumps(as_data(findings), indent=1) if as_json else as_text(findings))
     return 1 if broken(findings) else 0
 
 
-def _assignment(text: str) -> tuple[str, str]:
-    key, sign, value = text.partition("=")
-    if not (key and sign and value):
-        raise OptionError(f"column: expected ZOO=FILE such as r=rmag, found {text!r}")
-    return key, value
+@click.command(
+    "data", add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def _data(context: click.Context, arguments: Sequence[str]) -> int:
+    """Download, build, check and pack data sets: python -m sdss_gs."""
+    from sdss_gs.__main__ import main as data
+
+    amount = [context.meta[AMOUNT]] if AMOUNT in context.meta else []
+    return data([*amount, *arguments], "zoo data")
 
 
-RUNS = {
-    "list": _list, "info": _info, "report": _report, "predict": _predict, "embed": _embed, "similar": _similar,
-    "serve": _serve, "export": _export, "import": _import, "doctor": _doctor,
-}  # fmt: skip
+zoo = click.Group(
+    "zoo",
+    help="Use trained models: redshifts, stellar masses, sub-classes and morphologies, with error bars.",
+    params=amount_options(),
+    commands=[
+        _list, _info, _report, _compare, _export, _import, _doctor, _data, predict, embed, similar, serve,
+    ],
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True},
+)  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main())

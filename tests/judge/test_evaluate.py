@@ -9,6 +9,7 @@ from helpers.folders import architectures_of
 from mlflow import MlflowClient
 
 from common import train
+from common.cli.command import main
 from common.judge import compare, evaluate
 from common.judge.card import differences
 from common.judge.compare import BEGIN, END
@@ -79,7 +80,7 @@ def test_mistakes_are_one_clear_line(store, repository, monkeypatch, arguments, 
 
 
 def test_comparison_holds_every_champion_with_its_rivals(store, tmp_path, capsys):
-    assert compare.main(["--output", str(tmp_path / "comparison")]) == 0
+    assert main(["compare", "--output", str(tmp_path / "comparison")]) == 0
     text = capsys.readouterr().out
     lines = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("|")}
     assert {"b2r", "w2s"} <= set(lines)
@@ -96,7 +97,7 @@ def test_comparison_holds_every_champion_with_its_rivals(store, tmp_path, capsys
 def test_table_replaces_what_stands_between_the_marks(store, tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    assert compare.main(["--output", str(tmp_path / "comparison"), "--insert", str(readme)]) == 0
+    assert main(["compare", "--output", str(tmp_path / "comparison"), "--insert", str(readme)]) == 0
     text = readme.read_text()
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
@@ -114,5 +115,5 @@ def test_file_without_marks_is_left_alone(store, tmp_path):
 def test_empty_store_is_one_clear_error(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/empty.db")
-    assert compare.main(["--output", str(tmp_path / "comparison")]) == 1
+    assert main(["compare", "--output", str(tmp_path / "comparison")]) == 1
     assert "expected a registered champion, found none" in capsys.readouterr().err

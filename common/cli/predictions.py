@@ -1,0 +1,189 @@
+"""The commands that run models over galaxies: ``zoo predict``, ``zoo embed`` and ``zoo similar``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from common.cli.terminal import PATH, Several, command, print_table
+from common.outputs.flags import MEANING
+from sdss_gs.errors import OptionError
+from sdss_gs.schema import PIXEL_SCALE
+
+if TYPE_CHECKING:
+    from common.data.sources.chunk import Source
+    from common.models.model import Model
+
+Open = Callable[..., "Source"]
+FLAGS = "\n".join(f"{int(bit):>5}  {bit.name}: {meaning}" for bit, meaning in MEANING.items())
+OVERWRITE = click.option("--overwrite", is_flag=True, help="replace an output that is there")
+SIMILAR_MODEL = "i2r"
+"""With which zoo similar looks when it is not told."""
+
+
+def _check_scale(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    if not 1e-3 <= value < 1e3:
+        raise click.BadParameter(f"expected arcsec per pixel above 0.001, found {value}")
+    return value
+
+
+def _with_input(function):
+    """Give a command the options that say what its galaxies are; they go to `_opener`."""
+    for option in (
+        click.option(
+            "--image-scale", type=float, callback=_check_scale, default=PIXEL_SCALE, metavar="ARCSEC",
+            help=f"arcsec per pixel of the images; another scale is resampled to {PIXEL_SCALE}, then the centre is cut "
+            "out or the edge repeated",
+        ),
+        click.option(
+            "--id", "id_column", default="", show_default="objid, else id", metavar="COLUMN", help="the catalogue's ids"
+        ),
+        click.option(
+            "--column", "columns", multiple=True, metavar="ZOO=FILE",
+            help="a column of the catalogue by its name there: r=rmag, w1=W1mag (repeat it for each)",
+        ),
+        click.option(
+            "--input", "paths", cls=Several, type=PATH, required=True, metavar="X...",
+            help="an SDSS-GS folder; a catalogue (.csv, .parquet, .fits, .vot, a folder of .parquet files); a folder "
+            "of images, cut-outs or spectra; or such files",
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+@command("predict", epilog=f"Bits of the column flag:\n\n\b\n{FLAGS}")
+@click.argument(
+    "names", metavar="MODEL...", nargs=-1, required=True,
+    help="one or several trained models (b2r, b2r/3, an exported folder); one2one: all trained models that the input "
+    "serves, and their mean; best: for each galaxy the best of them that has a prediction",
+)  # fmt: skip
+@_with_input
+@click.option("--output", type=PATH, required=True, metavar="Y", help=".parquet, .csv, .fits, .vot or .xml")
+@click.option(
+    "--tta", is_flag=True,
+    help="turn and mirror each image into its eight forms and average: eight times the work, a little less error "
+    "(error bars stay those without)",
+)  # fmt: skip
+@OVERWRITE
+@click.option(
+    "--engine", type=click.Choice(["local", "ray"]), default="local",
+    help="where it runs: in this process, or in many of this machine or a cluster",
+)  # fmt: skip
+@click.option(
+    "--address", default="", show_default="$RAY_ADDRESS, else Ray starts here", metavar="A",
+    help="Ray cluster; auto: the one this machine is part of",
+)  # fmt: skip
+@click.option(
+    "--workers", type=click.IntRange(1, 100_000), show_default="one per GPU, without any one per core",
+    help="processes of --engine ray",
+)  # fmt: skip
+def predict(
+    names: Sequence[str], output: Path, tta: bool, overwrite: bool, engine: str, address: str, workers: int | None,
+    **source_options: object,
+) -> None:  # fmt: skip
+    """Predict galaxies, one row each, with error bars and flags."""
+    from common.predict.choose import averaging, choose_models
+    from common.predict.predict import predict as run
+
+    models, together = choose_models(list(names))
+    models = averaging(models) if tta else models
+    opener = _opener(models, **source_options)
+    source = _open(opener)
+    if together:
+        models = [model for model in models if model.inputs[0].name in source.inputs]
+    runner = _engine(engine, opener, address, workers)
+    done = run(models, source, output, overwrite=overwrite, together=together, engine=runner)
+    print(f"{output}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f}/s)")
+    for name, count in done.flags.items():
+        if count:
+            print(f"  {name}: {count:,}")
+
+
+def _opener(
+    models: Sequence[Model], paths: Sequence[Path], columns: Sequence[str], id_column: str, image_scale: float
+) -> Open:
+    """Return what opens the input, once or, in another process, again."""
+    from common.data.sources import open_source
+
+    inputs = list(dict.fromkeys(item.name for model in models for item in model.inputs))
+    # Another process may have another current folder.
+    return functools.partial(
+        open_source, [path.absolute() for path in paths], inputs, columns=dict(map(_assignment, columns)),
+        id_column=id_column, image_scale=image_scale,
+    )  # fmt: skip
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not (key and sign and value):
+        raise OptionError(f"column: expected ZOO=FILE such as r=rmag, found {text!r}")
+    return key, value
+
+
+def _open(opener: Open) -> Source:
+    source = opener()
+    for note in source.notes:
+        print(note)
+    return source
+
+
+def _engine(name: str, opener: Open, address: str, workers: int | None):
+    if name == "local":
+        if address or workers:
+            raise OptionError("address, workers: expected --engine ray with them, found --engine local")
+        return None
+    from common.predict.ray_engine import on_ray
+
+    again = functools.partial(opener, progress=False)
+    return functools.partial(on_ray, opened=again, address=address, workers=workers or 0)
+
+
+@command("embed")
+@click.argument("name", metavar="MODEL", help="for example i2r, i2r/3, or an exported folder")
+@_with_input
+@click.option(
+    "--output", type=PATH, metavar="Y",
+    help=".parquet; not needed for an SDSS-GS folder: beside its packed arrays, where zoo similar and zoo serve look",
+)  # fmt: skip
+@OVERWRITE
+def embed(name: str, output: Path | None, overwrite: bool, **source_options) -> None:
+    """Write what a model sees in each galaxy. These are the features that feed its head."""
+    from common.data.sources.folder import open_folder
+    from common.models.opening import load
+    from common.predict.embed import embed as write_features
+    from common.predict.embed import embedding_of
+
+    model = load(name)
+    if output is not None:
+        rows = write_features(model, _open(_opener([model], **source_options)), output, overwrite=overwrite)
+        print(f"{output}: {rows:,} rows")
+        return
+    folder, *others = source_options["paths"]
+    if others or not (folder / "data.csv").is_file():
+        raise OptionError("output: expected a file that ends in .parquet, since the input is no SDSS-GS folder")
+    data = open_folder(folder, tuple(model.shapes), source_options["image_scale"])
+    print(embedding_of(model, data, overwrite=overwrite))
+
+
+@command("similar")
+@click.argument("objid", help="a galaxy of the data set or the embedding")
+@click.option("--model", show_default=f"{SIMILAR_MODEL}, or that of the embedding", help="trained model")
+@click.option("--n", type=click.IntRange(1), default=12, help="galaxies")
+@click.option(
+    "--ds", default="", show_default="without --embedding the usual one", metavar="DS",
+    help="SDSS-GS folder, for the true values too",
+)  # fmt: skip
+@click.option(
+    "--embedding", type=PATH, show_default="computed for the data set, and kept", metavar="Y",
+    help="what zoo embed wrote",
+)  # fmt: skip
+def similar(objid: str, model: str | None, n: int, ds: str, embedding: Path | None) -> None:
+    """List the galaxies that are most like one, as a model sees them."""
+    from common.predict.similar import find_similar
+
+    print_table(find_similar(objid, n, model, ds, embedding, SIMILAR_MODEL))
