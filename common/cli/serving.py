@@ -23,7 +23,6 @@ from common.cli.terminal import PATH, Several, command
 @click.option("--at-once", type=click.IntRange(1, 64), default=2, help="predictions that run")
 @click.option("--waiting", type=click.IntRange(0), default=64, help="predictions that wait")
 @click.option("--seconds", type=click.IntRange(1), default=30, help="to receive, to predict")
-@click.option("--per-minute", type=click.IntRange(0), default=0, help="requests of a client address; 0: any number")
 @click.option(
     "--token-file", type=PATH, metavar="FILE", show_default="the variable ZOO_TOKEN",
     help="file with a token that clients must send; without any, anybody who reaches the port may ask",

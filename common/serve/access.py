@@ -1,19 +1,21 @@
-"""Who may ask a service, how often, and what is written down about it."""
+"""Who may ask a service, under which name, and what is written down about it."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
+import ipaddress
 import logging
-import math
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from common.serve.limits import drain, failure, with_headers
+from fastapi import HTTPException, Request
+from fastapi.responses import Response
+from fastapi.security import HTTPBasic, HTTPBearer
+from starlette.datastructures import MutableHeaders
+
+from common.serve.limits import Body, Limits, failure
 from sdss_gs.errors import OptionError
 
 LOG = logging.getLogger("zoo.access")
@@ -21,13 +23,21 @@ VARIABLE = "ZOO_TOKEN"
 SHORTEST = 16
 """Characters of a token: one that is shorter can be guessed."""
 OPEN = "/healthz"
-"""What anybody may ask, as often as they like: a supervisor has no token."""
-MOST_CLIENTS = 10_000
-"""Clients that are remembered; more addresses than that do not fill the memory."""
+"""What anybody may ask: a supervisor has no token."""
 MISSING = (
     "token: this service wants one: the header 'Authorization: Bearer TOKEN', or in a browser the token as password "
     "(any user name)"
 )
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; base-uri 'none'; form-action 'self'; "
+    "object-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+"""Of every answer that does not set its own."""
 
 
 def read_token(path: Path | None) -> str:
@@ -38,17 +48,14 @@ def read_token(path: Path | None) -> str:
     OptionError
         If the file cannot be read, or the token is short or could not be sent in a header.
     """
-    if path is None:
-        origin, text = f"${VARIABLE}", os.environ.get(VARIABLE, "")
-        if not text:
-            return ""
-    else:
-        origin = f"token-file {path}"
-        try:
-            text = (path.read_text(encoding="utf-8").splitlines() or [""])[0]
-        except (OSError, ValueError) as error:
-            raise OptionError(f"{origin}: expected a file with a token, found {type(error).__name__}") from None
-    token = text.strip()
+    origin = f"token-file {path}" if path else f"${VARIABLE}"
+    try:
+        text = path.read_text(encoding="utf-8") if path else os.environ.get(VARIABLE, "")
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{origin}: expected a file with a token, found {type(error).__name__}") from None
+    if not path and not text:
+        return ""
+    token = text.partition("\n")[0].strip()
     if len(token) < SHORTEST or not token.isascii() or not token.isprintable() or " " in token:
         raise OptionError(
             f"{origin}: expected at least {SHORTEST} ASCII characters without spaces, found {len(token)} characters; "
@@ -57,96 +64,86 @@ def read_token(path: Path | None) -> str:
     return token
 
 
-class Buckets:
-    """Token buckets, one for each client: `per_minute` requests at once, then as many again each minute.
+def known_hosts(host: str) -> set[str]:
+    """List the names by which a service at an address may be called; empty for any.
 
-    Parameters
-    ----------
-    per_minute : int
-    now : callable
-        Clock, s.
+    >>> sorted(known_hosts("127.0.0.1"))
+    ['127.0.0.1', '::1', 'localhost']
+    >>> known_hosts("0.0.0.0")
+    set()
     """
-
-    def __init__(self, per_minute: int, now: Callable[[], float] = time.monotonic):
-        self.per_minute, self._now = per_minute, now
-        self._clients: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def wait(self, client: str) -> float:
-        """Take a request of a client; return 0, or the seconds until it may ask again."""
-        now = self._now()
-        left, when = self._clients.pop(client, (float(self.per_minute), now))
-        left = min(float(self.per_minute), left + (now - when) * self.per_minute / 60)
-        allowed = left >= 1
-        self._clients[client] = (left - allowed, now)
-        if len(self._clients) > MOST_CLIENTS:
-            self._clients.popitem(last=False)
-        return 0.0 if allowed else (1 - left) * 60 / self.per_minute
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    return {"localhost", "127.0.0.1", "::1", host} if loopback else set()
 
 
-class Access:
-    """ASGI middleware: writes requests down, and refuses those without the token or too many of one client.
+class Guard:
+    """ASGI middleware: asks for the token, limits bodies, adds safe headers to answers, and writes requests down.
 
     Parameters
     ----------
     app : ASGI application
+    limits : Limits
+    hosts : set of str
+        Names by which the service may be called; empty for any. A page of the internet whose name was made to point at
+        this machine has another one. (Starlette's TrustedHostMiddleware refuses in no JSON, and all of IPv6.)
     token : str
         Empty: nobody needs one.
-    per_minute : int
-        Requests of one client address; 0: any number.
     """
 
-    def __init__(self, app: Callable, token: str = "", per_minute: int = 0):
-        self.app, self._token = app, token
-        self._buckets = Buckets(per_minute) if per_minute else None
+    def __init__(self, app: Callable, limits: Limits, hosts: set[str], token: str):
+        self._app, self._limits, self._hosts, self._token = app, limits, hosts, token
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
         """Handle one connection, as ASGI wants it."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self._app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 500
+        began, status, body = time.perf_counter(), 500, Body(receive, self._limits)
 
         async def sending(message: dict) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, headers = message["status"], MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if status >= 400 and not await body.drained():
+                    headers["Connection"] = "close"
             await send(message)
 
-        client = (scope.get("client") or ("-",))[0]
         try:
-            refusal = self._refused(scope, client)
-            if refusal is None:
-                await self.app(scope, receive, sending)
-            else:
-                await drain(receive)
-                await refusal(scope, receive, with_headers(sending))
+            answer = await self._refusal(Request(scope)) or self._app
+            await answer(scope, body.receive, sending)
         finally:
             # As it was sent, percent-encoded: a path cannot write a line of its own. No query, header or body.
             path = scope.get("raw_path", b"").decode("ascii", "backslashreplace")[:200]
-            took = 1000 * (time.perf_counter() - began)
+            client, took = (scope.get("client") or ("-",))[0], 1000 * (time.perf_counter() - began)
             LOG.info("client=%s %s %s status=%d ms=%.1f", client, scope["method"], path, status, took)
 
-    def _refused(self, scope: dict, client: str) -> Callable | None:
+    async def _refusal(self, request: Request) -> Response | None:
         """Return the answer to a request that is refused; None for the others."""
-        if scope["path"] == OPEN:
-            return None
-        # Before the token, so that nobody tries many.
-        wait = self._buckets.wait(client) if self._buckets else 0.0
-        if wait:
-            text = f"too many requests: expected at most {self._buckets.per_minute} a minute"
-            return failure(429, text, {"Retry-After": str(math.ceil(wait))})
-        if self._token and not hmac.compare_digest(_sent_token(scope), self._token.encode()):
-            # Basic is what makes a browser ask, and send the token with the pictures as well.
-            return failure(401, MISSING, {"WWW-Authenticate": 'Basic realm="SDSS zoo", charset="UTF-8"'})
+        host = _name(request.headers.get("host", ""))
+        if self._hosts and host not in self._hosts:
+            return failure(400, f"host: expected {' or '.join(sorted(self._hosts))}, found {host[:80]!r}")
+        if self._token and request.scope["path"] != OPEN:
+            sent = await _sent_token(request)
+            if not hmac.compare_digest(sent.encode(), self._token.encode()):
+                # Basic is what makes a browser ask, and send the token with the pictures as well.
+                return failure(401, MISSING, {"WWW-Authenticate": 'Basic realm="SDSS zoo", charset="UTF-8"'})
         return None
 
 
-def _sent_token(scope: dict) -> bytes:
-    sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-    kind, _, value = sent.partition(b" ")
-    if kind.lower() == b"basic":
-        try:
-            return base64.b64decode(value, validate=True).partition(b":")[2]
-        except binascii.Error:
-            return b""
-    return value.strip() if kind.lower() == b"bearer" else b""
+async def _sent_token(request: Request) -> str:
+    try:
+        bearer, basic = await HTTPBearer(auto_error=False)(request), await HTTPBasic(auto_error=False)(request)
+    except HTTPException:
+        # Basic that cannot be decoded.
+        return ""
+    return bearer.credentials if bearer else basic.password if basic else ""
+
+
+def _name(host: str) -> str:
+    """Take the port off a Host header."""
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]

@@ -13,12 +13,12 @@ from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from common.runs.record import REPORT
-from common.serve.access import Access
+from common.serve.access import Guard
 from common.serve.answers import predicted, signed
 from common.serve.batch import EXAMPLE, read_batch
-from common.serve.limits import Guard, Limits, Workers, failure
+from common.serve.limits import Limits, Workers, failure
 from common.serve.objects import Objects
-from common.serve.shelf import CARD, Served
+from common.serve.served_models import CARD, ServedModel
 from common.serve.similar import MOST_NEIGHBOURS, Similar, usual_model
 from common.serve.uploads import no_room, read_upload
 from sdss_gs import __version__
@@ -49,7 +49,7 @@ BODY = {
 
 
 def make_app(
-    shelf: Mapping[str, Served],
+    served: Mapping[str, ServedModel],
     objects: Objects | None,
     limits: Limits | None = None,
     hosts: set[str] | None = None,
@@ -59,15 +59,21 @@ def make_app(
 
     Parameters
     ----------
-    shelf : mapping of str to Served
+    served : mapping of str to ServedModel
         Models by name.
     objects : Objects or None
         The data set.
     limits : Limits, optional
+        Of a request's body, rows and time, and of predictions at once.
     hosts : set of str, optional
         Names by which the service may be called; any by default.
     token : str
         What clients must know; empty: nothing.
+
+    Returns
+    -------
+    FastAPI
+        Its ``state.workers`` must be closed in the end.
     """
     limits = limits or Limits()
     # FastAPI's own /docs loads its scripts from the internet; `static/docs.html` shows the same description.
@@ -75,16 +81,14 @@ def make_app(
         title="SDSS zoo", version=__version__, docs_url=None, redoc_url=None,
         description="Redshift, stellar mass, sub-class and morphology of galaxies, with error bars.",
     )  # fmt: skip
-    app.state.shelf, app.state.objects, app.state.workers = shelf, objects, Workers(limits)
-    app.add_middleware(Guard, limits=limits, hosts=hosts or set())
-    # The last one sees a request first.
-    app.add_middleware(Access, token=token, per_minute=limits.per_minute)
+    app.state.workers = Workers(limits)
+    app.add_middleware(Guard, limits=limits, hosts=hosts or set(), token=token)
     _add_errors(app)
     _add_pages(app)
-    _add_models(app, shelf)
+    _add_models(app, served, objects)
     _add_objects(app, objects)
-    _add_predictions(app, shelf, objects, limits)
-    _add_similar(app, shelf, objects)
+    _add_predictions(app, served, objects, limits)
+    _add_similar(app, served, objects)
     return app
 
 
@@ -106,41 +110,31 @@ def _add_errors(app: FastAPI) -> None:
 def _add_pages(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=STATIC))
 
-    @app.get("/", include_in_schema=False)
-    def page() -> Response:
-        return FileResponse(STATIC / "index.html")
-
-    @app.get("/docs", include_in_schema=False)
-    def docs() -> Response:
-        return FileResponse(STATIC / "docs.html")
-
-    @app.get("/favicon.ico", include_in_schema=False)
-    def icon() -> Response:
-        return FileResponse(STATIC / "icon.svg")
+    for path, file in {"/": "index.html", "/docs": "docs.html", "/favicon.ico": "icon.svg"}.items():
+        app.add_route(path, lambda _request, file=file: FileResponse(STATIC / file), include_in_schema=False)
 
 
-def _add_models(app: FastAPI, shelf: Mapping[str, Served]) -> None:
+def _add_models(app: FastAPI, served: Mapping[str, ServedModel], objects: Objects | None) -> None:
     @app.get("/healthz")
     async def health() -> dict:
         """Tell that the service lives, and how many predictions run or wait."""
-        objects, workers = app.state.objects, app.state.workers
         return {
             "status": "ok",
-            "models": len(shelf),
+            "models": len(served),
             "objects": 0 if objects is None else len(objects),
             "data": None if objects is None else objects.name,
-            "predictions": workers.jobs,
+            "predictions": app.state.workers.jobs,
         }
 
     @app.get("/models")
     async def models() -> dict:
         """List the models: input, output, unit, classes, version, SHA-256 of the weights, scores, columns, run."""
-        return {"models": [served.description() for served in shelf.values()]}
+        return {"models": [one.description() for one in served.values()]}
 
     @app.get("/models/{model}/card")
     def card(model: str, format: str = "markdown") -> Response:
         """Show a model's card: Markdown, or with ``format=html`` the report of its training."""
-        files = _served(shelf, model).files
+        files = _served(served, model).files
         if format not in ("markdown", "html"):
             raise HTTPException(422, f"format: expected markdown or html, found {format[:40]!r}")
         name = REPORT if format == "html" else CARD
@@ -178,13 +172,13 @@ def _add_objects(app: FastAPI, objects: Objects | None) -> None:
         return JSONResponse(_present(objects).spectrum(objid))
 
 
-def _add_predictions(app: FastAPI, shelf: Mapping[str, Served], objects: Objects | None, limits: Limits) -> None:
+def _add_predictions(app: FastAPI, served: Mapping[str, ServedModel], objects: Objects | None, limits: Limits) -> None:
     workers = app.state.workers
 
     @app.get("/infer/{model}/{objid}")
     async def infer(model: str, objid: str) -> dict:
         """Predict a galaxy of the data set."""
-        network, present = _served(shelf, model).model, _present(objects)
+        network, present = _served(served, model).model, _present(objects)
         present.find(objid)
 
         def work() -> dict:
@@ -195,7 +189,7 @@ def _add_predictions(app: FastAPI, shelf: Mapping[str, Served], objects: Objects
     @app.post("/predict/{model}", openapi_extra=BODY)
     async def predict(model: str, request: Request) -> dict:
         """Predict what is sent: rows of named magnitudes or arrays as JSON (``results``), or one file as a form."""
-        network = _served(shelf, model).model
+        network = _served(served, model).model
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             name, content, scale = await _form(request)
@@ -210,7 +204,7 @@ def _add_predictions(app: FastAPI, shelf: Mapping[str, Served], objects: Objects
         return signed(network, {"results": found})
 
 
-def _add_similar(app: FastAPI, shelf: Mapping[str, Served], objects: Objects | None) -> None:
+def _add_similar(app: FastAPI, served: Mapping[str, ServedModel], objects: Objects | None) -> None:
     similar, workers = Similar(objects), app.state.workers
 
     @app.get("/similar/{objid}")
@@ -222,7 +216,7 @@ def _add_similar(app: FastAPI, shelf: Mapping[str, Served], objects: Objects | N
         """
         present = _present(objects)
         present.find(objid)
-        network = _served(shelf, model or usual_model(shelf, present.about(objid)["inputs"])).model
+        network = _served(served, model or usual_model(served, present.about(objid)["inputs"])).model
         return signed(network, {"objid": objid} | await workers.run(similar.nearest, network, objid, n))
 
 
@@ -245,11 +239,11 @@ async def _form(request: Request) -> tuple[str, bytes, str]:
         await form.close()
 
 
-def _served(shelf: Mapping[str, Served], name: str) -> Served:
-    if name not in shelf:
-        known = f"one of {', '.join(shelf)}" if shelf else "a trained model (there is none yet)"
+def _served(served: Mapping[str, ServedModel], name: str) -> ServedModel:
+    if name not in served:
+        known = f"one of {', '.join(served)}" if served else "a trained model (there is none yet)"
         raise HTTPException(404, f"model: expected {known}, found {name[:40]!r}")
-    return shelf[name]
+    return served[name]
 
 
 def _present(objects: Objects | None) -> Objects:

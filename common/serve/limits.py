@@ -1,11 +1,10 @@
-"""What a service takes at most, and how it says no: body size, time, predictions at once, foreign host names."""
+"""What a service takes at most, and how it says no."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,16 +16,7 @@ MEGABYTE = 2**20
 RETRY_AFTER = 2
 """Seconds after which a client that was turned away may try again."""
 DRAINED_SECONDS = 2.0
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; base-uri 'none'; form-action 'self'; "
-    "object-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-cache",
-}
-"""Of every answer that does not set its own."""
+"""For which the rest of a refused body is thrown away."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +33,6 @@ class Limits:
         Predictions that run, and that wait for their turn.
     seconds : float
         To receive a body; and to predict, waiting included.
-    per_minute : int
-        Requests of one client address; 0: any number.
     """
 
     megabytes: float = 32
@@ -52,12 +40,25 @@ class Limits:
     at_once: int = 2
     waiting: int = 64
     seconds: float = 30
-    per_minute: int = 0
 
 
 def failure(status: int, text: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Answer that something is wrong, in words."""
+    """Answer that something is wrong, in words.
+
+    Parameters
+    ----------
+    status : int
+        Of HTTP.
+    text : str
+        One line.
+    headers : dict of str to str, optional
+    """
     return JSONResponse({"error": text}, status, headers)
+
+
+def busy(text: str) -> HTTPException:
+    """Turn a client away for a while."""
+    return HTTPException(503, f"busy: {text}", {"Retry-After": str(RETRY_AFTER)})
 
 
 class Workers:
@@ -69,8 +70,13 @@ class Workers:
     """
 
     def __init__(self, limits: Limits):
-        self.limits, self.jobs = limits, 0
+        self.limits, self._jobs = limits, set[Future]()
         self._threads = ThreadPoolExecutor(limits.at_once, "prediction")
+
+    @property
+    def jobs(self) -> int:
+        """Predictions that run or wait."""
+        return len(self._jobs)
 
     async def run(self, work: Callable, *arguments: Any) -> Any:
         """Call a function in one of the threads.
@@ -81,127 +87,65 @@ class Workers:
             503 if too many wait already, 504 if it takes too long.
         """
         if self.jobs >= self.limits.at_once + self.limits.waiting:
-            text = f"busy: {self.jobs} predictions are running or waiting; try again in {RETRY_AFTER} s"
-            raise HTTPException(503, text, {"Retry-After": str(RETRY_AFTER)})
-        loop = asyncio.get_running_loop()
-        self.jobs += 1
+            raise busy(f"{self.jobs} predictions are running or waiting; try again in {RETRY_AFTER} s")
         job = self._threads.submit(work, *arguments)
-        job.add_done_callback(lambda done: self._finished(loop, done))
+        self._jobs.add(job)
+        # A job that waits is given up when its time is over; a thread that runs keeps its place until it is done.
+        job.add_done_callback(self._jobs.discard)
         try:
-            # A job that waits is given up; a thread that runs keeps its place until it is done.
             return await asyncio.wait_for(asyncio.wrap_future(job), self.limits.seconds)
         except TimeoutError:
             raise HTTPException(504, f"the prediction took over {self.limits.seconds:g} s") from None
-
-    def _finished(self, loop: asyncio.AbstractEventLoop, _job: Future) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(self._free)
-
-    def _free(self) -> None:
-        self.jobs -= 1
 
     def close(self) -> None:
         """Forget the jobs that wait."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-class Guard:
-    """ASGI middleware: refuses bodies that are too large or too slow, and foreign host names; adds safe headers.
+class Body:
+    """A request's body as it arrives, which need not say how long it is.
 
     Parameters
     ----------
-    app : ASGI application
+    receive : callable
+        As ASGI hands it over.
     limits : Limits
-    hosts : set of str
-        Names by which the service may be called; empty for any. A page of the internet whose name was made to point at
-        this machine has another one.
     """
 
-    def __init__(self, app: Callable, limits: Limits, hosts: set[str]):
-        self.app, self.limits, self.hosts = app, limits, hosts
+    def __init__(self, receive: Callable[[], Awaitable[dict]], limits: Limits):
+        self._receive, self._limits = receive, limits
+        self._began, self._size, self._complete = time.monotonic(), 0, False
 
-    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
-        """Handle one connection, as ASGI wants it."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        send = with_headers(send)
-        host = _name(sent.get("host", ""))
-        if self.hosts and host not in self.hosts:
-            answer = failure(400, f"host: expected {' or '.join(sorted(self.hosts))}, found {host[:80]!r}")
-            await answer(scope, receive, send)
-            return
-        limited = _limited(receive, self.limits)
-        length = sent.get("content-length", "0")
-        if not length.isdigit() or int(length[:20]) > self.limits.megabytes * MEGABYTE:
-            await drain(receive)
-            await failure(413, _too_large(self.limits), {"Connection": "close"})(scope, receive, send)
-            return
-        await self.app(scope, limited, send)
+    async def receive(self) -> dict:
+        """Take the next piece, as ASGI wants it.
 
-
-def known_hosts(host: str) -> set[str]:
-    """List the names by which a service at an address may be called; empty for any."""
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    return {"localhost", "127.0.0.1", "::1", host} if loopback else set()
-
-
-def _name(host: str) -> str:
-    """Take the port off a Host header."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.rpartition(":")[0] if ":" in host else host
-
-
-def _too_large(limits: Limits) -> str:
-    return f"body: expected at most {limits.megabytes:g} MB, found more"
-
-
-def with_headers(send: Callable) -> Callable:
-    """Add safe headers to what is sent."""
-
-    async def sending(message: dict) -> None:
-        if message["type"] == "http.response.start":
-            there = {name.lower() for name, _ in message.get("headers", [])}
-            extra = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-            message = message | {"headers": [*message.get("headers", []), *(e for e in extra if e[0] not in there)]}
-        await send(message)
-
-    return sending
-
-
-def _limited(receive: Callable, limits: Limits) -> Callable:
-    """Count what arrives: a body need not say how long it is."""
-    count, complete, deadline = 0, False, time.monotonic() + limits.seconds
-
-    async def receiving() -> dict:
-        nonlocal count, complete
-        if complete:
-            return await receive()
+        Raises
+        ------
+        HTTPException
+            408 if it does not come in time, 413 if the body is too large.
+        """
+        if self._complete:
+            return await self._receive()
         try:
-            message = await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))
+            message = await self._next(self._began + self._limits.seconds)
         except TimeoutError:
-            raise HTTPException(408, f"body: expected within {limits.seconds:g} s", {"Connection": "close"}) from None
-        count += len(message.get("body", b""))
-        complete = not message.get("more_body", False)
-        if count > limits.megabytes * MEGABYTE:
-            if not complete:
-                await drain(receive)
-            raise HTTPException(413, _too_large(limits), {"Connection": "close"})
+            raise HTTPException(408, f"body: expected within {self._limits.seconds:g} s, found less") from None
+        self._size += len(message.get("body", b""))
+        if self._size > self._limits.megabytes * MEGABYTE:
+            raise HTTPException(413, f"body: expected at most {self._limits.megabytes:g} MB, found more")
         return message
 
-    return receiving
+    async def drained(self) -> bool:
+        """Throw away what is still being sent, for a while: many clients listen only when they have sent everything."""
+        end = min(self._began + self._limits.seconds, time.monotonic() + DRAINED_SECONDS)
+        try:
+            while not self._complete:
+                await self._next(end)
+        except TimeoutError:
+            pass
+        return self._complete
 
-
-async def drain(receive: Callable) -> None:
-    """Throw away what is still being sent, for a while: many clients listen only when they have sent everything."""
-    deadline = time.monotonic() + DRAINED_SECONDS
-    try:
-        while (message := await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))).get("more_body"):
-            del message
-    except TimeoutError:
-        return
+    async def _next(self, end: float) -> dict:
+        message = await asyncio.wait_for(self._receive(), max(0.0, end - time.monotonic()))
+        self._complete = not message.get("more_body", False)
+        return message

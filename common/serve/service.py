@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.data.locate import dataset_folder
 from sdss_gs.errors import OptionError, ZooError
+
+if TYPE_CHECKING:
+    from common.serve.objects import Objects
 
 NEEDED = {"fastapi": "fastapi", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
 """Package by module."""
@@ -25,7 +28,7 @@ def serve(
     names: Sequence[str] | None,
     limits: dict[str, float],
     mlflow_address: str,
-    say=print,
+    say: Callable[[str], None] = print,
     token_file: Path | None = None,
 ) -> None:
     """Serve models until the process is told to stop.
@@ -59,21 +62,22 @@ def serve(
     listening = listen(host, port)
     try:
         folder = dataset_folder(ds)
+        from common.serve.access import known_hosts, read_token
+
+        token, hosts = read_token(token_file), known_hosts(host)
         import uvicorn
 
-        from common.serve.access import read_token
         from common.serve.app import make_app
         from common.serve.connections import configure
-        from common.serve.limits import Limits, known_hosts
+        from common.serve.limits import Limits
         from common.serve.objects import open_objects
-        from common.serve.shelf import open_shelf
+        from common.serve.served_models import open_served
 
-        token = read_token(token_file)
-        objects = open_objects(folder) if folder else None
-        shelf = open_shelf(names, say, mlflow_address)
-        app = make_app(shelf, objects, Limits(**limits), known_hosts(host), token)
-        _announce(listening, shelf, objects, say)
-        if not token and not known_hosts(host):
+        objects = open_objects(folder, say) if folder else None
+        served = open_served(names, say, mlflow_address)
+        app = make_app(served, objects, Limits(**limits), hosts, token)
+        _announce(listening, served, objects, say)
+        if not token and not hosts:
             say("anybody who reaches this port may ask: --token-file FILE changes that")
         config = configure(app, "warning", backlog=BACKLOG, timeout_graceful_shutdown=CLOSING_SECONDS)
         try:
@@ -85,13 +89,8 @@ def serve(
         listening.close()
 
 
-def require(packages: dict[str, str]) -> None:
-    """Check that packages are installed.
-
-    Parameters
-    ----------
-    packages : dict of str to str
-        Package by module.
+def require(packages: Mapping[str, str]) -> None:
+    """Check that packages, given by module, are installed.
 
     Raises
     ------
@@ -129,44 +128,10 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _announce(listening: socket.socket, shelf: dict, objects, say) -> None:
+def _announce(
+    listening: socket.socket, served: Mapping[str, object], objects: Objects | None, say: Callable[[str], None]
+) -> None:
     host, port = listening.getsockname()[:2]
-    models = ", ".join(shelf) or "none yet (mlflow run b2r --no-conda trains one in a minute)"
-    say(f"models: {models}")
+    say(f"models: {', '.join(served) or 'none yet (mlflow run b2r --no-conda trains one in a minute)'}")
     say(f"data: {f'{objects.name}, {len(objects):,} galaxies' if objects else 'none (--ds FOLDER)'}")
     say(f"http://{f'[{host}]' if ':' in host else host}:{port}/  (Ctrl-C stops)")
-
-
-class Background:
-    """A service in a thread of this process, for tests and notebooks; use it in a ``with`` block.
-
-    Parameters
-    ----------
-    app : FastAPI
-
-    Attributes
-    ----------
-    url : str
-    """
-
-    def __init__(self, app):
-        import uvicorn
-
-        from common.serve.connections import configure
-
-        self._socket = listen("127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(configure(app, "error"))
-        self._app, self._thread = app, threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
-
-    def __enter__(self) -> Background:
-        """Start."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        """Stop."""
-        self._server.should_exit = True
-        self._thread.join(CLOSING_SECONDS)
-        self._app.state.workers.close()
-        self._socket.close()

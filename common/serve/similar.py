@@ -12,9 +12,9 @@ from common.models.multi_model import MultiModel
 from common.predict.embed import embedding_of, stored_embedding
 from common.predict.neighbours import Neighbours
 from common.serve.answers import number
-from common.serve.limits import RETRY_AFTER
+from common.serve.limits import busy
 from common.serve.objects import Objects
-from common.serve.shelf import Served
+from common.serve.served_models import ServedModel
 from sdss_gs.errors import DataError, ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS
 
@@ -63,8 +63,7 @@ class Similar:
         if key in self._indices:
             return self._indices[key]
         if not self._lock.acquire(timeout=PATIENCE):
-            text = "busy: the features of all galaxies are being computed; try again soon"
-            raise HTTPException(503, text, {"Retry-After": str(RETRY_AFTER)})
+            raise busy("the features of all galaxies are being computed; try again soon")
         try:
             if key not in self._indices:
                 self._indices[key] = self._made(model)
@@ -87,12 +86,12 @@ class Similar:
             raise HTTPException(422, _without(error, data.folder)) from None
 
 
-def usual_model(shelf: Mapping[str, Served], has: Mapping[str, bool]) -> str:
+def usual_model(served: Mapping[str, ServedModel], has: Mapping[str, bool]) -> str:
     """Choose the model that looks for neighbours when none is named: of images before any other input.
 
     Parameters
     ----------
-    shelf : mapping of str to Served
+    served : mapping of str to ServedModel
     has : mapping of str to bool
         Whether the galaxy has an input, by its name.
 
@@ -104,9 +103,9 @@ def usual_model(shelf: Mapping[str, Served], has: Mapping[str, bool]) -> str:
     # Of images first, and of those the one for morphology: its features are what the eye compares as well.
     looks, sees = list(INPUTS), list(reversed(OUTPUTS))
     fitting = [
-        (len(served.model.inputs), looks.index(item.name), sees.index(served.model.outputs[0].name), name)
-        for name, served in shelf.items()
-        for item in served.model.inputs
+        (len(one.model.inputs), looks.index(item.name), sees.index(one.model.outputs[0].name), name)
+        for name, one in served.items()
+        for item in one.model.inputs
         if has.get(item.name)
     ]
     if not fitting:

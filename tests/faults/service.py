@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 import numpy as np
+from helpers.running import running
 from helpers.trained import by_hand
 from PIL import Image
 
 from common.serve import connections
 from common.serve.app import make_app
 from common.serve.limits import Limits
-from common.serve.service import Background
-from common.serve.shelf import Served
+from common.serve.served_models import ServedModel
 
 from .files import Tried
 from .mutate import mutate
@@ -30,18 +30,21 @@ TURNED_AWAY = (503, 504)
 """What a busy service may say; any other 5xx is a fault."""
 ROW = dict(zip("ugriz", (18.5, 17.2, 16.5, 16.1, 15.8), strict=True))
 MARK = b"zoo-mark"
+HEAD = b"GET /healthz HTTP/1.1\r\nX-Long: "
+UNREAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n"
+"""Beginnings of requests that a client can make as long as it likes: a head, and a body that nobody wants."""
 
 
 @contextmanager
 def attacked(head_seconds=HEAD_SECONDS, seconds=1.0):
     """Serve models of rows, images and cut-outs, with little patience."""
-    shelf = {name: Served(by_hand(name)) for name in ("b2r", "i2r", "f2r")}
+    shelf = {name: ServedModel(by_hand(name)) for name in ("b2r", "i2r", "f2r")}
     limits = Limits(megabytes=1, seconds=seconds, waiting=64)
     with (
         patch.object(connections, "HEAD_SECONDS", head_seconds),
-        Background(make_app(shelf, None, limits)) as service,
+        running(make_app(shelf, None, limits)) as address,
     ):
-        yield int(service.url.rpartition(":")[2])
+        yield int(address.rpartition(":")[2])
 
 
 def attack(kind, count, port, seed=0):
@@ -110,14 +113,14 @@ def parallel(count, port):
     return found
 
 
-def slow_heads(count, port, seconds):
+def slow(count, port, seconds, beginning=HEAD):
     """Hold so many connections by a byte now and then; return how many stayed open, and the slowest other answer."""
     waits = []
 
     async def hold(reader, writer):
-        for byte in b"GET /healthz HTTP/1.1\r\nX-Long: " + b"a" * int(seconds * 5):
+        for piece in [beginning] + [b"a"] * int(seconds * 5):
             try:
-                writer.write(bytes([byte]))
+                writer.write(piece)
                 await writer.drain()
                 async with asyncio.timeout(0.2):
                     if not await reader.read(1000):
@@ -226,7 +229,7 @@ def _slow(_name, count, _seed):
     # More connections than the service takes would be turned away at once.
     count = min(count, connections.MOST_CONNECTIONS - 100)
     with attacked() as port:
-        held, slowest = slow_heads(count, port, 5 * HEAD_SECONDS)
+        held, slowest = slow(count, port, 5 * HEAD_SECONDS)
     tried = Tried(refused=count - held, faults=[("held", b"")] * held)
     if slowest > 2:
         tried.faults.append((f"others waited {slowest:.1f} s", b""))

@@ -13,11 +13,13 @@ from common.serve import connections
 
 from .service import (
     FORMS,
+    HEAD,
     JPEGS,
     JSON,
     KINDS,
     PATIENT,
     ROW,
+    UNREAD,
     Listener,
     ask,
     attack,
@@ -27,7 +29,7 @@ from .service import (
     parallel,
     post,
     post_form,
-    slow_heads,
+    slow,
 )
 
 # Starlette leaves the file of a form that breaks off to Python's garbage collector.
@@ -77,9 +79,10 @@ def test_hundreds_of_requests_at_once_are_each_answered_or_turned_away():
         assert lives(port)
 
 
-def test_heads_that_never_end_keep_nobody_waiting_and_are_closed():
+@pytest.mark.parametrize("beginning", [HEAD, UNREAD])
+def test_requests_that_never_end_keep_nobody_waiting_and_are_closed(beginning):
     with attacked(head_seconds=1.0) as port:
-        held, slowest = slow_heads(HELD, port, seconds=4)
+        held, slowest = slow(HELD, port, 4, beginning)
     assert held == 0
     assert slowest < 2
 
@@ -113,9 +116,10 @@ def test_head_without_end_is_not_kept(port):
 def test_more_connections_than_the_service_takes_are_turned_away(monkeypatch):
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 5)
     with attacked(PATIENT, PATIENT) as port, ExitStack() as held:
-        others = [held.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(6)]
-        assert others[5].recv(100).startswith(b"HTTP/1.1 503")
-        others[0].close()
+        others = [held.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(5)]
+        assert answer_of(port, get(b"/healthz"))[0] == 503
+        for other in others[:2]:
+            other.close()
         deadline = time.monotonic() + 20
         while not asyncio.run(ask(port, get(b"/healthz"))).startswith(b"HTTP/1.1 200"):
             assert time.monotonic() < deadline

@@ -29,7 +29,7 @@ from common.outputs.vote_losses import CONCENTRATION, VOTE_LOSSES, vote_loss
 from common.predict.combine import combine
 from common.project import parse_options, read_project
 from common.serve.answers import predicted
-from common.serve.shelf import Served
+from common.serve.served_models import ServedModel
 from sdss_gs.check import verify
 from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import DataError, OptionError
@@ -324,7 +324,7 @@ def test_run_learns_the_votes_and_its_answers_are_named(store, data):
 
 def test_service_says_which_questions_are_answered(store):
     model = load("i2v")
-    first = Served(model).description()["outputs"][0]["questions"][0]
+    first = ServedModel(model).description()["outputs"][0]["questions"][0]
     assert first["answers"]["smooth"] == "votes_Class1.1"
     images = np.zeros((2, 150, 150, 3), np.uint8)
     (answer, _) = predicted(model, {"img": Loaded(images, np.zeros(2, np.int32))})

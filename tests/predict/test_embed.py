@@ -19,7 +19,7 @@ from common.predict.embed import embed, embedding_of
 from common.predict.neighbours import Neighbours
 from common.serve import similar as service
 from common.serve.objects import open_objects
-from common.serve.shelf import Served
+from common.serve.served_models import ServedModel
 from sdss_gs.errors import DataError, OptionError
 
 BANDS = ("modelMag_u", "modelMag_g", "modelMag_r", "modelMag_i", "modelMag_z")
@@ -184,6 +184,6 @@ def test_service_finds_neighbours_and_refuses_in_words(clusters, monkeypatch):
     with found._lock, pytest.raises(HTTPException) as caught:
         found.nearest(by_hand("i2r"), names[0], 3)
     assert caught.value.status_code == 503
-    shelf = {name: Served(by_hand(name)) for name in ("b2r", "i2sm")}
+    shelf = {name: ServedModel(by_hand(name)) for name in ("b2r", "i2sm")}
     assert service.usual_model(shelf, {"bands": True, "img": True}) == "i2sm"
     assert service.usual_model(shelf, {"bands": True}) == "b2r"

@@ -1,21 +1,26 @@
 """The service, asked over loopback as any client does."""
 
 import json
-import urllib.error
-import urllib.request
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import mlflow
 import pytest
 from conftest import survey_rows, write_survey
+from helpers.asking import ask
 from helpers.folders import architectures_of
+from helpers.running import running
 from helpers.trained import several_by_hand
 
 from common import train
 from common.serve.app import make_app
 from common.serve.limits import Limits
 from common.serve.objects import open_objects
-from common.serve.service import Background, listen
-from common.serve.shelf import Served, open_shelf
+from common.serve.served_models import ServedModel, open_served
+from common.serve.service import listen
 from sdss_gs.errors import OptionError
 
 ROW = {"u": 19.0, "modelMag_g": 17.7, "r": 16.5, "i": 16.1, "z": 15.8}
@@ -32,25 +37,15 @@ def served(tmp_path_factory, repository):
         mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
         arguments = ["--ds", str(data), "--epochs", "2"]
         assert train._run(repository / "b2r", architectures_of("b2r"), arguments) == 0
-        shelf = open_shelf(["b2r"], mlflow_address="http://127.0.0.1:5000/") | {"x2y": Served(several_by_hand())}
+        shelf = open_served(["b2r"], mlflow_address="http://127.0.0.1:5000/") | {"x2y": ServedModel(several_by_hand())}
         app = make_app(shelf, open_objects(data), Limits(megabytes=1, rows=3), {"127.0.0.1"})
-    with Background(app) as service:
-        yield service.url
-
-
-def ask(url, body=None, **headers):
-    request = urllib.request.Request(url, data=body, headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, answer.read(), answer.headers
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read(), error.headers
+    with running(app) as address:
+        yield address
 
 
 def predict(url, content, model="b2r"):
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    status, answer, _ = ask(f"{url}/predict/{model}", body, **{"Content-Type": "application/json"})
+    status, answer, _ = ask(f"{url}/predict/{model}", body)
     return status, json.loads(answer)
 
 
@@ -154,3 +149,19 @@ def test_similar_galaxies_are_listed_nearest_first_and_wrong_numbers_named(serve
 def test_taken_port_is_one_line():
     with listen("127.0.0.1", 0) as taken, pytest.raises(OptionError, match="port"):
         listen("127.0.0.1", taken.getsockname()[1])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal of POSIX")
+def test_command_answers_until_it_is_interrupted(tmp_path):
+    command = [Path(sys.executable).with_name("zoo"), "serve", "--port", "0"]
+    empty = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+    with subprocess.Popen(command, cwd=tmp_path, env=empty, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = next(line for line in process.stdout if line.startswith("http://"))
+            health = json.loads(ask(f"{line.split()[0]}healthz")[1])
+            assert (health["status"], health["models"]) == ("ok", 0)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=20) == 0
+        finally:
+            process.kill()
+        assert process.stdout.read() == "stopped\n"

@@ -1,21 +1,20 @@
-"""Who may ask a service, how often, and what its log says."""
+"""Who may ask a service, and what its log says."""
 
 import base64
 import json
 import logging
 import time
-import urllib.error
-import urllib.request
 
 import pytest
+from helpers.asking import ask
+from helpers.running import running
 from helpers.trained import by_hand
 
 from common.cli.command import main
-from common.serve.access import MOST_CLIENTS, Buckets, read_token
+from common.serve.access import read_token
 from common.serve.app import make_app
-from common.serve.limits import MEGABYTE, Limits
-from common.serve.service import Background
-from common.serve.shelf import Served
+from common.serve.limits import MEGABYTE
+from common.serve.served_models import ServedModel
 from sdss_gs.errors import OptionError
 
 TOKEN = "a-token-that-nobody-guesses"
@@ -24,23 +23,13 @@ BODY = json.dumps({"rows": [{"u": 18.5, "g": 17.2, "r": 16.5, "i": 16.1, "z": 15
 
 @pytest.fixture(scope="module")
 def shelf():
-    return {"b2r": Served(by_hand())}
+    return {"b2r": ServedModel(by_hand())}
 
 
 @pytest.fixture(scope="module")
 def guarded(shelf):
-    with Background(make_app(shelf, None, token=TOKEN)) as service:
-        yield service.url
-
-
-def ask(address, body=None, **headers):
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"} | headers)
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, answer.read().decode(), answer.headers
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode(), error.headers
+    with running(make_app(shelf, None, token=TOKEN)) as address:
+        yield address
 
 
 def basic(token):
@@ -78,51 +67,12 @@ def test_large_body_without_the_token_gets_its_answer(guarded):
 
 
 def test_pages_of_other_origins_get_no_permission(guarded):
-    for headers in ({}, {"Authorization": f"Bearer {TOKEN}"}):
-        found = ask(f"{guarded}/models", Origin="https://elsewhere.example", **headers)[2]
-        assert not [name for name in found if name.lower().startswith("access-control")]
-    request = urllib.request.Request(
-        f"{guarded}/predict/b2r", method="OPTIONS", headers={"Origin": "https://e.example"}
-    )
-    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request, timeout=20):
-        pass
-    refused.value.close()
-    assert not [name for name in refused.value.headers if name.lower().startswith("access-control")]
-
-
-def test_client_that_asks_too_often_waits_but_health_is_told(shelf):
-    with Background(make_app(shelf, None, Limits(per_minute=3))) as service:
-        assert [ask(f"{service.url}/models")[0] for _ in range(4)] == [200, 200, 200, 429]
-        _, text, headers = ask(f"{service.url}/models")
-        assert "at most 3 a minute" in text
-        assert 1 <= int(headers["Retry-After"]) <= 20
-        assert ask(f"{service.url}/healthz")[0] == 200
-
-
-def test_tokens_cannot_be_tried_without_end(shelf):
-    with Background(make_app(shelf, None, Limits(per_minute=2), token=TOKEN)) as service:
-        found = [ask(f"{service.url}/models", Authorization=f"Bearer {n}")[0] for n in range(3)]
-        assert found == [401, 401, 429]
-
-
-def test_bucket_fills_again_as_time_goes_by_for_each_client_alone():
-    clock = [0.0]
-    buckets = Buckets(6, lambda: clock[0])
-    assert [buckets.wait("a") for _ in range(7)] == [0] * 6 + [10]
-    assert buckets.wait("b") == 0
-    clock[0] = 5.0
-    assert buckets.wait("a") == pytest.approx(5)
-    clock[0] = 10.0
-    assert buckets.wait("a") == 0
-    clock[0] = 10_000.0
-    assert [buckets.wait("a") for _ in range(7)] == [0] * 6 + [10]
-
-
-def test_many_clients_do_not_fill_the_memory():
-    buckets = Buckets(1, lambda: 0.0)
-    for number in range(MOST_CLIENTS + 50):
-        buckets.wait(str(number))
-    assert len(buckets._clients) == MOST_CLIENTS
+    asked = [
+        ask(f"{guarded}/models", Origin="https://elsewhere.example", Authorization=f"Bearer {TOKEN}"),
+        ask(f"{guarded}/predict/b2r", method="OPTIONS", Origin="https://elsewhere.example"),
+    ]
+    for _, _, headers in asked:
+        assert not [name for name in headers if name.lower().startswith("access-control")]
 
 
 def logged(caplog):
@@ -152,8 +102,8 @@ def test_failure_of_the_service_shows_no_traceback_and_is_in_the_log(shelf, capl
         def predict_loaded(self, _loaded):
             raise RuntimeError("/home/secret/path")
 
-    with Background(make_app({"b2r": Served(Broken())}, None)) as service, caplog.at_level(logging.INFO, "zoo"):
-        status, text, _ = ask(f"{service.url}/predict/b2r", BODY)
+    with running(make_app({"b2r": ServedModel(Broken())}, None)) as address, caplog.at_level(logging.INFO, "zoo"):
+        status, text, _ = ask(f"{address}/predict/b2r", BODY)
     assert status == 500
     assert json.loads(text) == {"error": "the service failed; its log says why"}
     assert "status=500" in caplog.text

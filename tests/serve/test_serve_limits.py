@@ -4,17 +4,17 @@ import json
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from types import SimpleNamespace
 
 import pytest
+from helpers.asking import ask
+from helpers.running import running
 from helpers.trained import by_hand
 
 from common.serve.app import make_app
 from common.serve.limits import Limits
-from common.serve.service import Background, require
-from common.serve.shelf import Served
+from common.serve.served_models import ServedModel
+from common.serve.service import require
 from sdss_gs.errors import ZooError
 
 BODY = json.dumps({"rows": [{"u": 18.5, "g": 17.2, "r": 16.5, "i": 16.1, "z": 15.8}]}).encode()
@@ -33,18 +33,12 @@ def slow():
         predict_loaded=predict_loaded, inputs=model.inputs, shapes=model.shapes, name="b2r", version="1", sha256="0"
     )
     limits = Limits(megabytes=0.01, at_once=1, waiting=0, seconds=0.5)
-    with Background(make_app({"b2r": Served(facade)}, None, limits)) as service:
-        yield service, pause
+    with running(make_app({"b2r": ServedModel(facade)}, None, limits)) as address:
+        yield address, pause
 
 
 def post(url, body=BODY):
-    request = urllib.request.Request(f"{url}/predict/b2r", body, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, answer.read(), answer.headers
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read(), error.headers
+    return ask(f"{url}/predict/b2r", body)
 
 
 def raw(url, text, more=(), pause=0.0):
@@ -61,13 +55,13 @@ def raw(url, text, more=(), pause=0.0):
 
 
 def test_slow_prediction_is_given_up_and_the_next_one_turned_away_meanwhile(slow):
-    service, pause = slow
+    url, pause = slow
     pause.seconds = 1.5
     found = []
-    first = threading.Thread(target=lambda: found.append(post(service.url)))
+    first = threading.Thread(target=lambda: found.append(post(url)))
     first.start()
     time.sleep(0.3)
-    status, text, headers = post(service.url)
+    status, text, headers = post(url)
     assert (status, headers["Retry-After"]) == (503, "2")
     assert b"try again" in text
     first.join()
@@ -76,14 +70,14 @@ def test_slow_prediction_is_given_up_and_the_next_one_turned_away_meanwhile(slow
     pause.seconds = 0.0
     # The thread keeps its place until it is done, which takes a busy machine more than the pause.
     deadline = time.monotonic() + 20
-    while (status := post(service.url)[0]) == 503 and time.monotonic() < deadline:
+    while (status := post(url)[0]) == 503 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert status == 200
 
 
 def test_body_that_does_not_come_is_not_waited_for(slow):
     head = b"POST /predict/b2r HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
-    answer = raw(slow[0].url, head)
+    answer = raw(slow[0], head)
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"expected within 0.5 s" in answer
 
@@ -94,9 +88,9 @@ def test_body_without_a_length_is_counted_as_it_comes(slow):
         b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     )
     pieces = [b"1000\r\n" + b" " * 4096 + b"\r\n"] * 4
-    assert raw(slow[0].url, head, [*pieces, b"0\r\n\r\n"]).startswith(b"HTTP/1.1 413")
+    assert raw(slow[0], head, [*pieces, b"0\r\n\r\n"]).startswith(b"HTTP/1.1 413")
     whole = f"{len(BODY):x}\r\n".encode() + BODY + b"\r\n0\r\n\r\n"
-    assert raw(slow[0].url, head, [whole]).startswith(b"HTTP/1.1 200")
+    assert raw(slow[0], head, [whole]).startswith(b"HTTP/1.1 200")
 
 
 def test_missing_package_is_named_with_the_command_that_installs_it():

@@ -3,12 +3,12 @@
 import io
 import json
 import shutil
-import urllib.error
-import urllib.request
 
 import numpy as np
 import pytest
 from conftest import bomb, survey_rows, write_image, write_survey
+from helpers.asking import ask
+from helpers.running import running
 from helpers.trained import by_hand, several_by_hand
 from PIL import Image
 from selenium import webdriver
@@ -20,8 +20,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from common.serve.app import make_app
 from common.serve.limits import Limits
 from common.serve.objects import open_objects
-from common.serve.service import Background
-from common.serve.shelf import Served
+from common.serve.served_models import ServedModel
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -34,9 +33,9 @@ NAMES = ("b2r", "b2sm", "i2g", "w2r", "f2r", "s2r", "x2y")
 def url(tmp_path_factory):
     home = tmp_path_factory.mktemp("page")
     data = write_survey(home / "data", survey_rows(20), ("img", "fits", "spectra"))
-    shelf = {name: Served(by_hand(name)) for name in NAMES[:-1]} | {"x2y": Served(several_by_hand())}
-    with Background(make_app(shelf, open_objects(data), Limits(megabytes=2), {"127.0.0.1"})) as service:
-        yield service.url
+    shelf = {name: ServedModel(by_hand(name)) for name in NAMES[:-1]} | {"x2y": ServedModel(several_by_hand())}
+    with running(make_app(shelf, open_objects(data), Limits(megabytes=2), {"127.0.0.1"})) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -164,15 +163,9 @@ def upload(url, model, name, content, scale=""):
     head = f'--{mark}\r\nContent-Disposition: form-data; name="scale"\r\n\r\n{scale}\r\n--{mark}\r\n'
     head += f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
     body = head.encode() + content + f"\r\n--{mark}--\r\n".encode()
-    headers = {"Content-Type": f"multipart/form-data; boundary={mark}"}
-    try:
-        with urllib.request.urlopen(
-            urllib.request.Request(f"{url}/predict/{model}", body, headers), timeout=20
-        ) as answer:
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.loads(error.read())["error"]
+    kind = f"multipart/form-data; boundary={mark}"
+    status, answer, _ = ask(f"{url}/predict/{model}", body, Content_Type=kind)
+    return status, json.loads(answer)
 
 
 def encoded(kind, size=(150, 150)):
@@ -219,6 +212,5 @@ def saved(array):
 def test_uploads_are_read_or_refused_with_a_reason(url, model, name, content, scale, status):
     found, answer = upload(url, model, name, content, scale)
     assert found == status, answer
-    assert answer["prediction"] if status == 200 else answer
-    with urllib.request.urlopen(f"{url}/healthz", timeout=5) as health:
-        assert json.loads(health.read())["status"] == "ok"
+    assert answer["prediction" if status == 200 else "error"]
+    assert ask(f"{url}/healthz")[0] == 200

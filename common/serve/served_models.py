@@ -24,7 +24,7 @@ CARD, FACTS = "card.md", "card.json"
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModel:
     """A model that is open.
 
     Parameters
@@ -87,9 +87,9 @@ class Served:
         return scores.get(self.model.name) or scores.get(output, {}).get(ALL, {})
 
 
-def open_shelf(
+def open_served(
     names: Sequence[str] | None, say: Callable[[str], None] = print, mlflow_address: str = ""
-) -> dict[str, Served]:
+) -> dict[str, ServedModel]:
     """Open models and predict once with each, so that the first question is answered as fast as the next.
 
     Parameters
@@ -103,7 +103,7 @@ def open_shelf(
 
     Returns
     -------
-    dict of str to Served
+    dict of str to ServedModel
         By the model's name.
 
     Raises
@@ -111,7 +111,7 @@ def open_shelf(
     ZooError
         If a model that was named cannot be opened, or is named twice.
     """
-    shelf: dict[str, Served] = {}
+    served: dict[str, ServedModel] = {}
     for name in [entry.name for entry in champions()] if names is None else names:
         try:
             model = load(name)
@@ -120,15 +120,15 @@ def open_shelf(
                 raise
             say(f"left out: {error}")
             continue
-        if model.name in shelf:
+        if model.name in served:
             raise OptionError(f"models: expected each model once, found {' '.join(names or ())}")
         ones = {item.name: np.ones((1, *model.shapes[item.name]), item.dtype) for item in model.inputs}
         model.predict_loaded({key: Loaded(values, np.zeros(1, np.int32)) for key, values in ones.items()})
         files = _files(name)
         facts = json.loads(files[FACTS].read_text()) if FACTS in files else {}
         run = run_page(name) if mlflow_address else ""
-        shelf[model.name] = Served(model, facts, files, f"{mlflow_address.rstrip('/')}/{run}" if run else "")
-    return shelf
+        served[model.name] = ServedModel(model, facts, files, f"{mlflow_address.rstrip('/')}/{run}" if run else "")
+    return served
 
 
 def _files(name: str) -> dict[str, Path]:
