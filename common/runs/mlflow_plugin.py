@@ -1,6 +1,7 @@
 """What the zoo adds to MLflow: a version tag on every run, and the ``--no-conda`` flag that ``mlflow run`` has dropped.
 
-``mlflow run`` also makes a new store in one step.
+``mlflow run`` also makes a new store in one step: MLflow takes seconds for it, the first ones of the first run, and if
+they were interrupted, it ends with a traceback ever after.
 
 MLflow loads this module in every process, so it imports nothing heavy.
 """
@@ -60,16 +61,17 @@ def extend_run(cli: Any) -> None:
 def _with_store(run):
     @functools.wraps(run)
     def run_with_store(uri: str, **options: object) -> object:
-        if (Path(uri) / "MLproject").is_file():
-            import mlflow
+        import mlflow
 
-            from common.runs.failures import report
-            from common.runs.store_location import make_store
+        from common.runs.failures import report
+        from common.runs.store_location import make_store
 
-            try:
+        try:
+            # A mistyped folder leaves no store behind.
+            if (Path(uri) / "MLproject").is_file():
                 make_store(mlflow.get_tracking_uri())
-            except Exception as error:
-                raise SystemExit(report(error)) from None
+        except Exception as error:
+            raise SystemExit(report(error)) from None
         return run(uri=uri, **options)
 
     return run_with_store

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
-import tempfile
 from pathlib import Path
 
-from sdss_gs.errors import ZooError
+from sdss_gs.files import temporary_path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATABASE = "mlflow.db"
@@ -32,11 +30,11 @@ def choose_store(repository: Path) -> None:
 
 
 def make_store(uri: str) -> None:
-    """Make the tables of a SQLite store that has none, in one transaction: all of them, or none if killed.
+    """Make a SQLite store that is not there yet, in one step: with all of its tables, or not at all if killed.
 
-    MLflow makes them in many steps, and can never open a data base that was left in between. Here it makes them in a
-    temporary file, out of which they are copied. The files of the store's runs will be in ``mlruns`` of the current
-    folder, as with MLflow. Other stores, and those that have tables, are left alone.
+    MLflow needs seconds for its tables, and can never open a data base that it was interrupted in, by Ctrl-C in the
+    first run of all, for instance. So it makes them in a file beside, which then gets its name. The files of the
+    store's runs will be in ``mlruns`` of the current folder, as with MLflow. Other stores are left alone.
 
     Parameters
     ----------
@@ -45,52 +43,30 @@ def make_store(uri: str) -> None:
 
     Raises
     ------
-    sqlite3.Error, ZooError
-        If the file is none of SQLite's, or cannot be written.
+    OSError
+        If its folder cannot be written.
     """
     if not uri.startswith("sqlite"):
         return
     from sqlalchemy.engine import make_url
 
     path = make_url(uri).database
-    if not path or path.startswith((":", "file:")) or _has_tables(path):
+    if not path or path.startswith((":", "file:")) or os.path.exists(path):
         return
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            _make_tables(Path(folder) / DATABASE, path)
-    except OSError as error:
-        raise ZooError(f"store {path}: expected a place for a data base, found {error}") from error
-
-
-def _make_tables(temporary, path):
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    SqlAlchemyStore(f"sqlite:///{temporary}", "./mlruns").engine.dispose()
-    with _connected(temporary) as source, _connected(path) as store:
-        store.execute("BEGIN EXCLUSIVE")
-        # Another process may have been here first.
-        if not _tables(store):
-            for statement in source.iterdump():
-                if statement not in ("BEGIN TRANSACTION;", "COMMIT;"):
-                    store.execute(statement)
-        store.execute("COMMIT")
-
-
-def _has_tables(path):
-    if not os.path.exists(path):
-        return False
-    with _connected(path) as store:
-        return _tables(store)
-
-
-def _connected(path):
-    # Only what is said begins and ends a transaction.
-    return contextlib.closing(sqlite3.connect(path, timeout=60, isolation_level=None))
-
-
-def _tables(store):
-    return bool(store.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_path(path)
+    try:
+        # MLflow would try for minutes to open a file where none can be written.
+        temporary.touch()
+        SqlAlchemyStore(f"sqlite:///{temporary}", "./mlruns").engine.dispose()
+        # Not renamed: another process may have made it by now, and begun a run. Where there are no hard links, MLflow
+        # makes its tables in place after all.
+        with contextlib.suppress(OSError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def store_folder() -> Path:

@@ -11,17 +11,12 @@ from mlflow import MlflowClient
 from common.runs.store_location import make_store
 
 KILLED = """
-import os, signal, sqlite3, sys
+import os, signal, sys
+from mlflow.store.db import utils
 from common.runs.store_location import make_store
 
-class Killed(sqlite3.Connection):
-    def execute(self, statement, *rest):
-        if statement.startswith('CREATE TABLE "runs"'):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().execute(statement, *rest)
-
-connect = sqlite3.connect
-sqlite3.connect = lambda *path, **how: connect(*path, **how, factory=Killed)
+# The first tables are there by then, in an old form.
+utils._upgrade_db = lambda _engine: os.kill(os.getpid(), signal.SIGKILL)
 make_store(sys.argv[1])
 """
 
@@ -53,7 +48,7 @@ def test_new_store_is_mlflows(store, tmp_path):
 def test_store_killed_while_its_tables_are_made_is_made_the_next_time(store, tmp_path):
     done = subprocess.run([sys.executable, "-c", KILLED, store], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert (tmp_path / "mlflow.db").exists()
+    assert [path.suffix for path in tmp_path.glob("mlflow.db*")] == [".part"]
     make_store(store)
     assert opened(store, tmp_path)
 
@@ -69,3 +64,18 @@ def test_processes_that_make_the_same_store_at_once_share_it(store, tmp_path):
 def test_other_stores_are_left_to_mlflow(store, tmp_path, uri):
     make_store(uri)
     assert not list(tmp_path.rglob("*.db"))
+
+
+def test_where_there_are_no_hard_links_the_store_is_left_to_mlflow(store, tmp_path, monkeypatch):
+    def refuse(*_paths):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    make_store(store)
+    assert not list(tmp_path.glob("mlflow.db*"))
+
+
+def test_folder_that_does_not_exist_cannot_be_made_in_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        make_store(f"sqlite:///{tmp_path}/file/mlflow.db")
