@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
-from common.cli.doctor.findings import BROKEN, Finding, line_of
-from common.cli.doctor.installed import programs, python_and_packages
-from common.cli.doctor.machine import devices, disks
+from common.cli.doctor.findings import BROKEN, Finding, without_password
+from common.cli.doctor.machine import disks, processors, programs, python_and_packages
 from common.cli.doctor.stored import dataset, models_open, store
+from common.runs.failures import user_message
 from sdss_gs import __version__
-from sdss_gs.errors import ZooError
+from sdss_gs.errors import first_line
 
 
 def examine(ds: str = "", thorough: bool = False) -> list[Finding]:
@@ -28,23 +29,22 @@ def examine(ds: str = "", thorough: bool = False) -> list[Finding]:
     list of Finding
         An examination that fails itself is one of them.
     """
-    examinations: list[Callable[[], list[Finding]]] = [
-        python_and_packages, programs, devices, disks, store, lambda: dataset(ds),
-    ]  # fmt: skip
+    examinations: dict[str, Callable[[], list[Finding]]] = {
+        "packages": python_and_packages, "programs": programs, "processors": processors, "disks": disks,
+        "store": store, "data set": partial(dataset, ds),
+    }  # fmt: skip
     if thorough:
-        examinations.append(models_open)
-    return [finding for examination in examinations for finding in _safely(examination)]
+        examinations["models"] = models_open
+    return [finding for subject, examination in examinations.items() for finding in _safely(subject, examination)]
 
 
-def _safely(examination: Callable[[], list[Finding]]) -> list[Finding]:
-    name = getattr(examination, "__name__", "").replace("_", " ").replace("<lambda>", "data set")
+def _safely(subject: str, examination: Callable[[], list[Finding]]) -> list[Finding]:
     try:
         return examination()
-    except ZooError as error:
-        return [Finding(name, BROKEN, str(error))]
     except Exception as error:
         # Whatever is wrong on the machine, a diagnosis goes on with the next point.
-        return [Finding(name, BROKEN, f"{type(error).__name__}: {line_of(error)}")]
+        text = user_message(error) or f"{type(error).__name__}: {first_line(error)[:200]}"
+        return [Finding(subject, BROKEN, without_password(text))]
 
 
 def as_data(findings: list[Finding]) -> dict:

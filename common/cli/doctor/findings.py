@@ -29,11 +29,6 @@ class Finding:
     fix: str = ""
 
 
-def line_of(error: Exception) -> str:
-    """Return the first line of an error, without passwords."""
-    return without_password((str(error).splitlines() or [type(error).__name__])[0][:200])
-
-
 def without_password(address: str) -> str:
     """Take user and password out of the addresses in a text."""
     return re.sub(r"//[^/@\s]*@", "//…@", address)

@@ -1,88 +1,125 @@
-"""Processors, memory, graphics cards and disks."""
+"""Python and its packages, as their metadata say (nothing of them is imported); programs, processors and disks."""
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
+import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
 from joblib import cpu_count
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
+import sdss_gs
 from common.cli.doctor.findings import BROKEN, NOTE, OK, Finding
 from common.runs.store_location import REPOSITORY
 from sdss_gs.packing.packed import cache_folder
 
-GIGABYTE = 10**9
-LITTLE_DISK, NO_DISK = 5 * GIGABYTE, GIGABYTE // 2
-LITTLE_MEMORY = 4 * GIGABYTE
-THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+SHOWN = ("tensorflow", "keras", "mlflow", "numpy")
+"""Packages whose versions are listed."""
+EXTRAS = {"serve": "zoo serve", "umap": "-P maps=umap"}
+"""What an extra is for, by its name."""
 CUDA = "nvidia-cudnn-cu12"
 """Part of what ``pip install -e .[gpu]`` brings and the plain TensorFlow does not."""
+GIGABYTE = 10**9
+LITTLE_DISK, NO_DISK = 5 * GIGABYTE, GIGABYTE // 2
 
 
-def devices() -> list[Finding]:
-    """List what there is to compute on."""
-    limits = [f"{name}={os.environ[name]}" for name in THREADS if name in os.environ]
-    cores = f"{cpu_count()} of {os.cpu_count()} cores may be used"
-    found = [Finding("threads", OK, ", ".join([cores, *limits]))]
-    memory = _memory()
-    if memory:
-        fix = "a smaller batch_size, or -P limit=" if memory < LITTLE_MEMORY else ""
-        state = NOTE if memory < LITTLE_MEMORY else OK
-        found.append(Finding("memory", state, f"{memory / GIGABYTE:.1f} GB", fix))
-    return [*found, _graphics()]
-
-
-def _memory() -> int:
-    """Bytes of main memory; 0 where the system does not say."""
+def python_and_packages() -> list[Finding]:
+    """Compare Python and every required package with the ranges that are declared in ``setup.py``."""
+    install = f"{sys.executable} -m pip install -e {REPOSITORY}"
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return 0
+        zoo = distribution("sdss-zoo")
+    except PackageNotFoundError:
+        return [Finding("zoo", BROKEN, f"{REPOSITORY}: not installed in this Python ({sys.executable})", install)]
+    python, wanted = platform.python_version(), SpecifierSet(zoo.metadata["Requires-Python"] or "")
+    found = [Finding("python", OK, f"{python}, {sys.executable}")]
+    if not wanted.contains(python, prereleases=True):
+        found = [Finding("python", BROKEN, f"expected {wanted}, found {python}", "install the zoo in another Python")]
+    found.append(Finding("zoo", OK, f"{zoo.version}, {Path(sdss_gs.__file__).parent.parent}"))
+    if zoo.version != sdss_gs.__version__:
+        found.append(Finding("zoo", NOTE, f"{sdss_gs.__version__} here, but {zoo.version} is installed", install))
+    required = [Requirement(text) for text in zoo.requires or []]
+    problems = _problems(required, "")
+    found += [Finding(name, BROKEN, problem, install) for name, problem in problems.items()]
+    if not problems:
+        versions = ", ".join(f"{name} {version(name)}" for name in SHOWN)
+        found.append(Finding("packages", OK, f"as the zoo wants them: {versions} and the others"))
+    for extra, use in EXTRAS.items():
+        problems = _problems(required, extra)
+        text = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        state = NOTE if problems else OK
+        found.append(Finding(use, state, text or "installed", f"{install}[{extra}]" if problems else ""))
+    return found
 
 
-def _graphics() -> Finding:
+def _problems(required: list[Requirement], extra: str) -> dict[str, str]:
+    """Say what is wrong with the packages of an extra (empty: those that are always needed), by name."""
+    problems = {}
+    for item in required:
+        if ("extra" in str(item.marker)) != bool(extra) or (item.marker and not item.marker.evaluate({"extra": extra})):
+            continue
+        try:
+            found = version(item.name)
+        except PackageNotFoundError:
+            found = ""
+        if not (found and item.specifier.contains(found, prereleases=True)):
+            problems[item.name] = f"expected {item.specifier}, found {found or 'none'}"
+    return problems
+
+
+def programs() -> list[Finding]:
+    """Check that the commands of this Python are those that the shell finds, and what steers them is sane."""
+    found, here = [], Path(sys.executable).parent
+    # `mlflow run --no-conda` starts the `python` of the shell.
+    for program in ("python", "mlflow", "zoo"):
+        path = shutil.which(program)
+        if path is None or Path(path).parent.resolve() != here.resolve():
+            text = f"expected {here / program}, found {path or 'none'} in the shell: mlflow run would use that"
+            found.append(Finding(f"command {program}", NOTE, text, f'export PATH="{here}:$PATH"'))
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        found.append(Finding("KERAS_BACKEND", BROKEN, f"expected tensorflow, found {backend}", "unset KERAS_BACKEND"))
+    return found
+
+
+def processors() -> list[Finding]:
+    """List what there is to compute on."""
+    cores = Finding("cores", OK, f"{cpu_count()} of {os.cpu_count()} may be used")
     query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
     try:
         names = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout.split("\n")
     except FileNotFoundError:
-        return Finding("GPU", OK, "none of NVIDIA's: the CPU trains")
+        return [cores, Finding("GPU", OK, "none of NVIDIA's: the CPU trains")]
     except (OSError, subprocess.SubprocessError) as error:
-        return Finding(
-            "GPU", NOTE, f"nvidia-smi does not answer ({type(error).__name__})", "restart, or mend the driver"
-        )
+        text = f"nvidia-smi does not answer ({type(error).__name__})"
+        return [cores, Finding("GPU", NOTE, text, "restart, or mend the driver")]
     text = "; ".join(name.strip() for name in names if name.strip()) or "none"
     try:
         version(CUDA)
     except PackageNotFoundError:
-        return Finding("GPU", NOTE, f"{text}, but without {CUDA} TensorFlow uses the CPU", 'pip install -e ".[gpu]"')
-    return Finding("GPU", OK, text)
+        text = f"{text}, but without {CUDA} TensorFlow uses the CPU"
+        return [cores, Finding("GPU", NOTE, text, f'pip install -e "{REPOSITORY}[gpu]"')]
+    return [cores, Finding("GPU", OK, text)]
 
 
 def disks() -> list[Finding]:
     """Tell how much room there is for runs, temporary files and the cache, once for each disk."""
-    try:
-        temporary = tempfile.gettempdir()
-    except FileNotFoundError as error:
-        return [Finding("disk", BROKEN, f"no folder for temporary files: {error}", "export TMPDIR=<a folder>")]
-    found, seen = [], set()
-    for use, folder in (("runs", REPOSITORY), ("temporary files", Path(temporary)), ("cache", cache_folder())):
+    found = {}
+    for use, folder in (
+        ("runs", REPOSITORY), ("temporary files", Path(tempfile.gettempdir())), ("cache", cache_folder()),
+    ):  # fmt: skip
         folder = next(path for path in (folder, *folder.parents) if path.is_dir())
         if not os.access(folder, os.W_OK):
-            state = BROKEN if use == "temporary files" else NOTE
-            found.append(Finding("disk", state, f"{folder} ({use}) cannot be written", f"chmod u+w {folder}"))
-        if folder.stat().st_dev in seen:
-            continue
-        seen.add(folder.stat().st_dev)
-        found.append(_room(use, folder))
-    return found
-
-
-def _room(use: str, folder: Path) -> Finding:
-    free = shutil.disk_usage(folder).free
-    state = BROKEN if free < NO_DISK else NOTE if free < LITTLE_DISK else OK
-    fix = "" if state == OK else "mlflow gc removes deleted runs; <data set>/packed may be deleted, it is made again"
-    return Finding("disk", state, f"{free / GIGABYTE:.1f} GB free at {folder} ({use})", fix)
+            found[use] = Finding("disk", NOTE, f"{folder} ({use}) cannot be written", f"chmod u+w {folder}")
+        free = shutil.disk_usage(folder).free
+        state = BROKEN if free < NO_DISK else NOTE if free < LITTLE_DISK else OK
+        text = f"{free / GIGABYTE:.1f} GB free at {folder} ({use})"
+        fix = "mlflow gc removes deleted runs; <data set>/packed may be deleted, it is made again"
+        found.setdefault(folder.stat().st_dev, Finding("disk", state, text, "" if state == OK else fix))
+    return list(found.values())
