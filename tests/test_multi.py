@@ -389,6 +389,18 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
         choose_models(["one2one"])
 
 
+def test_champion_of_other_outputs_or_equal_cost_stays(launch, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setattr(multi_session, "rivals_of", lambda data, _: {name: {} for name in data.outputs})
+    for outputs in ("redshift", "redshift", "smass"):
+        launch(epochs=1, inputs="bands,wise", outputs=outputs)
+    first, equal, other = [line for line in capsys.readouterr().out.splitlines() if line.startswith("champion: ")]
+    assert first == "champion: x2y/1 (the first of this name)"
+    assert re.match(r"champion: x2y/1 stays \([0-9]+ galaxies, cost (.*) on the same .*, this one \1\); zoo", equal)
+    assert "x2y/1 stays (trained with outputs=redshift; this run outputs=smass); zoo promote x2y/3" in other
+
+
 def test_interrupted_run_goes_on_to_the_losses_of_a_whole_one_with_the_same_seed(launch, monkeypatch, capsys):
     options = {"epochs": 3, "inputs": "wise,bands", "outputs": "redshift"}
     monkeypatch.setattr(multi_session, "rivals_of", lambda data, _: {name: {} for name in data.outputs})

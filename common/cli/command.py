@@ -112,9 +112,18 @@ def _export(model: str, folder: Path) -> None:
 @click.argument("folder", type=PATH)
 def _import(folder: Path) -> None:
     """Add a folder that zoo export wrote to the store."""
-    from common.models.library import take_in
+    from common.models.library import import_model
 
-    print(take_in(folder))
+    print(*import_model(folder), sep="\n")
+
+
+@command("promote")
+@click.argument("model", metavar="NAME/VERSION")
+def _promote(model: str) -> None:
+    """Make a version, such as b2r/4, the champion: the one that is used where none is named."""
+    from common.models.champion import promote
+
+    print(promote(model))
 
 
 @command("doctor", epilog="Exit code 1 when something is broken.")
@@ -150,7 +159,7 @@ zoo = click.Group(
     help="Use trained models: redshifts, stellar masses, sub-classes and morphologies, with error bars.",
     params=amount_options(),
     commands=[
-        _list, _info, _report, _compare, _export, _import, _doctor, _data, predict, embed, similar, serve,
+        _list, _info, _report, _compare, _export, _import, _promote, _doctor, _data, predict, embed, similar, serve,
     ],
     no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True},

@@ -17,6 +17,7 @@ from common.models.store import facts_of, load_model, output_of, serving_inputs
 from common.networks.augment import forms
 from common.outputs.calibration import calibration_from
 from common.outputs.coding import decode
+from common.outputs.metrics import cost, headline, score
 from common.project import ModelFolder, Project, parse_options, read_folder, read_project
 from common.runs.failures import report
 from common.runs.record import Run
@@ -63,6 +64,14 @@ def evaluate(project: Project, record: Run, address: str, part: str, options: di
     summary = summarise(project, record.id, model, data, predictions, options, {}, calibration)
     page = record_summary(record, summary)
     return f"\n{address} on {len(raw):,} galaxies of {data.folder}\n{verdict(summary)}\n\nreport  {page}"
+
+
+def validation_cost(address: str, data: TrainingData) -> float:
+    """Judge a stored model on the validation objects of a run by the number that champions are chosen by."""
+    model, output = load_model(address), data.output
+    raw = np.concatenate([_seen(model, data.item, chunk, tta=False) for chunk in data.chunks("validation")])
+    metric = headline(output)
+    return cost(metric, score(output, data.truth("validation"), decode(output, raw, data.target))[metric])
 
 
 def _seen(model: keras.Model, item: Input, chunk: np.ndarray, tta: bool) -> np.ndarray:

@@ -10,6 +10,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from common.models.champion import SCORE_TAG, promote_first
 from common.models.opening import (
     DESCRIPTION,
     MODEL_FILE,
@@ -19,7 +20,7 @@ from common.models.opening import (
     version_of,
     write_description,
 )
-from common.models.store import HEADLINE_TAG, SCORE_TAG, facts_of, log_signed
+from common.models.store import HEADLINE_TAG, facts_of, log_signed
 from common.outputs.metrics import headline
 from common.runs.dead_runs import MODEL_TAG
 from common.runs.record import REPORT
@@ -175,10 +176,14 @@ def export(name: str, folder: Path) -> Path:
     return folder
 
 
-def take_in(folder: Path) -> str:
-    """Add an exported model to the store, byte for byte, after checking every file; return its address.
+def import_model(folder: Path) -> tuple[str, str]:
+    """Add an exported model to the store, byte for byte, after checking every file.
 
-    It becomes the champion where there is no model of that name yet.
+    Returns
+    -------
+    address : str
+    said : str
+        What to tell the user of the champion: it becomes that where there is none.
 
     Raises
     ------
@@ -198,7 +203,4 @@ def take_in(folder: Path) -> str:
         address = log_signed(
             model.network, model.name, model.example(), model.outputs, description["facts"], original=original
         )
-    client, version = MlflowClient(), address.rsplit("/", 1)[1]
-    if CHAMPION not in client.get_registered_model(model.name).aliases:
-        client.set_registered_model_alias(model.name, CHAMPION, version)
-    return address
+    return address, promote_first(address)

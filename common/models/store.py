@@ -14,14 +14,13 @@ from mlflow.types import Schema, TensorSpec
 
 from common.backend import keras, tf
 from common.models.safe_file import checked_model
-from common.runs.store_location import CHAMPION, HASH_TAG, WEIGHTS
+from common.runs.store_location import HASH_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.errors import ZooError
 from sdss_gs.files import sha256
 from sdss_gs.schema import Input, Output
 
 ARTIFACT = "model"
-FINGERPRINT_TAG, SCORE_TAG = "zoo.fingerprint", "zoo.validation_cost"
 HEADLINE_TAG = "zoo.headline"
 """Tag of a run: the metric by which its model is compared."""
 
@@ -147,37 +146,6 @@ def log_signed(
     # As the last step, and with its hash: a run that is killed before leaves no version that nobody can open.
     version = mlflow.register_model(logged.model_uri, name, tags={HASH_TAG: digest}).version
     return f"models:/{name}/{version}"
-
-
-def crown(address: str, fingerprint: str, cost: float) -> bool:
-    """Give a new version the alias ``champion`` if its validation score is the best on its data.
-
-    Parameters
-    ----------
-    address : str
-        ``models:/<name>/<version>``.
-    fingerprint : str
-        Of the data; only versions that saw the same are compared.
-    cost : float
-        Headline metric on the validation objects, as `metrics.cost` turns it: less is better.
-
-    Returns
-    -------
-    bool
-        Whether it is the champion now.
-    """
-    client, (_, name, version) = MlflowClient(), address.rsplit("/", 2)
-    client.set_model_version_tag(name, version, FINGERPRINT_TAG, fingerprint)
-    client.set_model_version_tag(name, version, SCORE_TAG, repr(cost))
-    rivals = [
-        float(other.tags[SCORE_TAG])
-        for other in client.search_model_versions(f"name='{name}'")
-        if other.tags.get(FINGERPRINT_TAG) == fingerprint and other.version != version and SCORE_TAG in other.tags
-    ]
-    best = all(cost <= rival for rival in rivals)
-    if best:
-        client.set_registered_model_alias(name, CHAMPION, version)
-    return best
 
 
 # === Opening ===

@@ -14,7 +14,7 @@ from common.judge.judge import PREDICTION_BATCH
 from common.judge.multi_card import card_of, record_card
 from common.judge.multi_judge import champion_cost, covered, figures, judge, predict_shown, rivals_of, table
 from common.judge.multi_views import fit_calibrations
-from common.models.store import crown, log_signed
+from common.models.store import load_model, log_signed
 from common.networks.multi_network import build_multi, surround_multi
 from common.outputs.calibration import Calibration
 from common.training import device as gpu
@@ -97,6 +97,9 @@ class MultiSession(Session):
         cost = champion_cost(self._best_model(), self.data)
         return cost, {"validation_cost": cost}
 
+    def _cost_of(self, address: str) -> float:
+        return champion_cost(load_model(address), self.data)
+
     def finish(self, register: bool = True) -> dict[str, float]:
         """Judge the best epoch on the test objects, with all inputs and with each alone; draw, store, say where.
 
@@ -126,6 +129,6 @@ class MultiSession(Session):
         address = self._log(model, register, calibrations)
         cost = champion_cost(model, data)
         self.record.metrics({"validation_cost": cost}, 0, part="test")
-        champion = register and crown(address, data.fingerprint, cost)
+        champion = self._promote(address, "cost", cost) if register else ""
         print(f"\n{self._headline()}\n\n{text}\n\nreport  {page}\n{self._where(address, champion)}", flush=True)
         return {name: value for name, value in numbers.items() if name.startswith("test_")}

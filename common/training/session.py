@@ -13,9 +13,11 @@ from common.data.batches import EpochOrder, steps_per_execution
 from common.data.measure import training_range
 from common.data.training_data import TrainingData
 from common.judge import figures as report
+from common.judge.evaluate import validation_cost
 from common.judge.judge import PREDICTION_BATCH, predict, rivals, summarise, verdict, versions
 from common.judge.record_summary import record_summary
-from common.models.store import HEADLINE_TAG, crown, log_model
+from common.models.champion import Training, promote_champion
+from common.models.store import HEADLINE_TAG, log_model
 from common.networks.backbones import image_features
 from common.networks.build import adapt_normalisation, build
 from common.networks.training_wrappers import surround
@@ -270,26 +272,45 @@ class Session:
         reached = score(output, data.truth("validation"), validation)[metric]
         self.record.metrics({f"validation_{metric}": reached}, 0, part="test")
         self.record.tags({HEADLINE_TAG: metric})
-        champion = register and crown(address, data.fingerprint, cost(metric, reached))
+        champion = self._promote(address, metric, cost(metric, reached)) if register else ""
         print(
             f"\n{self._headline()}\n{verdict(summary)}\n\nreport  {page}\n{self._where(address, champion)}",
             flush=True,
         )
         return summary.scores[name]
 
+    def _promote(self, address: str, metric: str, cost: float) -> str:
+        """Make the new version the champion if it has earned it; return what to say of it."""
+        data, options = self.data, self.options
+        training = Training(
+            fingerprint=data.fingerprint,
+            objects=sum(data.sizes().values()),
+            data=data.folder.name,
+            limit=int(options["limit"]),
+            reading={key: options[key] for key in ("inputs", "outputs", *READING) if key in options},
+            metric=metric,
+            cost=cost,
+        )
+        return promote_champion(address, training, self._cost_of)
+
+    def _cost_of(self, address: str) -> float:
+        return validation_cost(address, self.data)
+
     def _headline(self) -> str:
         size = self.data.sizes()["test"]
         kept = f"kept: epoch {self.progress.best_epoch} of {self.progress.epoch}"
         return f"{self.project.name} on {size:,} test galaxies ({kept})"
 
-    def _where(self, address: str, champion: bool) -> str:
-        """Say where plots, model and curves are."""
-        return (
-            f"plots   {self.record.artifacts()}/{PLOTS}\n"
-            f"model   {address}{' (champion: best validation score on these data)' if champion else ''}\n"
-            f"look    mlflow ui\n"
-            f"        tensorboard --logdir {self.project.folder.name}/logs/"
+    def _where(self, address: str, champion: str) -> str:
+        """Say where plots, model and curves are, and what became of the champion."""
+        lines = (
+            f"plots   {self.record.artifacts()}/{PLOTS}",
+            f"model   {address}",
+            champion,
+            "look    mlflow ui",
+            f"        tensorboard --logdir {self.project.folder.name}/logs/",
         )
+        return "\n".join(filter(None, lines))
 
 
 def _chosen(architectures: dict[str, Callable], options: dict) -> Callable:

@@ -35,7 +35,7 @@ def import_command(_folder):
 
     def act(here):
         _in_store(here)
-        library.take_in(here / "b2r")
+        library.import_model(here / "b2r")
 
     return Command(prepare, act, _in_child(_registered)), lambda: None
 
@@ -44,11 +44,11 @@ def export_command(_folder):
     """Return the command that writes a model of the store as a folder."""
     from common.models import library
 
-    prepare, take_in, _ = vars(import_command(_folder)[0]).values()
+    prepare, import_model, _ = vars(import_command(_folder)[0]).values()
     store = _folder / "store"
     store.mkdir()
     prepare(store)
-    assert run_and_kill(take_in, store, LONGEST) == 0
+    assert run_and_kill(import_model, store, LONGEST) == 0
 
     def act(here):
         _in_store(store)

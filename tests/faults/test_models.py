@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from common.models import library
-from common.models.library import take_in
+from common.models.library import import_model
 from common.models.opening import load
 from common.models.safe_file import UnsafeModelError, check_description, checked_model
 from sdss_gs.errors import ZooError
@@ -160,7 +160,7 @@ def test_file_of_an_exported_folder_that_leads_out_of_it_is_refused(model_folder
     description["files"]["../outside.txt"] = sha256(tmp_path / "outside.txt")
     path.write_text(json.dumps(description))
     with pytest.raises(ZooError, match="expected the file that was exported"):
-        take_in(model_folder)
+        import_model(model_folder)
 
 
 def test_leftover_of_an_export_that_was_killed_is_removed(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from common.backend import keras
 from common.models.opening import DESCRIPTION, MODEL_FILE, load, read_description, write_description
 from common.models.safe_file import UnsafeModelError, check_description
-from common.models.store import crown, facts_of, load_model, log_model, serving_inputs, sha256
+from common.models.store import facts_of, load_model, log_model, serving_inputs, sha256
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS
 
@@ -115,18 +115,6 @@ def test_file_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "model.keras").write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(UnsafeModelError, match=r"expected a \.keras file"):
         check_description(tmp_path / "model.keras")
-
-
-def test_champion_is_the_best_on_the_same_data(keep):
-    addresses = [keep("w2r", seed)[1] for seed in range(4)]
-    verdicts = [
-        crown(addresses[0], "one", 0.05),
-        crown(addresses[1], "one", 0.07),
-        crown(addresses[2], "one", 0.03),
-        crown(addresses[3], "two", 0.90),
-    ]
-    assert verdicts == [True, False, True, True]
-    assert str(MlflowClient().get_model_version_by_alias("w2r", "champion").version) == addresses[3].rsplit("/", 1)[1]
 
 
 def test_store_holds_no_pickle(keep):
