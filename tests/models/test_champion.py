@@ -145,7 +145,7 @@ def test_champion_that_cannot_be_opened_stays_and_the_reason_is_said(keep):
     keep()
 
     def judged(address):
-        raise ZooError(f"{address}: expected its files, found them gone\nsomewhere")
+        raise RuntimeError(f"{address}: expected its files, found them gone\nsomewhere")
 
     training = Training("one", 20_934, "colors", 0, BEST_FIT, "nmad", 0.04)
     assert promote_champion(keep.register(), training, judged).replace(keep.name, "b2r") == (
