@@ -78,8 +78,9 @@ def test_zoo_tells_of_and_hands_on_what_was_trained(trained, repository, monkeyp
     assert zoo("mlflow", *command, "one.csv")[0] == 0
     assert zoo("mlflow", "export", "b2r", "b2r-model")[0] == 0
     assert "No trained model" in zoo("other", "list")[1]
-    code, address, problem = zoo("other", "import", "b2r-model")
-    assert (code, address) == (0, "models:/b2r/1\n"), problem
+    code, address, said = zoo("other", "import", "b2r-model")
+    assert (code, address) == (0, "models:/b2r/1\n"), said
+    assert said.endswith("champion: b2r/1 (the first of this name)\n")
     assert zoo("other", *command, "two.csv")[0] == 0
     assert zoo("other", "predict", "b2r-model", "--input", "../data/data.csv", "--output", "three.csv")[0] == 0
     for other in ("two", "three"):

@@ -114,7 +114,10 @@ def _import(folder: Path) -> None:
     """Add a folder that zoo export wrote to the store."""
     from common.models.library import import_model
 
-    print(*import_model(folder), sep="\n")
+    address, said = import_model(folder)
+    print(address)
+    # A script takes the address from stdout.
+    print(said, file=sys.stderr)
 
 
 @command("promote")
