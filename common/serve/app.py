@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException as AnyHTTPException
@@ -28,23 +28,13 @@ REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; f
 """A report is one file that holds its style and pictures, and runs nothing."""
 NO_DATA = "this service has no data set: start it with zoo serve --ds FOLDER"
 FORM_FIELDS = 8
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"type": "object"}, "example": EXAMPLE},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        "scale": {"type": "number", "description": "arcsec per pixel of an image"},
-                    },
-                }
-            },
-        },
-    }
+UPLOAD = {
+    "file": {"type": "string", "format": "binary"},
+    "scale": {"type": "number", "description": "arcsec per pixel of an image"},
+}
+BODIES = {
+    "application/json": {"schema": {"type": "object"}, "example": EXAMPLE},
+    "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": UPLOAD}},
 }
 
 
@@ -109,7 +99,6 @@ def _add_errors(app: FastAPI) -> None:
 
 def _add_pages(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=STATIC))
-
     for path, file in {"/": "index.html", "/docs": "docs.html", "/favicon.ico": "icon.svg"}.items():
         app.add_route(path, lambda _request, file=file: FileResponse(STATIC / file), include_in_schema=False)
 
@@ -137,12 +126,10 @@ def _add_models(app: FastAPI, served: Mapping[str, ServedModel], objects: Object
         files = _served(served, model).files
         if format not in ("markdown", "html"):
             raise HTTPException(422, f"format: expected markdown or html, found {format[:40]!r}")
-        name = REPORT if format == "html" else CARD
+        name, policy = (REPORT, {"Content-Security-Policy": REPORT_POLICY}) if format == "html" else (CARD, None)
         if name not in files or not files[name].is_file():
             raise HTTPException(404, f"{model}: has no {name}")
-        if format == "html":
-            return HTMLResponse(files[name].read_bytes(), headers={"Content-Security-Policy": REPORT_POLICY})
-        return PlainTextResponse(files[name].read_bytes(), media_type="text/markdown")
+        return Response(files[name].read_bytes(), headers=policy, media_type=f"text/{format}")
 
 
 def _add_objects(app: FastAPI, objects: Objects | None) -> None:
@@ -180,13 +167,10 @@ def _add_predictions(app: FastAPI, served: Mapping[str, ServedModel], objects: O
         """Predict a galaxy of the data set."""
         network, present = _served(served, model).model, _present(objects)
         present.find(objid)
+        found = await workers.run(lambda: predicted(network, present.load(network, objid))[0])
+        return signed(network, {"objid": objid} | found)
 
-        def work() -> dict:
-            return predicted(network, present.load(network, objid))[0]
-
-        return signed(network, {"objid": objid} | await workers.run(work))
-
-    @app.post("/predict/{model}", openapi_extra=BODY)
+    @app.post("/predict/{model}", openapi_extra={"requestBody": {"required": True, "content": BODIES}})
     async def predict(model: str, request: Request) -> dict:
         """Predict what is sent: rows of named magnitudes or arrays as JSON (``results``), or one file as a form."""
         network = _served(served, model).model

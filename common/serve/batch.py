@@ -94,35 +94,27 @@ def _rows(model: Model | MultiModel, rows: list) -> dict[str, Loaded]:
     if not items:
         shape = " × ".join(map(str, model.shapes[model.inputs[0].name]))
         raise HTTPException(422, f'body: expected "{ARRAYS}" of {shape} numbers each for {model.name}, found "{ROWS}"')
-    found = {}
-    for item in items:
-        named = [_named(item, row, f"{ROWS}[{n}]", len(model.inputs) > 1) for n, row in enumerate(rows)]
-        found[item.name] = _table(item, named, ROWS)
+    cells = {item.name: [] for item in items}
     for position, row in enumerate(rows):
-        if not any(_key(column, row) for item in items for column in item.columns):
-            columns = ", ".join(column for item in items for column in item.columns)
-            raise _refused(f"{ROWS}[{position}]", f"some of {columns}", ", ".join(map(str, row)))
-    return found
+        where = f"{ROWS}[{position}]"
+        if not isinstance(row, dict):
+            raise _refused(where, "an object with a magnitude by name", row)
+        keys = {column: _key(column, row) for item in items for column in item.columns}
+        there, given = ", ".join(map(str, row)), [item for item in items if any(keys[one] for one in item.columns)]
+        if not given and len(model.inputs) > 1:
+            raise _refused(where, f"some of {', '.join(keys)}", there)
+        for item in given or items:
+            for column in item.columns:
+                if keys[column] is None:
+                    raise _refused(where, f"{column} (or {WANTED[column]})", there)
+        for item in items:
+            cells[item.name].append([row.get(keys[column]) for column in item.columns])
+    return {item.name: _table(item, cells[item.name], ROWS) for item in items}
 
 
 def _key(column: str, row: dict) -> str | None:
     """Find the name by which a row has a magnitude: its full or short one."""
     return next((key for key in (column, WANTED[column]) if key in row), None)
-
-
-def _named(item: Input, row: object, where: str, optional: bool) -> list[object]:
-    """Find a row's magnitudes; all None where it has none of them and that is allowed."""
-    if not isinstance(row, dict):
-        raise _refused(where, "an object with a magnitude by name", row)
-    keys = [_key(column, row) for column in item.columns]
-    if optional and not any(keys):
-        return [None] * len(keys)
-    for column, key in zip(item.columns, keys, strict=True):
-        if key is None:
-            raise HTTPException(
-                422, f"{where}: expected {column} (or {WANTED[column]}), found {_shown(', '.join(map(str, row)))}"
-            )
-    return [row[key] for key in keys]
 
 
 def _table(item: Input, rows: list[list[object]], name: str) -> Loaded:

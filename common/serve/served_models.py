@@ -16,7 +16,7 @@ from common.models.model import Model
 from common.models.multi_model import MultiModel
 from common.models.opening import load
 from common.runs.record import REPORT
-from sdss_gs.decision_tree import TREES
+from sdss_gs.decision_tree import TREES, Question
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.schema import Output
 
@@ -53,22 +53,15 @@ class ServedModel:
             "weights": model.sha256,
             "inputs": [
                 {
-                    "name": item.name,
-                    "description": item.description.replace("`", ""),
-                    "shape": list(model.shapes[item.name]),
-                    "dtype": item.dtype,
-                    "unit": item.unit,
-                    "columns": list(item.columns),
+                    "name": item.name, "description": item.description.replace("`", ""), "dtype": item.dtype,
+                    "shape": list(model.shapes[item.name]), "unit": item.unit, "columns": list(item.columns),
                 }
                 for item in model.inputs
             ],
             "outputs": [
                 {
-                    "name": output.name,
-                    "description": output.description,
-                    "unit": output.unit,
-                    "classes": list(output.classes),
-                    "questions": _questions(output),
+                    "name": output.name, "description": output.description, "unit": output.unit,
+                    "classes": list(output.classes), "questions": _questions(output),
                     "scores": self._scores(output.name),
                 }
                 for output in model.outputs
@@ -80,7 +73,7 @@ class ServedModel:
             "warnings": self.facts.get("warnings", []),
             "card": about if CARD in self.files else None,
             "report": f"{about}?format=html" if REPORT in self.files else None,
-        }
+        }  # fmt: skip
 
     def _scores(self, output: str) -> dict:
         scores = self.facts.get("scores", {})
@@ -148,15 +141,10 @@ def _questions(output: Output) -> list[dict]:
     if not output.tree:
         return []
     return [
-        {
-            "text": question.text,
-            "answers": dict(
-                zip(
-                    question.answers,
-                    (f"{output.name}_{column}" for column in output.answers[question.slice]),
-                    strict=True,
-                )
-            ),
-        }
+        {"text": question.text, "answers": dict(zip(question.answers, _shares(output, question), strict=True))}
         for question in TREES[output.tree].questions
     ]
+
+
+def _shares(output: Output, question: Question) -> list[str]:
+    return [f"{output.name}_{column}" for column in output.answers[question.slice]]

@@ -39,6 +39,18 @@ class Similar:
     def nearest(self, model: Model | MultiModel, objid: str, n: int) -> dict:
         """List an object's neighbours, with their true values; takes long when a model is asked for first.
 
+        Parameters
+        ----------
+        model : Model or MultiModel
+        objid : str
+        n : int
+            Neighbours.
+
+        Returns
+        -------
+        dict
+            The ``layer`` of the features, and ``neighbours``, nearest first.
+
         Raises
         ------
         HTTPException
