@@ -11,11 +11,15 @@ from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST_CONNECTIONS = 4096
-"""With so many at a time uvicorn answers 503, until there are fewer."""
+"""At a time; the next one is told 503."""
 OTHER_FILES = 1024
 """Open files of a service besides its connections, among them those that are just being turned away."""
 HEAD_SECONDS = 10.0
 """For the head of a request to arrive; a body has the time of `limits.Limits`."""
+BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 40\r\n\r\n{"error": "busy: too many connections"}\n'
+)
 
 
 class Connection(H11Protocol):
@@ -23,14 +27,20 @@ class Connection(H11Protocol):
 
     Uvicorn waits without end (as of 0.54) for the head of a request, and for the rest of a body that nobody reads. A
     client that sends a byte now and then ("slowloris") on as many connections as there may be would shut everybody out.
+    Its `limit_concurrency` refuses everybody as well, while there are too many, and keeps open whoever is silent.
     """
 
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Wait for the first request."""
+        """Wait for the first request, or turn the client away."""
         super().connection_made(transport)
-        self._watch()
+        if len(self.connections) > MOST_CONNECTIONS:
+            # At once: without a file left, a connection cannot even be refused, and each try is a traceback in the log.
+            transport.write(BUSY)
+            transport.close()
+        else:
+            self._watch()
 
     def data_received(self, data: bytes) -> None:
         """Take what has come; wait for the rest of a head, or no longer."""
@@ -56,12 +66,10 @@ def configure(app: Any, log_level: str, **options: Any) -> Config:
     **options
         Further ones of `uvicorn.Config`.
     """
-    # Many systems give 1,024 open files until asked; without one left, each connection is a traceback in the log.
+    # Many systems give 1,024 open files until asked.
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, MOST_CONNECTIONS + OTHER_FILES), hard))
-    return Config(
-        app, http=Connection, limit_concurrency=MOST_CONNECTIONS, server_header=False, log_level=log_level, **options
-    )
+    return Config(app, http=Connection, server_header=False, log_level=log_level, **options)
