@@ -102,12 +102,12 @@ def sweep_command(_folder):
     from helpers.folders import architectures_of
 
     from common import train
-    from common.training.sweep import study as sweep_study
+    from common.training.sweep import storage as sweep_storage
 
     def act(here):
         _in_store(here)
         # A dead trial is known by its silence, of a minute.
-        sweep_study.HEARTBEAT, sweep_study.GRACE, sweep_study.POLL = 1, 3, 0.1
+        sweep_storage.HEARTBEAT, sweep_storage.GRACE, sweep_storage.POLL = 1, 3, 0.1
         options = {"ds": here / "ds", "epochs": 2, "refit_epochs": 2, "space": "batch_size=32|64,optimizer=adam|sgd"}
         arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
         return train._run(here / "b2r", architectures_of("b2r"), ["sweep", *arguments])

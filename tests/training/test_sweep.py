@@ -4,10 +4,12 @@ import collections
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import mlflow
@@ -24,11 +26,10 @@ from common.backend import keras
 from common.project import read_folder, read_project
 from common.training import session
 from common.training.sweep import report as sweep_report
-from common.training.sweep import study as sweep_study
-from common.training.sweep.begin import pruned_by
-from common.training.sweep.pace import Pace, estimate, in_words
-from common.training.sweep.report import NUMBER, SCORES, parallel_coordinates
+from common.training.sweep import storage as sweep_storage
+from common.training.sweep.report import NUMBER, SCORES, in_words, slices
 from common.training.sweep.space import cells_of, parse_space, swept
+from common.training.sweep.study import pruned_by
 from sdss_gs.errors import DataError, OptionError
 
 B2R = read_project(ROOT / "b2r")
@@ -114,30 +115,20 @@ def test_every_model_has_the_predecessors_exploration_as_default():
     assert len(set(entries.values())) == 1
 
 
-# === Time ===
-
-
-def test_estimate_counts_steps_of_each_batch_size_and_the_refit():
-    space = parse_space("batch_size=32|64,optimizer=rmsprop|adam", B2R)
-    paces = [Pace(32, 2.5, 3.0), Pace(64, 1.5, 3.0)]
-    cells = cells_of(space, "grid", 0, 0)
-    trials, refit = estimate(paces, cells, space, {"batch_size": 32, "epochs": 10}, 20)
-    assert trials == pytest.approx(2 * (3 + 10 * 2.5) + 2 * (3 + 10 * 1.5))
-    assert refit == pytest.approx(3 + 20 * 2.0)
-
-
 # === Trials ===
 
 WORKER = """
 import sys, time, optuna
-from common.training.sweep import study as s
+from common.training.sweep import storage as s
 s.HEARTBEAT, s.GRACE, s.POLL = 1, 3, 0.1
-study = optuna.create_study(study_name="x", storage=s.open_storage(sys.argv[1]), load_if_exists=True)
+storage = s.open_storage(sys.argv[1])
+study = optuna.create_study(study_name="x", storage=storage, load_if_exists=True)
 def objective(trial):
     print(trial.user_attrs["number"], flush=True)
     time.sleep(float(sys.argv[2]))
-    return trial.suggest_int("a", 0, 99)
-s.work(study, [{"a": k} for k in range(12)], objective)
+    return trial.params["a"]
+space = {"a": optuna.distributions.IntDistribution(0, 99)}
+s.work(storage, study, space, [{"a": k} for k in range(12)], objective)
 """
 
 
@@ -161,9 +152,9 @@ def several_processes(url, log):
     assert [process.returncode for process in others] == [0, 0, 0], log.read_text()
     # The trial of the killed process has been done by another one, and every trial by one process only.
     assert collections.Counter(printed) == dict.fromkeys(range(1, 13), 1)
-    with contextlib.closing(sweep_study.open_storage(url)) as storage:
+    with contextlib.closing(sweep_storage.open_storage(url)) as storage:
         study = optuna.load_study(study_name="x", storage=storage)
-        ended = sweep_study.results(study)
+        ended = sweep_storage.results(study)
     assert [trial.user_attrs[NUMBER] for trial in ended] == list(range(1, 13))
     assert [trial.value for trial in ended] == list(range(12))
     assert TrialState.FAIL in {trial.state for trial in study.trials if trial.user_attrs.get(NUMBER) == int(taken)}
@@ -220,52 +211,86 @@ def test_several_processes_on_postgresql_do_each_trial_once_though_one_is_killed
 
 
 @pytest.fixture
-def study(tmp_path):
-    storage = sweep_study.open_storage(f"sqlite:///{tmp_path}/sweeps.db")
-    yield optuna.create_study(storage=storage)
-    storage.close()
+def storage(tmp_path):
+    with contextlib.closing(sweep_storage.open_storage(f"sqlite:///{tmp_path}/sweeps.db")) as storage:
+        yield storage
 
 
-def test_trial_whose_options_do_not_work_is_a_result_and_any_other_fault_ends_the_work(study):
+@pytest.fixture
+def study(storage):
+    return optuna.create_study(storage=storage)
+
+
+def test_trial_whose_options_do_not_work_is_a_result_and_any_other_fault_ends_the_work(storage, study):
     tried = []
 
     def objective(trial):
-        tried.append(value := trial.suggest_int("a", 0, 9))
+        tried.append(value := trial.params["a"])
         if value == 0:
             raise DataError("diverged")
         if value == 1 and tried.count(1) == 1:
             raise OSError("disk full")
         return value
 
-    cells = [{"a": 0}, {"a": 1}, {"a": 2}]
+    space, cells = {"a": optuna.distributions.IntDistribution(0, 9)}, [{"a": 0}, {"a": 1}, {"a": 2}]
     with pytest.raises(OSError, match="disk full"):
-        sweep_study.work(study, cells, objective)
-    sweep_study.work(study, cells, objective)
-    assert tried == [0, 1, 2, 1]
-    ended = sweep_study.results(study)
+        sweep_storage.work(storage, study, space, cells, objective)
+    sweep_storage.work(storage, study, space, cells, objective)
+    assert tried == [0, 1, 1, 2]
+    ended = sweep_storage.results(study)
     assert [trial.state for trial in ended] == [TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE]
     assert sweep_report.end_of(ended[0]) == "failed: diverged"
 
 
-def test_result_of_a_process_that_was_given_up_for_dead_is_not_counted(study):
+@pytest.mark.parametrize("ends", ["with a score", "with a failure"])
+def test_result_of_a_process_that_was_given_up_for_dead_is_not_counted(storage, study, ends):
     def objective(trial):
         if not trial.number:
             # What another process does while this one sleeps.
-            study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            if ends == "with a failure":
+                raise DataError("diverged")
         return float(trial.number)
 
-    sweep_study.work(study, [{}], objective)
-    (only,) = sweep_study.results(study)
+    sweep_storage.work(storage, study, {}, [{}], objective)
+    (only,) = sweep_storage.results(study)
     assert only.number == 1
 
 
-def test_storage_that_is_none_is_one_line():
-    with pytest.raises(OptionError, match="storage: expected an SQLAlchemy address such as sqlite:"):
-        sweep_study.open_storage("x")
+def test_tpe_gives_a_dead_trial_the_same_options_again(storage, study):
+    space, tried = parse_space("learning_rate=1e-4..1e-2:log", B2R), []
+
+    def objective(trial):
+        tried.append(trial.params["learning_rate"])
+        if len(tried) == 12:
+            raise KeyboardInterrupt
+        return float(len(tried))
+
+    def work():
+        cells, sampler = cells_of(space, "tpe", 13, 0), partial(sweep_storage.sampler_of, "tpe", 0)
+        sweep_storage.work(storage, study, space, cells, objective, sampler)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    work()
+    assert tried[11] == tried[12]
+    assert len(set(tried)) == 13
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("x", "storage: expected an SQLAlchemy address such as sqlite:"),
+        ("mysql://user:secret@host/x", r"storage: expected SQLite or PostgreSQL, found mysql://user:\*\*\*@host/x"),
+    ],
+)
+def test_storage_that_is_none_is_one_line(url, expected):
+    with pytest.raises(OptionError, match=expected):
+        sweep_storage.open_storage(url)
 
 
 def test_pruned_trials_are_listed_after_the_finished(study):
-    space = parse_space("batch_size=32|64,learning_rate=1e-4..1e-2:log", B2R)
+    space = parse_space("batch_size=32,learning_rate=1e-4..1e-2:log", B2R)
 
     def trial(number, state, value, **attributes):
         return create_trial(
@@ -276,13 +301,14 @@ def test_pruned_trials_are_listed_after_the_finished(study):
     for number, value in ((1, 0.3), (2, 0.2)):
         study.add_trial(trial(number, TrialState.COMPLETE, value, **{SCORES: {"nmad": value}}))
     study.add_trial(trial(3, TrialState.PRUNED, 0.1))
-    lines = sweep_report.rows(sweep_study.results(study), space, ["nmad"])
+    lines = sweep_report.rows(sweep_storage.results(study), space, ["nmad"])
     assert [line[0] for line in lines] == ["trial", "2", "1", "3"]
     assert lines[3][-2] == "pruned after epoch 2"
-    figure = parallel_coordinates(sweep_study.results(study), space, "nmad")
-    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
-    assert labels == ["batch_size", "learning_rate", "validation\nnmad"]
-    assert figure.axes[0].get_title() == "2 trials"
+    figure = slices(sweep_storage.results(study), space, "nmad")
+    (axes,) = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_xscale()) == ("learning_rate", "validation nmad", "log")
+    others, best = (collection.get_offsets()[:, 1].tolist() for collection in axes.collections)
+    assert (others, best) == ([0.3], [0.2])
 
 
 # === The command ===
@@ -323,7 +349,6 @@ def test_interrupted_sweep_goes_on_and_ends_with_tables_and_one_registered_model
     monkeypatch.setattr(session.Session, "validate", interrupt)
     assert command(**space) == 130
     said = capsys.readouterr()
-    assert "about " in said.out
     (parent,) = [run for run in MlflowClient().search_runs(["0"]) if "mlflow.parentRunId" not in run.data.tags]
     assert f"-P resume={parent.info.run_id}" in said.err
     assert not MlflowClient().search_registered_models()
@@ -333,6 +358,7 @@ def test_interrupted_sweep_goes_on_and_ends_with_tables_and_one_registered_model
     assert command(**space) == 0
     said = capsys.readouterr()
     assert "3 of 3 trials left" in said.out
+    assert re.search(r"trial   1/3  learning_rate=0.001  validation nmad .* s, about \d+ s left", said.out)
     assert "━" not in said.out, "Keras' own progress bars"
     assert "| trial | learning_rate |" in said.out
     runs = MlflowClient().search_runs(["0"])

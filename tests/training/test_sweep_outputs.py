@@ -10,8 +10,8 @@ from common import train
 from common.backend import keras
 from common.networks.layers import dense_stack, standardise
 from common.project import read_project
-from common.training.sweep.begin import pruned_by
 from common.training.sweep.space import parse_space
+from common.training.sweep.study import pruned_by
 from sdss_gs.errors import OptionError
 
 

@@ -23,56 +23,31 @@ from common.runs.dead_runs import FAILURE_TAG
 from common.runs.failures import report, user_message
 from common.runs.record import Run
 from common.training.session import Session
-from common.training.sweep.begin import STARTED_BY, Sweep
-from common.training.sweep.pace import estimate, in_words, measure
-from common.training.sweep.report import RUN, SCORES, csv_text, end_of, markdown, parallel_coordinates, ranked, rows
-from common.training.sweep.space import limits
-from common.training.sweep.study import results, sampler_of, work
-from common.training.sweep.trials import bury, refit, run_trial
+from common.training.sweep.report import RUN, SCORES, csv_text, end_of, markdown, ranked, rows, slices
+from common.training.sweep.storage import results, sampler_of, work
+from common.training.sweep.study import STARTED_BY, Sweep
+from common.training.sweep.trial import close_dead_trials, refit, run_trial
 from sdss_gs.errors import ZooError
 
 
 def _run(sweep: Sweep) -> None:
     """Do what is left of the sweep, with helpers where asked for; print and keep what came out."""
+    count, done = len(sweep.cells), len(results(sweep.study))
     if not sweep.helper:
-        _announce(sweep)
-    if sweep.options["workers"] > 1:
-        _with_helpers(sweep.main, sweep.options, sweep.storage_url, sweep.parent)
-    work(sweep.study, sweep.cells, partial(run_trial, sweep), partial(bury, sweep), partial(_choose_sampler, sweep))
+        word = "sweep" if sweep.begins else f"goes on: {count - done} of {count} trials left of sweep"
+        print(f"{sweep.main.name}: {word} {sweep.parent}, {count} trials; {sweep.options['space']}", flush=True)
+    if sweep.options["workers"] > 1 and done < count:
+        _with_helpers(sweep)
+    sampler = partial(sampler_of, str(sweep.options["search"]), int(sweep.options["seed"]))
+    work(sweep.storage, sweep.study, sweep.space, sweep.cells, partial(run_trial, sweep), sampler)
     if sweep.helper:
         return
     if not any(trial.state == TrialState.COMPLETE for trial in results(sweep.study)):
         failures = {end_of(trial) for trial in results(sweep.study)}
         raise ZooError(f"sweep: expected a trial with a score, found none ({'; '.join(sorted(failures))})")
-    work(sweep.final, [{}], partial(refit, sweep), partial(bury, sweep))
+    work(sweep.storage, sweep.final, {}, [{}], partial(refit, sweep))
+    close_dead_trials(sweep)
     _publish(sweep)
-
-
-def _announce(sweep: Sweep) -> None:
-    left = len(sweep.cells) - len(results(sweep.study))
-    word = "sweep" if sweep.begins else f"goes on: {left} of {len(sweep.cells)} trials left of sweep"
-    print(f"{sweep.main.name}: {word} {sweep.parent}, {len(sweep.cells)} trials; {sweep.options['space']}")
-    if not left:
-        return
-    sizes = limits(sweep.space, "batch_size", sweep.main.defaults["batch_size"])
-    options = sweep.training_options(sweep.fixed())
-    paces = [measure(sweep.begin, options | {"batch_size": size}) for size in sizes]
-    missing = sweep.cells[len(sweep.cells) - left :]
-    trials, last = estimate(paces, missing, sweep.space, options, sweep.options["refit_epochs"])
-    together = min(int(sweep.options["workers"]), cpu_count())
-    shared = f" ({in_words(trials)} of work by {sweep.options['workers']} workers)" if together > 1 else ""
-    print(
-        f"about {in_words(trials / together + last)}{shared}: {left} trials on {sweep.size:,} galaxies, then "
-        f"{sweep.options['refit_epochs']} epochs of the best; measured with the default network in a few seconds",
-        flush=True,
-    )
-
-
-def _choose_sampler(sweep: Sweep) -> None:
-    # A helper whose starter was killed stops; otherwise two sets of processes would share the machine.
-    if sweep.helper and os.getppid() != int(sweep.helper):
-        raise KeyboardInterrupt
-    sweep.study.sampler = sampler_of(str(sweep.options["search"]), int(sweep.options["seed"]), sweep.study)
 
 
 def _publish(sweep: Sweep) -> None:
@@ -85,15 +60,15 @@ def _publish(sweep: Sweep) -> None:
     lines = rows(trials, sweep.space, sweep.metrics)
     client.log_text(sweep.parent, text, "sweep.md")
     client.log_text(sweep.parent, csv_text(lines), "sweep.csv")
-    figure = parallel_coordinates(trials, sweep.space, sweep.metrics[0])
-    client.log_figure(sweep.parent, figure, "sweep.png")
+    client.log_figure(sweep.parent, slices(trials, sweep.space, sweep.metrics[0]), "sweep.png")
     scores = {name if name.startswith("test_") else f"test_{name}": v for name, v in last.user_attrs[SCORES].items()}
     numbers = {f"best_validation_{name}": value for name, value in best.user_attrs[SCORES].items()}
     for name, value in (scores | numbers).items():
         client.log_metric(sweep.parent, name, value)
     client.set_tag(sweep.parent, "zoo.best_trial", best.user_attrs[RUN])
     client.set_tag(sweep.parent, "zoo.best_run", last.user_attrs[RUN])
-    client.delete_tag(sweep.parent, FAILURE_TAG) if FAILURE_TAG in client.get_run(sweep.parent).data.tags else None
+    if FAILURE_TAG in client.get_run(sweep.parent).data.tags:
+        client.delete_tag(sweep.parent, FAILURE_TAG)
     client.set_terminated(sweep.parent, "FINISHED")
     where = client.get_run(sweep.parent).info.artifact_uri.removeprefix("file://")
     print(f"\n{text}\nsweep   {sweep.parent}\ntables  {where}/sweep.md, sweep.csv\npicture {where}/sweep.png")
@@ -101,23 +76,14 @@ def _publish(sweep: Sweep) -> None:
     print(f"best    run {last.user_attrs[RUN]}, once on the test objects: {shown}", flush=True)
 
 
-def _with_helpers(main: ModelFolder, options: dict, storage: str, parent: str) -> None:
+def _with_helpers(sweep: Sweep) -> None:
     """Start processes that join the sweep and wait for them; one that dies is made up for by the others."""
-    count = int(options["workers"])
-    command = [
-        sys.executable,
-        "train.py",
-        "sweep",
-        "--resume",
-        parent,
-        "--storage",
-        storage,
-        "--ds",
-        str(options["ds"]),
-    ]
+    count = int(sweep.options["workers"])
+    joins = ("--resume", sweep.parent, "--storage", sweep.storage_url, "--ds", str(sweep.options["ds"]))
     threads = str(max(1, cpu_count() // count))
     environment = os.environ | {STARTED_BY: str(os.getpid()), "TF_NUM_INTRAOP_THREADS": threads}
-    started = [subprocess.Popen(command, cwd=main.folder, env=environment) for _ in range(count)]
+    command = (sys.executable, "train.py", "sweep", *joins)
+    started = [subprocess.Popen(command, cwd=sweep.main.folder, env=environment) for _ in range(count)]
     try:
         for process in started:
             process.wait()

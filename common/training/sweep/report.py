@@ -1,4 +1,4 @@
-"""What a sweep has found: its tables and its picture."""
+"""What a sweep has found: its tables, its picture, and words for them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import io
 import itertools
 from collections.abc import Sequence
 
-import numpy as np
-from matplotlib import colormaps
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
@@ -18,7 +15,7 @@ from common.judge.figures import ACCENT
 from common.outputs.metrics import headline
 from common.project import ModelFolder
 from common.training.sweep.space import Space, swept
-from common.training.sweep.study import FAILURE, NUMBER
+from common.training.sweep.storage import FAILURE, NUMBER
 
 OLDER = {"redshift": ["mse"], "mass": ["mae_1e9msun"], "classes": ["accuracy"], "number": ["r2"], "votes": []}
 """What the predecessor's tables show besides, by kind of output."""
@@ -43,14 +40,13 @@ def ranked(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 def rows(trials: Sequence[FrozenTrial], space: Space, metrics: Sequence[str]) -> list[list[str]]:
     """Lay the trials out: a header, then a line per trial, the best first."""
     names = swept(space)
-    lines = [["trial", *names, *(f"validation {metric}" for metric in metrics), "epoch kept", "seconds", "end", "run"]]
-    lines[0] = [cell.replace(f"validation {SEVERAL}", SEVERAL) for cell in lines[0]]
+    lines = [["trial", *names, *map(_validation, metrics), "epoch kept", "seconds", "end", "run"]]
     for trial in ranked(trials):
         facts = trial.user_attrs
         scores = [_number(facts.get(SCORES, {}).get(metric)) for metric in metrics]
         lines.append(
             [
-                str(facts[NUMBER]), *(_value(trial.params[name]) if name in trial.params else "" for name in names),
+                str(facts[NUMBER]), *(shown(trial.params[name]) if name in trial.params else "" for name in names),
                 *scores, str(facts.get(EPOCH, "")), _number(facts.get(SECONDS), 3), end_of(trial), facts.get(RUN, ""),
             ]
         )  # fmt: skip
@@ -62,6 +58,10 @@ def end_of(trial: FrozenTrial) -> str:
     if trial.state == TrialState.PRUNED:
         return f"pruned after epoch {trial.last_step}"
     return f"failed: {trial.user_attrs[FAILURE]}" if trial.state == TrialState.FAIL else "finished"
+
+
+def _validation(metric: str) -> str:
+    return metric if metric == SEVERAL else f"validation {metric}"
 
 
 def csv_text(lines: list[list[str]]) -> str:
@@ -95,20 +95,21 @@ def crossed(trials: Sequence[FrozenTrial], space: Space, metric: str) -> list[li
         trial = found.get((row, *column))
         return _number(trial.user_attrs.get(SCORES, {}).get(metric)) if trial else ""
 
-    header = [f"{first} ({metric})", *(" / ".join(map(_value, column)) for column in columns)]
-    return [header, *([_value(row), *(cell(row, column) for column in columns)] for row in space[first].choices)]
+    header = [f"{first} ({metric})", *(" / ".join(map(shown, column)) for column in columns)]
+    return [header, *([shown(row), *(cell(row, column) for column in columns)] for row in space[first].choices)]
 
 
 def markdown(model: str, trials: Sequence[FrozenTrial], space: Space, metrics: Sequence[str]) -> str:
     """Write all tables of a sweep."""
-    fixed = ", ".join(f"{name}={_value(space[name].choices[0])}" for name in space if name not in swept(space))
+    fixed = ", ".join(f"{name}={shown(space[name].choices[0])}" for name in space if name not in swept(space))
     parts = [f"# {model}: exploration", "Scores on the validation objects; the test objects were not looked at."]
     parts += [f"Held fixed: {fixed}."] * bool(fixed)
     parts += [markdown_table(table) for metric in metrics if (table := crossed(trials, space, metric))]
     return "\n\n".join([*parts, markdown_table(rows(trials, space, metrics))]) + "\n"
 
 
-def _value(value: object) -> str:
+def shown(value: object) -> str:
+    """Write an option's value."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
@@ -116,68 +117,35 @@ def _number(value: float | None, digits: int = 4) -> str:
     return "" if value is None else f"{value:.{digits}g}"
 
 
-# === Picture ===
+def slices(trials: Sequence[FrozenTrial], space: Space, metric: str) -> Figure:
+    """Draw the score of each finished trial against each option; the best trial is marked.
 
-
-def parallel_coordinates(trials: Sequence[FrozenTrial], space: Space, metric: str) -> Figure:
-    """Draw each finished trial as a line through its options to its score; the best is marked.
-
-    Optuna's own picture lays all trials with the same value on one point and is coloured for numbers only; here a value
-    of a list is a short stretch of its axis along which the trials lie by rank, so that each line can be followed.
+    Optuna's parallel coordinates lay all trials of a grid on the same few lines, which tell nothing.
     """
     finished = [trial for trial in ranked(trials) if trial.state == TrialState.COMPLETE]
-    names = swept(space)
-    figure = Figure(figsize=(2.1 * (len(names) + 1) + 1.5, 4.6), layout="constrained")
-    axes = figure.subplots()
-    scores = np.array([trial.user_attrs[SCORES][metric] for trial in finished])
-    low, high = scores.min(), scores.max()
-    columns = [_positions(finished, name, space) for name in names]
-    columns.append((scores - low) / (high - low) if high > low else np.full(len(scores), 0.5))
-    heights, norm = np.stack(columns, axis=1), Normalize(0, max(1, len(finished) - 1))
-    for rank in range(len(finished))[::-1]:
-        best = rank == 0
-        colour = ACCENT if best else colormaps["Blues_r"](0.15 + 0.6 * norm(rank))
-        label = f"best: trial {finished[0].user_attrs[NUMBER]}" if best else None
-        axes.plot(heights[rank], color=colour, linewidth=2.6 if best else 1.2, label=label, marker="o", markersize=3)
-    for column, name in enumerate(names):
-        axes.axvline(column, color="0.75", linewidth=0.8, zorder=0)
-        for height, text in _ticks(name, space):
-            axes.annotate(
-                text, (column, height), (-6, 0), textcoords="offset points", ha="right", va="center", fontsize=8,
-                bbox={"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
-            )  # fmt: skip
-    last = len(names)
-    axes.axvline(last, color="0.75", linewidth=0.8, zorder=0)
-    for score in dict.fromkeys((low, high)):
-        height = (score - low) / (high - low) if high > low else 0.5
-        axes.annotate(f"{score:.4g}", (last, height), (6, 0), textcoords="offset points", va="center", fontsize=8)
-    axes.set_xticks(range(last + 1), [*names, f"validation\n{metric}" if metric != SEVERAL else "validation\ncost"])
-    axes.set(xlim=(-0.55, last + 0.4), ylim=(-0.06, 1.06), yticks=[], title=f"{len(finished)} trials")
-    for side in ("left", "right", "top"):
-        axes.spines[side].set_visible(False)
-    axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
+    names = swept(space) or list(space)[:1]
+    figure = Figure(figsize=(2.6 * len(names) + 1.2, 4), layout="constrained")
+    scores = [trial.user_attrs[SCORES][metric] for trial in finished]
+    for name, axes in zip(names, figure.subplots(1, len(names), sharey=True, squeeze=False)[0], strict=True):
+        values = [trial.params[name] for trial in finished]
+        if isinstance(space[name], CategoricalDistribution):
+            places = [shown(value) for value in space[name].choices]
+            values = [places.index(shown(value)) for value in values]
+            axes.set(xticks=range(len(places)), xticklabels=places, xlim=(-0.5, len(places) - 0.5))
+        elif space[name].log:
+            axes.set_xscale("log")
+        axes.scatter(values[1:], scores[1:], alpha=0.6)
+        axes.scatter(values[:1], scores[:1], color=ACCENT, marker="*", s=150)
+        axes.set_xlabel(name)
+        axes.grid(axis="y", alpha=0.3)
+    number = finished[0].user_attrs[NUMBER]
+    figure.suptitle(f"{len(finished)} trials; star: the best, trial {number}", fontsize=10)
+    figure.axes[0].set_ylabel(_validation(metric))
     return figure
 
 
-def _positions(trials: Sequence[FrozenTrial], name: str, space: Space) -> np.ndarray:
-    """Place the trials on an option's axis, 0 to 1."""
-    distribution, values = space[name], [trial.params[name] for trial in trials]
-    if isinstance(distribution, CategoricalDistribution):
-        count = len(distribution.choices)
-        middle = np.array([distribution.choices.index(value) + 0.5 for value in values]) / count
-        spread = np.linspace(0.5, -0.5, len(trials)) if len(trials) > 1 else np.zeros(1)
-        return middle + 0.5 * spread / count
-    low, high, values = distribution.low, distribution.high, np.array(values, float)
-    if distribution.log:
-        low, high, values = np.log(low), np.log(high), np.log(values)
-    return (values - low) / (high - low)
-
-
-def _ticks(name: str, space: Space) -> list[tuple[float, str]]:
-    distribution = space[name]
-    if isinstance(distribution, CategoricalDistribution):
-        count = len(distribution.choices)
-        return [((number + 0.5) / count, _value(value)) for number, value in enumerate(distribution.choices)]
-    middle = (distribution.low * distribution.high) ** 0.5 if distribution.log else None
-    middle = (distribution.low + distribution.high) / 2 if middle is None else middle
-    return [(0, _value(distribution.low)), (0.5, f"{middle:.2g}"), (1, _value(distribution.high))]
+def in_words(seconds: float) -> str:
+    """Say a duration."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

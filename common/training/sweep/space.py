@@ -51,7 +51,7 @@ def parse_space(text: str, project: ModelFolder) -> Space:
         space[name] = _distribution(name, values, output.name if output else "")
     # For classes, `target` is another column.
     only_fixed = (*ONLY_FIXED, "target") if output and output.classes else ONLY_FIXED
-    several = [name for name in only_fixed if name in space and not is_fixed(space[name])]
+    several = [name for name in only_fixed if name in space and not space[name].single()]
     if several:
         raise OptionError(f"space: {several[0]}: expected one value, found several")
     return space
@@ -75,14 +75,9 @@ def _distribution(name: str, text: str, output: str) -> BaseDistribution:
     return kind(low, high, log=bool(scale))
 
 
-def is_fixed(distribution: BaseDistribution) -> bool:
-    """Tell whether an option has one value only."""
-    return distribution.single()
-
-
 def swept(space: Space) -> list[str]:
     """List the options that have more than one value."""
-    return [name for name, distribution in space.items() if not is_fixed(distribution)]
+    return [name for name, distribution in space.items() if not distribution.single()]
 
 
 def cells_of(space: Space, search: str, trials: int, seed: int) -> list[dict[str, object]]:
@@ -105,44 +100,13 @@ def cells_of(space: Space, search: str, trials: int, seed: int) -> list[dict[str
         ranges = [name for name, distribution in space.items() if not isinstance(distribution, CategoricalDistribution)]
         if ranges:
             raise OptionError(f"space: {ranges[0]}: expected a list a|b|c with search=grid, found a range")
-        size = len(cells := [dict(zip(space, row, strict=True)) for row in itertools.product(*_choices(space))])
+        choices = [distribution.choices for distribution in space.values()]
+        cells = [dict(zip(space, row, strict=True)) for row in itertools.product(*choices)]
         if trials:
-            raise OptionError(f"trials: expected 0 with search=grid (the grid has {size} cells), found {trials}")
+            raise OptionError(f"trials: expected 0 with search=grid (the grid has {len(cells)} cells), found {trials}")
         return cells
     if not trials:
         raise OptionError(f"trials: expected at least 1 with search={search}, found 0")
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
     known = trials if search == "random" else min(trials, STARTUP)
     return [study.ask(space).params for _ in range(known)] + [{} for _ in range(trials - known)]
-
-
-def _choices(space: Space) -> list[tuple]:
-    return [distribution.choices for distribution in space.values()]
-
-
-def suggest(trial: optuna.Trial, space: Space) -> dict[str, object]:
-    """Take a trial's options: those of its cell, else what the sampler says."""
-    chosen = {}
-    for name, distribution in space.items():
-        if isinstance(distribution, CategoricalDistribution):
-            chosen[name] = trial.suggest_categorical(name, distribution.choices)
-        elif isinstance(distribution, IntDistribution):
-            chosen[name] = trial.suggest_int(name, distribution.low, distribution.high, log=distribution.log)
-        else:
-            chosen[name] = trial.suggest_float(name, distribution.low, distribution.high, log=distribution.log)
-    return chosen
-
-
-def limits(space: Space, name: str, default: int) -> list[int]:
-    """Return the smallest and the largest value of an option, ascending; one where there is one."""
-    if name not in space:
-        return [default]
-    distribution = space[name]
-    choices = distribution.choices if isinstance(distribution, CategoricalDistribution) else ()
-    values = choices or (distribution.low, distribution.high)
-    return sorted({min(values), max(values)})
-
-
-def middle(space: Space, name: str, default: int) -> float:
-    """Return the middle of an option's range."""
-    return sum(values := limits(space, name, default)) / len(values)

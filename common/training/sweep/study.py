@@ -1,247 +1,189 @@
-"""The trials of a sweep in a data base that several processes share: each is done once, whoever dies.
-
-Optuna keeps the trials and says which is next. Its own queue is not enough for "exactly once": `GridSampler` may give
-two processes the same cell, `Study.ask` makes a new trial where another process has just taken the last one, and on
-SQLite, which has no row locks, two processes may take the same one. So all trials are queued first, each with its
-number in the plan; a process that finds its number taken lets it go; and on SQLite a lock file guards the taking.
-"""
+"""A sweep before its first trial: its options and data, and the record that several processes share."""
 
 from __future__ import annotations
 
 import contextlib
-import gc
+import hashlib
+import io
+import json
 import os
-import time
-import warnings
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
+import mlflow
 import optuna
-import sqlalchemy
-from filelock import FileLock
-from optuna.exceptions import ExperimentalWarning
-from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.pool import NullPool
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from sdss_gs.errors import OptionError, ZooError
+from common.project import ModelFolder, Project, parse_options
+from common.runs.dead_runs import SWEEP_TAG
+from common.runs.record import Run, choose_store
+from common.training.session import Session
+from common.training.sweep.report import shown_metrics
+from common.training.sweep.space import cells_of, parse_space, swept
+from common.training.sweep.storage import beside, open_storage, pruner_of
+from sdss_gs import __version__
+from sdss_gs.errors import OptionError
 
-HEARTBEAT, GRACE, POLL = 5, 60, 1.0
-"""Seconds: between a trial's signs of life; without one until it counts as dead; between looks at others' trials."""
-BUSY = 120
-"""Seconds to wait for another process that writes to the same SQLite file."""
-NUMBER, FAILURE = "number", "failure"
-"""Attributes of a trial: its number in the plan, from 1; why it ended without a score."""
-
-
-class _Storage(RDBStorage):
-    """Optuna's storage, in which two processes cannot take the same trial on SQLite either."""
-
-    def __init__(self, url: str):
-        address = sqlalchemy.engine.make_url(url)
-        sqlite = address.get_backend_name() == "sqlite"
-        self._lock = FileLock(f"{address.database}.lock") if sqlite else contextlib.nullcontext()
-        with warnings.catch_warnings(), self._lock:
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            super().__init__(
-                url,
-                # No pool: a connection that nobody closes would be left to the garbage collector.
-                engine_kwargs={"poolclass": NullPool} | ({"connect_args": {"timeout": BUSY}} if sqlite else {}),
-                heartbeat_interval=HEARTBEAT,
-                grace_period=GRACE,
-            )
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self.remove_session()
-        # Optuna leaves the connection with which it asked for the schema's version to the garbage collector.
-        gc.collect()
-        self.engine.dispose()
-
-    def set_trial_state_values(self, trial_id: int, state: TrialState, values=None) -> bool:
-        """Change a trial's state, as one step; before it runs, it gives its first sign of life.
-
-        Optuna gives that afterwards, and never takes a trial without one for dead: of a process that was killed in
-        between, the others would wait for ever.
-        """
-        with self._lock:
-            if state == TrialState.RUNNING:
-                self.record_heartbeat(trial_id)
-            return super().set_trial_state_values(trial_id, state, values)
+PARENT, SETTINGS = "run", "settings"
+"""Attributes of a study: the parent's MLflow run, the options of the sweep."""
+STARTED_BY = "ZOO_SWEEP_WORKER"
+"""Variable with the id of the process that started this one to help."""
+MINE = ("workers", "storage", "resume", "ds")
+"""Options in which the processes of one sweep may differ."""
 
 
-class _SurplusError(Exception):
-    """A trial that another process does, or has done."""
-
-
-def open_storage(url: str) -> _Storage:
-    """Open the data base of the trials; make its tables where they are missing.
-
-    Raises
-    ------
-    OptionError
-        If there is no such data base, or no driver for it.
-    """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    for attempt in range(5):
-        try:
-            return _Storage(url)
-        except ImportError as error:
-            raise OptionError(f'storage: {error.name or error} is missing (pip install -e ".[postgresql]")') from None
-        except sqlalchemy.exc.ArgumentError:
-            raise OptionError(
-                f"storage: expected an SQLAlchemy address such as sqlite:///x.db, found {url!r}"
-            ) from None
-        except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-            # Another process may be making the same tables at the same moment.
-            problem = str(error.__cause__ or error).splitlines()[0]
-            time.sleep(0.2 * 2**attempt)
-    shown = sqlalchemy.engine.make_url(url).render_as_string()
-    raise OptionError(f"storage: expected a data base at {shown}, found {problem}")
-
-
-def beside(tracking: str, repository: Path) -> str:
-    """Choose the data base for a store of MLflow: beside it if that is an SQLite file, else at the repository's root.
-
-    Never the same one: the two packages would overwrite the number of one another's schema.
-    """
-    path = Path(tracking.removeprefix("sqlite:///")).parent if tracking.startswith("sqlite:///") else repository
-    return f"sqlite:///{path / 'sweeps.db'}"
-
-
-def done(trial: FrozenTrial) -> bool:
-    """Tell whether a trial has ended with a score, pruned, or with a failure of its own options."""
-    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or FAILURE in trial.user_attrs
-
-
-def results(study: optuna.Study) -> list[FrozenTrial]:
-    """List the trials that are done, one for each number of the plan, in its order."""
-    found: dict[int, FrozenTrial] = {}
-    for trial in study.get_trials(deepcopy=False):
-        if NUMBER in trial.user_attrs and done(trial):
-            found.setdefault(trial.user_attrs[NUMBER], trial)
-    return [found[number] for number in sorted(found)]
-
-
-def work(
-    study: optuna.Study,
-    cells: list[dict[str, object]],
-    objective: Callable[[optuna.Trial], float],
-    dead: Callable[[set[int]], None] = lambda running: None,
-    before: Callable[[], None] = lambda: None,
-) -> None:
-    """Do trials until none is left; wait for those of other processes, and do again those of dead ones.
+class Sweep:
+    """One process of a sweep.
 
     Parameters
     ----------
-    study : optuna.Study
-    cells : list of dict
-        From `sweep_space.cells_of`.
-    objective : callable
-        Runs a trial. A `ZooError` is a result: the trial's options do not work.
-    dead : callable
-        Is told the numbers (Optuna's) of the trials that run, to tidy up after the others.
-    before : callable
-        Called before each trial.
+    main, project : ModelFolder
+        The model folder with the defaults of its entry points ``main`` and ``sweep``.
+    session_type : type of Session
+    architectures : dict of str to callable
+        The model folder's functions.
+    arguments : list of str
+        Command line of the entry point.
+
+    Attributes
+    ----------
+    parent : str
+        Id of the MLflow run under which the trials are.
+    record : Run or None
+        That run, in the process that began it or goes on with it through `mlflow run`.
 
     Raises
     ------
     ZooError
-        Never for a trial; any other exception of `objective` ends the work, and its trial will be done again.
+        For an option or a data set that cannot be used.
     """
-    lost: set[int] = set()
 
-    def guarded(trial: optuna.Trial) -> float:
-        if _taken(study, trial):
-            raise _SurplusError
+    def __init__(
+        self,
+        main: ModelFolder,
+        project: ModelFolder,
+        session_type: type[Session],
+        architectures: dict[str, Callable],
+        arguments: list[str],
+    ):
+        self.main, self.record = main, None
+        self.helper = os.environ.get(STARTED_BY, "")
+        self._session = lambda record, options: session_type(main, record, options, architectures)
+        choose_store(main.repository)
+        given = parse_options(project, arguments)
+        self.storage_url = str(given["storage"]) or beside(mlflow.get_tracking_uri(), main.repository)
+        if self.storage_url == mlflow.get_tracking_uri():
+            raise OptionError("storage: expected another data base than MLflow's own, found the same")
+        self.storage = open_storage(self.storage_url)
         try:
-            return objective(trial)
-        except ZooError as error:
-            if _runs(study, trial):
-                trial.set_user_attr(FAILURE, str(error))
+            self._prepare(given, project)
+            self._join()
+        except BaseException:
+            self.storage.close()
             raise
-        finally:
-            if not _runs(study, trial):
-                lost.add(trial.number)
 
-    while True:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            optuna.storages.fail_stale_trials(study)
-        trials = study.get_trials(deepcopy=False)
-        running = {trial.number for trial in trials if trial.state == TrialState.RUNNING}
-        planned = any(trial.state == TrialState.RUNNING and NUMBER in trial.user_attrs for trial in trials)
-        dead(running)
-        if _queue(study, cells, trials):
-            before()
-            lost.clear()
-            try:
-                study.optimize(guarded, n_trials=1, catch=(ZooError, _SurplusError))
-            except Exception:
-                # This process slept, and another one has declared it dead: the trial is that one's now, and Optuna
-                # refuses this result in several ways.
-                if not lost:
-                    raise
-        elif planned:
-            time.sleep(POLL)
-        else:
-            return
+    def begin(self, record: Run, chosen: dict) -> Session:
+        """Begin a training run with the options of a trial."""
+        own = {name: self.options[name] for name in ("epochs", "seed", "ds", "limit")}
+        never = {name: value for name, value in (("resume", ""), ("folds", 0)) if name in self.main.defaults}
+        return self._session(record, self.main.defaults | own | chosen | never)
+
+    def _prepare(self, given: dict, project: ModelFolder) -> None:
+        """Check everything that may be wrong before the sweep is there."""
+        self.options = self._resumed(given, project) if given["resume"] else given
+        self.space = parse_space(str(self.options["space"]), self.main)
+        self.cells = cells_of(self.space, *(self.options[name] for name in ("search", "trials", "seed")))
+        self.pruned_by = pruned_by(self.main, str(self.options["prune"]), swept(self.space))
+        fixed = {name: suggested.choices[0] for name, suggested in self.space.items() if suggested.single()}
+        # What is in the data has been said by the process that started this one.
+        with silenced() if self.helper else contextlib.nullcontext():
+            session = self.begin(_NoRecord(), fixed)
+        self.data, self.metrics = session.data, shown_metrics(session.project)
+
+    def _resumed(self, given: dict, project: ModelFolder) -> dict:
+        """Take the options of the sweep that is to go on."""
+        try:
+            name = mlflow.get_run(str(given["resume"])).data.tags[SWEEP_TAG]
+            stored = optuna.load_study(study_name=name, storage=self.storage).user_attrs[SETTINGS]
+        except (mlflow.MlflowException, KeyError):
+            raise OptionError(f"resume: expected the parent run of a sweep, found {given['resume']!r}") from None
+        for key, value in given.items():
+            if key not in MINE and value not in (stored[key], project.defaults[key]):
+                raise OptionError(f"resume: the sweep goes on with {key}={stored[key]}, found {key}={value}")
+        return stored | {key: given[key] for key in MINE if given[key] or key != "ds"}
+
+    def _join(self) -> None:
+        """Find the sweep of these options in the storage, or begin it."""
+        settings = {key: value for key, value in self.options.items() if key not in MINE}
+        whole = settings | {"version": __version__, "data": self.data.fingerprint, "defaults": self.main.defaults}
+        digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:12]
+        self.name = f"{self.main.name}-sweep-{digest}"
+        if self.options["resume"] and mlflow.get_run(str(self.options["resume"])).data.tags[SWEEP_TAG] != self.name:
+            raise OptionError("resume: the data, the defaults or the zoo are not those that the sweep began with")
+        pruner = pruner_of(str(self.options["prune"]), int(self.options["epochs"]))
+        with self.storage.alone():
+            self.study, self.final = (
+                optuna.create_study(study_name=name, storage=self.storage, pruner=pruner, load_if_exists=True)
+                for name in (self.name, f"{self.name}-final")
+            )
+            self.begins = PARENT not in self.study.user_attrs
+            if self.begins:
+                self._begin_record(settings)
+        self.parent = self.study.user_attrs[PARENT]
+        if not self.begins and mlflow.environment_variables.MLFLOW_RUN_ID.get():
+            self.record = Run(self.main)
+        if self.record and self.record.id != self.parent:
+            # The run that `mlflow run` has made for this process shows only that it joined: trials are the parent's.
+            self.record.tags({MLFLOW_PARENT_RUN_ID: self.parent, "zoo.joined": self.parent, SWEEP_TAG: self.name})
+            self.record.end("FINISHED")
+            self.record = None
+
+    def _begin_record(self, settings: dict) -> None:
+        self.record = Run(self.main, tags={SWEEP_TAG: self.name})
+        self.record.parameters({key: value for key, value in self.options.items() if value != "" and key != "storage"})
+        self.record.data(self.data.folder, self.data.fingerprint)
+        self.study.set_user_attr(SETTINGS, settings)
+        self.study.set_user_attr(PARENT, self.record.id)
 
 
-def _queue(study: optuna.Study, cells: list[dict[str, object]], trials: list[FrozenTrial]) -> bool:
-    """Queue every number of the plan that is neither waiting nor running nor done; tell whether any waits.
+class _NoRecord:
+    """Stands for a run's record where nothing is to be recorded."""
 
-    Two processes may queue the same number: `_taken` lets one of them go.
+    def __getattr__(self, name: str) -> Callable:
+        return lambda *arguments, **options: None
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[None]:
+    """Hold back what a training run prints."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def pruned_by(main: ModelFolder, prune: str, names: list[str]) -> str:
+    """Choose the number of each epoch that is alike for all trials: another loss has another unit.
+
+    Parameters
+    ----------
+    main : ModelFolder
+    prune : str
+    names : list of str
+        The options that are explored.
+
+    Returns
+    -------
+    str
+        Name of a metric; empty if no trial is to end early.
+
+    Raises
+    ------
+    OptionError
+        If there is no such number.
     """
-    planned = [trial for trial in trials if NUMBER in trial.user_attrs]
-    there = {
-        trial.user_attrs[NUMBER]
-        for trial in planned
-        if done(trial) or trial.state in (TrialState.WAITING, TrialState.RUNNING)
-    }
-    # What a dead trial was given by the sampler, it is given again.
-    before = {trial.user_attrs[NUMBER]: trial.params for trial in planned}
-    missing = [number for number in range(1, len(cells) + 1) if number not in there]
-    for number in missing:
-        study.enqueue_trial(cells[number - 1] or before.get(number, {}), user_attrs={NUMBER: number})
-    return bool(missing) or any(trial.state == TrialState.WAITING for trial in planned)
-
-
-def _taken(study: optuna.Study, mine: optuna.Trial) -> bool:
-    """Tell whether a trial is no part of the plan, or its number is done, or was taken before."""
-    number = mine.user_attrs.get(NUMBER)
-    rivals = [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(NUMBER) == number]
-    return number is None or any(
-        done(trial) or (trial.state == TrialState.RUNNING and trial.number < mine.number)
-        for trial in rivals
-        if trial.number != mine.number
-    )
-
-
-def _runs(study: optuna.Study, trial: optuna.Trial) -> bool:
-    return study.get_trials(deepcopy=False)[trial.number].state == TrialState.RUNNING
-
-
-def sampler_of(search: str, seed: int, study: optuna.Study) -> optuna.samplers.BaseSampler:
-    """Make the sampler for the next trial; of grid and random searches all options are known already.
-
-    A sampler's random numbers begin anew with each process. The trials so far, and where others run beside it the
-    process, go into the seed, lest two trials be the same.
-    """
-    if search != "tpe":
-        return optuna.samplers.RandomSampler(seed)
-    trials = study.get_trials(deepcopy=False)
-    others = any(trial.state == TrialState.RUNNING for trial in trials)
-    mixed = (seed, sum(map(done, trials)), os.getpid() if others else 0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return optuna.samplers.TPESampler(seed=hash(mixed) % 2**32, constant_liar=True)
-
-
-def pruner_of(prune: str, epochs: int) -> optuna.pruners.BasePruner:
-    """Make the pruner; both kinds leave the first trials alone until there is something to compare with."""
-    if prune == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, epochs // 5))
-    if prune == "hyperband":
-        return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=epochs)
-    return optuna.pruners.NopPruner()
+    if prune == "none":
+        return ""
+    # Votes, and several outputs together, have no number beside the loss that all of their losses share.
+    shared = isinstance(main, Project) and main.output.kind != "votes"
+    other = [name for name in names if name in ("label_smoothing", "target" if shared else "loss")]
+    if other:
+        raise OptionError(f"prune: expected none where {other[0]} is explored (it changes what an epoch's loss means)")
+    return "val_mae" if "loss" in names else "val_loss"
