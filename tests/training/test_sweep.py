@@ -301,9 +301,9 @@ def test_pruned_trials_are_listed_after_the_finished(study):
     for number, value in ((1, 0.3), (2, 0.2)):
         study.add_trial(trial(number, TrialState.COMPLETE, value, **{SCORES: {"nmad": value}}))
     study.add_trial(trial(3, TrialState.PRUNED, 0.1))
-    lines = sweep_report.rows(sweep_storage.results(study), space, ["nmad"])
-    assert [line[0] for line in lines] == ["trial", "2", "1", "3"]
-    assert lines[3][-2] == "pruned after epoch 2"
+    frame = sweep_report.table(sweep_storage.results(study), space, ["nmad"])
+    assert frame["trial"].tolist() == ["2", "1", "3"]
+    assert frame["end"].tolist() == ["finished", "finished", "pruned after epoch 2"]
     figure = slices(sweep_storage.results(study), space, "nmad")
     (axes,) = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_xscale()) == ("learning_rate", "validation nmad", "log")
@@ -358,7 +358,7 @@ def test_interrupted_sweep_goes_on_and_ends_with_tables_and_one_registered_model
     assert command(**space) == 0
     said = capsys.readouterr()
     assert "3 of 3 trials left" in said.out
-    assert re.search(r"trial   1/3  learning_rate=0.001  validation nmad .* s, about \d+ s left", said.out)
+    assert re.search(r"trial   1/3  learning_rate=0.001  validation nmad .* s, about .* left", said.out)
     assert "━" not in said.out, "Keras' own progress bars"
     assert "| trial | learning_rate |" in said.out
     runs = MlflowClient().search_runs(["0"])

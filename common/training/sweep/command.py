@@ -23,7 +23,7 @@ from common.runs.dead_runs import FAILURE_TAG
 from common.runs.failures import report, user_message
 from common.runs.record import Run
 from common.training.session import Session
-from common.training.sweep.report import RUN, SCORES, csv_text, end_of, markdown, ranked, rows, slices
+from common.training.sweep.report import RUN, SCORES, end_of, markdown, ranked, slices, table
 from common.training.sweep.storage import results, sampler_of, work
 from common.training.sweep.study import STARTED_BY, Sweep
 from common.training.sweep.trial import close_dead_trials, refit, run_trial
@@ -56,10 +56,10 @@ def _publish(sweep: Sweep) -> None:
     (last,) = results(sweep.final)
     if last.state != TrialState.COMPLETE:
         raise ZooError(f"sweep: the last training of the best trial {end_of(last)}")
-    text, best = markdown(sweep.main.name, trials, sweep.space, sweep.metrics), ranked(trials)[0]
-    lines = rows(trials, sweep.space, sweep.metrics)
+    frame, best = table(trials, sweep.space, sweep.metrics), ranked(trials)[0]
+    text = markdown(sweep.main.name, frame, sweep.space, sweep.metrics)
     client.log_text(sweep.parent, text, "sweep.md")
-    client.log_text(sweep.parent, csv_text(lines), "sweep.csv")
+    client.log_text(sweep.parent, frame.to_csv(index=False), "sweep.csv")
     client.log_figure(sweep.parent, slices(trials, sweep.space, sweep.metrics[0]), "sweep.png")
     scores = {name if name.startswith("test_") else f"test_{name}": v for name, v in last.user_attrs[SCORES].items()}
     numbers = {f"best_validation_{name}": value for name, value in best.user_attrs[SCORES].items()}
@@ -72,8 +72,8 @@ def _publish(sweep: Sweep) -> None:
     client.set_terminated(sweep.parent, "FINISHED")
     where = client.get_run(sweep.parent).info.artifact_uri.removeprefix("file://")
     print(f"\n{text}\nsweep   {sweep.parent}\ntables  {where}/sweep.md, sweep.csv\npicture {where}/sweep.png")
-    shown = "  ".join(f"{name} {value:.5g}" for name, value in scores.items())
-    print(f"best    run {last.user_attrs[RUN]}, once on the test objects: {shown}", flush=True)
+    judged = "  ".join(f"{name} {value:.5g}" for name, value in scores.items())
+    print(f"best    run {last.user_attrs[RUN]}, once on the test objects: {judged}", flush=True)
 
 
 def _with_helpers(sweep: Sweep) -> None:
@@ -102,10 +102,26 @@ def sweep(
     architectures: dict[str, Callable],
     arguments: list[str],
 ) -> int:
-    """Run the entry point ``sweep`` of a model folder; parameters as for `Sweep`; return the exit code."""
+    """Run the entry point ``sweep`` of a model folder.
+
+    Parameters
+    ----------
+    main, project : ModelFolder
+        The model folder with the defaults of its entry points ``main`` and ``sweep``.
+    session_type : type of Session
+    architectures : dict of str to callable
+        The model folder's functions.
+    arguments : list of str
+        Command line of the entry point.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
     found = None
     try:
-        found = Sweep(main, project, session_type, architectures, arguments)
+        found = Sweep(main, project, partial(session_type, architectures=architectures), arguments)
         _run(found)
     except KeyboardInterrupt:
         _end(main, found, "KILLED", "interrupted")

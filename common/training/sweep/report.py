@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 from collections.abc import Sequence
 
+import pandas as pd
 from matplotlib.figure import Figure
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
@@ -37,20 +36,21 @@ def ranked(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return sorted(trials, key=lambda trial: (order[trial.state], trial.value if order[trial.state] == 0 else 0))
 
 
-def rows(trials: Sequence[FrozenTrial], space: Space, metrics: Sequence[str]) -> list[list[str]]:
-    """Lay the trials out: a header, then a line per trial, the best first."""
-    names = swept(space)
-    lines = [["trial", *names, *map(_validation, metrics), "epoch kept", "seconds", "end", "run"]]
-    for trial in ranked(trials):
-        facts = trial.user_attrs
-        scores = [_number(facts.get(SCORES, {}).get(metric)) for metric in metrics]
-        lines.append(
-            [
-                str(facts[NUMBER]), *(shown(trial.params[name]) if name in trial.params else "" for name in names),
-                *scores, str(facts.get(EPOCH, "")), _number(facts.get(SECONDS), 3), end_of(trial), facts.get(RUN, ""),
-            ]
-        )  # fmt: skip
-    return lines
+def table(trials: Sequence[FrozenTrial], space: Space, metrics: Sequence[str]) -> pd.DataFrame:
+    """Lay the trials out as text, a row per trial, the best first."""
+    return pd.DataFrame(
+        {
+            "trial": str(facts[NUMBER]),
+            **{name: shown(trial.params[name]) for name in swept(space)},
+            **{_validation(metric): _number(facts.get(SCORES, {}).get(metric)) for metric in metrics},
+            "epoch kept": str(facts.get(EPOCH, "")),
+            "seconds": _number(facts.get(SECONDS), 3),
+            "end": end_of(trial),
+            "run": facts.get(RUN, ""),
+        }
+        for trial in ranked(trials)
+        if (facts := trial.user_attrs)
+    )
 
 
 def end_of(trial: FrozenTrial) -> str:
@@ -64,22 +64,7 @@ def _validation(metric: str) -> str:
     return metric if metric == SEVERAL else f"validation {metric}"
 
 
-def csv_text(lines: list[list[str]]) -> str:
-    """Write lines as CSV."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue()
-
-
-def markdown_table(lines: list[list[str]]) -> str:
-    """Write lines as a table in Markdown."""
-    header, *others = lines
-    return "\n".join(
-        f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in [header, ["---"] * len(header), *others]
-    )
-
-
-def crossed(trials: Sequence[FrozenTrial], space: Space, metric: str) -> list[list[str]]:
+def crossed(frame: pd.DataFrame, space: Space, metric: str) -> list[list[str]]:
     """Lay a grid out as the predecessor's tables: first option down, combinations of the others across.
 
     Empty where there is no such table: one option only, or options that are ranges.
@@ -87,25 +72,35 @@ def crossed(trials: Sequence[FrozenTrial], space: Space, metric: str) -> list[li
     names = swept(space)
     if len(names) < 2 or not all(isinstance(space[name], CategoricalDistribution) for name in names):
         return []
-    first, *others = names
-    columns = list(itertools.product(*(space[name].choices for name in others)))
-    found = {tuple(trial.params[name] for name in names): trial for trial in trials if set(names) <= set(trial.params)}
-
-    def cell(row: object, column: tuple) -> str:
-        trial = found.get((row, *column))
-        return _number(trial.user_attrs.get(SCORES, {}).get(metric)) if trial else ""
-
-    header = [f"{first} ({metric})", *(" / ".join(map(shown, column)) for column in columns)]
-    return [header, *([shown(row), *(cell(row, column) for column in columns)] for row in space[first].choices)]
+    first, *others = ([shown(choice) for choice in space[name].choices] for name in names)
+    columns = list(itertools.product(*others))
+    scores = frame.set_index(names)[_validation(metric)].to_dict()
+    header = [f"{names[0]} ({metric})", *map(" / ".join, columns)]
+    return [header, *([row, *(scores.get((row, *column), "") for column in columns)] for row in first)]
 
 
-def markdown(model: str, trials: Sequence[FrozenTrial], space: Space, metrics: Sequence[str]) -> str:
-    """Write all tables of a sweep."""
+def markdown(model: str, frame: pd.DataFrame, space: Space, metrics: Sequence[str]) -> str:
+    """Write all tables of a sweep.
+
+    Parameters
+    ----------
+    model : str
+    frame : DataFrame
+        From `table`.
+    space : Space
+    metrics : sequence of str
+        As for `table`.
+    """
     fixed = ", ".join(f"{name}={shown(space[name].choices[0])}" for name in space if name not in swept(space))
     parts = [f"# {model}: exploration", "Scores on the validation objects; the test objects were not looked at."]
     parts += [f"Held fixed: {fixed}."] * bool(fixed)
-    parts += [markdown_table(table) for metric in metrics if (table := crossed(trials, space, metric))]
-    return "\n\n".join([*parts, markdown_table(rows(trials, space, metrics))]) + "\n"
+    parts += [_markdown_table(lines) for metric in metrics if (lines := crossed(frame, space, metric))]
+    return "\n\n".join([*parts, _markdown_table([list(frame), *frame.to_numpy().tolist()])]) + "\n"
+
+
+def _markdown_table(lines: list[list[str]]) -> str:
+    header, *others = ([cell.replace("|", "/") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *others])
 
 
 def shown(value: object) -> str:

@@ -29,7 +29,7 @@ from sdss_gs.errors import OptionError, ZooError
 HEARTBEAT, GRACE, POLL = 5, 60, 1.0
 """Seconds: between a trial's signs of life; without one until it counts as dead; between looks at others' trials."""
 BUSY = 120
-"""Seconds to wait for another process that writes to the same SQLite file."""
+"""Seconds to wait for another process that writes to the same SQLite file, or that holds the lock and may be gone."""
 SWEEP_LOCK = 20_170_001
 """Number of the lock that the processes of all sweeps in a PostgreSQL data base share."""
 NUMBER, FAILURE = "number", "failure"
@@ -61,7 +61,7 @@ class Storage(RDBStorage):
             return
         with self.engine.begin() as connection:
             # Of a machine that has lost its power.
-            connection.execute(sqlalchemy.text(f"SET LOCAL idle_in_transaction_session_timeout = '{GRACE}s'"))
+            connection.execute(sqlalchemy.text(f"SET LOCAL idle_in_transaction_session_timeout = '{BUSY}s'"))
             connection.execute(sqlalchemy.text(f"SELECT pg_advisory_xact_lock({SWEEP_LOCK})"))
             yield
 

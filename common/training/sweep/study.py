@@ -38,9 +38,8 @@ class Sweep:
     ----------
     main, project : ModelFolder
         The model folder with the defaults of its entry points ``main`` and ``sweep``.
-    session_type : type of Session
-    architectures : dict of str to callable
-        The model folder's functions.
+    session : callable
+        Begins a training run: takes a model folder, the run's record and its options.
     arguments : list of str
         Command line of the entry point.
 
@@ -57,17 +56,10 @@ class Sweep:
         For an option or a data set that cannot be used.
     """
 
-    def __init__(
-        self,
-        main: ModelFolder,
-        project: ModelFolder,
-        session_type: type[Session],
-        architectures: dict[str, Callable],
-        arguments: list[str],
-    ):
+    def __init__(self, main: ModelFolder, project: ModelFolder, session: Callable[..., Session], arguments: list[str]):
         self.main, self.record = main, None
         self.helper = os.environ.get(STARTED_BY, "")
-        self._session = lambda record, options: session_type(main, record, options, architectures)
+        self._session = session
         choose_store(main.repository)
         given = parse_options(project, arguments)
         self.storage_url = str(given["storage"]) or beside(mlflow.get_tracking_uri(), main.repository)
@@ -85,7 +77,7 @@ class Sweep:
         """Begin a training run with the options of a trial."""
         own = {name: self.options[name] for name in ("epochs", "seed", "ds", "limit")}
         never = {name: value for name, value in (("resume", ""), ("folds", 0)) if name in self.main.defaults}
-        return self._session(record, self.main.defaults | own | chosen | never)
+        return self._session(self.main, record, self.main.defaults | own | chosen | never)
 
     def _prepare(self, given: dict, project: ModelFolder) -> None:
         """Check everything that may be wrong before the sweep is there."""
