@@ -26,7 +26,7 @@ MODEL = "i2m"
 def main() -> int:
     """Measure the backbones one after the other; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.backbones", description=__doc__)
-    chosen = [name for name in BACKBONES if name not in ("none", "reference", "fast")]
+    chosen = [name for name in BACKBONES if name != "none"]
     parser.add_argument("--backbones", default=",".join(chosen), help="comma-separated (default: %(default)s)")
     parser.add_argument("--batch", type=int, default=16, help="images per step (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=2, help="steps that are timed (default: %(default)s)")

@@ -1,10 +1,14 @@
-"""The options that a user of a model folder may set; their defaults are in its ``MLproject``."""
+"""The options of every entry point of a model folder: the only home of their defaults, types, bounds and choices.
+
+A folder's ``MLproject`` declares the few whose defaults are its model's own.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from common.networks.augment import AUGMENTATIONS
 from common.networks.backbones import BACKBONES, COLOURS, HEADS
@@ -12,7 +16,7 @@ from common.networks.inputs import STRETCHES
 from common.outputs.coding import CLASS_WEIGHTS, TARGETS
 from common.outputs.vote_losses import VOTE_LOSSES
 from sdss_gs.errors import OptionError
-from sdss_gs.schema import INPUTS, OUTPUTS, SPECTRUM_COLUMNS, Input, Output
+from sdss_gs.schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
 
 LOSSES = ("mse", "mae", "huber")
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
@@ -21,129 +25,262 @@ ARCHITECTURES = ("reference", "fast")
 SEARCHES = ("grid", "random", "tpe")
 PRUNERS = ("none", "median", "hyperband")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+METHODS = ("pca", "tsne", "umap")
+SPACE = "batch_size=32|64,optimizer=rmsprop|adam"
+"""What the predecessor explored."""
+REGRESSIONS = tuple(name for name, output in OUTPUTS.items() if not output.classes)
+CLASSIFICATIONS = tuple(name for name, output in OUTPUTS.items() if output.classes)
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a run: type, help, bounds, and the models that have it. Its default is in ``MLproject``.
+    """One option: its default, help and bounds, and the models that have it.
 
-    With `several`, the value is one or more of the choices, separated by commas. Models of the outputs in `by_output`
-    have choices of their own; none: any text.
+    Parameters
+    ----------
+    default : int, float or str
+        The option has its type.
+    help : str
+    low, below : float
+        Bounds of a number: at least `low`, less than `below`.
+    choices : tuple of str
+        None: any text.
+    several : bool
+        The value is one or more of the choices, separated by commas.
+    inputs, outputs : tuple of str
+        Models with one input and one output have it if they have these.
+    multi : bool
+        Whether models of several inputs and outputs have it.
+    by_output : mapping of str to tuple of str
+        Choices that models of an output have instead; none: any text.
+    defaults : mapping of str to object
+        Defaults that models of an output have instead.
     """
 
-    kind: type
+    default: int | float | str
     help: str
     low: float = -math.inf
+    below: float = math.inf
     choices: tuple[str, ...] = ()
     several: bool = False
-    below: float = math.inf
     inputs: tuple[str, ...] = tuple(INPUTS)
     outputs: tuple[str, ...] = tuple(OUTPUTS)
+    multi: bool = True
     by_output: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> type:
+        """Type of its values."""
+        return type(self.default)
 
     def choices_of(self, output: str) -> tuple[str, ...]:
         """List the choices that models of an output have."""
         return self.by_output.get(output, self.choices)
 
+    def default_of(self, output: str) -> object:
+        """Return the default of models of an output."""
+        return self.defaults.get(output, self.default)
 
-REGRESSIONS = tuple(name for name, output in OUTPUTS.items() if not output.classes)
-CLASSIFICATIONS = tuple(name for name, output in OUTPUTS.items() if output.classes)
-OPTIONS = {
-    "architecture": Option(
-        str, "the predecessor's network, the zoo's own, or another one of the folder", choices=(*ARCHITECTURES, "vgg")
-    ),
-    "backbone": Option(
-        str, "network that sees the images, instead of the architecture", choices=BACKBONES, inputs=("img",)
-    ),
-    "weights": Option(
-        str, "that a Keras backbone begins with: imagenet, none, or a file of its weights", inputs=("img",)
-    ),
-    "freeze": Option(
-        str, "layers of it that keep their weights: all, none, or all but so many of the last", inputs=("img",)
-    ),
-    "head_epochs": Option(int, "epochs with all of them frozen before the others learn too", 0, inputs=("img",)),
-    "fine_tune_rate": Option(float, "factor of the learning rate from then on", 1e-12, inputs=("img",)),
-    "head": Option(str, "of it: light, one layer, or deep, 1024-1024-512 and one", choices=HEADS, inputs=("img",)),
-    "crop": Option(int, "side of the middle that the network sees, pixels; 0: all", 0, inputs=("img",)),
-    "colour": Option(str, "what it sees of the channels", choices=COLOURS, inputs=("img",)),
-    "inputs": Option(
-        str, "what the model looks at, separated by commas", choices=tuple(INPUTS), several=True, inputs=()
-    ),
-    "outputs": Option(str, "what it predicts, separated by commas", choices=tuple(OUTPUTS), several=True, outputs=()),
-    "augment": Option(
-        str,
+
+def option(default: int | float | str, help: str, **about: Any) -> Any:
+    """Declare an option as the field of a dataclass; parameters as for `Option`."""
+    return field(default=default, metadata={"option": Option(default, help, **about)})
+
+
+IMAGES = {"inputs": ("img",), "multi": False}
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What everything that reads a data set may be told."""
+
+    ds: str = option("", "data set; empty: $SDSS_GS, else ../sdss-gs beside the repository, else a generated sample")
+    limit: int = option(0, "use only so many objects; 0: all", low=0)
+
+
+def _image_scale() -> Any:
+    return option(
+        PIXEL_SCALE,
+        f"arcsec per pixel of the image files; another one than {PIXEL_SCALE} has them resampled",
+        low=1e-3,
+        inputs=("img",),
+    )
+
+
+def _seed() -> Any:
+    return option(0, "the same seed gives the same scores", low=0)
+
+
+def _resume() -> Any:
+    return option("", "id of an interrupted MLflow run to go on with")
+
+
+def _model() -> Any:
+    return option("", "stored model to look at; empty: the champion")
+
+
+@dataclass(frozen=True)
+class TrainingOptions(DataOptions):
+    """What a training run may be told."""
+
+    architecture: str = option(
+        "fast", "the zoo's own network, the predecessor's, or another one of the folder", multi=False,
+        choices=(*ARCHITECTURES, "vgg"),
+    )  # fmt: skip
+    backbone: str = option("none", "well-known network that sees the images instead", choices=BACKBONES, **IMAGES)
+    weights: str = option("imagenet", "that a Keras backbone begins with: imagenet, none, or a file of them", **IMAGES)
+    freeze: str = option(
+        "none", "layers of it that keep their weights: all, none, or all but so many of the last", **IMAGES
+    )
+    head_epochs: int = option(3, "epochs with all of them frozen before the others learn too", low=0, **IMAGES)
+    fine_tune_rate: float = option(0.1, "factor of the learning rate from then on", low=1e-12, **IMAGES)
+    head: str = option("light", "of it: light, one layer, or deep, 1024-1024-512 and one", choices=HEADS, **IMAGES)
+    crop: int = option(0, "side of the middle that the network sees, pixels; 0: all", low=0, **IMAGES)
+    colour: str = option("rgb", "what it sees of the channels", choices=COLOURS, **IMAGES)
+    inputs: str = option(
+        "img,bands,wise", "what the model looks at, separated by commas", choices=tuple(INPUTS), several=True, inputs=()
+    )
+    outputs: str = option(
+        "redshift,smass,subclass,gz2c", "what it predicts, separated by commas", choices=tuple(OUTPUTS), several=True,
+        outputs=(),
+    )  # fmt: skip
+    input_dropout: float = option(
+        0.3, "probability with which each input of an object is hidden while training", low=0, below=1, inputs=()
+    )
+    augment: str = option(
+        "dihedral",
         "vary each image at random while training: turn by right angles and mirror, turn by any angle, or also zoom, "
         "shift, brightness, colour, seeing and noise",
         choices=AUGMENTATIONS,
         inputs=("img", "fits"),
-    ),
-    "epochs": Option(int, "passes over the training objects", 1),
-    "input_dropout": Option(
-        float, "probability with which each input of an object is hidden while training", 0, below=1, inputs=()
-    ),
-    "batch_size": Option(int, "objects per step", 1),
-    "loss": Option(
-        str, "what training minimises", choices=LOSSES, outputs=REGRESSIONS, by_output={"votes": VOTE_LOSSES}
-    ),
-    "optimizer": Option(str, "how the weights are changed", choices=OPTIMIZERS),
-    "learning_rate": Option(float, "first step size of the optimizer", 1e-12),
-    "weight_decay": Option(
-        float, "share of the weights taken off per unit of step size; 0: the optimizer's own", 0, inputs=("img",)
-    ),
-    "schedule": Option(
-        str, "step size over the run: constant, cosine to 0, or halved every 10 epochs", choices=SCHEDULES
-    ),
-    "patience": Option(int, "stop after so many epochs without a better validation loss; 0: never", 0),
-    "folds": Option(int, "cross-validate in so many folds, as nested runs; 0: train once", 0),
-    "seed": Option(int, "the same seed gives the same scores", 0),
-    "precision": Option(str, "arithmetic; auto: bfloat16 where the hardware is faster with it", choices=PRECISIONS),
-    "memory_limit": Option(int, "megabytes of each GPU to use; 0: grow as needed", 0),
-    "target": Option(
-        str,
+    )
+    epochs: int = option(20, "passes over the training objects", low=1)
+    batch_size: int = option(32, "objects per step", low=1)
+    loss: str = option(
+        "mae", "what training minimises", choices=LOSSES, outputs=REGRESSIONS, by_output={"votes": VOTE_LOSSES},
+        defaults={"votes": VOTE_LOSSES[0]},
+    )  # fmt: skip
+    optimizer: str = option("adam", "how the weights are changed", choices=OPTIMIZERS)
+    learning_rate: float = option(0.001, "first step size of the optimizer", low=1e-12)
+    schedule: str = option(
+        "cosine", "step size over the run: constant, cosine to 0, or halved every 10 epochs", choices=SCHEDULES
+    )
+    weight_decay: float = option(
+        0.0, "share of the weights taken off per unit of step size; 0: the optimizer's own", low=0, **IMAGES
+    )
+    patience: int = option(0, "stop after so many epochs without a better validation loss; 0: never", low=0)
+    folds: int = option(0, "cross-validate in so many folds, as nested runs; 0: train once", low=0, multi=False)
+    seed: int = _seed()
+    precision: str = option(
+        "auto", "arithmetic; auto: bfloat16 where the hardware is faster with it", choices=PRECISIONS
+    )
+    memory_limit: int = option(0, "megabytes of each GPU to use; 0: grow as needed", low=0)
+    target: str = option(
+        "log",
         "for masses, learn log10 of the mass in Msun, or the mass in 1e9 Msun; for classes, the column of data.csv to "
         "learn instead, of classes or numbers",
         choices=TARGETS,
         outputs=("smass", *CLASSIFICATIONS),
         by_output=dict.fromkeys(CLASSIFICATIONS, ()),
-    ),
-    "class_weights": Option(str, "weigh rare classes more", choices=CLASS_WEIGHTS, outputs=CLASSIFICATIONS),
-    "label_smoothing": Option(float, "share of the label spread over all classes", 0, outputs=CLASSIFICATIONS),
-    "stretch": Option(str, "of the cut-outs' flux, inside the model", choices=STRETCHES, inputs=("fits",)),
-    "column": Option(
-        str, "best-fit model spectrum or observed flux", choices=SPECTRUM_COLUMNS, inputs=("spectra", "ssel")
-    ),
-    "ds": Option(str, "data set; empty: $SDSS_GS, else ../sdss-gs beside the repository, else a generated sample"),
-    "limit": Option(int, "use only so many objects; 0: all", 0),
-    "image_scale": Option(
-        float, "arcsec per pixel of the image files; another one than 0.2 has them resampled", 1e-3, inputs=("img",)
-    ),
-    "model": Option(str, "stored model to judge; empty: the champion", outputs=()),
-    "maps": Option(
-        str,
-        "how features become two dimensions; umap needs an extra package",
-        choices=("pca", "tsne", "umap"),
+        defaults=dict.fromkeys(CLASSIFICATIONS, ""),
+    )
+    class_weights: str = option(
+        "none", "weigh rare classes more", choices=CLASS_WEIGHTS, outputs=CLASSIFICATIONS, multi=False
+    )
+    label_smoothing: float = option(0.0, "share of the label spread over all classes", low=0, outputs=CLASSIFICATIONS)
+    stretch: str = option("asinh", "of the cut-outs' flux, inside the model", choices=STRETCHES, inputs=("fits",))
+    column: str = option(
+        "BestFit", "best-fit model spectrum or observed flux", choices=SPECTRUM_COLUMNS, inputs=("spectra", "ssel")
+    )
+    image_scale: float = _image_scale()
+    resume: str = _resume()
+
+
+@dataclass(frozen=True)
+class SweepOptions(DataOptions):
+    """What a sweep over training options may be told."""
+
+    search: str = option(
+        "grid", "every combination, combinations by chance, or led by the results so far", choices=SEARCHES
+    )
+    space: str = option(
+        f"{SPACE},loss=mse|mae",
+        "training options to explore: a|b|c, or low..high and low..high:log; one value holds it fixed",
+        defaults=dict.fromkeys((*CLASSIFICATIONS, "votes"), SPACE),
+    )
+    trials: int = option(0, "how many trials of a random or tpe search; 0: the whole grid", low=0)
+    prune: str = option("none", "end trials early that are behind on the validation objects", choices=PRUNERS)
+    epochs: int = option(10, "passes of each trial over the training objects", low=1)
+    refit_epochs: int = option(20, "epochs of the winner's last training", low=1)
+    workers: int = option(1, "processes that share the trials; the same command started again joins too", low=1)
+    storage: str = option("", "SQLAlchemy address of the trials' data base; empty: sweeps.db beside MLflow's own")
+    seed: int = _seed()
+    resume: str = _resume()
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(DataOptions):
+    """What the judgement of a stored model may be told."""
+
+    model: str = _model()
+    part: str = option("test", "objects to judge it on: those of the test split, or all", choices=("test", "all"))
+    tta: str = option(
+        "no", "average over the eight forms of each image", choices=("no", "yes"), inputs=("img", "fits"), multi=False
+    )
+    image_scale: float = _image_scale()
+
+
+@dataclass(frozen=True)
+class EmbedOptions(DataOptions):
+    """What the maps of a data set may be told."""
+
+    model: str = _model()
+    maps: str = option(
+        ",".join(METHODS), "how features become two dimensions; umap needs an extra package", choices=METHODS,
         several=True,
-        outputs=(),
-    ),
-    "part": Option(str, "objects to judge it on: those of the test split, or all", choices=("test", "all"), outputs=()),
-    "tta": Option(
-        str, "average over the eight forms of each image", choices=("no", "yes"), inputs=("img", "fits"), outputs=()
-    ),
-    "search": Option(
-        str, "every combination, combinations by chance, or led by the results so far", choices=SEARCHES, outputs=()
-    ),
-    "space": Option(
-        str, "training options to explore: a|b|c, or low..high and low..high:log; one value holds it fixed", outputs=()
-    ),
-    "trials": Option(int, "how many trials of a random or tpe search; 0: the whole grid", 0, outputs=()),
-    "prune": Option(str, "end trials early that are behind on the validation objects", choices=PRUNERS, outputs=()),
-    "refit_epochs": Option(int, "epochs of the winner's last training", 1, outputs=()),
-    "workers": Option(int, "processes that share the trials; the same command started again joins too", 1, outputs=()),
-    "storage": Option(
-        str, "SQLAlchemy address of the trials' data base; empty: sweeps.db beside MLflow's own", outputs=()
-    ),
-    "resume": Option(str, "id of an interrupted MLflow run to go on with"),
-}
+    )  # fmt: skip
+    image_scale: float = _image_scale()
+    seed: int = _seed()
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """What the comparison of all champions may be told."""
+
+    output: str = option("", "folder to write; empty: comparison in the repository")
+
+
+ENTRY_POINTS = {
+    "main": TrainingOptions, "sweep": SweepOptions, "evaluate": EvaluateOptions, "embed": EmbedOptions,
+    "compare": CompareOptions,
+}  # fmt: skip
+
+
+def declared(entry_point: str) -> dict[str, Option]:
+    """List all options of an entry point, whatever the model."""
+    return {one.name: one.metadata["option"] for one in fields(ENTRY_POINTS[entry_point])}
+
+
+OPTIONS = {name: found for point in ENTRY_POINTS for name, found in declared(point).items()} | declared("main")
+"""Every option by name. One that several entry points have differs in its default and help alone."""
+
+
+def options_of(entry_point: str, item: str, output: str) -> dict[str, Option]:
+    """List the options of an entry point that a model has.
+
+    Parameters
+    ----------
+    entry_point : str
+        One of `ENTRY_POINTS`.
+    item, output : str
+        Names of the model's input and output; both empty for a model of several.
+    """
+    return {
+        name: found
+        for name, found in declared(entry_point).items()
+        if (item in found.inputs and output in found.outputs if item else found.multi)
+    }
 
 
 def convert(name: str, value: object, output: str = "") -> object:
@@ -168,7 +305,8 @@ def convert(name: str, value: object, output: str = "") -> object:
         return ",".join(_several(name, option, text))
     choices = option.choices_of(output)
     if choices and text not in choices:
-        raise OptionError(f"{name}: expected one of {', '.join(choices)}, found {text!r}")
+        own = f"; architecture={text} chooses it" if name == "backbone" and text in ARCHITECTURES else ""
+        raise OptionError(f"{name}: expected one of {', '.join(choices)}, found {text!r}{own}")
     if option.kind is str:
         return text
     try:
@@ -191,8 +329,3 @@ def _several(name: str, option: Option, text: str) -> list[str]:
         if part not in option.choices:
             raise OptionError(f"{name}: expected some of {', '.join(option.choices)}, found {part!r}")
     return [choice for choice in option.choices if choice in found]
-
-
-def options_of(item: Input, output: Output) -> list[str]:
-    """List the options that a model with this input and output has."""
-    return [name for name, option in OPTIONS.items() if item.name in option.inputs and output.name in option.outputs]

@@ -1,14 +1,16 @@
-"""A model folder's ``MLproject``: the only home of its defaults."""
+"""A model folder: what its name and its ``MLproject`` say of its model, and the command line of its entry points."""
 
 from __future__ import annotations
 
 import argparse
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from common.options import OPTIONS, convert
+from common.options import ENTRY_POINTS, OPTIONS, convert, options_of
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import OWN_LABEL, Input, Output, parse_model_name
 from sdss_gs.tables.own import is_own
@@ -22,11 +24,13 @@ class ModelFolder:
     ----------
     folder : Path
     defaults : dict of str to object
-        Typed defaults of ``MLproject``.
+        Typed defaults of all options that the model has at this entry point.
+    entry_point : str
     """
 
     folder: Path
     defaults: dict[str, object]
+    entry_point: str
 
     @property
     def name(self) -> str:
@@ -50,7 +54,7 @@ class Project(ModelFolder):
 
     Parameters
     ----------
-    folder, defaults
+    folder, defaults, entry_point
         As for `ModelFolder`.
     input, output : Input, Output
         What the folder's name says; or the user's own output.
@@ -71,47 +75,50 @@ class Project(ModelFolder):
 
 
 def read_project(folder: str | Path, entry_point: str = "main") -> Project:
-    """Read a model folder with the defaults of one entry point of its ``MLproject``.
+    """Read the folder of a model with one input and one output, with the defaults of one entry point.
 
     Raises
     ------
     OptionError
-        If the folder's name is no model, or its ``MLproject`` is missing or names an unknown option.
+        If the folder's name is no model, or its ``MLproject`` is missing or declares what the model does not have.
     """
     item, output = parse_model_name(Path(folder).resolve().name)
-    found = read_folder(folder, entry_point, output.name)
-    return Project(found.folder, found.defaults, item, output)
+    found = read_folder(folder, entry_point, item.name, output.name)
+    return Project(found.folder, found.defaults, entry_point, item, output)
 
 
-def read_folder(folder: str | Path, entry_point: str = "main", output: str = "") -> ModelFolder:
+def read_folder(folder: str | Path, entry_point: str = "main", item: str = "", output: str = "") -> ModelFolder:
     """Read a model folder, whatever its model is.
 
     Parameters
     ----------
     folder : path-like
     entry_point : str
-    output : str
-        What the folder's name says that the model predicts, if it does.
+    item, output : str
+        What the folder's name says that the model sees and predicts, if it does.
 
     Raises
     ------
     OptionError
-        If its ``MLproject`` is missing or names an unknown option.
+        If its ``MLproject`` is missing or declares what the model does not have.
     """
     folder = Path(folder).resolve()
-    path = folder / "MLproject"
+    path, options = folder / "MLproject", options_of(entry_point, item, output)
     try:
-        parameters = yaml.safe_load(path.read_text())["entry_points"][entry_point]["parameters"]
-        defaults = {name: parameter["default"] for name, parameter in parameters.items()}
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        point = yaml.safe_load(path.read_text())["entry_points"].get(entry_point) or {}
+        own = {name: parameter["default"] for name, parameter in point.get("parameters", {}).items()}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise OptionError(f"{path}: expected an MLproject with a default for each parameter, found {error!r}") from None
-    return ModelFolder(folder, {name: convert(name, value, output) for name, value in defaults.items()})
+    for name in own:
+        if name not in options:
+            raise OptionError(f"{path}: {_unknown(name, options, folder.name, entry_point)}")
+    defaults = {name: option.default_of(output) for name, option in options.items()} | own
+    return ModelFolder(folder, {name: convert(name, value, output) for name, value in defaults.items()}, entry_point)
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
-        names = ", ".join(action.dest for action in self._actions if action.dest != "help")
-        raise OptionError(f"{message} (options: {names})")
+        raise OptionError(message.removeprefix("argument --"))
 
 
 def parse_options(project: ModelFolder, arguments: list[str]) -> dict[str, object]:
@@ -120,16 +127,19 @@ def parse_options(project: ModelFolder, arguments: list[str]) -> dict[str, objec
     Returns
     -------
     dict of str to object
-        Typed values of all options that the model's ``MLproject`` has.
+        Typed values of all options that the model has there.
 
     Raises
     ------
     OptionError
         For an unknown option or an impossible value.
     """
+    name, main = project.name, project.entry_point == "main"
+    others = ", ".join(entry_point for entry_point in ENTRY_POINTS if entry_point != "main")
     parser = _Parser(
-        prog=project.name,
-        description=f"{project.name}: {project.subject}.",
+        prog="train.py" if main else f"train.py {project.entry_point}",
+        description=f"{name}: {project.subject}.",
+        epilog=f"train.py {{{others}}} does something else with the model; each has a --help of its own." * main,
         allow_abbrev=False,
     )
     output = project.output.name if isinstance(project, Project) else ""
@@ -140,4 +150,19 @@ def parse_options(project: ModelFolder, arguments: list[str]) -> dict[str, objec
             f"--{name}", default=default, metavar=OPTIONS[name].kind.__name__.upper(),
             help=f"{OPTIONS[name].help}{choices} (default: {default!r})",
         )  # fmt: skip
-    return {name: convert(name, value, output) for name, value in vars(parser.parse_args(arguments)).items()}
+    given, unknown = parser.parse_known_args(arguments)
+    if unknown and not unknown[0].startswith("-"):
+        raise OptionError(f"{unknown[0]}: expected --name value" + f", or first of all one of {others}" * main)
+    if unknown:
+        name = unknown[0].partition("=")[0].lstrip("-")
+        raise OptionError(_unknown(name, project.defaults, project.folder.name, project.entry_point))
+    return {name: convert(name, value, output) for name, value in vars(given).items()}
+
+
+def _unknown(name: str, options: Iterable[str], model: str, entry_point: str) -> str:
+    """Say that a model does not have an option, and which is meant."""
+    if name in OPTIONS:
+        return f"{name}: {model}{f' {entry_point}' * (entry_point != 'main')} has no such option"
+    close = difflib.get_close_matches(name, options, 1)
+    meant = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(options)}"
+    return f"{name}: unknown option; {meant}"

@@ -1,4 +1,4 @@
-"""One training run from the command line to the scores: what every model folder's ``train.py`` calls."""
+"""Every entry point of a model folder: what each ``train.py`` calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from common.project import ModelFolder, parse_options, read_folder, read_project
+from common.options import ENTRY_POINTS
+from common.project import ModelFolder, Project, parse_options, read_folder, read_project
 from common.runs.dead_runs import DIED, close_dead_runs, how_to_go_on
 from common.runs.failures import report
 from common.runs.record import Run
@@ -16,80 +17,64 @@ from common.training.folds import cross_validate
 from common.training.multi_session import MultiSession
 from common.training.session import Session
 from sdss_gs.errors import OptionError
+from sdss_gs.locate import as_typed
+
+FUSE = "fuse"
+"""Function that only a model of several inputs and outputs has."""
 
 
-def run(train_file: str, *architectures: Callable) -> None:
-    """Train the model of a folder with the options of the command line, then exit.
-
-    Parameters
-    ----------
-    train_file : str
-        ``__file__`` of the model folder's ``train.py``.
-    *architectures : callable
-        Functions that take the input as a KerasTensor ``(batch, ...)`` and return features ``(batch, n)``; the option
-        ``architecture`` chooses one by its name.
-
-    Notes
-    -----
-    Exit code 0 for a finished run, 1 for a failed one (the MLflow run is FAILED and has the reason as a tag), 130 for
-    an interrupted one (KILLED).
-    """
-    by_name = {function.__name__: function for function in architectures}
-    code = _run(Path(train_file).resolve().parent, by_name, sys.argv[1:])
-    spread.give_up(code)
-    sys.exit(code)
-
-
-def run_multi(train_file: str, *functions: Callable) -> None:
-    """Train the model of a folder whose inputs and outputs are options, then exit; exit codes as for `run`.
+def run(train_file: str, *functions: Callable) -> None:
+    """Train the model of a folder, or do with it what the first argument says, then exit.
 
     Parameters
     ----------
     train_file : str
         ``__file__`` of the model folder's ``train.py``.
     *functions : callable
-        One encoder per input, named like it, and ``fuse``; see `multi_network.build_multi`.
+        Of a model with one input and one output, architectures: they take the input as a KerasTensor ``(batch, ...)``
+        and return features ``(batch, n)``; the option ``architecture`` chooses one by its name. Of a model of several,
+        one encoder per input, named like it, and ``fuse``; see `multi_network.build_multi`.
+
+    Notes
+    -----
+    Exit code 0 for a finished run, 1 for a failed one (the MLflow run is FAILED and has the reason as a tag), 130 for
+    an interrupted one (KILLED).
     """
     by_name = {function.__name__: function for function in functions}
-    sys.exit(_run(Path(train_file).resolve().parent, by_name, sys.argv[1:], read_folder, MultiSession))
+    code = _run(Path(train_file).resolve().parent, by_name, sys.argv[1:])
+    spread.give_up(code)
+    sys.exit(code)
 
 
-def _run(
-    folder: Path,
-    architectures: dict[str, Callable],
-    arguments: list[str],
-    read: Callable[..., ModelFolder] = read_project,
-    session_type: type[Session] = Session,
-) -> int:
-    if arguments[:1] == ["sweep"]:
-        return _sweep(folder, architectures, arguments[1:], read, session_type)
+def _run(folder: Path, functions: dict[str, Callable], arguments: list[str]) -> int:
+    """Run an entry point; return the exit code."""
+    entry_point = arguments[0] if arguments and arguments[0] in ENTRY_POINTS else "main"
+    arguments = arguments[entry_point != "main" :]
+    read = read_folder if FUSE in functions else read_project
     try:
-        project = read(folder)
+        project = read(folder, entry_point)
         if {"-h", "--help"} & set(arguments):
             parse_options(project, arguments)
+        if entry_point == "sweep":
+            return _sweep(read(folder), project, functions, arguments)
+        if entry_point == "compare":
+            return _compare(project, arguments)
         record = spread.Silent() if spread.rank() else Run(project)
     except Exception as error:
         return report(error)
     signal.signal(signal.SIGTERM, _interrupt)
-    session = None
     try:
         options = parse_options(project, arguments)
-        if spread.on_jax() and (options.get("folds") or session_type is not Session):
-            raise OptionError(f"{project.name}: expected one input and folds=0 on JAX")
-        if options.get("folds"):
-            _tell_of_dead_runs(project)
-            cross_validate(project, record, options, architectures)
+        if entry_point == "main":
+            _train(project, record, options, functions)
         else:
-            session = session_type(project, record, options, architectures)
-            # A run that was resumed is closed when it is noted where this one comes from.
-            _tell_of_dead_runs(project, str(options["resume"]))
-            session.train()
-            if spread.on_jax():
-                spread.leave()
-            else:
-                session.finish()
-    except KeyboardInterrupt:
-        return _stop(project, record, session)
+            record.parameters({name: value for name, value in options.items() if value != ""})
+            print(JUDGEMENTS[entry_point](project, record, options), flush=True)
+    except KeyboardInterrupt as interruption:
+        _ignore_interruptions()
+        record.end("KILLED", "interrupted")
+        print(f"\ninterrupted{interruption}", file=sys.stderr)
+        return 130
     except Exception as error:
         return report(error, record)
     record.end("FINISHED")
@@ -98,22 +83,69 @@ def _run(
     return 0
 
 
-def _sweep(
-    folder: Path,
-    architectures: dict[str, Callable],
-    arguments: list[str],
-    read: Callable[..., ModelFolder],
-    session_type: type[Session],
-) -> int:
+def _train(project: ModelFolder, record: Run, options: dict, functions: dict[str, Callable]) -> None:
+    session_type = MultiSession if FUSE in functions else Session
+    if spread.on_jax() and (options.get("folds") or session_type is MultiSession):
+        raise OptionError(f"{project.name}: expected one input and folds=0 on JAX")
+    if options.get("folds"):
+        _tell_of_dead_runs(project)
+        cross_validate(project, record, options, functions)
+        return
+    session = session_type(project, record, options, functions)
+    # A run that was resumed is closed when it is noted where this one comes from.
+    _tell_of_dead_runs(project, str(options["resume"]))
+    try:
+        session.train()
+        if spread.on_jax():
+            spread.leave()
+        else:
+            session.finish()
+    except KeyboardInterrupt:
+        _ignore_interruptions()
+        kept = session.keep_best()
+        raise KeyboardInterrupt(
+            f"\nbest weights so far: {kept}\ngo on with: mlflow run {project.name} -P resume={record.id} --no-conda"
+            if kept
+            else ""
+        ) from None
+
+
+def _sweep(main: ModelFolder, project: ModelFolder, functions: dict[str, Callable], arguments: list[str]) -> int:
     # Only here: Optuna takes half a second to import.
     from common.training.sweep.command import sweep
 
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        main, project = read(folder), read(folder, "sweep")
-    except Exception as error:
-        return report(error)
-    return sweep(main, project, session_type, architectures, arguments)
+    session_type = MultiSession if FUSE in functions else Session
+    return sweep(main, project, session_type, functions, arguments)
+
+
+def _compare(project: ModelFolder, arguments: list[str]) -> int:
+    from common.judge.compare import write
+    from common.runs.store_location import choose_store
+
+    output = str(parse_options(project, arguments)["output"])
+    folder = as_typed(output) if output else project.repository / "comparison"
+    choose_store(project.repository)
+    print(f"{write(folder)}\n{folder}/comparison.html")
+    return 0
+
+
+def _evaluate(project: ModelFolder, record: Run, options: dict) -> str:
+    from common.judge.evaluate import evaluate
+
+    return evaluate(project, record, options)
+
+
+def _embed(project: ModelFolder, record: Run, options: dict) -> str:
+    # Only here: scikit-learn takes a second to import.
+    from common.judge.maps.dataset import draw_maps
+
+    if not isinstance(project, Project) or project.input.name != "img":
+        raise OptionError(f"embed: expected a model of images, found {project.name}")
+    return draw_maps(project, record, options)
+
+
+JUDGEMENTS = {"evaluate": _evaluate, "embed": _embed}
 
 
 def _tell_of_dead_runs(project: ModelFolder, resumed: str = "") -> None:
@@ -129,14 +161,7 @@ def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _stop(project: ModelFolder, record: Run, session: Session | None) -> int:
-    """End an interrupted run: keep the best weights so far and say how to go on."""
+def _ignore_interruptions() -> None:
+    """Let nothing interrupt what is now being kept."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    kept = session.keep_best() if session else ""
-    record.end("KILLED", "interrupted")
-    print("\ninterrupted", file=sys.stderr)
-    if kept:
-        print(f"best weights so far: {kept}", file=sys.stderr)
-        print(f"go on with: mlflow run {project.name} -P resume={record.id} --no-conda", file=sys.stderr)
-    return 130

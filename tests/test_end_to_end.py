@@ -17,6 +17,7 @@ from conftest import survey_rows, write_survey
 from mlflow import MlflowClient
 
 from common.cli import command as cli
+from common.project import read_project
 
 BIN = Path(sys.executable).parent
 
@@ -138,6 +139,24 @@ def test_mistakes_are_one_line_and_an_exit_code(trained, repository):
         "error: optimizer: expected one of rmsprop, adam, adamw, sgd, found 'adamm'"
     ]
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_mlflow_run_takes_every_option_of_the_model_and_records_it(trained, repository):
+    """MLflow passes on what an MLproject does not declare."""
+    write_survey(repository.parent / "more data", survey_rows(300))
+    given = {"ds": "../more data", "epochs": "1", "learning_rate": "1e-2", "schedule": "constant", "resume": ""}
+    options = [text for name, value in given.items() for text in ("-P", f"{name}={value}")]
+    done = typed("mlflow", "run", "b2r", *options, "--no-conda", folder=repository)
+    assert done.returncode == 0, done.stderr
+    client = MlflowClient(f"sqlite:///{repository}/mlflow.db")
+    run, *_ = client.search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
+    recorded = {name: value.strip("'") for name, value in run.data.params.items()}
+    assert set(recorded) == set(read_project(repository / "b2r").defaults)
+    assert recorded.items() >= given.items()
+    assert [name for name in recorded if name.startswith("resumed_")] == []
+    wrong = typed("mlflow", "run", "b2r", "-P", "learning_rat=1", "--no-conda", folder=repository)
+    assert "error: learning_rat: unknown option; did you mean learning_rate?\n" in wrong.stderr
+    assert wrong.returncode != 0
 
 
 def test_ctrl_c_ends_the_run_and_says_how_to_go_on(trained, repository):

@@ -7,7 +7,6 @@ import re
 import mlflow
 import numpy as np
 import pytest
-import yaml
 from conftest import ROOT, survey_rows, write_survey
 from mlflow import MlflowClient
 
@@ -16,7 +15,6 @@ from common.backend import keras
 from common.data.multi_data import MultiData
 from common.data.sources import Loaded
 from common.data.training_data import TrainingData
-from common.judge import evaluate
 from common.judge.multi_judge import Judgement
 from common.judge.multi_views import encode_part, view
 from common.models.library import artifact as card_file
@@ -25,14 +23,13 @@ from common.models.opening import load
 from common.models.store import load_model
 from common.networks.multi_network import build_multi, surround_multi
 from common.networks.training_wrappers import PRESENT, HideInputs
-from common.options import OPTIONS, convert
+from common.options import convert
 from common.outputs.flags import NO_PREDICTION, Flag
 from common.predict.choose import choose_models
 from common.predict.embed import embedder
 from common.project import parse_options, read_folder, read_project
 from common.training import multi_session, session
 from common.training.compile import begin_at_constants, compile_multi
-from common.training.multi_session import MultiSession
 from sdss_gs.dataset import open_catalogue
 from sdss_gs.errors import DataError, OptionError, ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS
@@ -238,17 +235,6 @@ def test_output_that_nobody_has_is_named(tmp_path):
 # === Options ===
 
 
-def test_mlproject_parameters_command_and_options_agree():
-    main = yaml.safe_load((ROOT / "x2y" / "MLproject").read_text())["entry_points"]["main"]
-    names = list(main["parameters"])
-    assert dict(re.findall(r"--(\w+) \{(\w+)\}", main["command"])) == {name: name for name in names}
-    assert {name: value["type"] for name, value in main["parameters"].items()} == {
-        name: OPTIONS[name].kind.__name__ for name in names
-    }
-    defaults = read_folder(ROOT / "x2y").defaults
-    assert (defaults["inputs"], defaults["outputs"]) == ("img,bands,wise", "redshift,smass,subclass,gz2c")
-
-
 def test_several_names_come_in_the_order_of_the_schema_and_once():
     assert convert("inputs", " wise, img,bands,wise") == "img,bands,wise"
     assert convert("outputs", "gz2c") == "gz2c"
@@ -264,7 +250,7 @@ def test_several_names_come_in_the_order_of_the_schema_and_once():
             "outputs: expected some of redshift, smass, subclass, gz2c, class3, morph10, votes, found 'z'",
         ),
         (["--input_dropout", "1"], "input_dropout: expected a number of at least 0 and below 1, found '1'"),
-        (["--folds", "3"], "unrecognized arguments: --folds 3 (options: inputs, outputs, input_dropout"),
+        (["--folds", "3"], "folds: x2y has no such option"),
     ],
 )
 def test_wrong_options_are_one_clear_line(arguments, expected):
@@ -291,7 +277,7 @@ def launch(repository, store, patchy, monkeypatch, tmp_path):
     def launch(**options):
         options = {"inputs": "bands,wise", "ds": patchy, "epochs": 2, "batch_size": 64} | options
         arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
-        code = train._run(repository / "x2y", FUNCTIONS, arguments, read_folder, MultiSession)
+        code = train._run(repository / "x2y", FUNCTIONS, arguments)
         run, *_ = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
         return code, run
 
@@ -303,7 +289,7 @@ def history_of(run, metric):
     return [point.value for point in MlflowClient().get_metric_history(run.info.run_id, metric)]
 
 
-def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy, repository, monkeypatch, capsys):
+def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy, repository, capsys):
     code, run = launch(epochs=8, learning_rate=0.01)
     assert (code, run.info.status) == (0, "FINISHED")
     metrics = run.data.metrics
@@ -375,12 +361,11 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
     card = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.json"))
     assert {row["level"] for row in card["coverage"]["redshift"]["as available"]} == {0.68, 0.9, 0.95}
 
-    monkeypatch.chdir(repository / "x2y")
-    assert evaluate.main(["--ds", str(patchy)]) == 0
+    assert train._run(repository / "x2y", FUNCTIONS, ["evaluate", "--ds", str(patchy)]) == 0
     assert "on 50 galaxies" in capsys.readouterr().out
     judged, *_ = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
     assert judged.data.metrics["test_only_wise_redshift_nmad"] == pytest.approx(metrics["test_only_wise_redshift_nmad"])
-    assert evaluate.main(["--ds", str(patchy), "--part", "all"]) == 0
+    assert train._run(repository / "x2y", FUNCTIONS, ["evaluate", "--ds", str(patchy), "--part", "all"]) == 0
     assert "on 270 galaxies" in capsys.readouterr().out
     assert [(entry.name, entry.single) for entry in champions()] == [("x2y", False)]
     assert card_file("x2y", "card.md").read_text().startswith("# x2y")

@@ -5,10 +5,9 @@ import yaml
 from conftest import ROOT
 from helpers.folders import MODELS
 
-from common.options import OPTIONS, convert, options_of
-from common.project import parse_options, read_project
+from common.options import OPTIONS, convert
+from common.project import parse_options, read_folder, read_project
 from sdss_gs.errors import OptionError
-from sdss_gs.schema import parse_model_name
 
 HIGHLIGHTED = {
     "i2r": (20, 32, "mae", "adam"),
@@ -46,18 +45,32 @@ HIGHLIGHTED = {
 what those learn best with; for outputs that it did not have, those of the model with the same input and network."""
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_mlproject_parameters_command_and_options_agree(name):
+FOLDERS = [*MODELS, "x2y"]
+DECLARED = {"epochs", "batch_size", "loss", "optimizer", "ds"}
+"""What the predecessor's MLprojects showed."""
+
+
+def folder_of(name, entry_point="main"):
+    return (read_folder if name == "x2y" else read_project)(ROOT / name, entry_point)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_mlproject_passes_what_it_declares_and_every_entry_point_is_train(name):
     content = yaml.safe_load((ROOT / name / "MLproject").read_text())
-    main = content["entry_points"]["main"]
-    item, output = parse_model_name(name)
-    expected = set(options_of(item, output))
+    points = content["entry_points"]
+    declared = points["main"]["parameters"]
     assert content["name"] == name
-    assert set(main["parameters"]) == expected
-    assert dict(re.findall(r"--(\w+) \{(\w+)\}", main["command"])) == {option: option for option in expected}
     assert (ROOT / name / content["conda_env"]).is_file()
-    for option, parameter in main["parameters"].items():
-        assert parameter["type"] == OPTIONS[option].kind.__name__
+    assert set(declared) - {"label_smoothing"} == DECLARED & set(folder_of(name).defaults)
+    assert dict(re.findall(r"--(\w+) \{(\w+)\}", points["main"]["command"])) == {one: one for one in declared}
+    for point, entry in points.items():
+        called = "train.py" if point == "main" else f"train.py {point}"
+        assert f"PYTHONPATH=..:$PYTHONPATH python {called} " in f"{entry['command']} "
+        assert folder_of(name, point).defaults
+
+
+def test_mlprojects_stay_short():
+    assert sum(len((ROOT / name / "MLproject").read_text().splitlines()) for name in FOLDERS) <= 650
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -67,14 +80,29 @@ def test_defaults_are_the_highlighted_rows(name):
 
 
 def test_models_have_the_options_of_their_input_and_output():
-    def extra(name):
-        return set(options_of(*parse_model_name(name))) - set(options_of(*parse_model_name("b2r")))
+    def extra(name, entry_point="main"):
+        return set(folder_of(name, entry_point).defaults) - set(folder_of("b2r", entry_point).defaults)
 
     backbone = {"backbone", "weights", "freeze", "head_epochs", "fine_tune_rate", "head"}
     assert extra("i2r") == {"image_scale", "augment", "crop", "colour", "weight_decay"} | backbone
     assert extra("f2sm") == {"augment", "stretch", "target"}
     assert extra("ss2g") == {"column", "target", "class_weights", "label_smoothing"}
-    assert "loss" not in options_of(*parse_model_name("b2s"))
+    assert extra("i2r", "evaluate") == {"tta", "image_scale"}
+    assert extra("x2y", "evaluate") == {"image_scale"}
+    assert extra("i2r", "sweep") == set()
+    assert "loss" not in folder_of("b2s").defaults
+    assert not {"architecture", "folds", "class_weights"} & set(folder_of("x2y").defaults)
+
+
+def test_defaults_follow_the_output():
+    assert [folder_of(name).defaults["target"] for name in ("i2sm", "i2s", "x2y")] == ["log", "", "log"]
+    assert [folder_of(name).defaults["label_smoothing"] for name in ("i2s", "x2y")] == [0.0, 0.1]
+
+
+def test_folder_that_declares_nothing_has_the_defaults_of_its_output(tmp_path):
+    (tmp_path / "b2v").mkdir()
+    (tmp_path / "b2v" / "MLproject").write_text("entry_points: {main: {command: python train.py}}")
+    assert read_project(tmp_path / "b2v").defaults["loss"] == "rmse"
 
 
 def test_train_without_options_takes_the_defaults_of_mlproject():
@@ -97,8 +125,13 @@ def test_options_are_typed():
         (["--learning_rate", "nan"], "learning_rate: expected a number of at least 1e-12, found 'nan'"),
         (["--optimizer", "adamm"], "optimizer: expected one of rmsprop, adam, adamw, sgd, found 'adamm'"),
         (["--precision", "half"], "precision: expected one of auto, float32, bfloat16, float16, found 'half'"),
-        (["--epoch", "3"], "unrecognized arguments: --epoch 3 (options: architecture, epochs, batch_size"),
-        (["--image_scale", "1"], "unrecognized arguments: --image_scale"),
+        (["--epoch", "3"], "epoch: unknown option; did you mean epochs?"),
+        (["--epoch=3"], "epoch: unknown option; did you mean epochs?"),
+        (["--qq", "3"], "qq: unknown option; expected one of ds, limit, architecture"),
+        (["--image_scale", "1"], "image_scale: b2r has no such option"),
+        (["--seed", "1", "--trials", "3"], "trials: b2r has no such option"),
+        (["--epochs"], "epochs: expected one argument"),
+        (["sweeps"], "sweeps: expected --name value, or first of all one of sweep, evaluate, embed, compare"),
     ],
 )
 def test_wrong_options_are_one_clear_line(arguments, expected):
@@ -107,17 +140,43 @@ def test_wrong_options_are_one_clear_line(arguments, expected):
     assert expected in str(caught.value)
 
 
-def test_help_shows_each_option_with_its_default(capsys):
+@pytest.mark.parametrize("architecture", ["reference", "fast"])
+def test_one_option_chooses_the_folders_own_network(architecture):
+    with pytest.raises(OptionError, match=f"backbone: .*; architecture={architecture} chooses it"):
+        parse_options(read_project(ROOT / "i2r"), ["--backbone", architecture])
+
+
+@pytest.mark.parametrize("name", ["i2r", "f2sm", "s2c", "i2v", "x2y"])
+@pytest.mark.parametrize("entry_point", ["main", "sweep", "evaluate"])
+def test_help_shows_each_option_with_its_default(name, entry_point, capsys):
+    project = folder_of(name, entry_point)
     with pytest.raises(SystemExit) as caught:
-        parse_options(read_project(ROOT / "i2r"), ["--help"])
+        parse_options(project, ["--help"])
     assert caught.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    for name, default in read_project(ROOT / "i2r").defaults.items():
-        assert f"--{name} " in text
+    for option, default in project.defaults.items():
+        assert f"--{option} " in text
         assert f"(default: {default!r})" in text
 
 
-@pytest.mark.parametrize("content", [None, "a: [", "name: x", "entry_points: {main: {parameters: {epochs: int}}}"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/images.md", "docs/sweep.md", "docs/morphology.md", "x2y/README.md"]
+)
+def test_every_option_that_the_documentation_names_exists(page):
+    text = (ROOT / page).read_text()
+    tables = re.findall(r"^\| option \|.*\n\|[-| ]*\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    cells = [row.split("|")[1] for table in tables for row in table.splitlines()]
+    named = {option for cell in cells for option in re.findall(r"`(\w+)`", cell)}
+    used = set(re.findall(r"-P (\w+)=", text))
+    assert used
+    assert named | used - {"name"} <= set(OPTIONS)
+    if page == "README.md":
+        assert named >= set(folder_of("i2r").defaults) - {"batch_size"}
+
+
+@pytest.mark.parametrize(
+    "content", [None, "a: [", "name: x", "entry_points: {main: {parameters: {epochs: int}}}", "entry_points: 3"]
+)
 def test_damaged_mlproject_is_named(tmp_path, content):
     (tmp_path / "b2r").mkdir()
     if content is not None:
@@ -126,6 +185,18 @@ def test_damaged_mlproject_is_named(tmp_path, content):
         read_project(tmp_path / "b2r")
 
 
+@pytest.mark.parametrize(
+    ("option", "expected"), [("epoch", "unknown option; did you mean epochs"), ("stretch", "b2r has no such option")]
+)
+def test_mlproject_that_declares_what_the_model_does_not_have_is_named(tmp_path, option, expected):
+    (tmp_path / "b2r").mkdir()
+    (tmp_path / "b2r" / "MLproject").write_text(
+        f"entry_points: {{main: {{parameters: {{{option}: {{type: int, default: 3}}}}}}}}"
+    )
+    with pytest.raises(OptionError, match=f"b2r/MLproject: {option}: {expected}"):
+        read_project(tmp_path / "b2r")
+
+
 def test_unknown_option_name_lists_the_known():
-    with pytest.raises(OptionError, match="momentum: unknown option, expected one of architecture"):
+    with pytest.raises(OptionError, match="momentum: unknown option, expected one of ds, limit, architecture"):
         convert("momentum", 1)

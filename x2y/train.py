@@ -19,7 +19,7 @@ from common.networks.fast import (
     shape_and_brightness,
     spectrum_features,
 )
-from common.train import run_multi
+from common.train import run
 
 
 def img(image):
@@ -59,4 +59,4 @@ def fuse(seen, present, output):
 
 
 if __name__ == "__main__":
-    run_multi(__file__, img, fits, spectra, ssel, bands, wise, fuse)
+    run(__file__, img, fits, spectra, ssel, bands, wise, fuse)

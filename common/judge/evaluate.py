@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -18,34 +16,31 @@ from common.networks.augment import forms
 from common.outputs.calibration import calibration_from
 from common.outputs.coding import decode
 from common.outputs.metrics import cost, headline, score
-from common.project import ModelFolder, Project, parse_options, read_folder, read_project
-from common.runs.failures import report
+from common.project import Project
 from common.runs.record import Run
 from common.runs.store_location import CHAMPION
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import DataError
 from sdss_gs.schema import Input
 
 
-def evaluate(project: Project, record: Run, address: str, part: str, options: dict) -> str:
+def evaluate(project: Project, record: Run, options: dict) -> str:
     """Judge a stored model.
 
     Parameters
     ----------
     project : Project
     record : Run
-    address : str
-        ``models:/<name>/<version>`` or ``models:/<name>@champion``.
-    part : str
-        ``test``: the test objects of the split, beside baselines fitted to its training objects; ``all``: every
-        object, for a data set the model has seen nothing of.
     options : dict
-        ``ds``, ``limit`` and, for images, ``image_scale`` and ``tta``.
+        Of the entry point ``evaluate``. ``model`` is ``models:/<name>/<version>`` or ``models:/<name>@champion``, empty
+        for the latter; ``part`` is ``test``, the test objects of the split, beside baselines fitted to its training
+        objects, or ``all``, every object, for a data set the model has seen nothing of.
 
     Returns
     -------
     str
         What to tell the user.
     """
+    address, part = str(options["model"]) or f"models:/{project.name}@{CHAMPION}", str(options["part"])
     model, facts = load_model(address), facts_of(address)
     if "inputs" in facts:
         return evaluate_several(project, record, address, model, facts, part, options)
@@ -79,32 +74,3 @@ def _seen(model: keras.Model, item: Input, chunk: np.ndarray, tta: bool) -> np.n
     views = forms(chunk) if tta else (chunk,)
     found = [model.predict(serving_inputs(item, v), batch_size=PREDICTION_BATCH, verbose=0) for v in views]
     return np.mean(found, axis=0)
-
-
-def _read(folder: Path) -> ModelFolder:
-    try:
-        return read_project(folder, "evaluate")
-    except OptionError:
-        # A folder like x2y, whose name says neither input nor output; if it is none either, this says so.
-        return read_folder(folder, "evaluate")
-
-
-def main(arguments: list[str]) -> int:
-    """Run the entry point ``evaluate`` in a model's folder; return the exit code."""
-    try:
-        project = _read(Path.cwd())
-        options = parse_options(project, arguments)
-        record = Run(project)
-    except Exception as error:
-        return report(error)
-    try:
-        address = str(options["model"]) or f"models:/{project.name}@{CHAMPION}"
-        print(evaluate(project, record, address, str(options["part"]), options), flush=True)
-    except Exception as error:
-        return report(error, record)
-    record.end("FINISHED")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

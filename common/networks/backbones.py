@@ -200,7 +200,7 @@ def transformer(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 OWN = {"small": small, "vit": transformer}
-BACKBONES = ("none", "reference", "fast", *OWN, *APPLICATIONS)
+BACKBONES = ("none", *OWN, *APPLICATIONS)
 
 
 def image_features(options: dict, own: Callable, pretrained: bool = False) -> Callable:
@@ -211,7 +211,7 @@ def image_features(options: dict, own: Callable, pretrained: bool = False) -> Ca
     options : dict
         ``backbone``, ``weights``, ``head``, ``crop`` and ``colour``.
     own : callable
-        The model folder's function, for a backbone of neither `OWN` nor `APPLICATIONS`.
+        The model folder's function, for ``backbone=none``.
     pretrained : bool
         Whether to begin with the weights of the options.
 

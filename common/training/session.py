@@ -316,8 +316,6 @@ class Session:
 def _chosen(architectures: dict[str, Callable], options: dict) -> Callable:
     """Choose a model folder's function; a folder with one need not name it."""
     name = str(options.get("architecture", next(iter(architectures))))
-    if options.get("backbone") in architectures:
-        name = str(options["backbone"])
     if len(architectures) == 1:
         return next(iter(architectures.values()))
     if name not in architectures:

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 from common import train
 from common.cli.command import main
-from common.judge import compare, evaluate
+from common.judge import compare
 from common.judge.card import differences
 from common.judge.compare import BEGIN, END
 from sdss_gs.errors import ZooError
@@ -37,16 +37,15 @@ def store(trained, monkeypatch, tmp_path):
     return trained[1]
 
 
-def judged(repository, monkeypatch, *arguments):
-    monkeypatch.chdir(repository / "b2r")
-    code = evaluate.main(list(arguments))
+def judged(repository, *arguments):
+    code = train._run(repository / "b2r", {}, ["evaluate", *arguments])
     (run,) = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
     return code, run
 
 
-def test_fresh_evaluation_confirms_the_card(store, repository, monkeypatch):
+def test_fresh_evaluation_confirms_the_card(store, repository):
     card = compare.champion_cards()["b2r"]
-    code, run = judged(repository, monkeypatch, "--ds", str(store))
+    code, run = judged(repository, "--ds", str(store))
     assert code == 0
     fresh = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.json"))["scores"]
     assert differences(card, fresh, tolerance=1e-4) == []
@@ -54,12 +53,13 @@ def test_fresh_evaluation_confirms_the_card(store, repository, monkeypatch):
     assert len(differences(card, fresh, tolerance=1e-4)) == 1
 
 
-def test_other_data_are_judged_whole(store, repository, monkeypatch, tmp_path, capsys):
+def test_other_data_are_judged_whole(store, repository, tmp_path, capsys):
     other = write_survey(tmp_path / "other", survey_rows(30, seed=5))
-    code, run = judged(repository, monkeypatch, "--ds", str(other), "--part", "all")
+    code, run = judged(repository, "--ds", str(other), "--part", "all")
     assert code == 0
     assert "on 30 galaxies" in capsys.readouterr().out
     assert run.data.metrics["test_nmad"] < 0.1
+    assert run.data.params == {"ds": str(other), "limit": "0", "part": "all"}
     assert not [name for name in run.data.metrics if name.startswith("baseline")]
 
 
@@ -69,13 +69,14 @@ def test_other_data_are_judged_whole(store, repository, monkeypatch, tmp_path, c
         (["--model", "models:/b2r/99"], "models:/b2r/99: expected a model in this store, found none"),
         (["--part", "some"], "part: expected one of test, all, found 'some'"),
         (["--ds", "nowhere"], "ds=nowhere: expected a folder with data.csv"),
-        (["--epochs", "3"], "unrecognized arguments: --epochs 3"),
+        (["--epochs", "3"], "epochs: b2r evaluate has no such option"),
     ],
 )
-def test_mistakes_are_one_clear_line(store, repository, monkeypatch, arguments, expected, capsys):
-    monkeypatch.chdir(repository / "b2r")
+def test_mistakes_are_one_clear_line(store, repository, arguments, expected, capsys):
     ds = [] if "--ds" in arguments else ["--ds", str(store)]
-    assert evaluate.main([*arguments, *ds]) == 1
+    code, run = judged(repository, *arguments, *ds)
+    assert (code, run.info.status) == (1, "FAILED")
+    assert run.data.tags["zoo.failure"].startswith(expected)
     assert f"error: {expected}" in capsys.readouterr().err
 
 
@@ -92,6 +93,12 @@ def test_comparison_holds_every_champion_with_its_rivals(store, tmp_path, capsys
     page = (tmp_path / "comparison" / "comparison.html").read_text()
     assert "b2r" in page
     assert "http" not in page
+
+
+def test_comparison_is_an_entry_point_of_every_model(store, repository, tmp_path, capsys):
+    assert train._run(repository / "w2s", {}, ["compare", "--output", str(tmp_path / "mine")]) == 0
+    assert f"{tmp_path}/mine/comparison.html" in capsys.readouterr().out
+    assert "b2r" in (tmp_path / "mine" / "comparison.html").read_text()
 
 
 def test_table_replaces_what_stands_between_the_marks(store, tmp_path):

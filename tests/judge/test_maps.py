@@ -12,7 +12,6 @@ from helpers.folders import architectures_of
 from mlflow import MlflowClient
 
 from common import train
-from common.judge.maps import __main__ as maps
 from common.judge.maps.draw import Mapped, html_page, sprite
 from common.judge.maps.reduce import available, reduce
 from sdss_gs.errors import ZooError
@@ -71,8 +70,7 @@ def test_champion_draws_maps_of_its_data(tmp_path, monkeypatch, repository, caps
     folder = write_survey(tmp_path / "survey", survey_rows(80), ("img",))
     options = ["--ds", str(folder), "--epochs", "1"]
     assert train._run(repository / "i2g", architectures_of("i2g"), options) == 0
-    monkeypatch.chdir(repository / "i2g")
-    assert maps.main(["--ds", str(folder), "--maps", "pca"]) == 0
+    assert train._run(repository / "i2g", {}, ["embed", "--ds", str(folder), "--maps", "pca"]) == 0
     assert "PROJECTOR" in capsys.readouterr().out
     run, *_ = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
     files = {file.path for where in ("", "plots") for file in MlflowClient().list_artifacts(run.info.run_id, where)}
@@ -81,3 +79,11 @@ def test_champion_draws_maps_of_its_data(tmp_path, monkeypatch, repository, caps
     rows = (folder / "features.tsv").read_text().splitlines()
     assert len(rows) == len((folder / "labels.tsv").read_text().splitlines()) - 1
     assert "pictures.png" in (folder / "projector_config.pbtxt").read_text()
+
+
+def test_maps_of_other_models_are_refused(tmp_path, monkeypatch, repository, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri := f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri(uri)
+    monkeypatch.chdir(tmp_path)
+    assert train._run(repository / "b2r", {}, ["embed"]) == 1
+    assert "embed: expected a model of images, found b2r" in capsys.readouterr().err

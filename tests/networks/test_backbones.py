@@ -53,7 +53,8 @@ def options(**given):
 
 def network(side=32, output="subclass", **given):
     keras.utils.set_random_seed(0)
-    features = image_features(options(**given), architectures_of("i2s")["fast"])
+    own = architectures_of("i2s")[given.pop("architecture", "fast")]
+    features = image_features(options(**given), own)
     return build(INPUTS["img"], OUTPUTS[output], (side, side, 3), features, "i2s")
 
 
@@ -106,7 +107,8 @@ def test_backbone_learns_is_stored_with_keras_own_layers_and_predicts_the_same(n
 @pytest.mark.parametrize("name", marked([*OWN, "fast", "reference", *APPLICATIONS], ("small", "fast")))
 def test_network_can_learn_32_images_by_heart(name):
     side = {"xception": 72, "reference": 48}.get(name, 32)
-    model = network(side, backbone=name, head="deep")
+    kind = "architecture" if name in ("fast", "reference") else "backbone"
+    model = network(side, **{kind: name, "head": "deep"})
     for layer in (layer for layer in every_layer(model) if isinstance(layer, keras.layers.BatchNormalization)):
         # The statistics of so few steps, else those before the first.
         layer.momentum = 0.5
@@ -159,7 +161,8 @@ def test_middle_too_small_for_the_network_is_named():
 def test_own_networks_take_the_middle_too():
     own = architectures_of("i2s")
     for name, crop in (("fast", 80), ("reference", 80), ("vit", 60), ("small", 64)):
-        assert image_features(options(backbone=name, crop=crop), own.get(name))(keras.Input((150, 150, 3))).shape[1] > 3
+        chosen = options(backbone="none" if name in own else name, crop=crop)
+        assert image_features(chosen, own.get(name))(keras.Input((150, 150, 3))).shape[1] > 3
 
 
 def test_weights_that_cannot_be_downloaded_are_one_clear_line(monkeypatch):

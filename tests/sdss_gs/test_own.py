@@ -12,7 +12,6 @@ from mlflow import MlflowClient
 from common import train
 from common.backend import keras
 from common.data.sources import open_source
-from common.judge import evaluate
 from common.models.library import champions
 from common.models.opening import load
 from common.outputs.calibration import fit_calibration
@@ -177,27 +176,28 @@ def test_all_champions_together_give_each_output(store, data, tmp_path):
     assert {"subclass", "shape", "shape_models", "height", "height_low_90"} < {name.strip('"') for name in header}
 
 
-def test_card_and_evaluation_speak_of_the_own_column(store, data, repository, monkeypatch):
+def test_card_and_evaluation_speak_of_the_own_column(store, data, repository):
     entry = next(entry for entry in champions() if entry.name == "b2s-shape")
     card = json.loads(mlflow.artifacts.load_text(f"runs:/{entry.run_id}/card.json"))
     assert (card["model"], card["output"]["classes"]) == ("b2s-shape", ["far", "middle", "near"])
-    monkeypatch.chdir(repository / "b2s")
-    assert evaluate.main(["--model", "models:/b2s-shape@champion", "--ds", str(data)]) == 0
+    assert (
+        train._run(repository / "b2s", {}, ["evaluate", "--model", "models:/b2s-shape@champion", "--ds", str(data)])
+        == 0
+    )
     (run,) = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
     assert run.data.metrics["test_accuracy"] == pytest.approx(card["scores"]["b2s-shape"]["accuracy"])
 
 
-def test_own_model_is_judged_on_other_data(store, data, repository, monkeypatch, tmp_path):
+def test_own_model_is_judged_on_other_data(store, data, repository, tmp_path):
     """Other numbers and classes than those it has learnt change nothing about the model."""
     rows = survey_rows(60, seed=3)
     other = write_survey(tmp_path / "other", rows)
     add_column(other, "height", [f"{5e6 + 2e6 * float(row['redshift']):.1f}" for row in rows])
     add_column(other, "shape", ["far" if float(row["redshift"]) > 0.2 else "new" for row in rows])
-    monkeypatch.chdir(repository / "b2s")
     for name, metric in (("height", "test_r2"), ("shape", "test_accuracy")):
         for part in ("all", "test"):
-            arguments = ["--model", f"models:/b2s-{name}@champion", "--ds", str(other), "--part", part]
-            assert evaluate.main(arguments) == 0
+            arguments = ["evaluate", "--model", f"models:/b2s-{name}@champion", "--ds", str(other), "--part", part]
+            assert train._run(repository / "b2s", {}, arguments) == 0
             (run,) = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
             assert run.data.metrics[metric] > 0.8
 

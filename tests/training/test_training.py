@@ -13,7 +13,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from common import train
 from common.backend import keras
-from common.judge import evaluate
 from common.models.store import load_model, serving_inputs
 from common.training import session
 from common.training.compile import compile_model
@@ -308,8 +307,7 @@ def test_image_model_takes_smaller_images_and_stores_float32(launch, tmp_path, c
     np.testing.assert_allclose(model.predict({"img": images[::-1]}, verbose=0)[::-1], together, rtol=1e-5, atol=1e-6)
     assert run.data.metrics["test_mse"] < 0.1
     assert "plots/influence.png" in files_of(run, "plots")
-    monkeypatch.chdir(repository / "i2r")
-    assert evaluate.main(["--ds", str(folder), "--tta", "yes"]) == 0
+    assert train._run(repository / "i2r", {}, ["evaluate", "--ds", str(folder), "--tta", "yes"]) == 0
     (judged,) = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
     assert judged.data.metrics["test_mse"] == pytest.approx(run.data.metrics["test_mse"], rel=0.5)
     assert "'tta': 'yes'" in str(mlflow.artifacts.load_dict(f"{judged.info.artifact_uri}/card.json")["options"])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 
 from common.data.sources import Loaded
@@ -13,8 +10,7 @@ from common.judge.maps.draw import Mapped, figures, html_page, write_projector
 from common.judge.maps.reduce import available, reduce
 from common.models.opening import load
 from common.predict.embed import embedder
-from common.project import Project, parse_options, read_project
-from common.runs.failures import report
+from common.project import Project
 from common.runs.record import PLOTS, Run
 from common.runs.store_location import CHAMPION
 
@@ -77,23 +73,3 @@ def draw_maps(project: Project, record: Run, options: dict) -> str:
         f"page    {record.artifacts()}/{PAGE}\nplots   {record.artifacts()}/{PLOTS}\n"
         f"look    tensorboard --logdir {project.name}/logs/  (tab PROJECTOR)"
     )
-
-
-def main(arguments: list[str]) -> int:
-    """Run the entry point ``embed`` in a model's folder; return the exit code."""
-    try:
-        project = read_project(Path.cwd(), "embed")
-        options = parse_options(project, arguments)
-        record = Run(project)
-    except Exception as error:
-        return report(error)
-    try:
-        print(draw_maps(project, record, options), flush=True)
-    except Exception as error:
-        return report(error, record)
-    record.end("FINISHED")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
