@@ -1,13 +1,11 @@
-"""Compare the champions of all models: ``mlflow run <any model> -e compare`` or ``python -m common.judge.compare``.
+"""Compare the champions of all models: ``mlflow run <any model> -e compare`` or ``zoo compare``.
 
 One table and one picture per output, from the model cards in the store, as Markdown and HTML.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from pathlib import Path
 
 import mlflow
@@ -20,8 +18,7 @@ from common.judge.card import score_text, template
 from common.judge.figures import ACCENT, INK
 from common.outputs.metrics import headline
 from common.outputs.vote_scores import MEAN_ACCURACY, rmse_name
-from common.runs.failures import report
-from common.runs.store_location import CHAMPION, REPOSITORY, choose_store
+from common.runs.store_location import CHAMPION
 from sdss_gs.errors import ZooError
 from sdss_gs.files import replacing
 from sdss_gs.schema import INPUTS, OUTPUTS
@@ -156,26 +153,3 @@ def insert(path: Path, text: str) -> None:
         raise ZooError(f"{path}: expected the marks {BEGIN} and {END}, found none")
     with replacing(path) as temporary:
         temporary.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
-
-
-def main(arguments: list[str]) -> int:
-    """Run the command; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m common.judge.compare", description=__doc__)
-    parser.add_argument(
-        "--output", type=Path, default=REPOSITORY / "comparison", help="folder to write (default: %(default)s)"
-    )
-    parser.add_argument("--insert", type=Path, help="Markdown file to put the tables into, between its marks")
-    options = parser.parse_args(arguments)
-    try:
-        choose_store(REPOSITORY)
-        text = write(options.output)
-        if options.insert:
-            insert(options.insert, text)
-    except Exception as error:
-        return report(error)
-    print(f"{text}\n{options.output}/comparison.html")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
