@@ -21,8 +21,8 @@ from common.data.training_data import TrainingData
 from common.judge.judge import predict
 from common.networks.build import adapt_normalisation, build
 from common.networks.training_wrappers import surround
-from common.outputs.coding import constant_bias, encode, head_of
-from common.outputs.metrics import BETTER, headline, score
+from common.outputs.kinds import kind_of
+from common.outputs.metrics import score
 from common.project import read_project
 from common.training import device as gpu
 from common.training.compile import compile_model
@@ -82,10 +82,10 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
     compile_model(model, project.output, options, steps, together)
     chunks = data.batches("train", 2048, with_target=False)
     adapt_normalisation(network, chunks.map(lambda inputs: inputs[project.input.name]))
-    known = encode(project.output, data.truth("train"), data.target)
-    head_of(network, project.output).bias.assign(constant_bias(project.output, known))
+    output = kind_of(project.output)
+    output.head_of(network).bias.assign(output.constant_bias(output.encode(data.truth("train"), data.target)))
     curve = {"parameters": network.count_params(), "seconds": [], "score": []}
-    spent, metric = 0.0, headline(project.output)
+    spent, metric = 0.0, output.headline
     for epoch in range(epochs):
         began = time.perf_counter()
         model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0, callbacks=[order])
@@ -99,7 +99,8 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
 
 def summary(name: str, pair: dict) -> dict[str, float]:
     """Compare a pair: best scores, seconds, and when the fast network first was as good as the other ever."""
-    sign = -1 if BETTER[_metric(name)] == "high" else 1
+    kind = kind_of(parse_model_name(name)[1])
+    sign = kind.metrics[kind.headline].cost(1)
     slow, quick = (sign * np.array(pair[kind]["score"]) for kind in ("reference", "fast"))
     reached = np.flatnonzero(quick <= slow.min())
     when = pair["fast"]["seconds"][reached[0]] if len(reached) else float("nan")
@@ -144,7 +145,7 @@ def draw(curves: dict, path: Path) -> None:
 
 
 def _metric(name: str) -> str:
-    return headline(parse_model_name(name)[1])
+    return kind_of(parse_model_name(name)[1]).headline
 
 
 if __name__ == "__main__":

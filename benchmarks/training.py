@@ -9,7 +9,7 @@ from pathlib import Path
 from common.backend import keras
 from common.data.training_data import TrainingData
 from common.judge.judge import PREDICTION_BATCH
-from common.outputs.coding import encode
+from common.outputs.kinds import kind_of
 from common.project import Project
 
 from . import datasets
@@ -78,7 +78,7 @@ def _add_memory(ways: Ways) -> None:
     model, ways.precision["memory"] = prepared(ways.project, ways.options, ways.data, "reference", "auto")
     adapt(model, ways.data)
     inputs = {ways.project.input.name: ways.data.inputs("train")}
-    target = encode(ways.project.output, ways.data.truth("train"))
+    target = kind_of(ways.project.output).encode(ways.data.truth("train"))
 
     def epoch() -> int:
         model.fit(inputs, target, batch_size=BATCH, verbose=0)

@@ -13,8 +13,9 @@ from typing import Any
 from common.networks.augment import AUGMENTATIONS
 from common.networks.backbones import BACKBONES, COLOURS, HEADS
 from common.networks.inputs import STRETCHES
-from common.outputs.coding import CLASS_WEIGHTS, TARGETS
-from common.outputs.vote_losses import VOTE_LOSSES
+from common.outputs.kinds.classes import CLASS_WEIGHTS
+from common.outputs.kinds.mass import TARGETS
+from common.outputs.kinds.votes import VOTE_LOSSES
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
 

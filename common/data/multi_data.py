@@ -11,7 +11,8 @@ import numpy as np
 from common.backend import tf
 from common.data.batches import EpochOrder, arranged_batches
 from common.networks.training_wrappers import PRESENT
-from common.outputs.coding import TARGETS, encode
+from common.outputs.kinds import kind_of
+from common.outputs.kinds.mass import TARGETS
 from sdss_gs.check import layout_notes
 from sdss_gs.dataset import open_dataset
 from sdss_gs.errors import DataError
@@ -149,7 +150,7 @@ class MultiData:
         targets, weights = {}, {}
         for name in self.outputs:
             known = self.known(part, name)
-            encoded = encode(OUTPUTS[name], self.truth(part, name), self.target)
+            encoded = kind_of(OUTPUTS[name]).encode(self.truth(part, name), self.target)
             targets[name] = np.zeros((len(known), encoded.shape[1]), np.float32)
             targets[name][known] = encoded
             weights[name] = (known / known.mean()).astype(np.float32)

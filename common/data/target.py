@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from common.outputs.vote_losses import SUMMING_LOSSES
+from common.outputs.kinds.votes import SUMMING_LOSSES
 from sdss_gs.dataset import Dataset
 from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import DataError, OptionError

@@ -11,7 +11,9 @@ from common.backend import tf
 from common.data.batches import ALONE, EpochOrder, Share, batches
 from common.data.target import described, find_learnt, measured, require_learnable
 from common.networks.training_wrappers import POSITION
-from common.outputs.coding import TARGETS, class_weights, encode, loss_name
+from common.outputs.kinds import kind_of
+from common.outputs.kinds.classes import class_weights
+from common.outputs.kinds.mass import TARGETS
 from common.project import Project
 from sdss_gs.check import layout_notes
 from sdss_gs.dataset import open_dataset
@@ -56,7 +58,7 @@ class TrainingData:
         self.item = project.input
         self.target = str(options.get("target", TARGETS[0]))
         self._column = str(options.get("column", SPECTRUM_COLUMNS[0]))
-        self._loss = loss_name(project.output, options)
+        self._loss = kind_of(project.output).loss_name(options)
         self._weights = str(options.get("class_weights", "none"))
         self.folder = find_dataset(str(options["ds"]), project.repository, partial(print, flush=True))
         self._data = open_dataset(
@@ -106,7 +108,7 @@ class TrainingData:
 
     def targets(self, part: str) -> np.ndarray:
         """Encode the truth of a part as the network learns it, float32 ``(n, size)``."""
-        target = encode(self.output, self.truth(part), self.target)
+        target = kind_of(self.output).encode(self.truth(part), self.target)
         if self._learnt.votes and self._loss == "dirichlet":
             target *= self._learnt.votes.totals[self.parts[part], None].astype(np.float32)
         return target

@@ -5,46 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import jinja2
 
 from common.judge.summary import Summary
-from common.outputs.metrics import BETTER
-from common.outputs.vote_scores import MEAN_ACCURACY, accuracy_name, rmse_name
+from common.outputs.kinds import kind_of
+from common.outputs.kinds.kind import Metric
 from sdss_gs import __version__
-from sdss_gs.decision_tree import TREES
-from sdss_gs.schema import Input, Output
+from sdss_gs.schema import OUTPUTS, Input, Output
 
 CARD_VERSION = 1
 LICENCE = "MIT"
 
-METRICS = {
-    "nmad": ("NMAD", "1.4826 × median |Δz − median Δz|, with Δz = (predicted − true) / (1 + true)"),
-    "bias": ("bias", "median Δz, with Δz = (predicted − true) / (1 + true)"),
-    "sigma68": ("σ68", "half the range of Δz that holds the middle 68 %"),
-    "outlier_fraction_05": ("outliers 0.05", "share of objects with |Δz| > 0.05"),
-    "outlier_fraction_15": ("outliers 0.15", "share of objects with |Δz| > 0.15"),
-    "scatter_dex": ("scatter (dex)", "standard deviation of log10(predicted / true)"),
-    "bias_dex": ("bias (dex)", "mean of log10(predicted / true)"),
-    "mae_1e9msun": ("MAE (1e9 Msun)", "mean absolute error of the mass itself; few massive galaxies decide it"),
-    "rmse": ("RMSE", "root of the mean squared error, in the column's unit"),
-    "mse": ("MSE", "mean squared error of the value itself"),
-    "mae": ("MAE", "mean absolute error of the value itself"),
-    "r2": ("R²", "share of the variance that is explained (of log10 for masses); 0 is the mean, 1 is perfect"),
-    **{
-        rmse_name(count): (f"RMSE of {count} answers", "root of the mean squared error of all answers' weighted shares")
-        for count in (len(tree.columns) for tree in TREES.values())
-    },
-    MEAN_ACCURACY: ("accuracy per question", "share of galaxies with the right commonest answer, mean over questions"),
-    "accuracy": ("accuracy", "share of objects with the right class"),
-    "balanced_accuracy": ("balanced accuracy", "recall, averaged over the classes that occur"),
-    "macro_f1": ("macro F1", "harmonic mean of precision and recall, averaged over the classes that occur"),
-    "roc_auc": ("ROC AUC", "chance that a member of a class outranks another object, averaged over the classes"),
-    "ece": ("calibration error", "mean distance between stated probability and accuracy, in 15 bins"),
-    "top3_accuracy": ("top 3", "share of objects whose class is among the three most probable"),
-    "log_loss": ("log loss", "−log of the probability given to the true class, averaged (nats)"),
-}
-"""Label and meaning by metric; which direction is better stands in `metrics.BETTER`."""
 BASELINES = {
     "mean": "the mean of the training objects for every object",
     "median": "the median of the training objects for every object",
@@ -54,7 +27,6 @@ BASELINES = {
     "linear on mean colour": "a linear model on the image's mean pixel",
     "linear on image features": "a linear model on mean, central and peak brightness, colours and concentration",
 }
-WIDTH_UNITS = {"smass": " (dex)", "redshift": ", Δz / (1 + z)", "votes": " (share of the votes)"}
 _EXTRAPOLATION = (
     "The training galaxies have the redshifts and magnitudes of those that SDSS chose for spectroscopy: "
     "the model does not extrapolate beyond them."
@@ -103,14 +75,14 @@ def card_data(summary: Summary) -> dict:
     dict
         Strings, numbers, lists and dictionaries, so that JSON gives back the same; None for what is not finite.
     """
-    item, output = summary.input, summary.output
+    item, output, kind = summary.input, summary.output, kind_of(summary.output)
     metrics = dict.fromkeys(metric for values in summary.scores.values() for metric in values)
     card = {
         "schema_version": CARD_VERSION,
         "model": summary.model,
         "run_id": summary.run_id,
         "created": summary.created,
-        "task": {"votes": "votes", "classes": "classification"}.get(output.kind, "regression"),
+        "task": kind.task,
         "input": fields_of(item) | {"shape": item.shape, "dtype": item.dtype, "columns": item.columns},
         "output": fields_of(output)
         | {"shape": [output.size], "dtype": "float32", "column": output.column, "classes": output.classes}
@@ -118,7 +90,7 @@ def card_data(summary: Summary) -> dict:
         "network": {"parameters": summary.parameters, "architecture": summary.architecture},
         "options": summary.options,
         "data": summary.data,
-        "metrics": {name: _metric(name, output) for name in metrics},
+        "metrics": {name: asdict(kind.metrics.get(name, Metric(name.replace("_", " "), "", ""))) for name in metrics},
         "baselines": {name: BASELINES.get(name, "") for name in summary.scores if name != summary.model},
         "scores": summary.scores,
         "intervals": summary.intervals,
@@ -144,35 +116,6 @@ def card_markdown(data: dict) -> str:
     return template("card.md").render(card=data)
 
 
-def differences(card: dict, scores: dict[str, dict[str, float]], tolerance: float = 1e-6) -> list[str]:
-    """Name every score of a card that a fresh evaluation does not confirm.
-
-    Parameters
-    ----------
-    card : dict
-        As `card_data` returns it, or read back from JSON.
-    scores : dict of str to dict of str to float
-        Metrics by rival, as just evaluated.
-    tolerance : float
-        Largest relative difference that counts as equal.
-
-    Returns
-    -------
-    list of str
-        One line per score that differs, is missing or is new; empty for a card that holds.
-    """
-    old, new, lines = _flat(card["scores"]), _flat(plain(scores)), []
-    for key in dict.fromkeys([*old, *new]):
-        name = " ".join(key)
-        if key not in new:
-            lines.append(f"{name}: {old[key]} on the card, missing in the evaluation")
-        elif key not in old:
-            lines.append(f"{name}: {new[key]} in the evaluation, missing on the card")
-        elif not _agree(old[key], new[key], tolerance):
-            lines.append(f"{name}: {old[key]} on the card, {new[key]} in the evaluation")
-    return lines
-
-
 def score_text(value: float | None, interval: tuple[float, float] | None = None) -> tuple[str, str]:
     """Round a score to what its interval lets one know.
 
@@ -195,13 +138,12 @@ def score_text(value: float | None, interval: tuple[float, float] | None = None)
 
 def best_rivals(card: dict, metric: str) -> set[str]:
     """Return who has the best value of a metric; nobody where it is unknown which direction is better."""
-    better = card["metrics"][metric]["better"]
+    read = Metric(**card["metrics"][metric])
     found = {rival: values[metric] for rival, values in card["scores"].items() if values.get(metric) is not None}
-    if not better or not found:
+    if not read.better or not found:
         return set()
-    cost = {"low": float, "high": lambda value: -value, "zero": abs}[better]
-    lowest = min(map(cost, found.values()))
-    return {rival for rival, value in found.items() if cost(value) == lowest}
+    lowest = min(map(read.cost, found.values()))
+    return {rival for rival, value in found.items() if read.cost(value) == lowest}
 
 
 def template(name: str) -> jinja2.Template:
@@ -215,22 +157,14 @@ def template(name: str) -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters["markdown"] = _markdown
-    environment.globals.update(score_text=score_text, best_rivals=best_rivals, width_units=WIDTH_UNITS)
+    units = {name: kind_of(output).width_unit for name, output in OUTPUTS.items()}
+    environment.globals.update(score_text=score_text, best_rivals=best_rivals, width_units=units)
     return environment.get_template(name)
 
 
 def fields_of(item: Input | Output) -> dict[str, str]:
     """Return what a card says of an input or output."""
     return {name: getattr(item, name) for name in ("name", "unit", "description", "source")}
-
-
-def _metric(name: str, output: Output) -> dict[str, str]:
-    label, meaning = METRICS.get(name, (name.replace("_", " "), ""))
-    for question in TREES[output.tree].questions if output.tree else ():
-        if name == accuracy_name(question):
-            label = f"question {question.number}"
-            meaning = f"share of galaxies with the right commonest answer, of those asked: {question.text}"
-    return {"label": label, "better": BETTER.get(name, ""), "meaning": meaning}
 
 
 def limits_of(inputs: Sequence[str], outputs: Sequence[str], options: Mapping, data: str) -> list[str]:
@@ -251,17 +185,6 @@ def citation_of(names: Sequence[str], data: str) -> list[str]:
 
 def _synthetic(data: str) -> bool:
     return "sample" in str(data).lower()
-
-
-def _flat(scores: dict[str, dict]) -> dict[tuple[str, str], float | None]:
-    return {(rival, metric): value for rival, values in scores.items() for metric, value in values.items()}
-
-
-def _agree(old: float | None, new: float | None, tolerance: float) -> bool:
-    if old is None or new is None:
-        return old is new
-    # Below 1e-12 a bias or an R² is rounding noise, which no relative tolerance can compare.
-    return math.isclose(old, new, rel_tol=tolerance, abs_tol=1e-12)
 
 
 def plain(value: object) -> object:

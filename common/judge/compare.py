@@ -13,26 +13,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
-from common.judge.baselines import CONSTANTS
 from common.judge.card import score_text, template
-from common.judge.figures import ACCENT, INK
-from common.outputs.metrics import headline
-from common.outputs.vote_scores import MEAN_ACCURACY, rmse_name
+from common.outputs.figures import ACCENT, INK
+from common.outputs.kinds import kind_of
+from common.outputs.kinds.kind import CONSTANTS
 from common.runs.store_location import CHAMPION
 from sdss_gs.errors import ZooError
 from sdss_gs.files import replacing
 from sdss_gs.schema import INPUTS, OUTPUTS
 
-SHOWN = {
-    "redshift": ("nmad", "bias", "outlier_fraction_05", "r2"),
-    "smass": ("scatter_dex", "bias_dex", "mae_1e9msun", "r2"),
-    "subclass": ("macro_f1", "balanced_accuracy", "accuracy", "log_loss"),
-    "gz2c": ("macro_f1", "top3_accuracy", "accuracy", "log_loss"),
-    "class3": ("macro_f1", "balanced_accuracy", "accuracy", "log_loss"),
-    "votes": (rmse_name(OUTPUTS["votes"].size), MEAN_ACCURACY, "accuracy_q1"),
-    "morph10": ("macro_f1", "top3_accuracy", "accuracy", "log_loss"),
-}
-"""Metrics of the tables, by output; the first is the headline. Votes in another tree than the challenge's have none."""
 BEGIN, END = "<!-- scores: written by make table -->", "<!-- end of scores -->"
 
 
@@ -59,19 +48,20 @@ def champion_cards() -> dict[str, dict]:
 def tables(cards: dict[str, dict]) -> dict[str, list[list[str]]]:
     """Lay the cards out, by output: a header, then a line per model, best constant and boosting beside it."""
     found: dict[str, list[list[str]]] = {}
-    for output, metrics in SHOWN.items():
-        chosen = {name: card for name, card in cards.items() if card["output"]["name"] == output}
-        if chosen:
-            header = [
-                "model",
-                *metrics,
-                f"constant ({metrics[0]})",
-                f"boosting ({metrics[0]})",
-                "test galaxies",
-                "note",
-            ]
-            found[output] = [header, *(_line(name, card, metrics) for name, card in chosen.items())]
+    for name, output in OUTPUTS.items():
+        if chosen := _cards_of(name, cards):
+            metrics = kind_of(output).compared
+            beside = (f"constant ({metrics[0]})", f"boosting ({metrics[0]})", "test galaxies", "note")
+            found[name] = [["model", *metrics, *beside], *(_line(model, chosen[model], metrics) for model in chosen)]
     return found
+
+
+def _cards_of(output: str, cards: dict[str, dict]) -> dict[str, dict]:
+    """Choose the cards of an output; votes in another tree than the challenge's have other scores, and no table."""
+    headline = kind_of(OUTPUTS[output]).headline
+    return {
+        name: card for name, card in cards.items() if card["output"]["name"] == output and headline in card["metrics"]
+    }
 
 
 def _line(name: str, card: dict, metrics: tuple[str, ...]) -> list[str]:
@@ -81,8 +71,7 @@ def _line(name: str, card: dict, metrics: tuple[str, ...]) -> list[str]:
     constant = better(value for value in constants if value is not None)
     boosting = card["scores"].get("gradient boosting", {}).get(headline)
     cells = [_cell(card, name, metric) for metric in metrics]
-    collapsed = any("collapsed" in warning for warning in card["warnings"])
-    note = "collapsed" if collapsed else "no better than a constant" if card["warnings"] else ""
+    note = "no better than a constant" if card["warnings"] else ""
     count = f"{card['data']['objects']['test']:,}"
     return [name, *cells, score_text(constant)[0], score_text(boosting)[0], count, note]
 
@@ -104,8 +93,7 @@ def markdown(found: dict[str, list[list[str]]]) -> str:
 
 def picture(output: str, cards: dict[str, dict]) -> Figure:
     """Draw the headline metric of every model of an output with its interval, beside constant and boosting."""
-    metric = headline(OUTPUTS[output])
-    chosen = {name: card for name, card in cards.items() if card["output"]["name"] == output}
+    metric, chosen = kind_of(OUTPUTS[output]).headline, _cards_of(output, cards)
     figure = Figure(figsize=(7, 0.5 * len(chosen) + 1.5), layout="constrained")
     axes = figure.subplots()
     for row, (name, card) in enumerate(chosen.items()):

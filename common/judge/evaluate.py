@@ -13,9 +13,8 @@ from common.judge.multi_evaluate import evaluate_several
 from common.judge.record_summary import record_summary
 from common.models.store import facts_of, load_model, output_of, serving_inputs
 from common.networks.augment import forms
-from common.outputs.calibration import calibration_from
-from common.outputs.coding import decode
-from common.outputs.metrics import cost, headline, score
+from common.outputs.kinds import kind_of
+from common.outputs.metrics import score
 from common.project import Project
 from common.runs.record import Run
 from common.runs.store_location import CHAMPION
@@ -45,14 +44,15 @@ def evaluate(project: Project, record: Run, options: dict) -> str:
     if "inputs" in facts:
         return evaluate_several(project, record, address, model, facts, part, options)
     project = replace(project, output=output_of(facts, project.output))
-    reading, calibration = facts["reading"], calibration_from(facts["calibration"])
+    kind, reading = kind_of(project.output), facts["reading"]
+    calibration = kind.calibration_from(facts["calibration"])
     data = TrainingData(project, options | reading, whole=part == "all")
     if data.output != project.output:
         raise DataError(f"{data.folder}: expected votes like {project.output.column}, found {data.output.column}")
     print(data.description(), flush=True)
     tta = options.get("tta") == "yes"
     raw = np.concatenate([_seen(model, project.input, chunk, tta) for chunk in data.chunks("test")])
-    predictions = {project.name: decode(project.output, raw, data.target)}
+    predictions = {project.name: kind.decode(raw, data.target)}
     if part == "test":
         predictions |= rivals(data, 0)
     options = {"model": address, "part": part} | ({"tta": options["tta"]} if "tta" in options else {}) | reading
@@ -65,8 +65,8 @@ def validation_cost(address: str, data: TrainingData) -> float:
     """Judge a stored model on the validation objects of a run by the number that champions are chosen by."""
     model, output = load_model(address), data.output
     raw = np.concatenate([_seen(model, data.item, chunk, tta=False) for chunk in data.chunks("validation")])
-    metric = headline(output)
-    return cost(metric, score(output, data.truth("validation"), decode(output, raw, data.target))[metric])
+    kind = kind_of(output)
+    return kind.cost(score(output, data.truth("validation"), kind.decode(raw, data.target)))
 
 
 def _seen(model: keras.Model, item: Input, chunk: np.ndarray, tta: bool) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from common.backend import keras, tf
-from sdss_gs.decision_tree import TREES
+from common.outputs.kinds import kind_of
 from sdss_gs.schema import Output
 
 SQUARES = 10
@@ -33,21 +33,24 @@ def explain(model: keras.Model, output: Output, images: np.ndarray) -> tuple[str
     maps : ndarray of float32, shape (n, side, side)
         From 0, no influence, to 1, the largest within the image; 0 everywhere where nothing has any.
     """
+    choices = kind_of(output).choices
     endings = [layer for layer in model.layers if _flattens(layer)]
     if len(endings) == 1:
-        method, maps = GRAD_CAM, grad_cam(model, output, endings[0].input, images)
+        method, maps = GRAD_CAM, grad_cam(model, choices, endings[0].input, images)
     else:
-        method, maps = OCCLUSION, occlusion(model, output, images)
+        method, maps = OCCLUSION, occlusion(model, choices, images)
     return method, (maps / np.maximum(maps.max(axis=(1, 2), keepdims=True), TINY)).astype(np.float32)
 
 
-def grad_cam(model: keras.Model, output: Output, convolved: keras.KerasTensor, images: np.ndarray) -> np.ndarray:
+def grad_cam(model: keras.Model, choices: int, convolved: keras.KerasTensor, images: np.ndarray) -> np.ndarray:
     """Weigh each channel of the last convolutions by the mean slope of the answer, and add them up.
 
     Parameters
     ----------
-    model, output, images
+    model, images
         As for `explain`.
+    choices : int
+        See `Kind.choices`.
     convolved : KerasTensor, shape (batch, rows, columns, channels)
         Of the model.
 
@@ -61,11 +64,11 @@ def grad_cam(model: keras.Model, output: Output, convolved: keras.KerasTensor, i
     behind = keras.Model(convolved, model.output)
     with tf.GradientTape() as tape:
         tape.watch(seen)
-        answer = behind(seen, training=False)[:, : _choices(output)]
-        answer = tf.math.log(tf.reduce_max(answer, axis=1) + TINY) if _chooses(output) else answer[:, 0]
+        answer = behind(seen, training=False)[:, :choices]
+        answer = tf.math.log(tf.reduce_max(answer, axis=1) + TINY) if choices > 1 else answer[:, 0]
     slope = tf.reduce_mean(tape.gradient(answer, seen), axis=(1, 2), keepdims=True)
     maps = tf.reduce_sum(slope * seen, axis=-1, keepdims=True)
-    maps = tf.nn.relu(maps) if _chooses(output) else tf.abs(maps)
+    maps = tf.nn.relu(maps) if choices > 1 else tf.abs(maps)
     side = images.shape[1]
     cropped = [layer.cropping[0][0] for layer in model.layers if isinstance(layer, keras.layers.Cropping2D)]
     margin = cropped[0] if cropped else 0
@@ -73,13 +76,15 @@ def grad_cam(model: keras.Model, output: Output, convolved: keras.KerasTensor, i
     return np.pad(maps, ((0, 0), (margin, margin), (margin, margin)))
 
 
-def occlusion(model: keras.Model, output: Output, images: np.ndarray) -> np.ndarray:
+def occlusion(model: keras.Model, choices: int, images: np.ndarray) -> np.ndarray:
     """Cover one square after the other with the median of the image, which is sky, and see how far the answer moves.
 
     Parameters
     ----------
-    model, output, images
+    model, images
         As for `explain`.
+    choices : int
+        See `Kind.choices`.
 
     Returns
     -------
@@ -94,21 +99,12 @@ def occlusion(model: keras.Model, output: Output, images: np.ndarray) -> np.ndar
         views = np.repeat(image[None], len(squares) + 1, axis=0)
         for view, square in zip(views[1:], squares, strict=True):
             view[square] = np.median(image, axis=(0, 1))
-        answers = model.predict({name: views}, batch_size=AT_ONCE, verbose=0)[:, : _choices(output)]
+        answers = model.predict({name: views}, batch_size=AT_ONCE, verbose=0)[:, :choices]
         answer = answers[:, answers[0].argmax()]
-        moved = np.maximum(answer[0] - answer[1:], 0) if _chooses(output) else np.abs(answer[1:] - answer[0])
+        moved = np.maximum(answer[0] - answer[1:], 0) if choices > 1 else np.abs(answer[1:] - answer[0])
         for square, distance in zip(squares, moved, strict=True):
             shown[square] = distance
     return maps
-
-
-def _choices(output: Output) -> int:
-    """Count what the network chooses from: classes, or the answers to the first question of the votes."""
-    return len(TREES[output.tree].questions[0].answers) if output.tree else output.size
-
-
-def _chooses(output: Output) -> bool:
-    return _choices(output) > 1
 
 
 def _flattens(layer: keras.layers.Layer) -> bool:

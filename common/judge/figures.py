@@ -9,15 +9,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from common.outputs.metrics import confusion_matrix, log_mass, normalised_difference
-from sdss_gs.decision_tree import TREES
-from sdss_gs.schema import Output
+from common.outputs.figures import ACCENT, INK
 
-AXIS_LABELS = {"redshift": "redshift z", "mass": "log10 stellar mass / Msun"}
 GALLERY_ROWS, GALLERY_COLUMNS = 3, 6
-PANELS = 8
-"""Answers beside one another."""
-INK, ACCENT = "#24476b", "#c8553d"
 
 
 def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, loss: str) -> Figure:
@@ -31,89 +25,6 @@ def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, loss: str)
     axes.set(xlabel="epoch", ylabel=f"loss ({loss})", yscale="log", title="Loss")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
-    return figure
-
-
-def predicted_against_true(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figure:
-    """Draw predicted against true values of a regression as a density, with the one-to-one line."""
-    truth, predicted = _plotted(output, truth, predicted)
-    figure = Figure(figsize=(5.6, 5), layout="constrained")
-    axes = figure.subplots()
-    low, high = np.percentile(np.concatenate([truth, predicted]), [0.1, 99.9])
-    margin = 0.03 * (high - low)
-    extent = (low - margin, high + margin)
-    cells = axes.hexbin(truth, predicted, gridsize=60, extent=extent * 2, bins="log", mincnt=1, cmap="viridis")
-    axes.plot(extent, extent, color=ACCENT, linewidth=1)
-    label = AXIS_LABELS.get(output.kind, output.column)
-    outside = int(((truth < extent[0]) | (truth > extent[1]) | (predicted < extent[0]) | (predicted > extent[1])).sum())
-    note = f", {outside} outside the frame" if outside else ""
-    axes.set(xlabel=f"true {label}", ylabel=f"predicted {label}", xlim=extent, ylim=extent)
-    axes.set_title(f"{len(truth):,} test galaxies{note}")
-    figure.colorbar(cells, label="galaxies per cell")
-    return figure
-
-
-def residuals(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figure:
-    """Draw residuals against the truth, with their median and 16–84 % range in bins of equal number."""
-    if output.kind == "redshift":
-        difference, ylabel = normalised_difference(truth, predicted), "Δz = (predicted − true) / (1 + true)"
-        truth = _plotted(output, truth, predicted)[0]
-    else:
-        truth, logarithm = _plotted(output, truth, predicted)
-        difference = logarithm - truth
-        ylabel = "predicted − true, dex" if output.kind == "mass" else "predicted − true"
-    figure = Figure(figsize=(6.4, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.scatter(truth, difference, s=4, color=INK, alpha=min(1.0, 300 / len(truth)), linewidths=0)
-    axes.axhline(0, color="0.6", linewidth=0.8)
-    bins = np.array_split(np.argsort(truth), max(2, min(12, len(truth) // 25)))
-    middle = [np.median(truth[chosen]) for chosen in bins]
-    low, median, high = np.transpose([np.percentile(difference[chosen], [16, 50, 84]) for chosen in bins])
-    axes.plot(middle, median, color=ACCENT, label="median")
-    axes.fill_between(middle, low, high, color=ACCENT, alpha=0.25, linewidth=0, label="16–84 %")
-    limit, xlim = 1.1 * np.percentile(np.abs(difference), 99), np.percentile(truth, [0.1, 99.7])
-    beyond = int(((np.abs(difference) > limit) | (truth < xlim[0]) | (truth > xlim[1])).sum())
-    xlabel = f"true {AXIS_LABELS.get(output.kind, output.column)}"
-    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(-limit, limit), xlim=xlim)
-    axes.set_title(f"Residuals ({beyond} outside the frame)")
-    axes.legend()
-    return figure
-
-
-def confusion(output: Output, truth: np.ndarray, probabilities: np.ndarray) -> Figure:
-    """Draw the confusion matrix, rows normalised to the true class."""
-    count = len(output.classes)
-    matrix = confusion_matrix(output, truth, probabilities)
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    size = 3 + 0.35 * count
-    figure = Figure(figsize=(size + 1, size), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(count), output.classes, rotation=90)
-    axes.set_yticks(
-        range(count), [f"{label} ({n})" for label, n in zip(output.classes, matrix.sum(axis=1), strict=True)]
-    )
-    axes.set(xlabel="predicted", ylabel="true (test galaxies)", title="Confusion")
-    figure.colorbar(image, label="share of the true class")
-    return figure
-
-
-def answers(output: Output, truth: np.ndarray, predicted: np.ndarray) -> Figure:
-    """Draw predicted against true shares of the votes, a panel per answer, titled with the question's number."""
-    titles = [f"{question.number} {answer}" for question in TREES[output.tree].questions for answer in question.answers]
-    lines = -(-len(titles) // PANELS)
-    figure = Figure(figsize=(1.6 * PANELS, 1.8 * lines + 0.6), layout="constrained")
-    grid = figure.subplots(lines, PANELS, squeeze=False, sharex=True, sharey=True)
-    for axes in grid.ravel()[len(titles) :]:
-        axes.set_axis_off()
-    for axes, title, x, y in zip(grid.ravel(), titles, truth.T, predicted.T, strict=False):
-        axes.scatter(x, y, s=5, color=INK, alpha=min(1.0, 0.1 + 60 / len(truth)), linewidths=0)
-        axes.plot([0, 1], [0, 1], color=ACCENT, linewidth=1)
-        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 1], yticks=[0, 1])
-        axes.set_title(f"{title}\nRMSE {np.sqrt(np.mean((y - x) ** 2)):.3f}", fontsize=8)
-    figure.suptitle(f"Shares of the votes by question and answer, {len(truth):,} test galaxies", fontsize=10)
-    figure.supxlabel("true", fontsize=9)
-    figure.supylabel("predicted", fontsize=9)
     return figure
 
 
@@ -181,7 +92,3 @@ def score_table(scores: dict[str, dict[str, float]]) -> str:
         cells = (f"{text:>{column}}" for text, column in zip(texts, columns, strict=True))
         lines.append(f"{name:<{width}}" + "".join(cells))
     return "\n".join(lines)
-
-
-def _plotted(output: Output, *values: np.ndarray) -> tuple[np.ndarray, ...]:
-    return tuple(log_mass(value) for value in values) if output.kind == "mass" else values

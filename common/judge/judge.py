@@ -17,14 +17,11 @@ from common.judge.explain import explain
 from common.judge.summary import Summary
 from common.networks.augment import TURNED
 from common.networks.build import architecture
-from common.outputs.calibration import Calibration, coverage
-from common.outputs.coding import decode
-from common.outputs.metrics import binned_scores, intervals, log_mass, normalised_difference, score
+from common.outputs.calibration import Calibration
+from common.outputs.kinds import kind_of
+from common.outputs.metrics import binned_scores, intervals, score
 from common.project import Project
 from common.runs.provenance import code_version
-from sdss_gs.decision_tree import TREES
-from sdss_gs.gz2_class import summaries
-from sdss_gs.schema import Output
 
 PREDICTION_BATCH = 64
 RECORDED_VERSIONS = ("tensorflow", "keras", "mlflow", "numpy")
@@ -39,7 +36,7 @@ def predict(model: keras.Model, data: TrainingData, part: str) -> np.ndarray:
         Input ``{item.name: (batch, ...)}``.
     """
     raw = model.predict(data.batches(part, PREDICTION_BATCH, with_target=False), verbose=0)
-    return decode(data.output, raw, data.target)
+    return kind_of(data.output).decode(raw, data.target)
 
 
 def rivals(data: TrainingData, seed: int) -> dict[str, np.ndarray]:
@@ -103,8 +100,8 @@ def summarise(
         },
         scores=scores,
         intervals={rival: intervals(output, truth, values) for rival, values in predictions.items()},
-        bins=binned_scores(truth, predictions[name]) if output.kind == "redshift" else [],
-        coverage=coverage(calibration, output, truth, predictions[name]),
+        bins=binned_scores(output, truth, predictions[name]),
+        coverage=kind_of(output).coverage(calibration, truth, predictions[name]),
         warnings=[warning] if warning else [],
         figures={**_test_figures(predictions[name], data), **_influence(model, predictions[name], data), **drawn},
         versions=versions(),
@@ -122,17 +119,12 @@ def versions() -> dict[str, str]:
 
 
 def _test_figures(predicted: np.ndarray, data: TrainingData) -> dict[str, Figure]:
-    output, truth = data.output, data.truth("test")
-    error, names = _errors(output, truth, predicted)[0], _names(data, predicted)
-    ranked, shown = np.argsort(-error, kind="stable"), report.GALLERY_ROWS * report.GALLERY_COLUMNS
-    drawn = {}
-    if output.classes:
-        drawn["confusion"] = report.confusion(output, truth, predicted)
-    elif output.answers:
-        drawn["answers"] = report.answers(output, truth, predicted)
-    else:
-        drawn["predicted_vs_true"] = report.predicted_against_true(output, truth, predicted)
-        drawn["residuals"] = report.residuals(output, truth, predicted)
+    kind, truth = kind_of(data.output), data.truth("test")
+    drawn, names = kind.figures(truth, predicted), _names(data, predicted)
+    ranked, shown = (
+        np.argsort(-kind.misses(truth, predicted)[0], kind="stable"),
+        report.GALLERY_ROWS * report.GALLERY_COLUMNS,
+    )
     for name, chosen in (("worst", ranked[:shown]), ("best", ranked[::-1][:shown])):
         pictures = data.pictures("test", chosen)
         title = f"{name.capitalize()} test cases"
@@ -154,25 +146,5 @@ def _influence(model: keras.Model, predicted: np.ndarray, data: TrainingData) ->
 
 
 def _names(data: TrainingData, predicted: np.ndarray) -> list[str]:
-    captions = _errors(data.output, data.truth("test"), predicted)[1]
+    captions = kind_of(data.output).misses(data.truth("test"), predicted)[1]
     return [f"{objid}\n{caption}" for objid, caption in zip(data.objid("test"), captions, strict=True)]
-
-
-def _errors(output: Output, truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Return by how much each object is missed, and what to write under it."""
-    if output.classes:
-        labels, best = np.array(output.classes), predicted.argmax(axis=1)
-        captions = [f"{labels[t]}, predicted {labels[p]}" for t, p in zip(truth, best, strict=True)]
-        return 1 - predicted[np.arange(len(truth)), truth], captions
-    if output.answers:
-        error, tree = np.sqrt(((predicted - truth) ** 2).mean(axis=1)), TREES[output.tree]
-        words = zip(summaries(tree, truth), summaries(tree, predicted), error, strict=True)
-        return error, [f"{t}, predicted {p}\nRMSE {e:.3f}" for t, p, e in words]
-    differences = {"redshift": normalised_difference, "mass": _dex}
-    error = differences.get(output.kind, np.subtract)(truth, predicted)
-    captions = [f"true {t:.3g}, predicted {p:.3g}" for t, p in zip(truth, predicted, strict=True)]
-    return np.abs(error), captions
-
-
-def _dex(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    return log_mass(predicted) - log_mass(truth)

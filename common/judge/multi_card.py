@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from matplotlib.figure import Figure
 
 from common.backend import keras
 from common.data.multi_data import MultiData
-from common.judge.card import CARD_VERSION, LICENCE, METRICS, citation_of, fields_of, limits_of, plain, template
+from common.judge.card import CARD_VERSION, LICENCE, citation_of, fields_of, limits_of, plain, template
 from common.judge.judge import versions
 from common.judge.multi_judge import Judgement
 from common.judge.page import CAPTIONS, picture
 from common.networks.build import architecture
-from common.outputs.metrics import BETTER
+from common.outputs.kinds import kind_of
 from common.runs.record import REPORT, Run
 from sdss_gs.schema import INPUTS, OUTPUTS
 
@@ -45,7 +46,7 @@ def card_of(
     """
     shapes = data.shapes()
     metrics = dict.fromkeys(key for rows in judged.scores.values() for values in rows.values() for key in values)
-    known = {key: METRICS[key] for key in metrics if key in METRICS}
+    known = {key: metric for name in data.outputs for key, metric in kind_of(OUTPUTS[name]).metrics.items()}
     return plain(
         {
             "schema_version": CARD_VERSION,
@@ -62,10 +63,7 @@ def card_of(
                 "description": data.description(),
                 "objects": data.sizes(),
             },
-            "metrics": {
-                key: {"label": label, "meaning": meaning, "better": BETTER.get(key, "")}
-                for key, (label, meaning) in known.items()
-            },
+            "metrics": {key: asdict(known[key]) for key in metrics if key in known},
             "scores": judged.scores,
             "coverage": covered,
             "warnings": judged.warnings,

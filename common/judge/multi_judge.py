@@ -12,8 +12,9 @@ from common.data.multi_data import MultiData
 from common.judge import figures as report
 from common.judge.baselines import Rivals, baselines, collapse
 from common.judge.multi_views import ANY, encode_part, view
-from common.outputs.calibration import Calibration, coverage
-from common.outputs.metrics import BETTER, headline, score
+from common.outputs.calibration import Calibration
+from common.outputs.kinds import kind_of
+from common.outputs.metrics import score
 from sdss_gs.schema import OUTPUTS, Output
 
 ALL, AVAILABLE, ONLY = "all inputs", "as available", "only "
@@ -112,7 +113,7 @@ def covered(
     Returns
     -------
     dict of str to dict of str to list of dict
-        See `calibrate.coverage`; of the rows for which there is a calibration.
+        See `Kind.coverage`; of the rows for which there is a calibration.
     """
     present, found = data.present(part), {}
     for name in data.outputs:
@@ -123,7 +124,7 @@ def covered(
             key, has = (ANY, known) if row == AVAILABLE else (only, known & present[:, data.inputs.index(only)])
             if name in calibrations.get(key, {}) and has.any():
                 calibration = calibrations[key][name]
-                found[name][row] = coverage(calibration, OUTPUTS[name], truth[has[known]], predicted[name][has])
+                found[name][row] = kind_of(OUTPUTS[name]).coverage(calibration, truth[has[known]], predicted[name][has])
     return found
 
 
@@ -146,10 +147,10 @@ def champion_cost(model: keras.Model, data: MultiData) -> float:
     predicted = view(model, data, encode_part(model, data, "validation"))
     costs = []
     for name in data.outputs:
-        output, truth, metric = OUTPUTS[name], data.truth("validation", name), headline(OUTPUTS[name])
+        output, truth, metric = OUTPUTS[name], data.truth("validation", name), kind_of(OUTPUTS[name]).headline
         values = predicted[name][data.known("validation", name)]
         found = score(output, truth, values)[metric]
-        if BETTER[metric] == "high":
+        if kind_of(output).metrics[metric].better == "high":
             costs.append(1 - found)
         else:
             median = np.broadcast_to(np.median(data.truth("train", name), axis=0), truth.shape)
@@ -163,10 +164,6 @@ def figures(data: MultiData, part: str, predictions: Predictions) -> dict[str, F
     for name in data.outputs:
         output, truth = OUTPUTS[name], data.truth(part, name)
         values = predictions[AVAILABLE][name][data.known(part, name)]
-        if output.classes:
-            drawn[f"{name}_confusion"] = report.confusion(output, truth, values)
-        elif output.answers:
-            drawn[f"{name}_answers"] = report.answers(output, truth, values)
-        else:
-            drawn[f"{name}_predicted_vs_true"] = report.predicted_against_true(output, truth, values)
+        key, figure = next(iter(kind_of(output).figures(truth, values).items()))
+        drawn[f"{name}_{key}"] = figure
     return drawn

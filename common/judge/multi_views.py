@@ -13,8 +13,8 @@ from common.data.multi_data import MultiData
 from common.judge.judge import PREDICTION_BATCH
 from common.networks.multi_network import ENCODER, FUSION
 from common.networks.training_wrappers import PRESENT
-from common.outputs.calibration import Calibration, fit_calibration
-from common.outputs.coding import decode
+from common.outputs.calibration import Calibration
+from common.outputs.kinds import kind_of
 from sdss_gs.schema import OUTPUTS
 
 ANY = ""
@@ -68,7 +68,7 @@ def view(network: keras.Model, data: MultiData, encoded: Encoded, only: Sequence
     shown = encoded.present & np.array([not only or name in only for name in data.inputs])
     inputs = encoded.features | {PRESENT: shown.astype(np.float32)}
     raw = network.get_layer(FUSION).predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
-    return {name: decode(OUTPUTS[name], raw[name], data.target) for name in data.outputs}
+    return {name: kind_of(OUTPUTS[name]).decode(raw[name], data.target) for name in data.outputs}
 
 
 def fit_calibrations(network: keras.Model, data: MultiData) -> dict[str, dict[str, Calibration]]:
@@ -90,6 +90,6 @@ def fit_calibrations(network: keras.Model, data: MultiData) -> dict[str, dict[st
             known = data.known("validation", name)
             if not only or (has & known).sum() >= FEWEST:
                 truth = data.truth("validation", name)[has[known]]
-                calibration = fit_calibration(OUTPUTS[name], truth, predicted[name][has & known])
+                calibration = kind_of(OUTPUTS[name]).fit_calibration(truth, predicted[name][has & known])
                 found.setdefault("|".join(only), {})[name] = calibration
     return found

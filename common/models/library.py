@@ -21,7 +21,7 @@ from common.models.opening import (
     write_description,
 )
 from common.models.store import HEADLINE_TAG, facts_of, log_signed
-from common.outputs.metrics import headline
+from common.outputs.kinds import kind_of
 from common.runs.dead_runs import MODEL_TAG
 from common.runs.record import REPORT
 from common.runs.store_location import CHAMPION, WEIGHTS, use_store
@@ -40,7 +40,7 @@ class Entry:
     ----------
     name, version, run_id : str
     cost : float
-        Validation score, as `metrics.cost` turns it: less is better.
+        Validation score, as `Metric.cost` turns it: less is better.
     score : str
         Headline metric on the test objects, as text; of each output where there are several.
     data : str
@@ -87,10 +87,10 @@ def champions() -> list[Entry]:
 def _headlines(name: str, run: Run) -> tuple[dict[str, str], bool]:
     """Return the headline metrics of a model, as MLflow names them by what to call them, and whether it is single."""
     try:
-        metric = run.data.tags.get(HEADLINE_TAG, headline(parse_model_name(name)[1]))
+        metric = run.data.tags.get(HEADLINE_TAG, kind_of(parse_model_name(name)[1]).headline)
         return {metric: metric}, True
     except OptionError:
-        metrics = {key: headline(output) for key, output in OUTPUTS.items()}
+        metrics = {key: kind_of(output).headline for key, output in OUTPUTS.items()}
         return {f"{output} {metric}": f"{output}_{metric}" for output, metric in metrics.items()}, False
 
 

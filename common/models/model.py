@@ -15,9 +15,8 @@ from common.data.sources import Chunk, Loaded, Source, open_source
 from common.models.store import serving_inputs
 from common.networks.augment import forms
 from common.outputs.calibration import Calibration
-from common.outputs.coding import decode, nothing
-from common.outputs.columns import columns_of, values_of
 from common.outputs.flags import NO_PREDICTION, Flag
+from common.outputs.kinds import kind_of
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import Input, Output
 
@@ -125,10 +124,10 @@ class Model:
         """
         flags = np.zeros(len(values), np.int32) if flags is None else flags
         seen, flags = self.usable({self.item.name: Loaded(values, flags)})
-        columns, unsure = values_of(self.output, self.calibration, self.raw(seen[self.item.name]))
+        columns, unsure = kind_of(self.output).values(self.calibration, self.raw(seen[self.item.name]))
         good = np.flatnonzero((flags & NO_PREDICTION) == 0)
         flags[good[unsure]] |= int(Flag.UNSURE)
-        found = dict(zip(columns_of(self.output), columns, strict=True))
+        found = dict(zip(kind_of(self.output).columns(), columns, strict=True))
         frame = pd.DataFrame(found, index=good).reindex(range(len(values)))
         frame["flag"] = flags
         return frame[self.columns()]
@@ -158,8 +157,8 @@ class Model:
         return weights_text(self.sha256)
 
     def columns(self) -> list[str]:
-        """List the columns of a prediction: those of `columns.columns_of`, and ``flag``, see `Flag`."""
-        return [*columns_of(self.output), "flag"]
+        """List the columns of a prediction: those of the output's kind, and ``flag``, see `Flag`."""
+        return [*kind_of(self.output).columns(), "flag"]
 
     def example(self) -> dict[str, np.ndarray]:
         """Make the input of one object, all zeros, as the stored model wants it."""
@@ -168,10 +167,10 @@ class Model:
     def raw(self, values: np.ndarray) -> np.ndarray:
         """Run the network; return the catalogue's unit, float64 ``(n,)``, or probabilities or votes ``(n, size)``."""
         if not len(values):
-            return nothing(self.output)
+            return kind_of(self.output).nothing()
         views = forms(values) if self.tta else (values,)
         found = np.mean([run(self.network, serving_inputs(self.item, view), self.inputs) for view in views], axis=0)
-        return decode(self.output, found, str(self.reading.get("target", "log")))
+        return kind_of(self.output).decode(found, str(self.reading.get("target", "log")))
 
 
 def run(network: keras.Model, values: np.ndarray | Mapping[str, np.ndarray], items: Sequence[Input]):

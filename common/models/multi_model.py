@@ -15,9 +15,8 @@ from common.models.model import are_paths, array_of, predict_paths, run, weights
 from common.networks.multi_network import ENCODER, FUSION
 from common.networks.training_wrappers import PRESENT
 from common.outputs.calibration import Calibration
-from common.outputs.coding import decode, nothing
-from common.outputs.columns import columns_of, values_of
 from common.outputs.flags import NO_PREDICTION, Flag
+from common.outputs.kinds import kind_of
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import Input, Output
 
@@ -152,10 +151,10 @@ class MultiModel:
     def columns(self) -> list[str]:
         """List the columns of a prediction.
 
-        ``inputs``: those it was made from, joined by ``|``; for each output those of `columns.columns_of`, and its
+        ``inputs``: those it was made from, joined by ``|``; for each output those of its kind, and its
         ``<output>_flag``; ``flag`` with the bits of all outputs, see `Flag`.
         """
-        parts = [[*columns_of(output), f"{output.name}_flag"] for output in self.outputs]
+        parts = [[*kind_of(output).columns(), f"{output.name}_flag"] for output in self.outputs]
         return [USED, *(column for part in parts for column in part), "flag"]
 
     def example(self) -> dict[str, np.ndarray]:
@@ -179,10 +178,10 @@ class MultiModel:
             By output, in the catalogue's unit, float64 ``(n,)``, or probabilities or votes ``(n, size)``.
         """
         if not len(present):
-            return {output.name: nothing(output) for output in self.outputs}
+            return {output.name: kind_of(output).nothing() for output in self.outputs}
         found = run(self.network.get_layer(FUSION), self._encoded(seen, present), ())
         target = str(self.reading.get("target", "log"))
-        return {output.name: decode(output, found[output.name], target) for output in self.outputs}
+        return {output.name: kind_of(output).decode(found[output.name], target) for output in self.outputs}
 
     def calibration(self, used: str, output: Output) -> Calibration:
         """Choose the calibration for a set of inputs.
@@ -208,8 +207,8 @@ class MultiModel:
             for key in dict.fromkeys(used[good]) or ("",):
                 here = good[used[good] == key]
                 calibration = self.calibration(key, output)
-                values, unsure = values_of(output, calibration, predicted[output.name][used[good] == key])
-                parts.append(pd.DataFrame(dict(zip(columns_of(output), values, strict=True)), index=here))
+                values, unsure = kind_of(output).values(calibration, predicted[output.name][used[good] == key])
+                parts.append(pd.DataFrame(dict(zip(kind_of(output).columns(), values, strict=True)), index=here))
                 own[here[unsure]] |= int(Flag.UNSURE)
             frame = pd.concat([frame, pd.concat(parts).reindex(range(len(flags)))], axis=1)
             frame[f"{output.name}_flag"] = own

@@ -14,7 +14,8 @@ from common.models.model import Model
 from common.models.multi_model import MultiModel
 from common.models.safe_file import checked_model
 from common.models.store import facts_of, output_of, recorded_hash
-from common.outputs.calibration import Calibration, calibration_from
+from common.outputs.calibration import Calibration
+from common.outputs.kinds import kind_of
 from common.runs.store_location import CHAMPION, WEIGHTS, use_store
 from sdss_gs import __version__
 from sdss_gs.errors import ZooError, first_line
@@ -120,7 +121,7 @@ def _model(name: str, version: str, digest: str, network, facts: Mapping) -> Mod
         network=network,
         shape=shape,
         reading=dict(facts["reading"]),
-        calibration=calibration_from(facts["calibration"]),
+        calibration=kind_of(output).calibration_from(facts["calibration"]),
         training_range=TrainingRange(**facts["training_range"]),
     )
 
@@ -143,7 +144,10 @@ def _multi_model(name: str, version: str, digest: str, network, facts: Mapping) 
 
 def calibrations_from(data: Mapping) -> dict[str, dict[str, Calibration]]:
     """Make calibrations, by set of inputs and output, from their fields."""
-    return {shown: {key: calibration_from(one) for key, one in found.items()} for shown, found in data.items()}
+    return {
+        shown: {key: kind_of(OUTPUTS[key]).calibration_from(one) for key, one in found.items()}
+        for shown, found in data.items()
+    }
 
 
 def _exported(folder: Path) -> Model | MultiModel:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from common.backend import keras, tf
 from common.networks.inputs import enter
 from common.networks.layers import normalisations
-from common.outputs.coding import attach_head
+from common.outputs.kinds import kind_of
 from sdss_gs.schema import Input, Output
 
 
@@ -33,7 +33,8 @@ def build(
         Input ``{item.name: (batch, *shape)}``, output ``(batch, 1)`` or ``(batch, classes)``.
     """
     inputs = keras.Input(shape, dtype=item.dtype, name=item.name)
-    return keras.Model({item.name: inputs}, attach_head(output, features(enter(item, inputs, stretch))), name=name)
+    last = kind_of(output).attach_head(features(enter(item, inputs, stretch)))
+    return keras.Model({item.name: inputs}, last, name=name)
 
 
 def architecture(model: keras.Model) -> list[str]:

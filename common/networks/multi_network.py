@@ -8,7 +8,7 @@ from common.backend import keras
 from common.networks.augment import TURNED, augmentation
 from common.networks.inputs import enter
 from common.networks.training_wrappers import PRESENT, HideInputs, HidingModel, RepeatAs
-from common.outputs.coding import attach_head
+from common.outputs.kinds import kind_of
 from sdss_gs.schema import INPUTS, OUTPUTS
 
 ENCODER, FUSION = "_encoder", "fusion"
@@ -63,7 +63,7 @@ def _fusion(encoded: Mapping[str, keras.KerasTensor], outputs: tuple[str, ...], 
         key: keras.ops.where(has > 0, values, 0.0)
         for has, (key, values) in zip(keras.ops.split(present, len(features), axis=1), features.items(), strict=True)
     }
-    heads = {key: attach_head(OUTPUTS[key], fuse(seen, present, OUTPUTS[key])) for key in outputs}
+    heads = {key: kind_of(OUTPUTS[key]).attach_head(fuse(seen, present, OUTPUTS[key])) for key in outputs}
     return keras.Model(features | {PRESENT: present}, heads, name=FUSION)
 
 

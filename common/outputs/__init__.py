@@ -1,1 +1,1 @@
-"""What a model predicts: coding, scores, calibration, columns, flags."""
+"""What a model predicts: the kinds of output, their scores and calibration, and the flags of a prediction."""

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
-
 from common.backend import keras, tf
 from sdss_gs.decision_tree import DecisionTree
 
-VOTE_LOSSES = ("rmse", "cross_entropy", "dirichlet")
-SUMMING_LOSSES = ("cross_entropy", "dirichlet")
-"""Losses that mean nothing unless a question's answers sum to the answer that leads to it."""
 CONCENTRATION = 20.0
 """Sum of the Dirichlet distribution's parameters: how many volunteers' votes a predicted share is worth."""
 SMALLEST = 1e-7
@@ -47,12 +42,6 @@ def flow_down(tree: DecisionTree, logits: keras.KerasTensor, name: str) -> keras
     return keras.layers.Concatenate(dtype="float32", name=name)(found)
 
 
-def constant_logits(tree: DecisionTree, target: np.ndarray) -> np.ndarray:
-    """Return the logits whose votes are the mean of the target, float32 ``(answers,)``; a never chosen one is tiny."""
-    mean = np.maximum(target[:, : len(tree.columns)].mean(axis=0, dtype=np.float64), 1e-6)
-    return np.log(mean).astype(np.float32)
-
-
 def vote_loss(tree: DecisionTree, name: str) -> Callable:
     """Choose a loss of weighted votes, per galaxy.
 
@@ -70,27 +59,14 @@ def vote_loss(tree: DecisionTree, name: str) -> Callable:
     callable
         Of truth and prediction, ``(batch, answers)``: weighted votes, or for ``dirichlet`` counts of volunteers.
     """
-    return {"rmse": _squared, "cross_entropy": _cross_entropy, "dirichlet": _dirichlet}[name](tree)
 
-
-def _squared(tree: DecisionTree) -> Callable:
     def rmse(truth, predicted):
         return keras.ops.mean(keras.ops.square(truth - predicted), axis=-1)
 
-    return rmse
-
-
-def _cross_entropy(tree: DecisionTree) -> Callable:
     def cross_entropy(truth, predicted):
-        terms = [
-            -keras.ops.sum(votes * keras.ops.log(shares), axis=-1) for votes, shares in _asked(tree, truth, predicted)
-        ]
-        return sum(terms)
+        pairs = _asked(tree, truth, predicted)
+        return sum([-keras.ops.sum(votes * keras.ops.log(shares), axis=-1) for votes, shares in pairs])
 
-    return cross_entropy
-
-
-def _dirichlet(tree: DecisionTree) -> Callable:
     def dirichlet(truth, predicted):
         terms = []
         for counts, shares in _asked(tree, truth, predicted):
@@ -100,7 +76,7 @@ def _dirichlet(tree: DecisionTree) -> Callable:
             terms.append(tf.math.lgamma(whole + volunteers) - tf.math.lgamma(whole) - keras.ops.sum(gains, axis=-1))
         return sum(terms)
 
-    return dirichlet
+    return {"rmse": rmse, "cross_entropy": cross_entropy, "dirichlet": dirichlet}[name]
 
 
 def _asked(tree: DecisionTree, truth, predicted) -> Iterator[tuple]:

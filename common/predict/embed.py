@@ -15,8 +15,8 @@ from common.data.sources.folder import dataset_source
 from common.models.model import HASH_DIGITS, Model, load_chunk, problems_of, run
 from common.models.multi_model import MultiModel
 from common.networks.multi_network import FUSION
-from common.outputs.coding import head_of
 from common.outputs.flags import NO_PREDICTION
+from common.outputs.kinds import kind_of
 from common.predict.neighbours import FEATURES
 from common.predict.predict import check_source
 from common.predict.results import Pieces, unfinished, write_in_pieces
@@ -84,12 +84,12 @@ def embedder(model: Model | MultiModel) -> Embedder:
     """
     if isinstance(model, MultiModel):
         fusion = model.network.get_layer(FUSION)
-        fed = [head_of(fusion, output).input for output in model.outputs]
+        fed = [kind_of(output).head_of(fusion).input for output in model.outputs]
         joined = keras.layers.Concatenate(dtype="float32")(fed) if len(fed) > 1 else fed[0]
         return Embedder(model, keras.Model(fusion.input, joined), "|".join(_layer(fusion, one) for one in fed))
     # A table's network is stored inside one that takes each column by its name, see `store.serving_model`.
     network = model.network.get_layer(model.network.name) if model.item.columns else model.network
-    fed = head_of(network, model.output).input
+    fed = kind_of(model.output).head_of(network).input
     return Embedder(model, keras.Model(network.input, fed), _layer(network, fed))
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from common.backend import keras, tf
 from common.data.multi_data import MultiData
 from common.networks.build import adapt_normalisation
 from common.networks.multi_network import ENCODER, FUSION
-from common.outputs.coding import constant_bias, head_of, loss_name
-from common.outputs.vote_losses import vote_loss
-from common.outputs.vote_scores import rmse_name
-from sdss_gs.decision_tree import TREES
+from common.outputs.kinds import kind_of
 from sdss_gs.schema import INPUTS, OUTPUTS, Output
 
 STEP_EPOCHS, STEP_FACTOR = 10, 0.5
@@ -36,10 +31,10 @@ def compile_model(
     """
     model.compile(
         optimizer=optimizer_of(options, steps),
-        loss=loss_of(output, options),
+        loss=kind_of(output).loss(options),
         # A user's number may be of any size: its squared error counts in units of its own variance.
         loss_weights=output.spread**-2,
-        metrics=metrics_of(output, options),
+        metrics=kind_of(output).training_metrics(options),
         steps_per_execution=steps_per_execution,
         jit_compile=compiled,
     )
@@ -58,23 +53,6 @@ def optimizer_of(options: dict, steps: int) -> keras.optimizers.Optimizer:
     return keras.optimizers.get({"class_name": options["optimizer"], "config": config})
 
 
-def metrics_of(output: Output, options: dict) -> list[keras.metrics.Metric | str]:
-    """Choose what is shown beside the loss."""
-    if output.kind == "votes":
-        # The target of `dirichlet` is counts, of which no score can be made with shares.
-        shown = keras.metrics.RootMeanSquaredError(rmse_name(output.size))
-        return [] if loss_name(output, options) == "dirichlet" else [shown]
-    return ["accuracy" if output.classes else "mae"]
-
-
-def loss_of(output: Output, options: dict) -> keras.losses.Loss | Callable | str:
-    """Choose an output's loss: cross-entropy for classes, else by its name."""
-    if output.classes:
-        return keras.losses.CategoricalCrossentropy(label_smoothing=options["label_smoothing"])
-    name = loss_name(output, options)
-    return vote_loss(TREES[output.tree], name) if output.kind == "votes" else name
-
-
 def begin_at_constants(network: keras.Model, data: MultiData) -> None:
     """Adapt each encoder's statistics to the training objects that have its input; set each head's bias."""
     for name in data.inputs:
@@ -86,7 +64,8 @@ def begin_at_constants(network: keras.Model, data: MultiData) -> None:
     targets, weights = data.targets("train")
     for name in data.outputs:
         known = targets[name][weights[name] > 0]
-        head_of(network.get_layer(FUSION), OUTPUTS[name]).bias.assign(constant_bias(OUTPUTS[name], known))
+        kind = kind_of(OUTPUTS[name])
+        kind.head_of(network.get_layer(FUSION)).bias.assign(kind.constant_bias(known))
 
 
 def constant_losses(data: MultiData, options: dict) -> dict[str, float]:
@@ -94,13 +73,9 @@ def constant_losses(data: MultiData, options: dict) -> dict[str, float]:
     targets, weights = data.targets("train")
     found = {}
     for name in data.outputs:
-        output, known = OUTPUTS[name], targets[name][weights[name] > 0]
-        bias = constant_bias(output, known)
-        constant = known.mean(axis=0) if output.kind == "votes" else bias
-        if output.classes:
-            constant = np.exp(bias) / np.exp(bias).sum()
-        loss = keras.losses.get(loss_of(output, options))
-        found[name] = float(np.mean(loss(known, np.broadcast_to(constant, known.shape))))
+        kind, known = kind_of(OUTPUTS[name]), targets[name][weights[name] > 0]
+        loss = keras.losses.get(kind.loss(options))
+        found[name] = float(np.mean(loss(known, np.broadcast_to(kind.constant(known), known.shape))))
     return found
 
 
@@ -113,7 +88,7 @@ def compile_multi(
     """
     model.compile(
         optimizer=optimizer_of(options, steps),
-        loss={name: loss_of(OUTPUTS[name], options) for name in data.outputs},
+        loss={name: kind_of(OUTPUTS[name]).loss(options) for name in data.outputs},
         loss_weights={name: 1 / max(value, 1e-12) for name, value in constant_losses(data, options).items()},
         steps_per_execution=together,
         jit_compile=compiled,

@@ -21,9 +21,9 @@ from common.models.store import HEADLINE_TAG, log_model
 from common.networks.backbones import image_features
 from common.networks.build import adapt_normalisation, build
 from common.networks.training_wrappers import surround
-from common.outputs.calibration import Calibration, fit_calibration
-from common.outputs.coding import constant_bias, head_of, loss_name
-from common.outputs.metrics import cost, headline, score
+from common.outputs.calibration import Calibration
+from common.outputs.kinds import kind_of
+from common.outputs.metrics import score
 from common.project import Project
 from common.runs.dead_runs import RESUMED_TAG, STATE
 from common.runs.record import PLOTS, LogEpochs, Run, logs_of
@@ -185,7 +185,8 @@ class Session:
         item, output = self.project.input, self.project.output
         chunks = self.data.batches("train", ADAPT_BATCH, with_target=False)
         adapt_normalisation(network, chunks.map(lambda inputs: inputs[item.name]))
-        head_of(network, output).bias.assign(constant_bias(output, self.data.targets("train")))
+        kind = kind_of(output)
+        kind.head_of(network).bias.assign(kind.constant_bias(self.data.targets("train")))
 
     def _restore(self, model: keras.Model, phase: Phase) -> None:
         """Take up the state of the run that is resumed, once; an optimizer's only within its phase."""
@@ -215,7 +216,7 @@ class Session:
         return self._log(self._best_model(), register=False) if self._best else ""
 
     def _calibration(self, predicted: np.ndarray) -> Calibration:
-        return fit_calibration(self.data.output, self.data.truth("validation"), predicted)
+        return kind_of(self.data.output).fit_calibration(self.data.truth("validation"), predicted)
 
     def _log(self, model: keras.Model, register: bool, calibration: Calibration | None = None) -> str:
         item, output = self.project.input, self.project.output
@@ -242,8 +243,7 @@ class Session:
         """
         output, data = self.project.output, self.data
         scores = score(output, data.truth("validation"), predict(self._best_model(), data, "validation"))
-        metric = headline(output)
-        return cost(metric, scores[metric]), scores
+        return kind_of(output).cost(scores), scores
 
     def finish(self, register: bool = True) -> dict[str, float]:
         """Judge the best epoch on the test objects beside the baselines; draw, store, and say where everything is.
@@ -261,18 +261,18 @@ class Session:
         name, output, data, model = self.project.name, self.project.output, self.data, self._best_model()
         predictions = {name: predict(model, data, "test"), **rivals(data, self.options["seed"])}
         # For votes, the mean squared error is what is shown: its root is that of the whole, not of a batch.
-        loss = loss_name(output, self.options).replace("rmse", "mse")
+        loss = kind_of(output).loss_name(self.options).replace("rmse", "mse")
         drawn = {"loss": report.loss_curves(self.progress.history, self.progress.best_epoch, loss)}
         validation = predict(model, data, "validation")
         calibration = self._calibration(validation)
         summary = summarise(self.project, self.record.id, model, data, predictions, self.options, drawn, calibration)
         page = record_summary(self.record, summary)
         address = self._log(model, register, calibration)
-        metric = headline(output)
-        reached = score(output, data.truth("validation"), validation)[metric]
-        self.record.metrics({f"validation_{metric}": reached}, 0, part="test")
+        kind, metric = kind_of(output), kind_of(output).headline
+        reached = score(output, data.truth("validation"), validation)
+        self.record.metrics({f"validation_{metric}": reached[metric]}, 0, part="test")
         self.record.tags({HEADLINE_TAG: metric})
-        champion = self._promote(address, metric, cost(metric, reached)) if register else ""
+        champion = self._promote(address, metric, kind.cost(reached)) if register else ""
         print(
             f"\n{self._headline()}\n{verdict(summary)}\n\nreport  {page}\n{self._where(address, champion)}",
             flush=True,

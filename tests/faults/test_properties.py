@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from common.outputs.calibration import coverage, fit_calibration
+from common.outputs.kinds import kind_of
 from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import BadFileError
 from sdss_gs.formats.fits import read
@@ -127,8 +127,8 @@ def test_intervals_hold_as_many_exchangeable_truths_as_they_say(seed, shape, wid
     error = np.zeros(6000) if shape == "constant" else getattr(rng, shape)(size=6000)
     truth = predicted + np.clip(error, -30, 30) * width * (1 + predicted)
     output = OUTPUTS["redshift"]
-    fitted = fit_calibration(output, truth[:count], predicted[:count])
-    for row in coverage(fitted, output, truth[count:], predicted[count:]):
+    fitted = kind_of(output).fit_calibration(truth[:count], predicted[:count])
+    for row in kind_of(output).coverage(fitted, truth[count:], predicted[count:]):
         level = row["level"]
         # Both halves are samples: five of their standard errors, and what rounding does in ten bins.
         limit = 5 * np.sqrt(2 * level * (1 - level) / count) + 0.01
@@ -143,6 +143,6 @@ def test_class_sets_hold_as_many_exchangeable_truths_as_they_say(seed, sharpness
     logits = rng.normal(0, sharpness, (6000, 4))
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     truth = (rng.uniform(size=(6000, 1)) > probabilities.cumsum(axis=1)).sum(axis=1).clip(0, 3)
-    fitted = fit_calibration(OUTPUTS["subclass"], truth[:3000], probabilities[:3000])
-    for row in coverage(fitted, OUTPUTS["subclass"], truth[3000:], probabilities[3000:]):
+    fitted = kind_of(OUTPUTS["subclass"]).fit_calibration(truth[:3000], probabilities[:3000])
+    for row in kind_of(OUTPUTS["subclass"]).coverage(fitted, truth[3000:], probabilities[3000:]):
         assert row["coverage"] > row["level"] - 5 * np.sqrt(2 * row["level"] * (1 - row["level"]) / 3000) - 0.01

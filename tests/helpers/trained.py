@@ -8,7 +8,7 @@ from common.models.model import Model
 from common.models.multi_model import MultiModel
 from common.models.store import serving_model
 from common.networks.multi_network import build_multi
-from common.outputs.calibration import fit_calibration
+from common.outputs.kinds import kind_of
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 
 MAGNITUDES = np.array([18.5, 17.2, 16.5, 16.1, 15.8])
@@ -49,7 +49,7 @@ def by_hand(name="b2r", factor=0.01, spread=0.02, version="1"):
         network=serving_model(network, item),
         shape=shape,
         reading={"column": "BestFit", "target": "log"},
-        calibration=fit_calibration(output, truth, predicted),
+        calibration=kind_of(output).fit_calibration(truth, predicted),
         training_range=training_range(item, [usual]),
     )
 
@@ -67,11 +67,11 @@ def several_by_hand():
     heads.get_layer("redshift").set_weights([np.full((9, 1), 0.01 / 9), np.zeros(1)])
     error, rng = np.linspace(-1, 1, 401) * 0.02 / 0.68, np.random.default_rng(0)
     label = rng.integers(0, 4, 400)
-    sets = fit_calibration(OUTPUTS["subclass"], label, np.where(np.eye(4)[label], 0.7, 0.1))
+    sets = kind_of(OUTPUTS["subclass"]).fit_calibration(label, np.where(np.eye(4)[label], 0.7, 0.1))
 
     def calibrations(factor):
         truth = 0.1 + factor * error * 1.1
-        return {"redshift": fit_calibration(OUTPUTS["redshift"], truth, np.full(401, 0.1)), "subclass": sets}
+        return {"redshift": kind_of(OUTPUTS["redshift"]).fit_calibration(truth, np.full(401, 0.1)), "subclass": sets}
 
     usual = {"bands": rng.normal(MAGNITUDES, 1, (200, 5)), "wise": rng.normal((14, 14, 10, 8), 1, (200, 4))}
     return MultiModel(

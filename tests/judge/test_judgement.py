@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.judge import figures as report
-from common.outputs.coding import CLASS_LOSS
+from common.outputs.kinds import kind_of
 from sdss_gs.schema import OUTPUTS
 
 RNG = np.random.default_rng(0)
@@ -19,29 +19,49 @@ def test_score_table_lines_up_and_holds_every_value():
     assert lines[1].split() == ["i2r", "0.0123", "-1234.6"]
 
 
-@pytest.mark.parametrize("count", [2, 15, 500])
-def test_plots_draw_few_and_many_galaxies(count):
+def test_loss_is_drawn_by_epoch_and_the_kept_one_marked():
     history = [{"loss": 0.1 / k, "val_loss": 0.2 / k} for k in (1, 2, 3)]
-    drawn = [
-        report.loss_curves(history, 2, CLASS_LOSS),
-        report.predicted_against_true(OUTPUTS["redshift"], TRUTH[:count], PREDICTED[:count]),
-        report.residuals(OUTPUTS["redshift"], TRUTH[:count], PREDICTED[:count]),
-        report.residuals(OUTPUTS["smass"], 1e10 * TRUTH[:count], 1e10 * np.abs(PREDICTED[:count])),
-        report.confusion(OUTPUTS["subclass"], np.arange(count) % 4, np.eye(4)[np.arange(count) % 3]),
-        report.gallery("t", ["a"] * min(count, 18), [None, np.zeros((150, 150, 3), np.uint8), np.ones(9)] * 6),
+    figure = report.loss_curves(history, 2, "mse")
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    training, validation, kept = axes.lines
+    np.testing.assert_allclose(training.get_xydata(), [[1, 0.1], [2, 0.05], [3, 0.1 / 3]])
+    np.testing.assert_allclose(validation.get_xydata(), [[1, 0.2], [2, 0.1], [3, 0.2 / 3]])
+    assert set(kept.get_xdata()) == {2}
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss (mse)")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["training", "validation", "kept: epoch 2"]
+
+
+@pytest.mark.parametrize("count", [2, 15, 18])
+def test_gallery_shows_images_spectra_and_what_has_neither(count):
+    pictures = [None, np.zeros((150, 150, 3), np.uint8), np.ones(9)] * 6
+    figure = report.gallery("Worst", [f"object {k}" for k in range(count)], pictures)
+    figure.canvas.draw()
+    shown = figure.axes[:count]
+    assert [axes.get_title() for axes in figure.axes if axes.get_title()] == [f"object {k}" for k in range(count)]
+    assert [(len(axes.texts), len(axes.images), len(axes.lines)) for axes in shown] == [
+        ((1, 0, 0), (0, 1, 0), (0, 0, 1))[k % 3] for k in range(count)
     ]
-    for figure in drawn:
-        figure.canvas.draw()
+    assert shown[0].texts[0].get_text() == "no image"
 
 
-def test_density_plot_says_how_many_points_lie_outside_its_frame():
+def test_density_plot_counts_every_point_and_says_how_many_lie_outside_its_frame():
     predicted = PREDICTED.copy()
     predicted[0] = 50.0
-    figure = report.predicted_against_true(OUTPUTS["redshift"], TRUTH, predicted)
-    assert figure.axes[0].get_title() == "500 test galaxies, 1 outside the frame"
+    axes = kind_of(OUTPUTS["redshift"]).figures(TRUTH, predicted)["predicted_vs_true"].axes[0]
+    assert axes.get_title() == "500 test galaxies, 1 outside the frame"
+    assert axes.collections[0].get_array().sum() == 499
+
+
+def test_residuals_of_masses_are_in_dex():
+    mass = 1e10 * TRUTH
+    axes = kind_of(OUTPUTS["smass"]).figures(mass, 2 * mass)["residuals"].axes[0]
+    np.testing.assert_allclose(
+        axes.collections[0].get_offsets(), np.transpose([np.log10(mass), np.full(500, np.log10(2))])
+    )
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("true log10 stellar mass / Msun", "predicted − true, dex")
 
 
 def test_confusion_rows_are_the_true_classes():
-    figure = report.confusion(OUTPUTS["subclass"], np.array([0, 0, 3]), np.eye(4)[[0, 1, 3]])
-    np.testing.assert_allclose(figure.axes[0].images[0].get_array()[0], [0.5, 0.5, 0, 0])
-    assert next(tick.get_text() for tick in figure.axes[0].get_yticklabels()) == "AGN (2)"
+    figures = kind_of(OUTPUTS["subclass"]).figures(np.array([0, 0, 3]), np.eye(4)[[0, 1, 3]])
+    np.testing.assert_allclose(figures["confusion"].axes[0].images[0].get_array()[0], [0.5, 0.5, 0, 0])

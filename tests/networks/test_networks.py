@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from helpers.folders import PARAMETERS, architectures_of
-from sklearn.utils.class_weight import compute_sample_weight
 
 from common.backend import keras, tf
 from common.networks.build import build
 from common.networks.inputs import enter
 from common.networks.layers import dense_stack, separable_blocks, spectral_blocks, standardise
-from common.outputs.coding import attach_head, class_weights, constant_bias, decode, encode
 from common.project import read_project
 from sdss_gs.schema import INPUTS, OUTPUTS
 
@@ -82,62 +80,6 @@ def test_standardise_uses_the_adapted_statistics():
     model.layers[-1].adapt(tf.data.Dataset.from_tensor_slices(x).batch(2))
     expected = (x - x.mean(axis=0)) / x.std(axis=0)
     np.testing.assert_allclose(model(x), expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize("name", OUTPUTS)
-def test_heads_have_the_outputs_name_and_shape_in_float32(name):
-    output = OUTPUTS[name]
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        inputs = keras.Input((8,))
-        model = keras.Model(inputs, attach_head(output, dense_stack(inputs, (4,))))
-    finally:
-        keras.config.set_dtype_policy("float32")
-    predicted = np.asarray(model(np.ones((2, 8), np.float32)))
-    assert model.layers[-1].name == name
-    assert predicted.dtype == np.float32
-    assert predicted.shape == (2, output.size)
-    if output.classes:
-        np.testing.assert_allclose(predicted.sum(axis=1), 1, rtol=1e-5)
-
-
-def test_mass_is_learnt_as_logarithm_and_given_back_in_solar_masses():
-    mass = np.array([1e9, 2.5e11])
-    target = encode(OUTPUTS["smass"], mass)
-    np.testing.assert_allclose(target[:, 0], [9, 11.39794], rtol=1e-6)
-    np.testing.assert_allclose(decode(OUTPUTS["smass"], target), mass, rtol=1e-5)
-
-
-def test_redshift_and_classes_are_learnt_as_they_are():
-    np.testing.assert_allclose(encode(OUTPUTS["redshift"], np.array([0.1]))[0], [0.1], rtol=1e-6)
-    assert encode(OUTPUTS["subclass"], np.array([3, 0], np.int16)).tolist() == [[0, 0, 0, 1], [1, 0, 0, 0]]
-
-
-def test_linear_mass_is_in_the_old_unit():
-    mass = np.array([1e9, 2.5e11])
-    target = encode(OUTPUTS["smass"], mass, "linear")
-    np.testing.assert_allclose(target[:, 0], [1, 250])
-    np.testing.assert_allclose(decode(OUTPUTS["smass"], target, "linear"), mass)
-
-
-def test_untrained_head_predicts_the_best_constant():
-    redshift = np.array([[0.1], [0.2], [0.6]], np.float32)
-    np.testing.assert_allclose(constant_bias(OUTPUTS["redshift"], redshift), [0.3], rtol=1e-6)
-    labels = encode(OUTPUTS["subclass"], np.array([3, 3, 3, 0]))
-    shares = np.exp(constant_bias(OUTPUTS["subclass"], labels))
-    np.testing.assert_allclose(shares[[0, 3]], [0.25, 0.75], rtol=1e-6)
-
-
-def test_class_weights_follow_their_formulas():
-    labels = np.repeat([0, 1, 3], [900, 90, 10])
-    np.testing.assert_allclose(class_weights("none", labels), 1)
-    balanced = class_weights("balanced", labels)
-    expected = compute_sample_weight("balanced", labels)
-    np.testing.assert_allclose(balanced, expected / expected.mean(), rtol=1e-5)
-    effective = class_weights("effective", labels)
-    number = [(1 - 0.999**size) / (1 - 0.999) for size in (900, 10)]
-    assert effective[-1] / effective[0] == pytest.approx(number[0] / number[1], rel=1e-5)
-    assert effective.mean() == pytest.approx(1, rel=1e-6)
 
 
 def test_stretch_of_cutouts_is_asinh_and_can_be_left_out():

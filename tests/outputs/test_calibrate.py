@@ -1,11 +1,9 @@
-import json
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 
 from common.data.measure import measure, training_range
-from common.outputs.calibration import LEVELS, calibration_from, coverage, fit_calibration
+from common.outputs.calibration import LEVELS
+from common.outputs.kinds import kind_of
 from sdss_gs.schema import INPUTS, OUTPUTS, Output
 
 COUNT = 4000
@@ -35,12 +33,12 @@ def classes(seed):
 @pytest.mark.parametrize("name", ["redshift", "smass"])
 def test_intervals_hold_the_truth_as_often_as_they_say(name):
     output = OUTPUTS[name]
-    calibration = fit_calibration(output, *numbers(name, 0))
+    calibration = kind_of(output).fit_calibration(*numbers(name, 0))
     truth, predicted = numbers(name, 1)
-    for row, level in zip(coverage(calibration, output, truth, predicted), LEVELS, strict=True):
+    for row, level in zip(kind_of(output).coverage(calibration, truth, predicted), LEVELS, strict=True):
         assert row["level"] == level
         assert row["coverage"] == pytest.approx(level, abs=0.03)
-    low, high = calibration.bounds(output, predicted, 0.9)
+    low, high = kind_of(output).bounds(calibration, predicted, 0.9)
     held = (truth >= low) & (truth <= high)
     good, bad = predicted < np.quantile(predicted, 0.3), predicted > np.quantile(predicted, 0.7)
     # Also where the model is good and where it is bad, because the intervals differ.
@@ -52,8 +50,8 @@ def test_intervals_hold_the_truth_as_often_as_they_say(name):
 def test_few_objects_make_the_interval_as_wide_as_the_promise_needs():
     """Of 19 objects, 95 % from above take the largest error: rank ⌈(19 + 1) · 0.95⌉ (Vovk et al. 2005)."""
     predicted, error = np.full(19, 0.1), np.linspace(-0.01, 0.02, 19)
-    calibration = fit_calibration(OUTPUTS["redshift"], predicted + error, predicted)
-    low, high = calibration.bounds(OUTPUTS["redshift"], predicted[:1], 0.9)
+    calibration = kind_of(OUTPUTS["redshift"]).fit_calibration(predicted + error, predicted)
+    low, high = kind_of(OUTPUTS["redshift"]).bounds(calibration, predicted[:1], 0.9)
     assert high[0] == pytest.approx(0.12)
     assert low[0] == pytest.approx(0.09)
 
@@ -61,7 +59,7 @@ def test_few_objects_make_the_interval_as_wide_as_the_promise_needs():
 def test_quantile_is_the_promised_rank():
     """Of 20 objects, 84 % from above take the 18th smallest error: rank ⌈(20 + 1) · 0.84⌉."""
     predicted, error = np.full(20, 0.1), np.arange(1, 21) / 1000
-    calibration = fit_calibration(OUTPUTS["redshift"], predicted + error * 1.1, predicted)
+    calibration = kind_of(OUTPUTS["redshift"]).fit_calibration(predicted + error * 1.1, predicted)
     assert calibration.high["0.68"] == pytest.approx([0.018])
 
 
@@ -70,22 +68,22 @@ def test_intervals_of_a_users_own_number_lie_about_it():
     rng = np.random.default_rng(0)
     predicted = rng.uniform(-5, 5, 4000)
     truth = predicted + rng.normal(0.5, 0.2, 4000)
-    calibration = fit_calibration(output, truth, predicted)
-    low, high = calibration.bounds(output, np.array([-3.0]), 0.95)
+    calibration = kind_of(output).fit_calibration(truth, predicted)
+    low, high = kind_of(output).bounds(calibration, np.array([-3.0]), 0.95)
     assert (low[0], high[0]) == pytest.approx((-3 + 0.5 - 0.392, -3 + 0.5 + 0.392), abs=0.05)
-    assert coverage(calibration, output, truth, predicted)[2]["coverage"] == pytest.approx(0.95, abs=0.01)
+    assert kind_of(output).coverage(calibration, truth, predicted)[2]["coverage"] == pytest.approx(0.95, abs=0.01)
 
 
 def test_intervals_say_where_the_model_is_unsure():
     output = OUTPUTS["redshift"]
-    calibration = fit_calibration(output, *numbers("redshift", 0))
+    calibration = kind_of(output).fit_calibration(*numbers("redshift", 0))
     unsure = calibration.unsure(np.array([0.06, 0.44]))
     assert unsure.tolist() == [False, True]
 
 
 def test_probabilities_of_an_overconfident_network_are_tempered():
     output = OUTPUTS["subclass"]
-    calibration = fit_calibration(output, *classes(0))
+    calibration = kind_of(output).fit_calibration(*classes(0))
     truth, predicted = classes(1)
     assert calibration.temperature == pytest.approx(3, rel=0.1)
     calibrated = calibration.probabilities(predicted)
@@ -93,7 +91,7 @@ def test_probabilities_of_an_overconfident_network_are_tempered():
     np.testing.assert_array_equal(calibrated.argmax(axis=1), predicted.argmax(axis=1))
     top = calibrated.max(axis=1)
     assert top.mean() == pytest.approx((predicted.argmax(axis=1) == truth).mean(), abs=0.02)
-    for row, level in zip(coverage(calibration, output, truth, predicted), LEVELS, strict=True):
+    for row, level in zip(kind_of(output).coverage(calibration, truth, predicted), LEVELS, strict=True):
         assert row["coverage"] == pytest.approx(level, abs=0.03)
     assert calibration.typical == pytest.approx(np.median(top), abs=0.02)
     flat, clear = [0.25, 0.25, 0.25, 0.25], [0.7, 0.1, 0.1, 0.1]
@@ -102,22 +100,16 @@ def test_probabilities_of_an_overconfident_network_are_tempered():
 
 
 def test_a_set_holds_at_least_the_most_probable_class():
-    calibration = fit_calibration(OUTPUTS["subclass"], np.zeros(500, int), np.eye(4)[np.zeros(500, int)])
+    calibration = kind_of(OUTPUTS["subclass"]).fit_calibration(np.zeros(500, int), np.eye(4)[np.zeros(500, int)])
     members = calibration.members(np.array([[0.4, 0.3, 0.2, 0.1]]), 0.68)
     assert members.tolist() == [[True, False, False, False]]
-
-
-@pytest.mark.parametrize(("name", "made"), [("redshift", numbers("redshift", 0)), ("subclass", classes(0))])
-def test_calibration_survives_json(name, made):
-    calibration = fit_calibration(OUTPUTS[name], *made)
-    assert calibration_from(json.loads(json.dumps(asdict(calibration)))) == calibration
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_few_or_equal_objects_still_give_finite_intervals(count):
     output = OUTPUTS["redshift"]
-    calibration = fit_calibration(output, np.full(count, 0.1), np.full(count, 0.1))
-    low, high = calibration.bounds(output, np.array([0.0, 0.1, 3.0]), 0.95)
+    calibration = kind_of(output).fit_calibration(np.full(count, 0.1), np.full(count, 0.1))
+    low, high = kind_of(output).bounds(calibration, np.array([0.0, 0.1, 3.0]), 0.95)
     np.testing.assert_allclose(low, high)
 
 
@@ -137,12 +129,13 @@ def test_reported_size_is_the_full_width():
     predicted = np.full(20_000, 0.1)
     truth = predicted + rng.normal(0, 0.011, len(predicted))
     output = OUTPUTS["redshift"]
-    rows = coverage(fit_calibration(output, truth, predicted), output, truth, predicted)
+    kind = kind_of(output)
+    rows = kind.coverage(kind.fit_calibration(truth, predicted), truth, predicted)
     assert [row["size"] for row in rows] == pytest.approx([0.0199, 0.0329, 0.0392], rel=0.03)
 
 
 @pytest.mark.parametrize(("count", "bins"), [(200, 1), (460, 3), (4000, 10)])
 def test_few_objects_are_not_cut_into_bins_that_hold_too_few(count, bins):
     predicted = np.linspace(0.05, 0.4, count)
-    found = fit_calibration(OUTPUTS["redshift"], predicted * 1.01, predicted)
+    found = kind_of(OUTPUTS["redshift"]).fit_calibration(predicted * 1.01, predicted)
     assert len(found.edges) + 1 == bins

@@ -18,14 +18,14 @@ from common.data.multi_data import MultiData
 from common.data.sources import Loaded
 from common.data.training_data import TrainingData
 from common.judge import compare
-from common.judge import figures as report
 from common.judge.baselines import Rivals, baselines, collapse
 from common.models.opening import load
 from common.networks.layers import dense_stack, standardise
-from common.outputs.calibration import LEVELS, calibration_from, coverage, fit_calibration
-from common.outputs.coding import attach_head, constant_bias, head_of
+from common.outputs.calibration import LEVELS
+from common.outputs.kinds import kind_of
+from common.outputs.kinds.votes import VOTE_LOSSES
 from common.outputs.metrics import intervals, score
-from common.outputs.vote_losses import CONCENTRATION, VOTE_LOSSES, vote_loss
+from common.outputs.vote_losses import CONCENTRATION, vote_loss
 from common.predict.combine import combine
 from common.project import parse_options, read_project
 from common.serve.answers import predicted
@@ -103,8 +103,8 @@ def test_set_without_votes_says_what_it_looked_for(tmp_path):
 def head(output=VOTES, seed=0):
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((4,))
-    network = keras.Model(inputs, attach_head(output, inputs))
-    kernel = head_of(network, output).kernel
+    network = keras.Model(inputs, kind_of(output).attach_head(inputs))
+    kernel = kind_of(output).head_of(network).kernel
     kernel.assign(np.random.default_rng(seed).normal(0, 2, kernel.shape))
     return network
 
@@ -117,13 +117,6 @@ def test_predicted_votes_follow_the_tree_whatever_the_weights(name, tmp_path):
     np.testing.assert_allclose(tree.sums(found), tree.expected_sums(found), atol=1e-6)
     assert ((found >= 0) & (found <= 1)).all()
     assert network.layers[-1].name == "votes"
-
-
-def test_untrained_head_predicts_the_mean():
-    network, target = head(), ballots(300).astype(np.float32)
-    head_of(network, VOTES).kernel.assign(np.zeros((4, 37)))
-    head_of(network, VOTES).bias.assign(constant_bias(VOTES, target))
-    np.testing.assert_allclose(network.predict(np.ones((1, 4)), verbose=0)[0], target.mean(axis=0), atol=1e-5)
 
 
 # === Losses ===
@@ -181,7 +174,7 @@ def test_what_stands_where_nobody_was_asked_teaches_nothing(name):
     def taught(target):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(vote_loss(TREE, name)(target.astype(np.float32), network(x)))
-        return float(loss), np.asarray(tape.gradient(loss, head_of(network, VOTES).kernel))
+        return float(loss), np.asarray(tape.gradient(loss, kind_of(VOTES).head_of(network).kernel))
 
     assert np.any(invented != truth)
     (loss, gradient), (other, changed) = taught(truth), taught(invented)
@@ -244,24 +237,14 @@ def test_constant_votes_are_a_collapse_although_each_answer_has_another_value():
     assert told(truth, 0.5 * truth + 0.5 * truth.mean(axis=0)) == ""
 
 
-def test_intervals_of_shares_hold_them_and_travel_as_json():
+def test_intervals_of_shares_hold_them():
     truth = ballots(900)
     guess = TREE.weighted(np.nan_to_num(TREE.conditional(0.7 * truth + 0.3 * truth[::-1])))
-    calibration = fit_calibration(VOTES, truth[:600], guess[:600])
-    stored = json.loads(json.dumps({"answers": [vars(one) for one in calibration.answers], "typical": 1.0}))
-    assert calibration_from(stored).answers == calibration.answers
-    for row, level in zip(coverage(calibration, VOTES, truth[600:], guess[600:]), LEVELS, strict=True):
+    calibration = kind_of(VOTES).fit_calibration(truth[:600], guess[:600])
+    for row, level in zip(kind_of(VOTES).coverage(calibration, truth[600:], guess[600:]), LEVELS, strict=True):
         assert row["coverage"] == pytest.approx(level, abs=0.04)
-    low, high = calibration.bounds(VOTES, guess, 0.9)
+    low, high = kind_of(VOTES).bounds(calibration, guess, 0.9)
     assert ((low >= 0) & (high <= 1) & (low <= high)).all()
-
-
-def test_every_answer_is_drawn():
-    figure = report.answers(VOTES, ballots(20, 1), ballots(20, 2))
-    figure.canvas.draw()
-    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
-    assert len(titles) == 37
-    assert titles[0].startswith("1 smooth\nRMSE 0.")
 
 
 # === Runs ===

@@ -14,8 +14,7 @@ from common.backend import keras
 from common.data.sources import open_source
 from common.models.library import champions
 from common.models.opening import load
-from common.outputs.calibration import fit_calibration
-from common.outputs.coding import attach_head, constant_bias, head_of
+from common.outputs.kinds import kind_of
 from common.predict.choose import choose_models
 from common.predict.predict import predict
 from sdss_gs.errors import DataError
@@ -98,17 +97,19 @@ def test_columns_that_cannot_be_learnt_are_named(tmp_path):
 
 def test_head_of_a_number_works_in_standard_units():
     inputs = keras.Input((3,))
-    network = keras.Model(inputs, attach_head(HEIGHT, inputs))
+    kind = kind_of(HEIGHT)
+    network = keras.Model(inputs, kind.attach_head(inputs))
     target = np.array([[4.9e6], [5.3e6]], np.float32)
-    head_of(network, HEIGHT).bias.assign(constant_bias(HEIGHT, target))
-    assert abs(float(np.ravel(head_of(network, HEIGHT).bias)[0])) < 1
+    kind.head_of(network).bias.assign(kind.constant_bias(target))
+    assert abs(float(np.ravel(kind.head_of(network).bias)[0])) < 1
     np.testing.assert_allclose(network.predict(np.ones((2, 3)), verbose=0), 5.1e6, rtol=1e-6)
     assert network.layers[-1].name == "height"
 
 
 def test_intervals_of_a_number_are_in_its_own_unit():
     truth = np.random.default_rng(0).normal(-5, 2, 1000)
-    low, high = fit_calibration(HEIGHT, truth, np.full(1000, -5.0)).bounds(HEIGHT, np.array([100.0]), 0.68)
+    kind = kind_of(HEIGHT)
+    low, high = kind.bounds(kind.fit_calibration(truth, np.full(1000, -5.0)), np.array([100.0]), 0.68)
     assert (low[0], high[0]) == (pytest.approx(98, abs=0.4), pytest.approx(102, abs=0.4))
 
 

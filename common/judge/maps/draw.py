@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +17,7 @@ from PIL import Image
 from tensorboard.plugins import projector
 
 from common.judge.card import template
-from common.outputs.metrics import log_mass
-from sdss_gs.decision_tree import TREES
-from sdss_gs.gz2_class import simplify, summaries
+from common.outputs.kinds import kind_of
 from sdss_gs.schema import Output
 
 TITLES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
@@ -59,25 +56,18 @@ class Mapped:
 
     def labels(self) -> list[str]:
         """Write the truth of each object; of votes, the class that they sum up to."""
-        if self.output.classes:
-            return [self.output.classes[k] for k in self.truth]
-        if self.output.answers:
-            return [simplify(full) for full in summaries(TREES[self.output.tree], self.truth)]
-        return [f"{value:.4g}" for value in self.truth]
+        return kind_of(self.output).labels(self.truth)
 
     def classes(self) -> list[str]:
         """List the labels that occur, in the output's order or the commonest first; nothing for numbers."""
-        counts = Counter(self.labels())
-        if self.output.answers:
-            return [label for label, _ in counts.most_common()]
-        return [label for label in self.output.classes if label in counts]
+        return kind_of(self.output).legend(self.labels())
 
     def colours(self) -> list[str]:
         """Choose a colour for each object, ``#rrggbb``: by class, or by value."""
         if classes := self.classes():
             wheel = colormaps["tab20" if len(classes) > 10 else "tab10"]
             return [to_hex(wheel(classes.index(label) % wheel.N)) for label in self.labels()]
-        shown = log_mass(self.truth) if self.output.kind == "mass" else self.truth
+        shown = kind_of(self.output).to_scale(self.truth)
         low, high = np.quantile(shown, (0.02, 0.98))
         scale = np.clip((shown - low) / max(high - low, 1e-12), 0, 1)
         return [to_hex(colormaps["viridis"](value)) for value in scale]

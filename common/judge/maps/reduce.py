@@ -12,7 +12,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sdss_gs.errors import ZooError
 
-METHODS = ("pca", "tsne", "umap")
 FEWEST = 10
 COMPONENTS = 50
 """Principal components that t-SNE and UMAP are given, as van der Maaten & Hinton (2008, JMLR 9, 2579) do."""

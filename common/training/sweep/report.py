@@ -10,14 +10,12 @@ from matplotlib.figure import Figure
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from common.judge.figures import ACCENT
-from common.outputs.metrics import headline
+from common.outputs.figures import ACCENT
+from common.outputs.kinds import kind_of
 from common.project import ModelFolder
 from common.training.sweep.space import Space, swept
 from common.training.sweep.storage import FAILURE, NUMBER
 
-OLDER = {"redshift": ["mse"], "mass": ["mae_1e9msun"], "classes": ["accuracy"], "number": ["r2"], "votes": []}
-"""What the predecessor's tables show besides, by kind of output."""
 SEVERAL = "validation_cost"
 """What a model with several outputs is chosen by."""
 SCORES, EPOCH, SECONDS, RUN = "scores", "best_epoch", "seconds", "run"
@@ -27,7 +25,7 @@ SCORES, EPOCH, SECONDS, RUN = "scores", "best_epoch", "seconds", "run"
 def shown_metrics(project: ModelFolder) -> list[str]:
     """Name the validation scores of the tables; trials are ranked by the first."""
     output = getattr(project, "output", None)
-    return [headline(output), *OLDER[output.kind]] if output else [SEVERAL]
+    return [kind_of(output).headline, *kind_of(output).older] if output else [SEVERAL]
 
 
 def ranked(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

@@ -1,0 +1,101 @@
+"""Pictures of predictions beside the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+INK, ACCENT = "#24476b", "#c8553d"
+PANELS = 8
+"""Answers beside one another."""
+
+
+def predicted_against_true(truth: np.ndarray, predicted: np.ndarray, label: str) -> Figure:
+    """Draw predicted against true values as a density, with the one-to-one line.
+
+    Parameters
+    ----------
+    truth, predicted : ndarray, shape (n,)
+    label : str
+        What they are.
+    """
+    figure = Figure(figsize=(5.6, 5), layout="constrained")
+    axes = figure.subplots()
+    low, high = np.percentile(np.concatenate([truth, predicted]), [0.1, 99.9])
+    margin = 0.03 * (high - low)
+    extent = (low - margin, high + margin)
+    cells = axes.hexbin(truth, predicted, gridsize=60, extent=extent * 2, bins="log", mincnt=1, cmap="viridis")
+    axes.plot(extent, extent, color=ACCENT, linewidth=1)
+    outside = int(((truth < extent[0]) | (truth > extent[1]) | (predicted < extent[0]) | (predicted > extent[1])).sum())
+    note = f", {outside} outside the frame" if outside else ""
+    axes.set(xlabel=f"true {label}", ylabel=f"predicted {label}", xlim=extent, ylim=extent)
+    axes.set_title(f"{len(truth):,} test galaxies{note}")
+    figure.colorbar(cells, label="galaxies per cell")
+    return figure
+
+
+def residuals(truth: np.ndarray, error: np.ndarray, label: str, error_label: str) -> Figure:
+    """Draw errors against the truth, with their median and 16–84 % range in bins of equal number.
+
+    Parameters
+    ----------
+    truth, error : ndarray, shape (n,)
+    label, error_label : str
+        What they are.
+    """
+    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(truth, error, s=4, color=INK, alpha=min(1.0, 300 / len(truth)), linewidths=0)
+    axes.axhline(0, color="0.6", linewidth=0.8)
+    bins = np.array_split(np.argsort(truth), max(2, min(12, len(truth) // 25)))
+    middle = [np.median(truth[chosen]) for chosen in bins]
+    low, median, high = np.transpose([np.percentile(error[chosen], [16, 50, 84]) for chosen in bins])
+    axes.plot(middle, median, color=ACCENT, label="median")
+    axes.fill_between(middle, low, high, color=ACCENT, alpha=0.25, linewidth=0, label="16–84 %")
+    limit, xlim = 1.1 * np.percentile(np.abs(error), 99), np.percentile(truth, [0.1, 99.7])
+    beyond = int(((np.abs(error) > limit) | (truth < xlim[0]) | (truth > xlim[1])).sum())
+    axes.set(xlabel=f"true {label}", ylabel=error_label, ylim=(-limit, limit), xlim=xlim)
+    axes.set_title(f"Residuals ({beyond} outside the frame)")
+    axes.legend()
+    return figure
+
+
+def confusion(classes: Sequence[str], matrix: np.ndarray) -> Figure:
+    """Draw a confusion matrix ``(classes, classes)``, rows normalised to the true class."""
+    count = len(classes)
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    size = 3 + 0.35 * count
+    figure = Figure(figsize=(size + 1, size), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(count), classes, rotation=90)
+    axes.set_yticks(range(count), [f"{label} ({n})" for label, n in zip(classes, matrix.sum(axis=1), strict=True)])
+    axes.set(xlabel="predicted", ylabel="true (test galaxies)", title="Confusion")
+    figure.colorbar(image, label="share of the true class")
+    return figure
+
+
+def shares(titles: Sequence[str], truth: np.ndarray, predicted: np.ndarray) -> Figure:
+    """Draw predicted against true shares of the votes, a panel per answer.
+
+    Parameters
+    ----------
+    titles : sequence of str
+    truth, predicted : ndarray, shape (n, answers)
+    """
+    lines = -(-len(titles) // PANELS)
+    figure = Figure(figsize=(1.6 * PANELS, 1.8 * lines + 0.6), layout="constrained")
+    grid = figure.subplots(lines, PANELS, squeeze=False, sharex=True, sharey=True)
+    for axes in grid.ravel()[len(titles) :]:
+        axes.set_axis_off()
+    for axes, title, x, y in zip(grid.ravel(), titles, truth.T, predicted.T, strict=False):
+        axes.scatter(x, y, s=5, color=INK, alpha=min(1.0, 0.1 + 60 / len(truth)), linewidths=0)
+        axes.plot([0, 1], [0, 1], color=ACCENT, linewidth=1)
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[0, 1], yticks=[0, 1])
+        axes.set_title(f"{title}\nRMSE {np.sqrt(np.mean((y - x) ** 2)):.3f}", fontsize=8)
+    figure.suptitle(f"Shares of the votes by question and answer, {len(truth):,} test galaxies", fontsize=10)
+    figure.supxlabel("true", fontsize=9)
+    figure.supylabel("predicted", fontsize=9)
+    return figure
