@@ -1,13 +1,20 @@
 """The model card: complete, one with its JSON and Markdown, and honest about limits."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from conftest import ROOT
 from helpers.cards import classes_summary, named, summary
+from helpers.drawn import drawn
 
-from common.judge.card import best_rivals, card_data, card_markdown, score_text
+from common.backend import keras
+from common.judge.card import best_rivals, card_data, card_markdown, score_text, template
+from common.judge.multi_card import card_of
+from common.judge.multi_judge import Judgement
+from common.outputs.metrics import score
 from sdss_gs.schema import OUTPUTS
 
 
@@ -129,3 +136,19 @@ def test_citation_agrees_with_the_citation_file():
     software = card_data(summary())["citation"][0]
     assert cited["title"] in software
     assert str(cited["version"]) in software
+
+
+def test_card_of_several_outputs_explains_the_scores_of_votes():
+    sizes = {"train": 9, "validation": 9, "test": 9}
+    data = SimpleNamespace(
+        inputs=("bands",), outputs=("votes",), shapes=lambda: {"bands": (5,)}, folder=Path("sky"), fingerprint="9f8a",
+        description=lambda: "sky: 27 objects", sizes=lambda: sizes,
+    )  # fmt: skip
+    votes = score(OUTPUTS["votes"], *drawn(OUTPUTS["votes"], 9))
+    judged = Judgement({"votes": {"all inputs": {"galaxies": 9.0} | votes}})
+    card = card_of(
+        "x2y", "3350f83c", {}, data, keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)]), judged, {}
+    )
+    text = template("multi_card.md").render(card=card)
+    assert "| question 1 |" in text
+    assert "of those asked: Is the galaxy smooth, with features, or a star?" in text

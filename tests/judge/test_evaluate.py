@@ -1,18 +1,24 @@
 """The entry points that judge stored models, run in this process with a real store."""
 
 import json
+from dataclasses import replace
 
 import mlflow
 import pytest
 from conftest import survey_rows, write_survey
+from helpers.cards import summary
+from helpers.drawn import drawn
 from helpers.folders import architectures_of
 from mlflow import MlflowClient
 
 from common import train
 from common.cli.command import main
 from common.judge import compare
+from common.judge.card import card_data
 from common.judge.compare import BEGIN, END
+from common.outputs.metrics import score
 from sdss_gs.errors import ZooError
+from sdss_gs.schema import OUTPUTS
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +127,12 @@ def test_empty_store_is_one_clear_error(tmp_path, monkeypatch, capsys):
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/empty.db")
     assert main(["compare", "--output", str(tmp_path / "comparison")]) == 1
     assert "expected a registered champion, found none" in capsys.readouterr().err
+
+
+def test_votes_of_another_tree_have_no_table():
+    """Their RMSE is one of other answers than the challenge's."""
+    output = replace(OUTPUTS["votes"], tree="gz1")
+    truth, predicted = drawn(output, 30)
+    scores = {"i2v": score(output, truth, predicted), "mean": score(output, truth, truth)}
+    card = card_data(replace(summary("i2v"), output=output, scores=scores, intervals={}))
+    assert compare.tables({"i2v": card}) == {}
