@@ -12,7 +12,7 @@ import numpy as np
 
 from common.backend import forget_networks
 from common.networks.backbones import BACKBONES, image_features
-from common.networks.build import build
+from common.networks.build import build_flat
 from common.project import read_project
 from common.training import device as gpu
 from common.training.compile import compile_model
@@ -45,7 +45,7 @@ def measured(name: str, batch: int, steps: int) -> tuple[int, float, float]:
     """Return parameters, and per image of a training step seconds of processor time and of the clock."""
     defaults = read_project(ROOT / MODEL).defaults | {"backbone": name, "weights": "none"}
     item, output = INPUTS["img"], OUTPUTS["morph10"]
-    model = build(item, output, item.shape, image_features(defaults, lambda x: x), MODEL)
+    model = build_flat(item, output, item.shape, image_features(defaults, lambda x: x), MODEL)
     compile_model(model, output, defaults, 1, 1)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch, *item.shape), dtype=np.uint8)

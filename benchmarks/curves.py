@@ -19,9 +19,8 @@ from common.backend import keras
 from common.data.batches import EpochOrder, steps_per_execution
 from common.data.training_data import TrainingData
 from common.judge.judge import predict
-from common.networks.build import adapt_normalisation, build
-from common.networks.training_wrappers import surround
-from common.outputs.kinds import kind_of
+from common.networks.build import adapt_normalisation, build_flat
+from common.networks.training_wrappers import training_model
 from common.outputs.metrics import score
 from common.project import read_project
 from common.training import device as gpu
@@ -72,8 +71,8 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
     data = TrainingData(project, options)
     gpu.prepare(name=project.input.name)
     keras.utils.set_random_seed(0)
-    network = build(project.input, project.output, data.shape(), network_of(project, kind), name)
-    model = surround(network, str(options.get("augment", "none")), seed=0)
+    network = build_flat(project.input, project.output, data.shape(), network_of(project, kind), name)
+    model = training_model(network, str(options.get("augment", "none")), seed=0)
     keras.config.set_dtype_policy("float32")
     order = EpochOrder(0, data.sizes()["train"])
     batches = data.batches("train", options["batch_size"], order=order)

@@ -12,7 +12,7 @@ import pandas as pd
 from common.backend import keras
 from common.data.batches import EpochOrder, steps_per_execution
 from common.data.training_data import TrainingData
-from common.networks.build import adapt_normalisation, build
+from common.networks.build import adapt_normalisation, build_flat
 from common.project import Project, read_project
 from common.training import device as gpu
 from common.training.compile import compile_model
@@ -60,7 +60,7 @@ def prepared(
     """
     device = gpu.prepare(precision, name=project.input.name)
     network, stretch = network_of(project, architecture), str(options.get("stretch", "asinh"))
-    model = build(project.input, project.output, data.shape(), network, project.name, stretch)
+    model = build_flat(project.input, project.output, data.shape(), network, project.name, stretch)
     steps = -(-data.sizes()["train"] // BATCH)
     executed = 1 if naively else steps_per_execution(data.inputs("train", 1).nbytes * BATCH, steps)
     compile_model(model, project.output, options, steps, executed)

@@ -14,12 +14,12 @@ from common.networks.augment import AUGMENTATIONS
 from common.networks.backbones import BACKBONES, COLOURS, HEADS
 from common.networks.inputs import STRETCHES
 from common.outputs.kinds.classes import CLASS_WEIGHTS
+from common.outputs.kinds.kind import LOSSES
 from common.outputs.kinds.mass import TARGETS
 from common.outputs.kinds.votes import VOTE_LOSSES
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
 
-LOSSES = ("mse", "mae", "huber")
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "step")
 ARCHITECTURES = ("reference", "fast")
@@ -30,6 +30,8 @@ METHODS = ("pca", "tsne", "umap")
 SPACE = "batch_size=32|64,optimizer=rmsprop|adam"
 """What the predecessor explored."""
 REGRESSIONS = tuple(name for name, output in OUTPUTS.items() if not output.classes)
+SEVERAL = ""
+"""Stands for the output of a model that has several."""
 CLASSIFICATIONS = tuple(name for name, output in OUTPUTS.items() if output.classes)
 
 
@@ -159,7 +161,8 @@ class TrainingOptions(DataOptions):
     epochs: int = option(20, "passes over the training objects", low=1)
     batch_size: int = option(32, "objects per step", low=1)
     loss: str = option(
-        "mae", "what training minimises", choices=LOSSES, outputs=REGRESSIONS, by_output={"votes": VOTE_LOSSES},
+        "mae", "what training minimises", choices=LOSSES, outputs=REGRESSIONS,
+        by_output={"votes": VOTE_LOSSES, SEVERAL: (*LOSSES, *VOTE_LOSSES)},
         defaults={"votes": VOTE_LOSSES[0]},
     )  # fmt: skip
     optimizer: str = option("adam", "how the weights are changed", choices=OPTIMIZERS)
@@ -171,7 +174,7 @@ class TrainingOptions(DataOptions):
         0.0, "share of the weights taken off per unit of step size; 0: the optimizer's own", low=0, **IMAGES
     )
     patience: int = option(0, "stop after so many epochs without a better validation loss; 0: never", low=0)
-    folds: int = option(0, "cross-validate in so many folds, as nested runs; 0: train once", low=0, multi=False)
+    folds: int = option(0, "cross-validate in so many folds, as nested runs; 0: train once", low=0)
     seed: int = _seed()
     precision: str = option(
         "auto", "arithmetic; auto: bfloat16 where the hardware is faster with it", choices=PRECISIONS
@@ -183,12 +186,10 @@ class TrainingOptions(DataOptions):
         "learn instead, of classes or numbers",
         choices=TARGETS,
         outputs=("smass", *CLASSIFICATIONS),
-        by_output=dict.fromkeys(CLASSIFICATIONS, ()),
+        by_output=dict.fromkeys((*CLASSIFICATIONS, SEVERAL), ()),
         defaults=dict.fromkeys(CLASSIFICATIONS, ""),
     )
-    class_weights: str = option(
-        "none", "weigh rare classes more", choices=CLASS_WEIGHTS, outputs=CLASSIFICATIONS, multi=False
-    )
+    class_weights: str = option("none", "weigh rare classes more", choices=CLASS_WEIGHTS, outputs=CLASSIFICATIONS)
     label_smoothing: float = option(0.0, "share of the label spread over all classes", low=0, outputs=CLASSIFICATIONS)
     stretch: str = option("asinh", "of the cut-outs' flux, inside the model", choices=STRETCHES, inputs=("fits",))
     column: str = option(
@@ -226,9 +227,7 @@ class EvaluateOptions(DataOptions):
 
     model: str = _model()
     part: str = option("test", "objects to judge it on: those of the test split, or all", choices=("test", "all"))
-    tta: str = option(
-        "no", "average over the eight forms of each image", choices=("no", "yes"), inputs=("img", "fits"), multi=False
-    )
+    tta: str = option("no", "average over the eight forms of each image", choices=("no", "yes"), inputs=("img", "fits"))
     image_scale: float = _image_scale()
 
 

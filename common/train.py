@@ -8,13 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from common.options import ENTRY_POINTS
-from common.project import ModelFolder, Project, parse_options, read_folder, read_project
+from common.project import ModelFolder, parse_options, read_folder, read_project
 from common.runs.dead_runs import DIED, close_dead_runs, how_to_go_on
 from common.runs.failures import report
 from common.runs.record import Run
 from common.training import processes as spread
 from common.training.folds import cross_validate
-from common.training.multi_session import MultiSession
 from common.training.session import Session
 from sdss_gs.errors import OptionError
 from sdss_gs.locate import as_typed
@@ -84,14 +83,13 @@ def _run(folder: Path, functions: dict[str, Callable], arguments: list[str]) -> 
 
 
 def _train(project: ModelFolder, record: Run, options: dict, functions: dict[str, Callable]) -> None:
-    session_type = MultiSession if FUSE in functions else Session
-    if spread.on_jax() and (options.get("folds") or session_type is MultiSession):
+    if spread.on_jax() and (options.get("folds") or FUSE in functions):
         raise OptionError(f"{project.name}: expected one input and folds=0 on JAX")
     if options.get("folds"):
         _tell_of_dead_runs(project)
         cross_validate(project, record, options, functions)
         return
-    session = session_type(project, record, options, functions)
+    session = Session(project, record, options, functions)
     # A run that was resumed is closed when it is noted where this one comes from.
     _tell_of_dead_runs(project, str(options["resume"]))
     try:
@@ -115,8 +113,7 @@ def _sweep(main: ModelFolder, project: ModelFolder, functions: dict[str, Callabl
     from common.training.sweep.command import sweep
 
     signal.signal(signal.SIGTERM, _interrupt)
-    session_type = MultiSession if FUSE in functions else Session
-    return sweep(main, project, session_type, functions, arguments)
+    return sweep(main, project, functions, arguments)
 
 
 def _compare(project: ModelFolder, arguments: list[str]) -> int:
@@ -140,8 +137,6 @@ def _embed(project: ModelFolder, record: Run, options: dict) -> str:
     # Only here: scikit-learn takes a second to import.
     from common.judge.maps.dataset import draw_maps
 
-    if not isinstance(project, Project) or project.input.name != "img":
-        raise OptionError(f"embed: expected a model of images, found {project.name}")
     return draw_maps(project, record, options)
 
 

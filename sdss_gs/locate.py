@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sdss_gs.errors import DataError
+from sdss_gs.schema import SAMPLE_FILE
 
 ENVIRONMENT = "SDSS_GS"
 LAUNCH_FOLDER = "ZOO_LAUNCH_FOLDER"
@@ -101,9 +102,14 @@ def _sample(folder: Path) -> Path:
     expected = {"n": SAMPLE_OBJECTS, "seed": SAMPLE_SEED, "version": SAMPLE_VERSION}
     with FileLock(folder.with_name(f".{folder.name}.lock")):
         try:
-            if json.loads((folder / "sample.json").read_text()) == expected:
+            if json.loads((folder / SAMPLE_FILE).read_text()) == expected:
                 return folder
             folder.rename(folder.with_name(f"{folder.name}-{os.urandom(3).hex()}"))
         except FileNotFoundError:
             pass
         return write_sample(folder, SAMPLE_OBJECTS, SAMPLE_SEED)
+
+
+def is_sample(folder: Path) -> bool:
+    """Tell a generated sample, whatever its folder is called, from a data set of real objects."""
+    return (folder / SAMPLE_FILE).is_file()

@@ -16,6 +16,8 @@ VERSION = 1
 """Version of the packed layout; a set packed under another version is packed again."""
 
 CATALOGUE_FILE = "data.csv"
+SAMPLE_FILE = "sample.json"
+"""Says of a generated data set how it was made."""
 
 # === Spectral grid ===
 

@@ -94,8 +94,8 @@ def predict(
     models = averaging(models) if tta else models
     opener = _opener(models, **source_options)
     source = _open(opener)
-    if together:
-        models = [model for model in models if model.inputs[0].name in source.inputs]
+    if together.way:
+        models = [model for model in models if {item.name for item in model.inputs} & set(source.inputs)]
     runner = _engine(engine, opener, address, workers)
     done = run(models, source, output, overwrite=overwrite, together=together, engine=runner)
     print(f"{output}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f}/s)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,9 +35,8 @@ class TrainingRange:
         return ((measured < np.array(self.low)) | (measured > np.array(self.high))).any(axis=1)
 
 
-def training_range(item: Input, chunks: Iterable[np.ndarray]) -> TrainingRange:
-    """Measure the training objects, given in pieces ``(m, ...)``."""
-    measured = np.concatenate([measure(item, chunk) for chunk in chunks])
+def training_range(measured: np.ndarray) -> TrainingRange:
+    """Find the usual range of what `measure` returns of the training objects, ``(n, k)``."""
     low, high = np.quantile(measured, USUAL, axis=0)
     return TrainingRange(low.tolist(), high.tolist())
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from common.outputs.kinds.mass import TARGETS
 from common.outputs.kinds.votes import SUMMING_LOSSES
 from sdss_gs.dataset import Dataset
 from sdss_gs.decision_tree import KAGGLE, TREES
@@ -17,8 +18,8 @@ from sdss_gs.tables.votes import USUAL_TOTAL, Votes, read_votes
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """What is learnt.
+class Target:
+    """What is learnt of one output.
 
     Parameters
     ----------
@@ -30,8 +31,13 @@ class Learnt:
     output: Output
     votes: Votes | None = None
 
+    @property
+    def taught(self) -> bool:
+        """Whether only the data say what is learnt."""
+        return self.votes is not None or is_own(self.output)
 
-def find_learnt(data: Dataset, output: Output, options: Mapping[str, object]) -> Learnt:
+
+def find_target(data: Dataset, output: Output, options: Mapping[str, object]) -> Target:
     """Find out what is learnt, and put its truth into the data set where the catalogue does not have it.
 
     Parameters
@@ -54,10 +60,10 @@ def find_learnt(data: Dataset, output: Output, options: Mapping[str, object]) ->
         data.truths[output.name] = votes.values
         if votes.tree.name != output.tree:
             output = replace(output, column=votes.tree.columns[0], tree=votes.tree.name)
-        return Learnt(output, votes)
+        return Target(output, votes)
     column = output.column if is_own(output) else str(options.get("target", "")) if output.classes else ""
-    if not column:
-        return Learnt(output)
+    if not column or column in TARGETS:
+        return Target(output)
     path = data.folder / CATALOGUE_FILE
     text = read_columns(path, (column,), objid)[column]
     if not is_own(output):
@@ -66,23 +72,23 @@ def find_learnt(data: Dataset, output: Output, options: Mapping[str, object]) ->
     if not output.classes and weights != "none":
         raise OptionError(f"class_weights: expected none for the numbers of {column}, found {weights}")
     data.truths[output.name] = own_truth(output, text)
-    return Learnt(output)
+    return Target(output)
 
 
-def measured(output: Output, truth: np.ndarray) -> Output:
+def standardised(output: Output, truth: np.ndarray) -> Output:
     """Give a user's own number the mean and spread of the training objects."""
     if output.kind != "number":
         return output
     return replace(output, centre=float(truth.mean()), spread=float(truth.std()) or 1.0)
 
 
-def require_learnable(data: Dataset, learnt: Learnt, parts: Mapping[str, np.ndarray], loss: str) -> None:
+def require_learnable(data: Dataset, target: Target, parts: Mapping[str, np.ndarray], loss: str) -> None:
     """Refuse what no network can learn.
 
     Parameters
     ----------
     data : Dataset
-    learnt : Learnt
+    target : Target
     parts : mapping of str to ndarray of int64
         Positions of the objects of ``train``, ``validation`` and ``test``.
     loss : str
@@ -93,9 +99,9 @@ def require_learnable(data: Dataset, learnt: Learnt, parts: Mapping[str, np.ndar
         If all training objects are of one class, a part lacks one of a user's own classes, or votes do not sum as the
         loss needs it.
     """
-    output = learnt.output
-    if learnt.votes and loss in SUMMING_LOSSES:
-        learnt.votes.require_sums(np.concatenate(list(parts.values())), data.catalogue.objid)
+    output = target.output
+    if target.votes and loss in SUMMING_LOSSES:
+        target.votes.require_sums(np.concatenate(list(parts.values())), data.catalogue.objid)
     if not output.classes:
         return
     counts = {
@@ -115,19 +121,19 @@ def require_learnable(data: Dataset, learnt: Learnt, parts: Mapping[str, np.ndar
             )
 
 
-def described(learnt: Learnt, truth: np.ndarray, objects: np.ndarray, loss: str) -> str:
+def described(target: Target, truth: np.ndarray, objects: np.ndarray, loss: str) -> str:
     """Say in a line what votes or a user's own column hold; empty for the zoo's own outputs.
 
     Parameters
     ----------
-    learnt : Learnt
+    target : Target
     truth : ndarray, shape (n, ...)
         Of the objects that are used.
     objects : ndarray of int64, shape (n,)
         Their positions in the catalogue.
     loss : str
     """
-    output, votes = learnt.output, learnt.votes
+    output, votes = target.output, target.votes
     if votes:
         parts = [f"votes: {output.size} answers in {votes.path.name}"]
         if bad := int(votes.tree.inconsistent(votes.values[objects]).any(axis=1).sum()):

@@ -15,7 +15,7 @@ FEWEST_JUDGED = 30
 
 
 @dataclass(frozen=True)
-class Rivals:
+class BaselineInputs:
     """What the baselines see of one part of the data.
 
     Parameters
@@ -37,13 +37,15 @@ class Rivals:
     colour: np.ndarray | None = None
 
 
-def baselines(output: Output, train: Rivals, train_truth: np.ndarray, test: Rivals, seed: int) -> dict[str, np.ndarray]:
+def baselines(
+    output: Output, train: BaselineInputs, train_truth: np.ndarray, test: BaselineInputs, seed: int
+) -> dict[str, np.ndarray]:
     """Predict the test objects without a network.
 
     Parameters
     ----------
     output : Output
-    train, test : Rivals
+    train, test : BaselineInputs
     train_truth : ndarray, shape (train.count,)
         Catalogue unit or class numbers.
     seed : int

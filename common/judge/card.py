@@ -13,10 +13,12 @@ from common.judge.summary import Summary
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import Metric
 from sdss_gs import __version__
-from sdss_gs.schema import OUTPUTS, Input, Output
+from sdss_gs.schema import Input, Output
 
-CARD_VERSION = 1
+CARD_VERSION = 2
 LICENCE = "MIT"
+GALAXIES = "galaxies"
+"""Among the scores of a model whose inputs may be missing: how many objects a row was judged on."""
 
 BASELINES = {
     "mean": "the mean of the training objects for every object",
@@ -73,36 +75,74 @@ def card_data(summary: Summary) -> dict:
     Returns
     -------
     dict
-        Strings, numbers, lists and dictionaries, so that JSON gives back the same; None for what is not finite.
+        Strings, numbers, lists and dictionaries, so that JSON gives back the same; None for what is not finite. All
+        that belongs to an output, its scores too, stands in ``outputs``.
     """
-    item, output, kind = summary.input, summary.output, kind_of(summary.output)
-    metrics = dict.fromkeys(metric for values in summary.scores.values() for metric in values)
+    names, outputs = ([entry.name for entry in entries] for entries in (summary.inputs, summary.outputs))
+    synthetic = bool(summary.data["synthetic"])
     card = {
         "schema_version": CARD_VERSION,
         "model": summary.model,
         "run_id": summary.run_id,
         "created": summary.created,
-        "task": kind.task,
-        "input": fields_of(item) | {"shape": item.shape, "dtype": item.dtype, "columns": item.columns},
-        "output": fields_of(output)
-        | {"shape": [output.size], "dtype": "float32", "column": output.column, "classes": output.classes}
-        | ({"answers": output.answers} if output.answers else {}),
+        "inputs": [
+            fields_of(item) | {"shape": summary.shapes[item.name], "dtype": item.dtype, "columns": item.columns}
+            for item in summary.inputs
+        ],
+        "outputs": [_output(summary, output) for output in summary.outputs],
         "network": {"parameters": summary.parameters, "architecture": summary.architecture},
         "options": summary.options,
         "data": summary.data,
-        "metrics": {name: asdict(kind.metrics.get(name, Metric(name.replace("_", " "), "", ""))) for name in metrics},
-        "baselines": {name: BASELINES.get(name, "") for name in summary.scores if name != summary.model},
-        "scores": summary.scores,
-        "intervals": summary.intervals,
-        "bins": summary.bins,
-        "coverage": summary.coverage,
         "warnings": summary.warnings,
-        "limits": limits_of([item.name], [output.name], summary.options, summary.data["name"]),
+        "limits": limits_of(names, outputs, summary.options, synthetic),
         "licence": LICENCE,
-        "citation": citation_of([item.name, output.name], summary.data["name"]),
+        "citation": citation_of([*names, *outputs], synthetic),
         "versions": summary.versions,
     }
     return plain(card)
+
+
+def _output(summary: Summary, output: Output) -> dict:
+    """Gather what a card says of one output."""
+    scores, kind = summary.scores[output.name], kind_of(output)
+    metrics = dict.fromkeys(metric for values in scores.values() for metric in values if metric != GALAXIES)
+    return fields_of(output) | {
+        "shape": [output.size],
+        "dtype": "float32",
+        "column": output.column,
+        "classes": output.classes,
+        "answers": output.answers,
+        "task": kind.task,
+        "metrics": {name: asdict(kind.metrics.get(name, Metric(name.replace("_", " "), "", ""))) for name in metrics},
+        "width_unit": kind.width_unit,
+        "baselines": {row: BASELINES[row] for row in scores if row in BASELINES},
+        "scores": scores,
+        "intervals": summary.intervals.get(output.name, {}),
+        "bins": summary.bins.get(output.name, []),
+        "coverage": summary.coverage.get(output.name, {}),
+    }
+
+
+def card_of_today(card: dict) -> dict:
+    """Return a card, read from JSON, as `card_data` gathers it: zoo 0.1 had one layout for each kind of model."""
+    if card["schema_version"] >= CARD_VERSION:
+        return card
+    if "output" in card:
+        own = {key: card[key] for key in ("task", "metrics", "baselines", "scores", "intervals", "bins")}
+        own["coverage"] = {card["model"]: card["coverage"]} if card["coverage"] else {}
+        return card | {"inputs": [card["input"]], "outputs": [card["output"] | own]}
+    outputs = [
+        output
+        | {"metrics": card["metrics"], "baselines": {}, "intervals": {}, "bins": []}
+        | {"scores": card["scores"][output["name"]], "coverage": card["coverage"].get(output["name"], {})}
+        for output in card["outputs"]
+    ]
+    return card | {"outputs": outputs}
+
+
+def own_row(output: dict) -> str:
+    """Name the row of an output's scores that is the model's own, with all that it may see."""
+    return next(iter(output["scores"]))
 
 
 def card_markdown(data: dict) -> str:
@@ -136,14 +176,34 @@ def score_text(value: float | None, interval: tuple[float, float] | None = None)
     return text, (" to " if bounds and bounds[0].startswith("-") else "–").join(bounds)
 
 
-def best_rivals(card: dict, metric: str) -> set[str]:
-    """Return who has the best value of a metric; nobody where it is unknown which direction is better."""
-    read = Metric(**card["metrics"][metric])
-    found = {rival: values[metric] for rival, values in card["scores"].items() if values.get(metric) is not None}
+def best_rows(output: dict, metric: str) -> set[str]:
+    """Return the rows with the best value of a metric, of those judged on all objects.
+
+    Parameters
+    ----------
+    output : dict
+        An output of a card.
+    metric : str
+
+    Returns
+    -------
+    set of str
+        Empty where it is unknown which direction is better.
+    """
+    read, most = Metric(**output["metrics"][metric]), max(map(_galaxies, output["scores"].values()))
+    found = {
+        row: values[metric]
+        for row, values in output["scores"].items()
+        if values.get(metric) is not None and _galaxies(values) == most
+    }
     if not read.better or not found:
         return set()
     lowest = min(map(read.cost, found.values()))
-    return {rival for rival, value in found.items() if read.cost(value) == lowest}
+    return {row for row, value in found.items() if read.cost(value) == lowest}
+
+
+def _galaxies(values: dict) -> float:
+    return values.get(GALAXIES, 0)
 
 
 def template(name: str) -> jinja2.Template:
@@ -157,8 +217,7 @@ def template(name: str) -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters["markdown"] = _markdown
-    units = {name: kind_of(output).width_unit for name, output in OUTPUTS.items()}
-    environment.globals.update(score_text=score_text, best_rivals=best_rivals, width_units=units)
+    environment.globals.update(score_text=score_text, best_rows=best_rows, own_row=own_row)
     return environment.get_template(name)
 
 
@@ -167,24 +226,20 @@ def fields_of(item: Input | Output) -> dict[str, str]:
     return {name: getattr(item, name) for name in ("name", "unit", "description", "source")}
 
 
-def limits_of(inputs: Sequence[str], outputs: Sequence[str], options: Mapping, data: str) -> list[str]:
+def limits_of(inputs: Sequence[str], outputs: Sequence[str], options: Mapping, synthetic: bool) -> list[str]:
     """Say where a model with such inputs and outputs, trained on such data, cannot be trusted."""
-    found = [_SYNTHETIC] if _synthetic(data) else []
+    found = [_SYNTHETIC] if synthetic else []
     leaks = options.get("column", "BestFit") == "BestFit"
     if {"spectra", "ssel"} & set(inputs) and "redshift" in outputs and leaks:
         found.append(_LEAK)
     return [*found, _EXTRAPOLATION, *(_LIMITS[name] for name in (*inputs, *outputs) if name in _LIMITS)]
 
 
-def citation_of(names: Sequence[str], data: str) -> list[str]:
+def citation_of(names: Sequence[str], synthetic: bool) -> list[str]:
     """Say what to cite for a model with such inputs and outputs, trained on such data."""
     software = f"SDSS zoo: models that characterise galaxies, version {__version__} (CITATION.cff)"
-    names = ("" if _synthetic(data) else "data", *names)
+    names = ("" if synthetic else "data", *names)
     return [software, *(_CITATIONS[name] for name in names if name in _CITATIONS)]
-
-
-def _synthetic(data: str) -> bool:
-    return "sample" in str(data).lower()
 
 
 def plain(value: object) -> object:

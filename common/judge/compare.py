@@ -1,4 +1,4 @@
-"""Compare the champions of all models: ``mlflow run <any model> -e compare`` or ``zoo compare``.
+"""Compare the champions of all models: ``zoo compare``, or ``mlflow run <any model> -e compare``.
 
 One table and one picture per output, from the model cards in the store, as Markdown and HTML.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
-from common.judge.card import score_text, template
+from common.judge.card import GALAXIES, card_of_today, own_row, score_text, template
 from common.outputs.figures import ACCENT, INK
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import CONSTANTS
@@ -22,11 +22,12 @@ from sdss_gs.errors import ZooError
 from sdss_gs.files import replacing
 from sdss_gs.schema import INPUTS, OUTPUTS
 
+CARD = "card.json"
 BEGIN, END = "<!-- scores: written by make table -->", "<!-- end of scores -->"
 
 
 def champion_cards() -> dict[str, dict]:
-    """Read the card of every registered champion from the store, by model.
+    """Read the card of every registered champion from the store, by model: those of one input first, in their order.
 
     Raises
     ------
@@ -36,10 +37,15 @@ def champion_cards() -> dict[str, dict]:
     client, cards = MlflowClient(), {}
     names = [f"{item.code}2{output.code}" for output in OUTPUTS.values() for item in INPUTS.values()]
     registered = {model.name: model for model in client.search_registered_models()}
-    for name in names:
+    for name in (*names, *sorted(set(registered) - set(names))):
         if name in registered and CHAMPION in registered[name].aliases:
             run = client.get_run(client.get_model_version_by_alias(name, CHAMPION).run_id)
-            cards[name] = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.json"))
+            try:
+                card = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{CARD}"))
+            except (mlflow.MlflowException, OSError):
+                # Somebody else's model, in the same store.
+                continue
+            cards[name] = card_of_today(card)
     if not cards:
         raise ZooError(f"{mlflow.get_tracking_uri()}: expected a registered champion, found none (train a model first)")
     return cards
@@ -49,35 +55,41 @@ def tables(cards: dict[str, dict]) -> dict[str, list[list[str]]]:
     """Lay the cards out, by output: a header, then a line per model, best constant and boosting beside it."""
     found: dict[str, list[list[str]]] = {}
     for name, output in OUTPUTS.items():
-        if chosen := _cards_of(name, cards):
+        if chosen := outputs_of(name, cards):
             metrics = kind_of(output).compared
             beside = (f"constant ({metrics[0]})", f"boosting ({metrics[0]})", "test galaxies", "note")
-            found[name] = [["model", *metrics, *beside], *(_line(model, chosen[model], metrics) for model in chosen)]
+            lines = (_line(model, part, cards[model], metrics) for model, part in chosen.items())
+            found[name] = [["model", *metrics, *beside], *lines]
     return found
 
 
-def _cards_of(output: str, cards: dict[str, dict]) -> dict[str, dict]:
-    """Choose the cards of an output; votes in another tree than the challenge's have other scores, and no table."""
-    headline = kind_of(OUTPUTS[output]).headline
-    return {
-        name: card for name, card in cards.items() if card["output"]["name"] == output and headline in card["metrics"]
-    }
+def outputs_of(name: str, cards: dict[str, dict]) -> dict[str, dict]:
+    """Choose what the cards say of an output, by model.
+
+    Votes in another tree than the challenge's have other scores, and no table.
+    """
+    headline = kind_of(OUTPUTS[name]).headline
+    found = {model: part for model, card in cards.items() for part in card["outputs"] if part["name"] == name}
+    return {model: part for model, part in found.items() if headline in part["metrics"]}
 
 
-def _line(name: str, card: dict, metrics: tuple[str, ...]) -> list[str]:
-    headline = metrics[0]
-    constants = [card["scores"][rival].get(headline) for rival in CONSTANTS if rival in card["scores"]]
-    better = max if card["metrics"][headline]["better"] == "high" else min
+def _line(model: str, output: dict, card: dict, metrics: tuple[str, ...]) -> list[str]:
+    headline, row = metrics[0], own_row(output)
+    constants = [output["scores"][rival].get(headline) for rival in CONSTANTS if rival in output["scores"]]
+    better = max if output["metrics"][headline]["better"] == "high" else min
     constant = better(value for value in constants if value is not None)
-    boosting = card["scores"].get("gradient boosting", {}).get(headline)
-    cells = [_cell(card, name, metric) for metric in metrics]
-    note = "no better than a constant" if card["warnings"] else ""
-    count = f"{card['data']['objects']['test']:,}"
-    return [name, *cells, score_text(constant)[0], score_text(boosting)[0], count, note]
+    boosting = output["scores"].get("gradient boosting", {}).get(headline)
+    cells = [_cell(output, row, metric) for metric in metrics]
+    # A model of several outputs says of which it speaks.
+    several = len(card["outputs"]) > 1
+    warned = [warning for warning in card["warnings"] if not several or f"{output['name']} has" in warning]
+    count = output["scores"][row].get(GALAXIES, card["data"]["objects"]["test"])
+    note = "no better than a constant" if warned else ""
+    return [model, *cells, score_text(constant)[0], score_text(boosting)[0], f"{count:,.0f}", note]
 
 
-def _cell(card: dict, rival: str, metric: str) -> str:
-    value, interval = card["scores"][rival].get(metric), card["intervals"].get(rival, {}).get(metric)
+def _cell(output: dict, row: str, metric: str) -> str:
+    value, interval = output["scores"][row].get(metric), output["intervals"].get(row, {}).get(metric)
     text, bounds = score_text(value, tuple(interval) if interval else None)
     return f"{text} ({bounds})" if bounds else text
 
@@ -91,22 +103,23 @@ def markdown(found: dict[str, list[list[str]]]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def picture(output: str, cards: dict[str, dict]) -> Figure:
+def picture(name: str, cards: dict[str, dict]) -> Figure:
     """Draw the headline metric of every model of an output with its interval, beside constant and boosting."""
-    metric, chosen = kind_of(OUTPUTS[output]).headline, _cards_of(output, cards)
+    metric, chosen = kind_of(OUTPUTS[name]).headline, outputs_of(name, cards)
     figure = Figure(figsize=(7, 0.5 * len(chosen) + 1.5), layout="constrained")
     axes = figure.subplots()
-    for row, (name, card) in enumerate(chosen.items()):
-        value, (low, high) = card["scores"][name][metric], card["intervals"][name][metric]
-        axes.plot([low, high], [row, row], color=INK, linewidth=2)
-        axes.plot(value, row, "o", color=INK, label="model, 95 % interval" if row == 0 else None)
+    for place, output in enumerate(chosen.values()):
+        scores, row = output["scores"], own_row(output)
+        value = scores[row][metric]
+        axes.plot(output["intervals"].get(row, {}).get(metric, [value, value]), [place, place], color=INK, linewidth=2)
+        axes.plot(value, place, "o", color=INK, label="model, 95 % interval" if place == 0 else None)
         for rivals, mark in ((CONSTANTS, "x"), (("gradient boosting",), "d")):
-            values = [card["scores"][rival].get(metric) for rival in rivals if rival in card["scores"]]
-            label = {"x": "constant", "d": "gradient boosting"}[mark] if row == 0 else None
-            axes.plot(values, np.full(len(values), row), mark, color=ACCENT, label=label, linestyle="none")
+            values = [scores[rival].get(metric) for rival in rivals if rival in scores]
+            label = {"x": "constant", "d": "gradient boosting"}[mark] if place == 0 else None
+            axes.plot(values, np.full(len(values), place), mark, color=ACCENT, label=label, linestyle="none")
     axes.set_yticks(range(len(chosen)), chosen)
     axes.invert_yaxis()
-    axes.set(xlabel=metric, title=OUTPUTS[output].description)
+    axes.set(xlabel=metric, title=OUTPUTS[name].description)
     axes.legend(fontsize=8)
     return figure
 

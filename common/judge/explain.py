@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 import numpy as np
 
 from common.backend import keras, tf
+from common.models.model import Model, run
+from common.networks.build import decider_of, encoder_of
+from common.networks.inputs import PRESENT
 from common.outputs.kinds import kind_of
-from sdss_gs.schema import Output
+from sdss_gs.schema import Input, Output
 
 SQUARES = 10
 """Squares across an image that are covered one after the other."""
@@ -15,15 +21,17 @@ GRAD_CAM, OCCLUSION = "Grad-CAM", "occlusion"
 TINY = 1e-12
 
 
-def explain(model: keras.Model, output: Output, images: np.ndarray) -> tuple[str, np.ndarray]:
-    """Say how much each part of some images matters for what a network makes of them.
+def explain(model: Model, output: Output, item: Input, piece: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray]:
+    """Say how much each part of some images matters for what a model makes of the objects.
 
     Parameters
     ----------
-    model : keras.Model
-        Input ``{name: (batch, side, side, channels)}``.
+    model : Model
     output : Output
-    images : ndarray, shape (n, side, side, channels)
+    item : Input
+        The images.
+    piece : mapping of str to ndarray
+        Inputs of n objects that have the images, as from `TrainingData.gather`.
 
     Returns
     -------
@@ -34,12 +42,25 @@ def explain(model: keras.Model, output: Output, images: np.ndarray) -> tuple[str
         From 0, no influence, to 1, the largest within the image; 0 everywhere where nothing has any.
     """
     choices = kind_of(output).choices
-    endings = [layer for layer in model.layers if _flattens(layer)]
+    endings = [layer for layer in model.network.layers if _flattens(layer)] if model.flat else []
     if len(endings) == 1:
-        method, maps = GRAD_CAM, grad_cam(model, choices, endings[0].input, images)
+        method, maps = GRAD_CAM, grad_cam(model.network, choices, endings[0].input, piece[item.name])
     else:
-        method, maps = OCCLUSION, occlusion(model, choices, images)
+        method, maps = OCCLUSION, occlusion(partial(_answers, model, output, item, piece), choices, piece[item.name])
     return method, (maps / np.maximum(maps.max(axis=(1, 2), keepdims=True), TINY)).astype(np.float32)
+
+
+def _answers(
+    model: Model, output: Output, item: Input, piece: Mapping[str, np.ndarray], row: int, views: np.ndarray
+) -> np.ndarray:
+    """Run a network on views of one object's image; all else that the object has is as it is."""
+    if model.flat:
+        return model.network.predict({item.name: views}, batch_size=AT_ONCE, verbose=0)
+    one = {name: values[row : row + 1] for name, values in piece.items()}
+    present = one.pop(PRESENT) > 0
+    features = {name: np.repeat(values, len(views), axis=0) for name, values in model.encoded(one, present).items()}
+    features[item.name] = run(encoder_of(model.network, item), views, (item,))
+    return run(decider_of(model.network), features, ())[output.name]
 
 
 def grad_cam(model: keras.Model, choices: int, convolved: keras.KerasTensor, images: np.ndarray) -> np.ndarray:
@@ -76,31 +97,33 @@ def grad_cam(model: keras.Model, choices: int, convolved: keras.KerasTensor, ima
     return np.pad(maps, ((0, 0), (margin, margin), (margin, margin)))
 
 
-def occlusion(model: keras.Model, choices: int, images: np.ndarray) -> np.ndarray:
+def occlusion(answers: Callable[[int, np.ndarray], np.ndarray], choices: int, images: np.ndarray) -> np.ndarray:
     """Cover one square after the other with the median of the image, which is sky, and see how far the answer moves.
 
     Parameters
     ----------
-    model, images
-        As for `explain`.
+    answers : callable
+        Takes the number of an image and views of it, ``(m, side, side, channels)``; returns what the network says of
+        these, ``(m, size)``.
     choices : int
         See `Kind.choices`.
+    images : ndarray, shape (n, side, side, channels)
 
     Returns
     -------
     ndarray of float32, shape (n, side, side)
         Probability that the chosen class or answer loses, or distance from the number of the whole image.
     """
-    (name,), side = model.input, images.shape[1]
+    side = images.shape[1]
     edges = np.linspace(0, side, SQUARES + 1).round().astype(int)
     squares = [np.s_[top:bottom, left:right] for top, bottom in _pairs(edges) for left, right in _pairs(edges)]
     maps = np.zeros(images.shape[:3], np.float32)
-    for image, shown in zip(images, maps, strict=True):
+    for row, (image, shown) in enumerate(zip(images, maps, strict=True)):
         views = np.repeat(image[None], len(squares) + 1, axis=0)
         for view, square in zip(views[1:], squares, strict=True):
             view[square] = np.median(image, axis=(0, 1))
-        answers = model.predict({name: views}, batch_size=AT_ONCE, verbose=0)[:, :choices]
-        answer = answers[:, answers[0].argmax()]
+        found = answers(row, views)[:, :choices]
+        answer = found[:, found[0].argmax()]
         moved = np.maximum(answer[0] - answer[1:], 0) if choices > 1 else np.abs(answer[1:] - answer[0])
         for square, distance in zip(squares, moved, strict=True):
             shown[square] = distance

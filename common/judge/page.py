@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from common.judge.card import best_rivals, card_data, template
-from common.judge.summary import Summary
+from common.judge.card import best_rows, template
 
 CAPTIONS = {
     "predicted_vs_true": "Predicted against true value of every test galaxy; a perfect model lies on the line.",
@@ -27,40 +27,61 @@ WIDE = 8.0
 HEADLINES = 3
 
 
-def html_page(summary: Summary, images: dict[str, bytes]) -> str:
+def html_page(card: dict, figures: Mapping[str, Figure], images: Mapping[str, bytes]) -> str:
     """Write the report of a run.
 
     Parameters
     ----------
-    summary : Summary
-    images : dict of str to bytes
-        PNG of each of the summary's figures, by name.
+    card : dict
+        As `card.card_data` gathers it.
+    figures : mapping of str to Figure
+    images : mapping of str to bytes
+        PNG of each figure, by name.
 
     Returns
     -------
     str
         HTML5 without scripts and without anything to load.
     """
-    card = card_data(summary)
-    names = [*(name for name in CAPTIONS if name in images), *(name for name in images if name not in CAPTIONS)]
+    order = {name: place for place, name in enumerate(CAPTIONS)}
+    split = {name: _split(card, name) for name in images}
+    outputs = [output["name"] for output in card["outputs"]]
+    names = sorted(images, key=lambda name: (outputs.index(split[name][0]), order.get(split[name][1], len(order))))
     return template("report.html").render(
         card=card,
-        headlines=[_headline(card, metric) for metric in list(card["metrics"])[:HEADLINES]],
-        pictures=[
-            picture(CAPTIONS.get(name, name.replace("_", " ")), images[name], summary.figures.get(name))
-            for name in names
-        ],
+        headlines=[_headline(output, metric) for output, metric in _headline_metrics(card)],
+        pictures=[_picture(_caption(card, *split[name]), images[name], figures.get(name)) for name in names],
     )
 
 
-def _headline(card: dict, metric: str) -> dict:
+def _split(card: dict, name: str) -> tuple[str, str]:
+    """Split a figure's name into output and kind; what belongs to all outputs stands with the first."""
+    outputs = [output["name"] for output in card["outputs"]]
+    own = next((output for output in outputs if name.startswith(f"{output}_") and name not in CAPTIONS), "")
+    return own or outputs[0], name.removeprefix(f"{own}_") if own else name
+
+
+def _caption(card: dict, output: str, kind: str) -> str:
+    text = CAPTIONS.get(kind, kind.replace("_", " "))
+    return f"{output}: {text}" if len(card["outputs"]) > 1 and kind != "loss" else text
+
+
+def _headline_metrics(card: dict) -> list[tuple[dict, str]]:
+    """Choose what the page begins with: the first scores of the one output, or the first of each."""
+    if len(card["outputs"]) > 1:
+        return [(output, next(iter(output["metrics"]))) for output in card["outputs"]]
+    (output,) = card["outputs"]
+    return [(output, metric) for metric in list(output["metrics"])[:HEADLINES]]
+
+
+def _headline(output: dict, metric: str) -> dict:
     """Set the model's score beside that of the best baseline."""
-    baselines = {rival: values for rival, values in card["scores"].items() if rival != card["model"]}
-    best = sorted(best_rivals(card | {"scores": baselines}, metric))
-    return {"metric": metric, "baseline": best[0] if best else ""}
+    baselines = {row: values for row, values in output["scores"].items() if row in output["baselines"]}
+    best = sorted(best_rows(output | {"scores": baselines}, metric)) if baselines else []
+    return {"output": output, "metric": metric, "baseline": best[0] if best else ""}
 
 
-def picture(caption: str, png: bytes, figure: Figure | None) -> dict:
+def _picture(caption: str, png: bytes, figure: Figure | None) -> dict:
     """Say what the page needs to know of a picture; `figure` is what `png` shows."""
     return {
         "caption": caption,

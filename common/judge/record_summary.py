@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from common.judge.card import card_data, card_markdown
-from common.judge.figures import score_table
+from common.judge.judge import ALL, AVAILABLE, ONLY, verdict
 from common.judge.page import html_page
 from common.judge.summary import Summary
 from common.runs.record import REPORT, Run
@@ -13,13 +13,34 @@ from common.runs.record import REPORT, Run
 
 def record_summary(record: Run, summary: Summary) -> str:
     """Record a run's scores, pictures, report and model card; return where the report is."""
-    for rival, values in summary.scores.items():
-        prefix = "test" if rival == summary.model else f"baseline_{rival.replace(' ', '_')}"
-        record.metrics({f"{prefix}_{metric}": value for metric, value in values.items()}, 0, part="test")
-    record.text(score_table(summary.scores), "scores.txt")
+    record.metrics(numbers(summary), 0, part="test")
+    record.text(verdict(summary), "scores.txt")
     images = record.pictures(summary.figures)
     card = card_data(summary)
-    record.text(html_page(summary, images), REPORT)
+    record.text(html_page(card, summary.figures, images), REPORT)
     record.text(json.dumps(card, indent=1, allow_nan=False), "card.json")
     record.text(card_markdown(card), "card.md")
     return f"{record.artifacts()}/{REPORT}"
+
+
+def numbers(summary: Summary) -> dict[str, float]:
+    """Name every score as MLflow has it.
+
+    ``test_nmad`` and ``baseline_mean_nmad``; of several outputs ``test_redshift_nmad``; where inputs may be missing
+    also ``test_available_…`` and ``test_only_bands_…``, see `judge.ALL`.
+    """
+    several = len(summary.outputs) > 1
+    return {
+        f"{_prefix(summary.model, row)}_{f'{output}_' if several else ''}{metric}": value
+        for output, rows in summary.scores.items()
+        for row, values in rows.items()
+        for metric, value in values.items()
+    }
+
+
+def _prefix(model: str, row: str) -> str:
+    if row in (model, ALL):
+        return "test"
+    if row == AVAILABLE:
+        return "test_available"
+    return f"test_only_{row.removeprefix(ONLY)}" if row.startswith(ONLY) else f"baseline_{row.replace(' ', '_')}"

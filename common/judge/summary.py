@@ -17,9 +17,11 @@ class Summary:
     ----------
     model : str
         Name of the model, for example ``i2r``.
-    input, output : Input, Output
+    inputs, outputs : tuple of Input, of Output
     run_id, created : str
         MLflow run and date (ISO 8601, UTC).
+    shapes : dict of str to tuple of int
+        Shape of one object, by input.
     architecture : list of str
         One line per layer: name, type, output shape, parameters.
     parameters : int
@@ -27,16 +29,17 @@ class Summary:
     options : dict of str to object
         Options the run really had.
     data : dict of str to object
-        ``name``, ``fingerprint``, ``description`` (text, lines), ``objects`` (part to number).
-    scores : dict of str to dict of str to float
-        Metrics by rival: the model first, then the baselines.
-    intervals : dict of str to dict of str to tuple of float
-        95 % bootstrap interval (low, high) of each metric, by rival.
-    bins : list of dict of str to float
-        Redshift metrics in bins of true redshift: ``low``, ``high``, ``count``, metrics; empty for other outputs.
-    coverage : list of dict of str to float
-        For each level, how often intervals or class sets held the truth, and how large they are; see
-        `calibrate.coverage`.
+        ``name``, ``synthetic`` (whether it was generated), ``fingerprint``, ``description`` (text, lines), ``objects``
+        (part to number).
+    scores : dict of str to dict of str to dict of str to float
+        By output, metrics by row: the model first (where inputs may be missing, what it was shown), then the baselines.
+    intervals : dict of str to dict of str to dict of str to tuple of float
+        95 % bootstrap interval (low, high) of each metric, by output and row.
+    bins : dict of str to list of dict of str to float
+        By output, metrics in bins of the truth: ``low``, ``high``, ``count``, metrics; empty where there are none.
+    coverage : dict of str to dict of str to list of dict of str to float
+        By output and row, for each level, how often intervals or class sets held the truth, and how large they are; see
+        `calibration.coverage`.
     warnings : list of str
         For example a collapse to one value.
     figures : dict of str to Figure
@@ -46,18 +49,19 @@ class Summary:
     """
 
     model: str
-    input: Input
-    output: Output
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
     run_id: str
     created: str
+    shapes: dict[str, tuple[int, ...]]
     architecture: list[str]
     parameters: int
     options: dict[str, object]
     data: dict[str, object]
-    scores: dict[str, dict[str, float]]
-    intervals: dict[str, dict[str, tuple[float, float]]]
-    bins: list[dict[str, float]] = field(default_factory=list)
-    coverage: list[dict[str, float]] = field(default_factory=list)
+    scores: dict[str, dict[str, dict[str, float]]]
+    intervals: dict[str, dict[str, dict[str, tuple[float, float]]]]
+    bins: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    coverage: dict[str, dict[str, list[dict[str, float]]]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     figures: dict[str, Figure] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

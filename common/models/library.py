@@ -10,7 +10,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from common.models.champion import SCORE_TAG, promote_first
+from common.models.champion import promote_first
 from common.models.opening import (
     DESCRIPTION,
     MODEL_FILE,
@@ -20,7 +20,7 @@ from common.models.opening import (
     version_of,
     write_description,
 )
-from common.models.store import HEADLINE_TAG, facts_of, log_signed
+from common.models.store import HEADLINE_TAG, facts_of, log_model
 from common.outputs.kinds import kind_of
 from common.runs.dead_runs import MODEL_TAG
 from common.runs.record import REPORT
@@ -39,23 +39,20 @@ class Entry:
     Parameters
     ----------
     name, version, run_id : str
-    cost : float
-        Validation score, as `Metric.cost` turns it: less is better.
+    validation : dict of str to float
+        Headline metrics on the validation objects, as MLflow names them without ``validation_``.
     score : str
         Headline metric on the test objects, as text; of each output where there are several.
     data : str
         What it was trained on.
-    single : bool
-        Whether it has one input and one output.
     """
 
     name: str
     version: str
     run_id: str
-    cost: float
+    validation: dict[str, float]
     score: str
     data: str
-    single: bool
 
 
 def champions() -> list[Entry]:
@@ -70,28 +67,28 @@ def champions() -> list[Entry]:
             run = client.get_run(version.run_id)
         except mlflow.MlflowException:
             continue
-        metrics, single = _headlines(model.name, run)
-        values = {
-            text: run.data.metrics[f"test_{key}"] for text, key in metrics.items() if f"test_{key}" in run.data.metrics
-        }
-        if not (single or values):
+        metrics = _headlines(model.name, run)
+        values = {name: run.data.metrics[f"test_{name}"] for name in metrics if f"test_{name}" in run.data.metrics}
+        if not values and MODEL_TAG not in run.data.tags:
             # Somebody else's model.
             continue
         data = run.inputs.dataset_inputs[0].dataset.name if run.inputs.dataset_inputs else ""
-        score = ", ".join(f"{text} {value:.4f}" for text, value in values.items())
-        cost = float(version.tags.get(SCORE_TAG, "inf"))
-        found.append(Entry(model.name, str(version.version), version.run_id, cost, score, data, single))
+        score = ", ".join(f"{name.replace('_', ' ', len(values) > 1)} {value:.4f}" for name, value in values.items())
+        validation = {name: run.data.metrics.get(f"validation_{name}") for name in metrics}
+        known = {name: value for name, value in validation.items() if value is not None}
+        found.append(Entry(model.name, str(version.version), version.run_id, known, score, data))
     return sorted(found, key=lambda entry: entry.name)
 
 
-def _headlines(name: str, run: Run) -> tuple[dict[str, str], bool]:
-    """Return the headline metrics of a model, as MLflow names them by what to call them, and whether it is single."""
+def _headlines(name: str, run: Run) -> list[str]:
+    """List the headline metrics of a model, as MLflow names them without ``test_``."""
+    if HEADLINE_TAG in run.data.tags:
+        return run.data.tags[HEADLINE_TAG].split(",")
+    # As zoo 0.1 left it.
     try:
-        metric = run.data.tags.get(HEADLINE_TAG, kind_of(parse_model_name(name)[1]).headline)
-        return {metric: metric}, True
+        return [kind_of(parse_model_name(name)[1]).headline]
     except OptionError:
-        metrics = {key: kind_of(output).headline for key, output in OUTPUTS.items()}
-        return {f"{output} {metric}": f"{output}_{metric}" for output, metric in metrics.items()}, False
+        return [f"{output.name}_{kind_of(output).headline}" for output in OUTPUTS.values()]
 
 
 def artifact(name: str, file: str) -> Path:
@@ -200,7 +197,5 @@ def import_model(folder: Path) -> tuple[str, str]:
         mlflow.set_tags({MODEL_TAG: model.name, "zoo.imported": str(folder)})
         for file in CARDS:
             mlflow.log_artifact(str(folder / file))
-        address = log_signed(
-            model.network, model.name, model.example(), model.outputs, description["facts"], original=original
-        )
+        address = log_model(model, model.example(), facts=description["facts"], original=original)
     return address, promote_first(address)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,9 @@ import pandas as pd
 from common.backend import keras
 from common.data.measure import TrainingRange
 from common.data.sources import Chunk, Loaded, Source, open_source
-from common.models.store import serving_inputs
-from common.networks.augment import forms
+from common.networks.augment import TURNED, forms
+from common.networks.build import decider_of, encoder_of, is_flat
+from common.networks.inputs import PRESENT
 from common.outputs.calibration import Calibration
 from common.outputs.flags import NO_PREDICTION, Flag
 from common.outputs.kinds import kind_of
@@ -23,6 +24,13 @@ from sdss_gs.schema import Input, Output
 ROWS_PER_STEP, OBJECTS_PER_STEP = 8192, 64
 """Rows of a table, or other objects, that the network sees at a time."""
 HASH_DIGITS = 12
+USED = "inputs"
+"""Column that names the inputs a prediction was made from."""
+ANY = ""
+"""Set of inputs that stands for: whatever an object has."""
+
+Calibrations = dict[str, dict[str, Calibration]]
+"""By set of inputs (``img|bands``, in the order of the model's inputs; `ANY`) and output."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +45,19 @@ class Model:
         In the registry, or of the exported folder.
     sha256 : str
         Of the weights' file.
-    item, output : Input, Output
+    inputs : tuple of Input
+        In the order in which the network knows what is present.
+    outputs : tuple of Output
     network : keras.Model
-    shape : tuple of int
-        Shape of one object, as the network wants it.
+        As it is stored, see `serving_network`.
+    shapes : dict of str to tuple of int
+        Shape of one object, by input.
     reading : dict
         Options of the training without which inputs or values cannot be understood.
-    calibration : Calibration
-    training_range : TrainingRange
+    calibrations : dict of str to dict of str to Calibration
+        By set of inputs and output.
+    training_ranges : dict of str to TrainingRange
+        By input.
     tta : bool
         Whether each image is seen in its eight symmetric forms, and what the network gives for them is averaged:
         redshift, log10 of the mass, or probability. Error bars stay those that were calibrated without.
@@ -53,38 +66,54 @@ class Model:
     name: str
     version: str
     sha256: str
-    item: Input
-    output: Output
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
     network: keras.Model
-    shape: tuple[int, ...]
+    shapes: dict[str, tuple[int, ...]]
     reading: dict[str, object]
-    calibration: Calibration
-    training_range: TrainingRange
+    calibrations: Calibrations
+    training_ranges: dict[str, TrainingRange]
     tta: bool = False
 
     @property
-    def inputs(self) -> tuple[Input, ...]:
-        """What it looks at."""
-        return (self.item,)
+    def flat(self) -> bool:
+        """Whether the network leads from one input straight to one output; of others any input may be missing."""
+        return is_flat(self.network)
 
-    @property
-    def outputs(self) -> tuple[Output, ...]:
-        """What it predicts."""
-        return (self.output,)
+    def columns(self) -> list[str]:
+        """List the columns of a prediction.
 
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of one object, by input."""
-        return {self.item.name: self.shape}
+        Those of `Kind.columns`, and ``flag``, see `Flag`. Of a model whose inputs may be missing also ``inputs``,
+        those a prediction was made from, joined by ``|``, and for each output its ``<output>_flag``; ``flag`` then has
+        the bits of all outputs.
+        """
+        if self.flat:
+            return [*kind_of(self.outputs[0]).columns(), "flag"]
+        parts = [[*kind_of(output).columns(), f"{output.name}_flag"] for output in self.outputs]
+        return [USED, *(column for part in parts for column in part), "flag"]
+
+    def weights(self) -> str:
+        """Name the weights by the first digits of their SHA-256; digits alone might be read back as a number."""
+        return f"sha256:{self.sha256[:HASH_DIGITS]}"
+
+    def example(self) -> dict[str, np.ndarray]:
+        """Make the input of one object, all zeros, as the stored model wants it."""
+        zeros = {item.name: np.zeros((1, *self.shapes[item.name]), item.dtype) for item in self.inputs}
+        if self.flat:
+            return serving_inputs(self.inputs[0], zeros[self.inputs[0].name])
+        return zeros | {PRESENT: np.ones((1, len(self.inputs)), np.float32)}
+
+    # === From objects to a table ===
 
     def predict(self, values: object) -> pd.DataFrame:
         """Predict objects.
 
         Parameters
         ----------
-        values : ndarray, path, or list of paths
-            An array ``(n, *shape)``, or of one object, ``shape``; or whatever `source.open_source` takes: an SDSS-GS
-            folder, a catalogue, a folder of files, single files.
+        values : ndarray, dict of str to ndarray, path, or list of paths
+            An array ``(n, *shape)``, or of one object, ``shape``; arrays by input, of which some may be left out and
+            rows of NaN count as missing; or whatever `sources.open_source` takes: an SDSS-GS folder, a catalogue, a
+            folder of files, single files.
 
         Returns
         -------
@@ -97,80 +126,195 @@ class Model:
         ZooError
             If `values` cannot be understood. A single bad object only gets a flag.
         """
-        if are_paths(values):
-            return predict_paths(self, values)
-        array = array_of(self.name, self.shape, values)
-        return self.predict_array(array)
+        if _are_paths(values):
+            return _predict_paths(self, values)
+        if self.flat and not isinstance(values, Mapping):
+            values = {self.inputs[0].name: values}
+        return self.predict_loaded(self._loaded(values))
+
+    def _loaded(self, values: object) -> dict[str, Loaded]:
+        if not isinstance(values, Mapping) or not values or not set(values) <= set(self.shapes):
+            found = ", ".join(map(str, values)) if isinstance(values, Mapping) else type(values).__name__
+            raise OptionError(f"{self.name}: expected arrays by input ({', '.join(self.shapes)}), found {found}")
+        arrays = {key: _array_of(self.name, self.shapes[key], array) for key, array in values.items()}
+        if len({len(array) for array in arrays.values()}) > 1:
+            lengths = ", ".join(f"{len(array)} of {key}" for key, array in arrays.items())
+            raise OptionError(f"{self.name}: expected equally many objects of each input, found {lengths}")
+        return {key: Loaded(array, np.zeros(len(array), np.int32)) for key, array in arrays.items()}
 
     def predict_loaded(self, loaded: Mapping[str, Loaded]) -> pd.DataFrame:
-        """Predict objects whose input, by its name, was loaded from wherever they are; columns as `columns` lists."""
-        one = loaded[self.item.name]
-        return self.predict_array(one.values, one.flags)
-
-    def predict_array(self, values: np.ndarray, flags: np.ndarray | None = None) -> pd.DataFrame:
-        """Predict objects that are in memory.
-
-        Parameters
-        ----------
-        values : ndarray, shape (n, *shape)
-            Rows without a usable input may hold anything.
-        flags : ndarray of int32, shape (n,), optional
-            What is known about the inputs.
+        """Predict objects from what was loaded of them, by input; inputs that are left out count as missing.
 
         Returns
         -------
         DataFrame
             Columns as `columns` lists them; NaN (or None) where there is no prediction.
         """
-        flags = np.zeros(len(values), np.int32) if flags is None else flags
-        seen, flags = self.usable({self.item.name: Loaded(values, flags)})
-        columns, unsure = kind_of(self.output).values(self.calibration, self.raw(seen[self.item.name]))
-        good = np.flatnonzero((flags & NO_PREDICTION) == 0)
-        flags[good[unsure]] |= int(Flag.UNSURE)
-        found = dict(zip(kind_of(self.output).columns(), columns, strict=True))
-        frame = pd.DataFrame(found, index=good).reindex(range(len(values)))
-        frame["flag"] = flags
-        return frame[self.columns()]
+        seen, present, flags = self.usable(loaded)
+        good = np.flatnonzero(present.any(axis=1))
+        predicted = self.answers(seen, present[good])
+        used = self._names_of(present)
+        frames, together = [pd.DataFrame({USED: used})], flags.copy()
+        for output in self.outputs:
+            own, parts = flags.copy(), []
+            # At least once, so that a piece without any prediction has columns of the same kinds.
+            for key in dict.fromkeys(used[good]) or (ANY,):
+                chosen = used[good] == key
+                kind, here = kind_of(output), good[chosen]
+                values, unsure = kind.values(self.calibration(key, output), predicted[output.name][chosen])
+                parts.append(pd.DataFrame(dict(zip(kind.columns(), values, strict=True)), index=here))
+                own[here[unsure]] |= int(Flag.UNSURE)
+            frames += [pd.concat(parts).reindex(range(len(flags))), pd.Series(own, name=f"{output.name}_flag")]
+            together |= own
+        frames.append(pd.Series(together, name="flag"))
+        return pd.concat(frames, axis=1)[self.columns()]
 
-    def usable(self, loaded: Mapping[str, Loaded]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Choose the objects that the network can see.
+    def _names_of(self, present: np.ndarray) -> np.ndarray:
+        """Name the inputs of each object, joined by ``|``."""
+        bits = 1 << np.arange(len(self.inputs))
+        codes, which = np.unique(present @ bits, return_inverse=True)
+        names = np.array([item.name for item in self.inputs])
+        return np.array(["|".join(names[(code & bits) > 0]) for code in codes], object)[which]
+
+    def calibration(self, used: str, output: Output) -> Calibration:
+        """Choose the calibration for a set of inputs.
+
+        That of the largest set within it which has one: what is seen beyond it makes no prediction worse than its
+        intervals say. Without any, that of objects with whatever they have.
+        """
+        names = set(used.split("|"))
+        known = [key for key, found in self.calibrations.items() if output.name in found]
+        within = [key for key in known if key and set(key.split("|")) <= names]
+        best = max(within, key=lambda key: key.count("|"), default=ANY)
+        return self.calibrations[best][output.name]
+
+    # === What the network sees and says ===
+
+    def usable(self, loaded: Mapping[str, Loaded]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """Choose what the network can see.
 
         Returns
         -------
         seen : dict of str to ndarray, shape (m, ...)
-            By input, of the objects without a bit of `flags.NO_PREDICTION`.
+            By input, of those objects that have a usable one.
+        present : ndarray of bool, shape (n, inputs)
+            Which these are.
         flags : ndarray of int32, shape (n,)
             Of all objects.
         """
-        values, flags = loaded[self.item.name].values, loaded[self.item.name].flags.astype(np.int32)
-        finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
-        flags |= np.where(finite | ((flags & NO_PREDICTION) != 0), 0, int(Flag.BAD_INPUT)).astype(np.int32)
-        good = (flags & NO_PREDICTION) == 0
-        seen = np.ascontiguousarray(values[good], self.item.dtype)
-        if len(seen):
-            outside = self.training_range.outside(self.item, seen)
-            flags[good] |= np.where(outside, int(Flag.OUTSIDE_TRAINING), 0).astype(np.int32)
-        return {self.item.name: seen}, flags
+        count = len(next(iter(loaded.values())).flags)
+        flags, present = np.zeros(count, np.int32), np.zeros((count, len(self.inputs)), bool)
+        seen = {}
+        for number, item in enumerate(self.inputs):
+            if item.name not in loaded:
+                continue
+            one = loaded[item.name]
+            finite = np.isfinite(one.values).reshape(count, -1).all(axis=1)
+            bad = np.where(finite | ((one.flags & NO_PREDICTION) != 0), 0, int(Flag.BAD_INPUT))
+            own = one.flags.astype(np.int32) | bad.astype(np.int32)
+            good = present[:, number] = (own & NO_PREDICTION) == 0
+            if good.any():
+                seen[item.name] = np.ascontiguousarray(one.values[good], item.dtype)
+                outside = self.training_ranges[item.name].outside(item, seen[item.name])
+                own[good] |= np.where(outside, int(Flag.OUTSIDE_TRAINING), 0).astype(np.int32)
+            flags |= own
+        some = present.any(axis=1)
+        # One input that is there is enough for a prediction: the others that lack or are damaged are no reason to flag.
+        flags[some] &= ~int(NO_PREDICTION)
+        flags[~some & (flags == 0)] = int(Flag.MISSING)
+        return seen, present, flags
 
-    def weights(self) -> str:
-        """Name the weights, see `weights_text`."""
-        return weights_text(self.sha256)
+    def answers(self, seen: Mapping[str, np.ndarray], present: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the network.
 
-    def columns(self) -> list[str]:
-        """List the columns of a prediction: those of the output's kind, and ``flag``, see `Flag`."""
-        return [*kind_of(self.output).columns(), "flag"]
+        Parameters
+        ----------
+        seen : mapping of str to ndarray, shape (m, ...)
+            By input, what the m objects that have it look like.
+        present : ndarray of bool, shape (n, inputs)
+            Which of the n objects these are; each has one at least.
 
-    def example(self) -> dict[str, np.ndarray]:
-        """Make the input of one object, all zeros, as the stored model wants it."""
-        return serving_inputs(self.item, np.zeros((1, *self.shape), self.item.dtype))
+        Returns
+        -------
+        dict of str to ndarray
+            By output, in the catalogue's unit, float64 ``(n,)``, or probabilities or votes ``(n, size)``.
+        """
+        return self.decided(self.views(seen, present), len(present))
 
-    def raw(self, values: np.ndarray) -> np.ndarray:
-        """Run the network; return the catalogue's unit, float64 ``(n,)``, or probabilities or votes ``(n, size)``."""
-        if not len(values):
-            return kind_of(self.output).nothing()
-        views = forms(values) if self.tta else (values,)
-        found = np.mean([run(self.network, serving_inputs(self.item, view), self.inputs) for view in views], axis=0)
-        return kind_of(self.output).decode(found, str(self.reading.get("target", "log")))
+    def views(self, seen: Mapping[str, np.ndarray], present: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
+        """Encode what the network is to see: the objects as they are, or in their eight forms; see `encoded`."""
+        for view in _forms(seen) if self.tta else (seen,):
+            yield self.encoded(view, present)
+
+    def encoded(self, seen: Mapping[str, np.ndarray], present: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the encoders, where most of the arithmetic is; nothing is spent on what an object lacks.
+
+        Parameters
+        ----------
+        seen, present
+            As for `answers`.
+
+        Returns
+        -------
+        dict of str to ndarray
+            What `decided` takes; of a flat network its inputs as they are.
+        """
+        if self.flat:
+            return serving_inputs(self.inputs[0], seen[self.inputs[0].name]) if len(present) else {}
+        features = {}
+        for number, item in enumerate(self.inputs):
+            encoder = encoder_of(self.network, item)
+            features[item.name] = np.zeros((len(present), *encoder.output.shape[1:]), np.float32)
+            if present[:, number].any():
+                features[item.name][present[:, number]] = run(encoder, seen[item.name], (item,))
+        return features | {PRESENT: present.astype(np.float32)}
+
+    def decided(self, views: Iterable[Mapping[str, np.ndarray]], count: int) -> dict[str, np.ndarray]:
+        """Run the rest of the network on views of some objects, see `encoded`, and average over these."""
+        if not count:
+            return {output.name: kind_of(output).nothing() for output in self.outputs}
+        decider = decider_of(self.network)
+        found = [run(decider, view, self.inputs if self.flat else ()) for view in views]
+        target, decoded = str(self.reading.get("target", "log")), {}
+        for output in self.outputs:
+            raw = np.mean([one if self.flat else one[output.name] for one in found], axis=0)
+            decoded[output.name] = kind_of(output).decode(raw, target)
+        return decoded
+
+
+def serving_network(network: keras.Model, item: Input) -> keras.Model:
+    """Give a flat network of a table one named input per catalogue column, so that it takes a CSV file as it is.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Input ``{item.name: (batch, columns)}``.
+    item : Input
+
+    Returns
+    -------
+    keras.Model
+        For a table input: inputs ``{column: (batch,)}``; else the network itself.
+    """
+    if not item.columns:
+        return network
+    columns = {column: keras.Input((), name=column, dtype=item.dtype) for column in item.columns}
+    table = keras.ops.stack(list(columns.values()), axis=-1)
+    return keras.Model(columns, network({item.name: table}), name=network.name)
+
+
+def serving_inputs(item: Input, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Name a flat network's arrays as the stored model wants them: by column for a table, else by input."""
+    if not item.columns:
+        return {item.name: values}
+    return {column: values[:, number] for number, column in enumerate(item.columns)}
+
+
+def _forms(seen: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    """Turn and mirror the images among some inputs into each of their eight symmetric forms."""
+    turned = {name: forms(values) for name, values in seen.items() if name in TURNED}
+    for _ in range(8):
+        yield dict(seen) | {name: next(views) for name, views in turned.items()}
 
 
 def run(network: keras.Model, values: np.ndarray | Mapping[str, np.ndarray], items: Sequence[Input]):
@@ -182,19 +326,19 @@ def run(network: keras.Model, values: np.ndarray | Mapping[str, np.ndarray], ite
     return network.predict(values, batch_size=step, verbose=0)
 
 
-def predict_paths(model, paths: object) -> pd.DataFrame:
+def _predict_paths(model: Model, paths: object) -> pd.DataFrame:
     """Predict what one or several paths name, all of it at once; see `Model.predict`."""
     paths = [paths] if isinstance(paths, str | os.PathLike) else paths
     source = open_source(paths, [item.name for item in model.inputs], progress=False)
     return pd.concat([predict_chunk(model, chunk, source) for chunk in source.chunks()], ignore_index=True)
 
 
-def predict_chunk(model, chunk: Chunk, source: Source) -> pd.DataFrame:
+def predict_chunk(model: Model, chunk: Chunk, source: Source) -> pd.DataFrame:
     """Predict the objects of a chunk.
 
     Parameters
     ----------
-    model : Model or MultiModel
+    model : Model
     chunk : Chunk
     source : Source
         Where the chunk comes from.
@@ -211,7 +355,7 @@ def predict_chunk(model, chunk: Chunk, source: Source) -> pd.DataFrame:
     return frame
 
 
-def load_chunk(model, chunk: Chunk, source: Source) -> dict[str, Loaded]:
+def load_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, Loaded]:
     """Load those inputs of a chunk that a model looks at and the source has."""
     column = str(model.reading.get("column", ""))
     return {
@@ -227,12 +371,7 @@ def problems_of(loaded: Mapping[str, Loaded], count: int) -> list[str]:
     return ["; ".join(one.problems[row] for one in loaded.values() if row in one.problems) for row in rows]
 
 
-def weights_text(sha256: str) -> str:
-    """Name weights by the first digits of their SHA-256; digits alone might be read back as a number."""
-    return f"sha256:{sha256[:HASH_DIGITS]}"
-
-
-def array_of(name: str, shape: tuple[int, ...], values: object) -> np.ndarray:
+def _array_of(name: str, shape: tuple[int, ...], values: object) -> np.ndarray:
     """Take numbers as objects of a shape, ``(n, *shape)``.
 
     Raises
@@ -247,7 +386,7 @@ def array_of(name: str, shape: tuple[int, ...], values: object) -> np.ndarray:
     return array.reshape(-1, *shape)
 
 
-def are_paths(values: object) -> bool:
+def _are_paths(values: object) -> bool:
     """Tell whether something is a path, or begins with one."""
     first = values[0] if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else values
     return isinstance(first, str | os.PathLike)

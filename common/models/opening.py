@@ -10,29 +10,29 @@ import mlflow
 from mlflow import MlflowClient
 
 from common.data.measure import TrainingRange
-from common.models.model import Model
-from common.models.multi_model import MultiModel
+from common.models.model import ANY, Model
 from common.models.safe_file import checked_model
-from common.models.store import facts_of, output_of, recorded_hash
-from common.outputs.calibration import Calibration
+from common.models.store import facts_of, recorded_hash
 from common.outputs.kinds import kind_of
 from common.runs.store_location import CHAMPION, WEIGHTS, use_store
 from sdss_gs import __version__
 from sdss_gs.errors import ZooError, first_line
 from sdss_gs.files import sealed, unsealed
 from sdss_gs.logs import LOG
-from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
+from sdss_gs.schema import INPUTS, OUTPUTS, Output
 
 DESCRIPTION = "zoo.json"
 """File of an exported folder that says what the model is."""
 MODEL_FILE = "model.keras"
 FORMATS = (1, 2)
 """Of exported folders; the last one is written. In the first, of zoo 0.1.0, descriptions have no checksum."""
+FACTS = ("inputs", "outputs", "reading", "calibration", "training_range")
+"""What is noted of a model beside its network, without which it cannot be used."""
 KINDS = {"name": str, "version": str, "sha256": str, "facts": dict, "files": dict}
 """What a description holds besides its format."""
 
 
-def load(name: str | Path) -> Model | MultiModel:
+def load(name: str | Path) -> Model:
     """Open a trained model.
 
     Parameters
@@ -82,23 +82,47 @@ def version_of(address: str) -> str:
     return reference
 
 
-def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -> Model | MultiModel:
+def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -> Model:
     """Open a weights' file with what is known about it.
+
+    Parameters
+    ----------
+    name, version, digest : str
+    path : Path
+    facts : mapping
+        As `store.facts_of` returns them.
 
     Raises
     ------
     ZooError
         If something is missing.
     """
-    several = "inputs" in facts
-    needed = ("inputs", "outputs") if several else ("input", "output")
-    missing = [fact for fact in (*needed, "reading", "calibration", "training_range") if fact not in facts]
+    facts = _of_today(facts)
+    missing = [fact for fact in FACTS if fact not in facts]
     if missing:
         raise ZooError(f"{name}: expected a model with {', '.join(missing)}, found an older one; train it again")
     network = checked_model(path, digest)
     try:
-        make = _multi_model if several else _model
-        return make(name, version, digest, network, facts)
+        inputs = tuple(INPUTS[key] for key in facts["inputs"])
+        own = facts.get("own_outputs", {})
+        outputs = {key: _own(own[key]) if key in own else OUTPUTS[key] for key in facts["outputs"]}
+        return Model(
+            name=name,
+            version=version,
+            sha256=digest,
+            inputs=inputs,
+            outputs=tuple(outputs.values()),
+            network=network,
+            shapes={
+                item.name: item.shape if item.columns else tuple(network.input[item.name].shape[1:]) for item in inputs
+            },
+            reading=dict(facts["reading"]),
+            calibrations={
+                shown: {key: kind_of(outputs[key]).calibration_from(one) for key, one in found.items()}
+                for shown, found in facts["calibration"].items()
+            },
+            training_ranges={key: TrainingRange(**one) for key, one in facts["training_range"].items()},
+        )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # A later zoo may note other things; what is not understood could change what the numbers mean.
         other = facts.get("zoo_version", "another version")
@@ -108,49 +132,26 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
         ) from None
 
 
-def _model(name: str, version: str, digest: str, network, facts: Mapping) -> Model:
-    item, output = parse_model_name(name)
-    output = output_of(facts, output)
-    shape = item.shape if item.columns else tuple(network.input[item.name].shape[1:])
-    return Model(
-        name=name,
-        version=version,
-        sha256=digest,
-        item=item,
-        output=output,
-        network=network,
-        shape=shape,
-        reading=dict(facts["reading"]),
-        calibration=kind_of(output).calibration_from(facts["calibration"]),
-        training_range=TrainingRange(**facts["training_range"]),
-    )
+def _of_today(facts: Mapping) -> dict:
+    """Say what zoo 0.1 noted of a model with one input and one output as it is noted of any."""
+    if not {"input", "output"} <= set(facts):
+        return dict(facts)
+    own = facts.get("own_output")
+    output = own["name"] if own else facts["output"]
+    told = {"inputs": [facts["input"]], "outputs": [output]} | ({"own_outputs": {output: own}} if own else {})
+    if "calibration" in facts:
+        told["calibration"] = {ANY: {output: facts["calibration"]}}
+    if "training_range" in facts:
+        told["training_range"] = {facts["input"]: facts["training_range"]}
+    return dict(facts) | told
 
 
-def _multi_model(name: str, version: str, digest: str, network, facts: Mapping) -> MultiModel:
-    inputs = tuple(INPUTS[key] for key in facts["inputs"])
-    return MultiModel(
-        name=name,
-        version=version,
-        sha256=digest,
-        inputs=inputs,
-        outputs=tuple(OUTPUTS[key] for key in facts["outputs"]),
-        network=network,
-        shapes={item.name: tuple(network.input[item.name].shape[1:]) for item in inputs},
-        reading=dict(facts["reading"]),
-        calibrations=calibrations_from(facts["calibration"]),
-        training_ranges={key: TrainingRange(**data) for key, data in facts["training_range"].items()},
-    )
+def _own(fields: Mapping) -> Output:
+    """Make a user's own output, or votes in another tree than the schema's, from its fields."""
+    return Output(**dict(fields) | {"classes": tuple(fields["classes"])})
 
 
-def calibrations_from(data: Mapping) -> dict[str, dict[str, Calibration]]:
-    """Make calibrations, by set of inputs and output, from their fields."""
-    return {
-        shown: {key: kind_of(OUTPUTS[key]).calibration_from(one) for key, one in found.items()}
-        for shown, found in data.items()
-    }
-
-
-def _exported(folder: Path) -> Model | MultiModel:
+def _exported(folder: Path) -> Model:
     description = read_description(folder)
     return model_of(
         description["name"], description["version"], description["sha256"], folder / MODEL_FILE, description["facts"]

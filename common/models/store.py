@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import mlflow
@@ -13,12 +14,13 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from common.backend import keras, tf
+from common.models.model import Model
 from common.models.safe_file import checked_model
 from common.runs.store_location import HASH_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.errors import ZooError
 from sdss_gs.files import sha256
-from sdss_gs.schema import Input, Output
+from sdss_gs.schema import OUTPUTS
 
 ARTIFACT = "model"
 HEADLINE_TAG = "zoo.headline"
@@ -28,99 +30,49 @@ HEADLINE_TAG = "zoo.headline"
 # === Keeping ===
 
 
-def serving_model(model: keras.Model, item: Input) -> keras.Model:
-    """Give a table model one named input per catalogue column, so that it takes a CSV file as it is.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Input ``{item.name: (batch, columns)}``.
-    item : Input
-
-    Returns
-    -------
-    keras.Model
-        For a table input: inputs ``{column: (batch,)}``; else the model itself.
-    """
-    if not item.columns:
-        return model
-    columns = {column: keras.Input((), name=column, dtype=item.dtype) for column in item.columns}
-    table = keras.ops.stack(list(columns.values()), axis=-1)
-    return keras.Model(columns, model({item.name: table}), name=model.name)
-
-
-def serving_inputs(item: Input, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Name an input's arrays as the stored model wants them: by column for a table, else by input."""
-    if not item.columns:
-        return {item.name: values}
-    return {column: values[:, number] for number, column in enumerate(item.columns)}
+def facts_about(model: Model) -> dict[str, object]:
+    """Say, as JSON has it, what it takes to use a model beside its network."""
+    own = {output.name: asdict(output) for output in model.outputs if OUTPUTS.get(output.name) != output}
+    facts = {
+        "inputs": [item.name for item in model.inputs],
+        "outputs": [output.name for output in model.outputs],
+        "reading": model.reading,
+        "calibration": {
+            shown: {name: asdict(one) for name, one in found.items()} for shown, found in model.calibrations.items()
+        },
+        "training_range": {name: asdict(one) for name, one in model.training_ranges.items()},
+    }
+    return facts | ({"own_outputs": own} if own else {})
 
 
 def log_model(
-    model: keras.Model,
-    name: str,
-    item: Input,
-    output: Output,
-    example: np.ndarray,
-    facts: dict[str, object],
+    model: Model,
+    example: dict[str, np.ndarray],
+    *,
+    facts: Mapping | None = None,
     register: bool = True,
+    original: Path | None = None,
 ) -> str:
     """Log a model to the active run, with signature, input example and SHA-256, and register it.
 
     Parameters
     ----------
-    model : keras.Model
-    name : str
-        Name in the registry, for example ``i2r``.
-    item, output : Input, Output
-    example : ndarray, shape (1, ...)
-        An input, kept with the model.
-    facts : dict
-        What it takes to use the model, as JSON: ``reading``, options without which inputs or values cannot be
-        understood (``target``, ``column``); ``calibration`` and ``training_range``; ``own_output``, the fields of a
-        user's own output.
+    model : Model
+    example : dict of str to ndarray
+        Inputs of one object as the network wants them, kept with the model.
+    facts : mapping, optional
+        What it takes to use the model; by default `facts_about` it. The zoo's version is added.
     register : bool
         Whether to add a version to the registry.
+    original : Path, optional
+        File of the network, to be kept byte for byte.
 
     Returns
     -------
     str
         ``models:/<name>/<version>``, or ``models:/<id>`` where the model is not registered.
     """
-    metadata = {"input": item.name, "output": output.name} | facts
-    return log_signed(serving_model(model, item), name, serving_inputs(item, example), [output], metadata, register)
-
-
-def log_signed(
-    model: keras.Model,
-    name: str,
-    example: dict[str, np.ndarray],
-    outputs: Sequence[Output],
-    metadata: dict[str, object],
-    register: bool = True,
-    original: Path | None = None,
-) -> str:
-    """Log a model with any named inputs and any outputs to the active run, as `log_model` does.
-
-    Parameters
-    ----------
-    model : keras.Model
-    name : str
-    example : dict of str to ndarray
-        Inputs of one object by name.
-    outputs : sequence of Output
-    metadata : dict
-        What a reader needs to know; the zoo's version is added.
-    register : bool
-    original : Path, optional
-        File of the model, to be kept byte for byte.
-
-    Returns
-    -------
-    str
-        As for `log_model`.
-    """
-    specifications = [TensorSpec(np.dtype("float32"), (-1, output.size), output.name) for output in outputs]
+    specifications = [TensorSpec(np.dtype("float32"), (-1, output.size), output.name) for output in model.outputs]
     signature = ModelSignature(
         inputs=Schema([TensorSpec(array.dtype, (-1, *array.shape[1:]), key) for key, array in example.items()]),
         outputs=Schema(specifications),
@@ -130,12 +82,12 @@ def log_signed(
         warnings.simplefilter("ignore")
         # MLflow's Keras flavour cannot save an input example (3.17); the TensorFlow one keeps the same .keras file.
         logged = mlflow.tensorflow.log_model(
-            model,
+            model.network,
             name=ARTIFACT,
             signature=signature,
             input_example=example,
             pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
-            metadata={"zoo_version": __version__} | metadata,
+            metadata={"zoo_version": __version__} | dict(facts or facts_about(model)),
         )
     if original is not None:
         MlflowClient().log_model_artifact(logged.model_id, str(original), str(Path(WEIGHTS).parent))
@@ -144,8 +96,8 @@ def log_signed(
     if not register:
         return logged.model_uri
     # As the last step, and with its hash: a run that is killed before leaves no version that nobody can open.
-    version = mlflow.register_model(logged.model_uri, name, tags={HASH_TAG: digest}).version
-    return f"models:/{name}/{version}"
+    version = mlflow.register_model(logged.model_uri, model.name, tags={HASH_TAG: digest}).version
+    return f"models:/{model.name}/{version}"
 
 
 # === Opening ===
@@ -186,14 +138,6 @@ def facts_of(address: str) -> dict[str, object]:
     if "reading" not in metadata:
         raise ZooError(f"{address}: expected a model stored by the zoo, found none of its metadata")
     return metadata
-
-
-def output_of(facts: Mapping, output: Output) -> Output:
-    """Return what a stored model predicts: the user's own label if it learnt one, else the output of its name."""
-    if "own_output" not in facts:
-        return output
-    fields = dict(facts["own_output"])
-    return Output(**fields | {"classes": tuple(fields["classes"])})
 
 
 def recorded_hash(address: str) -> str:

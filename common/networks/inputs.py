@@ -5,6 +5,10 @@ from __future__ import annotations
 from common.backend import keras
 from sdss_gs.schema import Input
 
+PRESENT = "present"
+"""Name of the input of a fused network that says which of the others an object has."""
+ENCODER, FUSION = "_encoder", "fusion"
+"""In a fused network: end of the name of the part that sees an input; the part behind all of these."""
 STRETCHES = ("asinh", "none")
 SOFTENING = 0.05
 """Nanomaggies per pixel at which the stretch turns from linear to logarithmic: about the noise of a frame."""

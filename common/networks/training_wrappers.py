@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from common.backend import keras
-from common.networks.augment import augmentation
+from common.networks.augment import TURNED, augmentation
+from common.networks.inputs import ENCODER, FUSION, PRESENT
 
 POSITION = "position"
 """Name of the input of a network whose objects live on the device."""
-PRESENT = "present"
-"""Name of the input that says which of the others an object has."""
 WHOLE_SHARE, HIDDEN_SHARE, ALONE_SHARE = 0.4, 0.3, 0.3
 """Shares of the loss: objects as they are, with inputs hidden at random, and each input alone (together)."""
 
@@ -95,34 +94,47 @@ class HidingModel(keras.Model):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
 
-def surround(network: keras.Model, augment: str = "none", seed: int = 0, values: np.ndarray | None = None):
+def training_model(
+    network: keras.Model, augment: str = "none", seed: int = 0, hide: float = 0.0, values: np.ndarray | None = None
+) -> keras.Model:
     """Make the model that is trained out of the network that is stored.
 
     Parameters
     ----------
     network : keras.Model
-        Input ``{name: (batch, ...)}``.
+        From `build.build_flat` or `build.build_fused`.
     augment : str
-        See `augment.augmentation`.
+        See `augment.augmentation`; for images and cut-outs.
     seed : int
-        Of the augmentation.
+        Of the augmentation and of what is hidden.
+    hide : float
+        Probability with which each present input of a fused network is hidden; with 0 nothing is, and no input is shown
+        alone.
     values : ndarray, shape (n, ...), optional
-        All objects, to be held on the device.
+        All objects of a flat network's input, to be held on the device.
 
     Returns
     -------
     keras.Model
-        Shares the network's weights. Input ``{name: (batch, ...)}``, or ``{"position": (batch,)}`` of objects in
-        `values`.
+        Shares the network's weights. Its inputs, or ``{"position": (batch,)}`` of objects in `values`; its outputs.
     """
-    ((name, like),) = network.input.items()
-    if values is None and augment == "none":
+    names = [key for key in network.input if key != PRESENT]
+    hides = bool(hide) and len(names) > 1
+    if values is None and not hides and not (augment != "none" and set(TURNED) & set(names)):
         return network
-    if values is None:
-        entry = inputs = keras.Input(like.shape[1:], dtype=like.dtype, name=name)
-    else:
-        entry = keras.Input((), dtype="int64", name=POSITION)
-        inputs = Resident(values)(entry)
-    for layer in augmentation(augment, name, seed, like.dtype):
-        inputs = layer(inputs)
-    return keras.Model({entry.name: entry}, network({name: inputs}), name=f"{network.name}_training")
+    inputs = {key: keras.Input(like.shape[1:], dtype=like.dtype, name=key) for key, like in network.input.items()}
+    seen, name = dict(inputs), f"{network.name}_training"
+    if values is not None:
+        (key,) = names
+        inputs = {POSITION: keras.Input((), dtype="int64", name=POSITION)}
+        seen[key] = Resident(values)(inputs[POSITION])
+    for key in (key for key in TURNED if key in seen):
+        for layer in augmentation(augment, key, seed, seen[key].dtype):
+            seen[key] = layer(seen[key])
+    if not hides:
+        return keras.Model(inputs, network(seen), name=name)
+    present = HideInputs(hide, seed, dtype="float32")(seen[PRESENT])
+    # Encoders, where the arithmetic is, compute once for all views of an object.
+    encoded = {key: network.get_layer(f"{key}{ENCODER}")(seen[key]) for key in names}
+    views = {key: RepeatAs(dtype="float32")(features, present) for key, features in encoded.items()}
+    return HidingModel(inputs, network.get_layer(FUSION)(views | {PRESENT: present}), name=name)

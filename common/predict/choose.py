@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from common.models.library import champions
+from common.models.library import Entry, champions
 from common.models.model import Model
-from common.models.multi_model import MultiModel
 from common.models.opening import load
 from common.networks.augment import TURNED
-from common.predict.combine import WAYS
+from common.outputs.kinds import kind_of
+from common.predict.combine import ALONE, WAYS, Combination
 from sdss_gs.errors import OptionError, ZooError
 
 
-def choose_models(names: Sequence[str]) -> tuple[list[Model | MultiModel], str]:
-    """Open the models that were named, or all champions for ``one2one`` and ``best``, the better ones first.
-
-    Returns
-    -------
-    models : list of Model or MultiModel
-    together : str
-        ``one2one``, ``best``, or empty where each model speaks for itself.
+def choose_models(names: Sequence[str]) -> tuple[list[Model], Combination]:
+    """Open the models that were named, or all champions for ``one2one`` and ``best``.
 
     Raises
     ------
@@ -32,18 +26,31 @@ def choose_models(names: Sequence[str]) -> tuple[list[Model | MultiModel], str]:
     if ways and len(names) > 1:
         raise OptionError(f"model: expected {ways[0]} alone, or names of models, found {' '.join(names)}")
     if ways:
-        entries = sorted((entry for entry in champions() if entry.single), key=lambda entry: entry.cost)
+        entries = champions()
         if not entries:
             raise ZooError(f"{ways[0]}: expected trained models in this store, found none; train some first")
-        return [load(entry.name) for entry in entries], ways[0]
+        models = [load(entry.name) for entry in entries]
+        costs = {model.name: _costs(model, entry) for model, entry in zip(models, entries, strict=True)}
+        return models, Combination(ways[0], costs)
     models = [load(name) for name in names]
     seen = [model.name for model in models]
     if len(set(seen)) < len(seen):
         raise OptionError(f"model: expected each model once, found {' '.join(seen)}")
-    return models, ""
+    return models, ALONE
 
 
-def averaging(models: Sequence[Model | MultiModel]) -> list[Model | MultiModel]:
+def _costs(model: Model, entry: Entry) -> dict[str, float]:
+    """Say what a model reached on its validation objects, by output; without those of which its run did not say."""
+    found = {}
+    for output in model.outputs:
+        kind = kind_of(output)
+        name = f"{output.name}_{kind.headline}" if len(model.outputs) > 1 else kind.headline
+        if name in entry.validation:
+            found[output.name] = kind.metrics[kind.headline].cost(entry.validation[name])
+    return found
+
+
+def averaging(models: Sequence[Model]) -> list[Model]:
     """Let the models of images average over the eight forms of each.
 
     Raises
@@ -51,7 +58,7 @@ def averaging(models: Sequence[Model | MultiModel]) -> list[Model | MultiModel]:
     OptionError
         If there is none.
     """
-    turned = [isinstance(model, Model) and model.item.name in TURNED for model in models]
+    turned = [any(item.name in TURNED for item in model.inputs) for model in models]
     if not any(turned):
         raise OptionError(f"tta: expected a model of images, found {', '.join(model.name for model in models)}")
     return [replace(model, tta=True) if turns else model for model, turns in zip(models, turned, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,26 +11,45 @@ import pandas as pd
 from common.models.model import Model
 from common.outputs.flags import Flag
 from common.outputs.kinds import kind_of
+from common.outputs.kinds.kind import Kind
 from sdss_gs.errors import OptionError
-from sdss_gs.schema import OUTPUTS
+from sdss_gs.schema import OUTPUTS, Output
 
 WAYS = ("one2one", "best")
 
 
-def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], way: str) -> pd.DataFrame:
-    """Combine the predictions of models with the same output.
+@dataclass(frozen=True)
+class Combination:
+    """How several models become one answer.
 
     Parameters
     ----------
-    models : sequence of Model
-        For ``best``, the better ones first.
-    frames : mapping of str to DataFrame
-        Predictions by model, all of the same objects.
     way : str
         ``one2one``: numbers are averaged with weights 1 / σ², σ being half of the 68 % interval, without a model that
         lies over 4 σ from the weighted median of at least three; class probabilities and votes are averaged. Intervals
         are as wide as the weighted mean of the models' own: the models look at the same galaxy and err alike, so that
-        their number makes nobody surer. ``best``: the first model that has a prediction.
+        their number makes nobody surer. ``best``: for each galaxy the best model that has a prediction. Empty: not at
+        all, each model speaks for itself.
+    costs : mapping of str to mapping of str to float
+        By model and output, what it reached on its validation objects, as `Metric.cost` turns it: less is better.
+    """
+
+    way: str = ""
+    costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+ALONE = Combination()
+
+
+def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], combination: Combination) -> pd.DataFrame:
+    """Combine the predictions of models with the same outputs.
+
+    Parameters
+    ----------
+    models : sequence of Model
+    frames : mapping of str to DataFrame
+        Predictions by model, all of the same objects.
+    combination : Combination
 
     Returns
     -------
@@ -43,36 +62,31 @@ def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], way: st
     OptionError
         If models have an own output of the same name with different classes.
     """
+    outputs = {output.name: output for model in models for output in model.outputs}
     parts = []
-    for _, group in groupby(sorted(models, key=_place), _place):
-        members = list(group)
-        output = members[0].output
-        for other in members:
-            if _what(other) != _what(members[0]):
+    # In the order of the schema, users' own at the end.
+    for name in (*(name for name in OUTPUTS if name in outputs), *sorted(set(outputs) - set(OUTPUTS))):
+        members = {model.name: output for model in models for output in model.outputs if output.name == name}
+        first = next(iter(members))
+        for other, output in members.items():
+            if _what(output) != _what(members[first]):
                 raise OptionError(
-                    f"{other.name}: expected {output.name} with the classes of {members[0].name}, found others: they "
-                    "cannot be combined"
+                    f"{other}: expected {name} with the classes of {first}, found others: they cannot be combined"
                 )
-        parts.append(_combined(members, frames, way))
+        best_first = sorted(members, key=lambda model: combination.costs.get(model, {}).get(name, np.inf))
+        parts.append(_combined(kind_of(members[first]), best_first, frames, combination.way))
     return pd.concat(parts, axis=1)
 
 
-def _place(model: Model) -> tuple[int, str]:
-    """Order outputs as in the schema, users' own at the end."""
-    name = model.output.name
-    return (list(OUTPUTS).index(name) if name in OUTPUTS else len(OUTPUTS), name)
+def _what(output: Output) -> tuple:
+    return output.kind, output.classes, output.tree
 
 
-def _what(model: Model) -> tuple:
-    return model.output.kind, model.output.classes, model.output.tree
-
-
-def _combined(members: Sequence[Model], frames: Mapping[str, pd.DataFrame], way: str) -> pd.DataFrame:
-    """Combine models of one output."""
-    kind = kind_of(members[0].output)
+def _combined(kind: Kind, names: Sequence[str], frames: Mapping[str, pd.DataFrame], way: str) -> pd.DataFrame:
+    """Combine what models, the better ones first, say of one output."""
 
     def column(name: str) -> np.ndarray:
-        return np.stack([frames[model.name][name].to_numpy(float) for model in members], axis=1)
+        return np.stack([frames[model][name].to_numpy(float) for model in names], axis=1)
 
     usable = ~np.isnan(column(kind.value_columns[0]))
     if way == "best":
@@ -86,7 +100,7 @@ def _combined(members: Sequence[Model], frames: Mapping[str, pd.DataFrame], way:
     def mean(values: np.ndarray) -> np.ndarray:
         return np.where(none, np.nan, np.nansum(np.where(share > 0, share * values, 0), axis=1))
 
-    labels, name = np.array([model.name for model in members], object), kind.output.name
+    labels, name = np.array(names, object), kind.output.name
     return pd.DataFrame(
         kind.averaged(column, mean)
         | {

@@ -13,8 +13,7 @@ from common.backend import keras
 from common.data.sources import Chunk, Loaded, Source
 from common.data.sources.folder import dataset_source
 from common.models.model import HASH_DIGITS, Model, load_chunk, problems_of, run
-from common.models.multi_model import MultiModel
-from common.networks.multi_network import FUSION
+from common.networks.build import decider_of
 from common.outputs.flags import NO_PREDICTION
 from common.outputs.kinds import kind_of
 from common.predict.neighbours import FEATURES
@@ -34,14 +33,14 @@ class Embedder:
 
     Parameters
     ----------
-    model : Model or MultiModel
+    model : Model
     network : keras.Model
         From what `Model.usable` chooses to the features.
     layer : str
         Name of the layer that makes them; of a model with several outputs one for each, joined by ``|``.
     """
 
-    model: Model | MultiModel
+    model: Model
     network: keras.Model
     layer: str
 
@@ -64,11 +63,13 @@ class Embedder:
             NaN where an object has no usable input.
         flags : ndarray of int32, shape (n,)
         """
-        seen, flags = self.model.usable(loaded)
-        good = (flags & NO_PREDICTION) == 0
+        seen, present, flags = self.model.usable(loaded)
+        good = present.any(axis=1)
         features = np.full((len(flags), self.width), np.nan, np.float32)
         if good.any():
-            features[good] = run(self.network, seen, self.model.inputs)
+            # The head of a flat network comes off the network inside the one that is stored, which has no column names.
+            fed = seen if self.model.flat else self.model.encoded(seen, present[good])
+            features[good] = run(self.network, fed, self.model.inputs)
         return features, flags
 
     def metadata(self) -> dict[str, str]:
@@ -77,32 +78,30 @@ class Embedder:
         return {"model": model.name, "version": model.version, "weights": model.sha256, "layer": self.layer}
 
 
-def embedder(model: Model | MultiModel) -> Embedder:
+def embedder(model: Model) -> Embedder:
     """Take the head off a model.
 
     The features of a model with several outputs are those of each output, side by side.
     """
-    if isinstance(model, MultiModel):
-        fusion = model.network.get_layer(FUSION)
-        fed = [kind_of(output).head_of(fusion).input for output in model.outputs]
-        joined = keras.layers.Concatenate(dtype="float32")(fed) if len(fed) > 1 else fed[0]
-        return Embedder(model, keras.Model(fusion.input, joined), "|".join(_layer(fusion, one) for one in fed))
-    # A table's network is stored inside one that takes each column by its name, see `store.serving_model`.
-    network = model.network.get_layer(model.network.name) if model.item.columns else model.network
-    fed = kind_of(model.output).head_of(network).input
-    return Embedder(model, keras.Model(network.input, fed), _layer(network, fed))
+    network = decider_of(model.network)
+    if model.flat and model.inputs[0].columns:
+        # A table's network is stored inside one that takes each column by its name, see `model.serving_network`.
+        network = network.get_layer(network.name)
+    fed = [kind_of(output).head_of(network).input for output in model.outputs]
+    joined = keras.layers.Concatenate(dtype="float32")(fed) if len(fed) > 1 else fed[0]
+    return Embedder(model, keras.Model(network.input, joined), "|".join(_layer(network, one) for one in fed))
 
 
 def _layer(network: keras.Model, features: keras.KerasTensor) -> str:
     return next(operation.name for operation in network.operations if operation.output is features)
 
 
-def embed(model: Model | MultiModel, source: Source, output: Path, *, overwrite: bool = False) -> int:
+def embed(model: Model, source: Source, output: Path, *, overwrite: bool = False) -> int:
     """Write the features of all objects of a source; killed, the same call goes on where it was.
 
     Parameters
     ----------
-    model : Model or MultiModel
+    model : Model
     source : Source
     output : Path
         ``.parquet``: a row per object with its id, ``flag``, ``problem``, and ``features``, float32 of fixed length,
@@ -149,7 +148,7 @@ def _rows(headless: Embedder, chunk: Chunk, source: Source) -> pa.Table:
     return pa.table(columns).replace_schema_metadata(headless.metadata())
 
 
-def stored_embedding(model: Model | MultiModel, data: Dataset) -> Path:
+def stored_embedding(model: Model, data: Dataset) -> Path:
     """Return where a data set's features are kept: beside its packed arrays, named by model, weights and content."""
     seen = [item.name for item in model.inputs if item.name in data.rows]
     content = data.fingerprint(seen, (), np.arange(len(data)))
@@ -157,14 +156,14 @@ def stored_embedding(model: Model | MultiModel, data: Dataset) -> Path:
     return packed_folder(data.folder) / FOLDER / name
 
 
-def embedding_of(model: Model | MultiModel, data: Dataset, *, overwrite: bool = False) -> Path:
+def embedding_of(model: Model, data: Dataset, *, overwrite: bool = False) -> Path:
     """Compute a data set's features unless they are there; return the file.
 
     Those of the same weights on what the data set was before are removed.
 
     Parameters
     ----------
-    model : Model or MultiModel
+    model : Model
     data : Dataset
     overwrite : bool
         Compute them anew.

@@ -13,9 +13,8 @@ import pandas as pd
 
 from common.data.sources import Chunk, Source
 from common.models.model import Model, predict_chunk
-from common.models.multi_model import MultiModel
 from common.outputs.flags import Flag
-from common.predict.combine import combine
+from common.predict.combine import ALONE, Combination, combine
 from common.predict.results import Pieces, unfinished, write_in_pieces
 from common.runs.provenance import code_version
 from sdss_gs.errors import DataError, OptionError
@@ -39,18 +38,18 @@ class Done:
     flags: Counter = field(default_factory=Counter)
 
 
-Engine = Callable[[Sequence[Model | MultiModel], Source, str, Pieces], Iterator[tuple[int, Counter]]]
+Engine = Callable[[Sequence[Model], Source, Combination, Pieces], Iterator[tuple[int, Counter]]]
 """Takes models, source, how models are combined and the pieces; fills the pieces that are not finished yet, and yields
 of each its objects and flags, see `flag_counts`."""
 
 
 def predict(
-    models: Sequence[Model | MultiModel],
+    models: Sequence[Model],
     source: Source,
     output: Path,
     *,
     overwrite: bool = False,
-    together: str = "",
+    together: Combination = ALONE,
     engine: Engine | None = None,
 ) -> Done:
     """Predict all objects of a source.
@@ -59,15 +58,15 @@ def predict(
 
     Parameters
     ----------
-    models : sequence of Model or MultiModel
+    models : sequence of Model
     source : Source
     output : Path
         ``.parquet``, ``.csv``, ``.fits``, ``.vot`` or ``.xml``; one row per object, in the source's order. A Parquet
         file's schema also says, as JSON under ``zoo``, which code, source and models (full SHA-256) it is from.
     overwrite : bool
         Replace an output that is there.
-    together : str
-        How the models of one output are combined: ``one2one``, ``best`` (see `combine.combine`), or not at all.
+    together : Combination
+        How the models of one output are combined, if at all.
     engine : Engine, optional
         Where it runs: `here`, in this process, by default.
 
@@ -80,8 +79,8 @@ def predict(
     began, flags = time.perf_counter(), Counter()
     plan = {
         "models": [[model.name, model.version, model.sha256] for model in models],
-        "together": together,
-        "tta": [model.name for model in models if isinstance(model, Model) and model.tta],
+        "together": together.way,
+        "tta": [model.name for model in models if model.tta],
     }
 
     about = {"zoo": json.dumps({"code": code_version(), "source": source.stamp} | plan)}
@@ -96,7 +95,7 @@ def predict(
     return Done(rows, time.perf_counter() - began, flags)
 
 
-def check_source(models: Sequence[Model | MultiModel], source: Source) -> None:
+def check_source(models: Sequence[Model], source: Source) -> None:
     """Check that a source has objects, and an input of each model.
 
     Raises
@@ -114,7 +113,7 @@ def check_source(models: Sequence[Model | MultiModel], source: Source) -> None:
 
 
 def here(
-    models: Sequence[Model | MultiModel], source: Source, together: str, pieces: Pieces
+    models: Sequence[Model], source: Source, together: Combination, pieces: Pieces
 ) -> Iterator[tuple[int, Counter]]:
     """Predict in this process, piece after piece; an `Engine`."""
     for number, chunk in unfinished(source, pieces):
@@ -123,7 +122,7 @@ def here(
         yield len(frame), flag_counts(models, frame)
 
 
-def flag_counts(models: Sequence[Model | MultiModel], frame: pd.DataFrame) -> Counter:
+def flag_counts(models: Sequence[Model], frame: pd.DataFrame) -> Counter:
     """Count the rows of `predict_together` by model and bit of the flag, ``b2r MISSING``."""
     columns = {model.name: frame[_prefix(models, model) + "flag"].to_numpy() for model in models}
     return Counter(
@@ -132,7 +131,7 @@ def flag_counts(models: Sequence[Model | MultiModel], frame: pd.DataFrame) -> Co
 
 
 def predict_together(
-    models: Sequence[Model | MultiModel], chunk: Chunk, source: Source, together: str = ""
+    models: Sequence[Model], chunk: Chunk, source: Source, together: Combination = ALONE
 ) -> pd.DataFrame:
     """Predict a chunk with every model, side by side.
 
@@ -146,7 +145,7 @@ def predict_together(
     frames = {model.name: predict_chunk(model, chunk, source) for model in models}
     ids = next(iter(frames.values()))[[source.id_name]]
     parts = [ids]
-    if together:
+    if together.way:
         parts.append(combine(models, frames, together))
     for model in models:
         frame = frames[model.name].drop(columns=source.id_name)
@@ -155,5 +154,5 @@ def predict_together(
     return pd.concat(parts, axis=1)
 
 
-def _prefix(models: Sequence[Model | MultiModel], model: Model | MultiModel) -> str:
+def _prefix(models: Sequence[Model], model: Model) -> str:
     return "" if len(models) == 1 else f"{model.name}_"

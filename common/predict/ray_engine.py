@@ -22,7 +22,7 @@ from socket import gethostname
 
 from common.data.sources import Chunk, Source
 from common.models.model import Model
-from common.models.multi_model import MultiModel
+from common.predict.combine import Combination
 from common.predict.predict import flag_counts, predict_together
 from common.predict.results import Pieces, unfinished, write_piece
 from sdss_gs.errors import DataError, OptionError, ZooError
@@ -38,9 +38,9 @@ LOCAL = "local"
 
 
 def on_ray(
-    models: Sequence[Model | MultiModel],
+    models: Sequence[Model],
     source: Source,
-    together: str,
+    together: Combination,
     pieces: Pieces,
     *,
     opened: Callable[[], Source],
@@ -105,22 +105,22 @@ class Worker:
 
     Parameters
     ----------
-    models : list of Model or MultiModel
+    models : list of Model
     source : Source
         Without its function that reads.
     opened : callable or None
         Opens the source; None where the objects come with each piece.
-    together : str
+    together : Combination
     folder : Path
         Where the pieces go.
     """
 
     def __init__(
         self,
-        models: Sequence[Model | MultiModel],
+        models: Sequence[Model],
         source: Source,
         opened: Callable[[], Source] | None,
-        together: str,
+        together: Combination,
         folder: Path,
     ):
         self.models, self.source, self.opened = models, source, opened

@@ -9,7 +9,6 @@ import numpy as np
 
 from common.data.sources import Loaded
 from common.models.model import Model, problems_of
-from common.models.multi_model import MultiModel
 from common.outputs.flags import NO_PREDICTION, Flag, words
 
 DIGITS = 7
@@ -17,12 +16,12 @@ DIGITS = 7
 NOT_FINITE = "the network gives no finite number for this input"
 
 
-def predicted(model: Model | MultiModel, loaded: Mapping[str, Loaded]) -> list[dict]:
+def predicted(model: Model, loaded: Mapping[str, Loaded]) -> list[dict]:
     """Predict objects.
 
     Parameters
     ----------
-    model : Model or MultiModel
+    model : Model
     loaded : mapping of str to Loaded
         By input.
 
@@ -46,7 +45,7 @@ def predicted(model: Model | MultiModel, loaded: Mapping[str, Loaded]) -> list[d
     return found
 
 
-def signed(model: Model | MultiModel, content: dict) -> dict:
+def signed(model: Model, content: dict) -> dict:
     """Add which model answers."""
     return {"model": model.name, "version": model.version, "weights": model.sha256} | content
 

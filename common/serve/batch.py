@@ -11,7 +11,6 @@ from fastapi import HTTPException
 from common.data.sources import Loaded
 from common.data.sources.catalogue import WANTED
 from common.models.model import Model
-from common.models.multi_model import MultiModel
 from common.outputs.flags import Flag
 from sdss_gs.schema import QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number
@@ -22,12 +21,12 @@ SHOWN = 60
 """Characters of a wrong value that an error repeats."""
 
 
-def read_batch(model: Model | MultiModel, body: bytes, most: int) -> dict[str, Loaded]:
+def read_batch(model: Model, body: bytes, most: int) -> dict[str, Loaded]:
     """Read the objects of a JSON body.
 
     Parameters
     ----------
-    model : Model or MultiModel
+    model : Model
     body : bytes
         ``{"rows": [{"u": 19.5, …}, …]}``, or ``{"arrays": [[…], …]}``, by input where the model has several:
         ``{"arrays": {"img": […], "wise": […]}}``. A magnitude of null, or one by which surveys write "not measured",
@@ -69,7 +68,7 @@ def _listed(name: str, objects: object, most: int) -> list:
     return objects
 
 
-def _arrays_by_input(model: MultiModel, arrays: object, most: int) -> dict[str, Loaded]:
+def _arrays_by_input(model: Model, arrays: object, most: int) -> dict[str, Loaded]:
     names = ", ".join(model.shapes)
     if not isinstance(arrays, dict) or not arrays or not set(arrays) <= set(model.shapes):
         raise _refused(ARRAYS, f"lists by input ({names}) for {model.name}", arrays)
@@ -88,7 +87,7 @@ def _no_constant(name: str) -> None:
     raise HTTPException(422, f"body: expected finite numbers or null, found {name}")
 
 
-def _rows(model: Model | MultiModel, rows: list) -> dict[str, Loaded]:
+def _rows(model: Model, rows: list) -> dict[str, Loaded]:
     """Read rows of named magnitudes; a model with several inputs takes those that a row has."""
     items = [item for item in model.inputs if item.columns]
     if not items:

@@ -14,7 +14,6 @@ from PIL import Image
 from common.data.sources import Loaded
 from common.data.sources.folder import load_objects, reasons_of
 from common.models.model import Model
-from common.models.multi_model import MultiModel
 from common.networks.inputs import SOFTENING
 from common.serve.answers import number
 from sdss_gs.dataset import Dataset, open_dataset
@@ -96,7 +95,7 @@ class Objects:
         numbers = self.data.catalogue.numbers
         return number(float(numbers[column][row])) if column in numbers else None
 
-    def load(self, model: Model | MultiModel, objid: str) -> dict[str, Loaded]:
+    def load(self, model: Model, objid: str) -> dict[str, Loaded]:
         """Return a model's inputs of an object.
 
         Raises

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from common.data.sources import Loaded
-from common.judge.multi_judge import ALL
+from common.judge.card import card_of_today, own_row
 from common.models.library import artifact, champions, run_page
 from common.models.model import Model
-from common.models.multi_model import MultiModel
 from common.models.opening import load
 from common.runs.record import REPORT
 from sdss_gs.decision_tree import TREES, Question
@@ -29,7 +28,7 @@ class ServedModel:
 
     Parameters
     ----------
-    model : Model or MultiModel
+    model : Model
     facts : dict
         Its card as data; empty where it has none.
     files : dict of str to Path
@@ -38,7 +37,7 @@ class ServedModel:
         Address of the run that made it, in ``mlflow ui``; empty where it is not known.
     """
 
-    model: Model | MultiModel
+    model: Model
     facts: dict = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
     run: str = ""
@@ -76,8 +75,8 @@ class ServedModel:
         }  # fmt: skip
 
     def _scores(self, output: str) -> dict:
-        scores = self.facts.get("scores", {})
-        return scores.get(self.model.name) or scores.get(output, {}).get(ALL, {})
+        found = next((one for one in self.facts.get("outputs", ()) if one["name"] == output), None)
+        return found["scores"][own_row(found)] if found else {}
 
 
 def open_served(
@@ -118,7 +117,7 @@ def open_served(
         ones = {item.name: np.ones((1, *model.shapes[item.name]), item.dtype) for item in model.inputs}
         model.predict_loaded({key: Loaded(values, np.zeros(1, np.int32)) for key, values in ones.items()})
         files = _files(name)
-        facts = json.loads(files[FACTS].read_text()) if FACTS in files else {}
+        facts = card_of_today(json.loads(files[FACTS].read_text())) if FACTS in files else {}
         run = run_page(name) if mlflow_address else ""
         served[model.name] = ServedModel(model, facts, files, f"{mlflow_address.rstrip('/')}/{run}" if run else "")
     return served

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from fastapi import HTTPException
 
 from common.models.model import Model
-from common.models.multi_model import MultiModel
 from common.predict.embed import embedding_of, stored_embedding
 from common.predict.neighbours import Neighbours
 from common.serve.answers import number
@@ -36,7 +35,7 @@ class Similar:
     def __init__(self, objects: Objects | None):
         self._objects, self._indices, self._lock = objects, {}, threading.Lock()
 
-    def nearest(self, model: Model | MultiModel, objid: str, n: int) -> dict:
+    def nearest(self, model: Model, objid: str, n: int) -> dict:
         """List an object's neighbours, with their true values; takes long when a model is asked for first.
 
         Parameters
@@ -70,7 +69,7 @@ class Similar:
             ],
         }
 
-    def _index(self, model: Model | MultiModel) -> Neighbours:
+    def _index(self, model: Model) -> Neighbours:
         key = (model.name, model.sha256)
         if key in self._indices:
             return self._indices[key]
@@ -83,7 +82,7 @@ class Similar:
         finally:
             self._lock.release()
 
-    def _made(self, model: Model | MultiModel) -> Neighbours:
+    def _made(self, model: Model) -> Neighbours:
         data = self._objects.data
         try:
             if len(data) > MOST_OBJECTS and not stored_embedding(model, data).is_file():

@@ -15,7 +15,6 @@ from fastapi import HTTPException
 from common.data.sources import Loaded
 from common.data.sources.files import ENDINGS, read_object
 from common.models.model import Model
-from common.models.multi_model import MultiModel
 from sdss_gs.errors import BadFileError
 from sdss_gs.formats.fits_units import open_fits
 from sdss_gs.formats.raw import STANDARD_GRIDS
@@ -30,12 +29,12 @@ BEGINNINGS = {
 SCALES = (1e-3, 1e3)
 
 
-def read_upload(model: Model | MultiModel, name: str, content: bytes, scale: str = "") -> dict[str, Loaded]:
+def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> dict[str, Loaded]:
     """Read an uploaded file.
 
     Parameters
     ----------
-    model : Model or MultiModel
+    model : Model
         Of several inputs that a file may hold, the first is read.
     name : str
         Of the file; only its ending counts.
@@ -94,11 +93,11 @@ def no_room(error: OSError) -> HTTPException:
     return HTTPException(507, "file: the service has no room for it now")
 
 
-def _column(model: Model | MultiModel) -> str:
+def _column(model: Model) -> str:
     return str(model.reading.get("column") or SPECTRUM_COLUMNS[0])
 
 
-def _checked_kind(model: Model | MultiModel, ending: str, content: bytes) -> Input:
+def _checked_kind(model: Model, ending: str, content: bytes) -> Input:
     """Return the input that a file of this kind holds for a model."""
     taken = [key for key, inputs in ENDINGS.items() if {item.name for item in model.inputs} & set(inputs)]
     if not taken:

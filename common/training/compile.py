@@ -2,42 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
 import numpy as np
 
 from common.backend import keras, tf
-from common.data.multi_data import MultiData
-from common.networks.build import adapt_normalisation
-from common.networks.multi_network import ENCODER, FUSION
+from common.data.training_data import TrainingData
+from common.networks.build import adapt_normalisation, decider_of, encoder_of, is_flat
 from common.outputs.kinds import kind_of
-from sdss_gs.schema import INPUTS, OUTPUTS, Output
+from common.outputs.kinds.kind import Kind
+from sdss_gs.schema import Output
 
+ADAPT_OBJECTS = 2048
+"""Training objects that are looked at together for their statistics."""
 STEP_EPOCHS, STEP_FACTOR = 10, 0.5
 """The ``step`` schedule of the predecessor: half the rate every ten epochs."""
 
 
 def compile_model(
-    model: keras.Model, output: Output, options: dict, steps: int, steps_per_execution: int, compiled: bool = False
+    model: keras.Model,
+    outputs: Sequence[Output],
+    options: Mapping[str, object],
+    steps: int,
+    steps_per_execution: int = 1,
+    compiled: bool = False,
+    constants: Mapping[str, float] | None = None,
 ) -> None:
-    """Give the model its loss, optimizer and schedule.
+    """Give the model its losses, optimizer and schedule.
 
     Parameters
     ----------
+    model : keras.Model
+    outputs : sequence of Output
+    options : mapping
+        Of the run or of its phase.
     steps : int
         Steps of one epoch.
     steps_per_execution : int
     compiled : bool
         Compile with XLA, which pays on GPUs; on a CPU it is ten times slower than TensorFlow's graph for the reference
         networks. JAX has nothing else.
+    constants : mapping of str to float, optional
+        Of a fused network, from `constant_losses`: each loss is divided by its value for the best constant. All so
+        begin at 1, whatever their unit: a redshift in hundredths counts as much as 23 classes.
     """
-    model.compile(
-        optimizer=optimizer_of(options, steps),
-        loss=kind_of(output).loss(options),
-        # A user's number may be of any size: its squared error counts in units of its own variance.
-        loss_weights=output.spread**-2,
-        metrics=kind_of(output).training_metrics(options),
-        steps_per_execution=steps_per_execution,
-        jit_compile=compiled,
-    )
+    if is_flat(model):
+        (output,) = outputs
+        losses = {
+            "loss": kind_of(output).loss(options),
+            # A user's number may be of any size: its squared error counts in units of its own variance.
+            "loss_weights": output.spread**-2,
+            "metrics": kind_of(output).training_metrics(options),
+        }
+    else:
+        losses = {
+            "loss": {output.name: kind_of(output).loss(options) for output in outputs},
+            "loss_weights": {name: 1 / max(value, 1e-12) for name, value in constants.items()},
+        }
+    optimizer = optimizer_of(options, steps)
+    model.compile(optimizer, steps_per_execution=steps_per_execution, jit_compile=compiled, **losses)
 
 
 def optimizer_of(options: dict, steps: int) -> keras.optimizers.Optimizer:
@@ -53,43 +76,28 @@ def optimizer_of(options: dict, steps: int) -> keras.optimizers.Optimizer:
     return keras.optimizers.get({"class_name": options["optimizer"], "config": config})
 
 
-def begin_at_constants(network: keras.Model, data: MultiData) -> None:
-    """Adapt each encoder's statistics to the training objects that have its input; set each head's bias."""
-    for name in data.inputs:
+def begin_at_constants(network: keras.Model, data: TrainingData) -> None:
+    """Let a new network know the statistics of the training objects, and begin at the best constants."""
+    for item in data.inputs:
         chunks = tf.data.Dataset.from_generator(
-            lambda name=name: data.chunks(name),
-            output_signature=tf.TensorSpec((None, *data.shapes()[name]), INPUTS[name].dtype),
+            lambda item=item: data.chunks("train", item.name, ADAPT_OBJECTS),
+            output_signature=tf.TensorSpec((None, *data.shapes()[item.name]), item.dtype),
         )
-        adapt_normalisation(network.get_layer(f"{name}{ENCODER}"), chunks)
-    targets, weights = data.targets("train")
-    for name in data.outputs:
-        known = targets[name][weights[name] > 0]
-        kind = kind_of(OUTPUTS[name])
-        kind.head_of(network.get_layer(FUSION)).bias.assign(kind.constant_bias(known))
+        adapt_normalisation(encoder_of(network, item), chunks)
+    for kind, known in _known_targets(data):
+        kind.head_of(decider_of(network)).bias.assign(kind.constant_bias(known))
 
 
-def constant_losses(data: MultiData, options: dict) -> dict[str, float]:
+def _known_targets(data: TrainingData) -> Iterator[tuple[Kind, np.ndarray]]:
+    targets, _ = data.targets("train")
+    for output in data.outputs:
+        yield kind_of(output), targets[output.name][data.known("train", output.name)]
+
+
+def constant_losses(data: TrainingData, options: dict) -> dict[str, float]:
     """Compute each output's loss, on the training objects that have it, for the best constant."""
-    targets, weights = data.targets("train")
     found = {}
-    for name in data.outputs:
-        kind, known = kind_of(OUTPUTS[name]), targets[name][weights[name] > 0]
+    for kind, known in _known_targets(data):
         loss = keras.losses.get(kind.loss(options))
-        found[name] = float(np.mean(loss(known, np.broadcast_to(kind.constant(known), known.shape))))
+        found[kind.output.name] = float(np.mean(loss(known, np.broadcast_to(kind.constant(known), known.shape))))
     return found
-
-
-def compile_multi(
-    model: keras.Model, data: MultiData, options: dict, steps: int, together: int, compiled: bool
-) -> None:
-    """Give the model its losses, each divided by its value for the best constant, optimizer and schedule.
-
-    All losses so begin at 1, whatever their unit: a redshift in hundredths counts as much as 23 classes.
-    """
-    model.compile(
-        optimizer=optimizer_of(options, steps),
-        loss={name: kind_of(OUTPUTS[name]).loss(options) for name in data.outputs},
-        loss_weights={name: 1 / max(value, 1e-12) for name, value in constant_losses(data, options).items()},
-        steps_per_execution=together,
-        jit_compile=compiled,
-    )

@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from common.project import Project
+from common.project import ModelFolder
 from common.runs.record import Run
 from common.training.session import Session
 from sdss_gs.errors import OptionError
 
 
-def cross_validate(project: Project, record: Run, options: dict, architectures: dict[str, Callable]) -> None:
+def cross_validate(project: ModelFolder, record: Run, options: dict, architectures: dict[str, Callable]) -> None:
     """Train one network per fold as nested runs, and record mean and standard deviation of their test scores.
 
     Parameters
     ----------
-    project : Project
+    project : ModelFolder
     record : Run
         Parent of the nested runs.
     options : dict

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 
 from common.backend import keras
 from common.data.batches import EpochOrder, steps_per_execution
 from common.data.measure import training_range
-from common.data.training_data import TrainingData
-from common.judge import figures as report
+from common.data.task import task_of
+from common.data.training_data import RESIDENT, TrainingData
+from common.judge import figures
 from common.judge.evaluate import validation_cost
-from common.judge.judge import PREDICTION_BATCH, predict, rivals, summarise, verdict, versions
-from common.judge.record_summary import record_summary
+from common.judge.judge import judge, predict_baselines, verdict, versions
+from common.judge.record_summary import numbers, record_summary
+from common.judge.views import alone, champion_cost, every_set, fit_calibrations, predict_part, validation_scores
 from common.models.champion import Training, promote_champion
+from common.models.model import ANY, Model, serving_inputs, serving_network
 from common.models.store import HEADLINE_TAG, log_model
 from common.networks.backbones import image_features
-from common.networks.build import adapt_normalisation, build
-from common.networks.training_wrappers import surround
-from common.outputs.calibration import Calibration
+from common.networks.build import build_flat, build_fused
+from common.networks.training_wrappers import training_model
 from common.outputs.kinds import kind_of
-from common.outputs.metrics import score
-from common.project import Project
+from common.project import ModelFolder
 from common.runs.dead_runs import RESUMED_TAG, STATE
 from common.runs.record import PLOTS, LogEpochs, Run, logs_of
 from common.training import device as gpu
 from common.training import processes as spread
 from common.training import state
-from common.training.compile import compile_model
+from common.training.compile import begin_at_constants, compile_model, constant_losses
 from common.training.fit import fit
 from common.training.phases import Phase, phases
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.schema import OUTPUTS
 
-ADAPT_BATCH = 2048
+VALIDATION_BATCH = 64
+"""Objects of a validation batch, where the training's are not larger."""
 RESUMED_FREELY = ("ds", "resume", "memory_limit")
 """Options that may differ between a run and its continuation."""
 READING = ("target", "column")
@@ -48,15 +49,16 @@ class Session:
 
     Parameters
     ----------
-    project : Project
+    project : ModelFolder
     record : Run
     options : dict
         Typed options, from `project.parse_options`.
-    architectures : dict of str to callable
+    functions : dict of str to callable
         The model folder's functions.
 
     Attributes
     ----------
+    task : Task
     callbacks : list of keras.callbacks.Callback
         To be told of each epoch, besides the record.
 
@@ -66,12 +68,14 @@ class Session:
         For a data set or an option that cannot be used.
     """
 
-    def __init__(self, project: Project, record: Run, options: dict, architectures: dict[str, Callable]):
+    def __init__(self, project: ModelFolder, record: Run, options: dict, functions: dict[str, Callable]):
         self.project, self.record = project, record
         self.callbacks: list[keras.callbacks.Callback] = []
         self.progress, self._arrays = self._begin(options)
         self.options = self.progress.options
-        self._choose(architectures)
+        self.functions, self.task, self.phases = functions, task_of(project, self.options), phases(self.options)
+        if self.task.flat:
+            chosen(functions, self.options)
         record.parameters({name: value for name, value in self.options.items() if value != ""})
         self.data = self._open()
         # A continuation may be started in another folder, without naming the data set again.
@@ -104,15 +108,11 @@ class Session:
             self.record.metrics(metrics, epoch)
         return progress, arrays
 
-    def _choose(self, architectures: dict[str, Callable]) -> None:
-        self.own = _chosen(architectures, self.options)
-        self.phases = phases(self.options)
-
     def _open(self) -> TrainingData:
-        data = TrainingData(self.project, self.options)
+        data = TrainingData(self.task, self.options)
         data.require_learnable()
         # What is learnt may be known only from the data: a user's own label.
-        self.project = replace(self.project, output=data.output)
+        self.task = replace(self.task, outputs=data.outputs)
         return data
 
     def _describe(self) -> None:
@@ -129,40 +129,49 @@ class Session:
     # === Network and fit ===
 
     def _build(self, pretrained: bool = False) -> keras.Model:
-        item, output, stretch = self.project.input, self.project.output, str(self.options.get("stretch", "asinh"))
-        features = image_features(self.options, self.own, pretrained) if "backbone" in self.options else self.own
-        return build(item, output, self.data.shape(), features, self.project.name, stretch)
+        """Build the network that is stored, before a table's is given names of columns."""
+        task, shapes, stretch = self.task, self.data.shapes(), str(self.options.get("stretch", "asinh"))
+        if not task.flat:
+            return build_fused(task.inputs, task.outputs, shapes, self.functions, task.name, stretch)
+        (item,), (output,) = task.inputs, task.outputs
+        features = chosen(self.functions, self.options)
+        if "backbone" in self.options:
+            features = image_features(self.options, features, pretrained)
+        return build_flat(item, output, shapes[item.name], features, task.name, stretch)
 
     def train(self) -> None:
         """Fit the network and keep its best epoch."""
-        options, item, output = self.options, self.project.input, self.project.output
+        options, data = self.options, self.data
         spread.join(options)
-        device = gpu.prepare(options["precision"], options["memory_limit"], item.name)
+        convolved = [item.name for item in data.inputs if item.name in gpu.CONVOLVED]
+        device = gpu.prepare(options["precision"], options["memory_limit"], [*convolved, data.inputs[0].name][0])
         print(device.line(), flush=True)
         keras.utils.set_random_seed(options["seed"])
-        share, resident = spread.share(), device.holds(self.data.resident_bytes())
-        order = EpochOrder(options["seed"], self.data.sizes()["train"])
-        training = self.data.batches("train", options["batch_size"], order=order, resident=resident, share=share)
-        validation = self.data.batches(
-            "validation", max(options["batch_size"], PREDICTION_BATCH), resident=resident, share=share
-        )
+        one, sizes, share = data.bytes_of_one(), data.sizes(), spread.share()
+        resident = self.task.flat and device.holds(one * sum(sizes[part] for part in RESIDENT))
+        order = EpochOrder(options["seed"], sizes["train"])
+        training = data.batches("train", options["batch_size"], order=order, resident=resident, share=share)
+        large = max(options["batch_size"], VALIDATION_BATCH)
+        validation = data.batches("validation", large, resident=resident, share=share)
         steps = int(training.cardinality())
-        batch_bytes = (8 if resident else self.data.inputs("train", 1).nbytes) * options["batch_size"]
+        augment, hide = str(options.get("augment", "none")), float(options.get("input_dropout", 0))
         with device.scope():
             network = self._build(pretrained=not self._arrays)
-            values = self.data.resident() if resident else None
-            model = surround(network, str(options.get("augment", "none")), options["seed"], values)
+            values = data.resident() if resident else None
+            model = training_model(network, augment, options["seed"], hide, values)
         self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
         if not self._arrays:
             self._begin_at(network)
+        constants = None if self.task.flat else constant_losses(data, options)
         for phase in (phase for phase in self.phases if self.progress.epoch < phase.last):
             phase.freeze(network)
             with device.scope():
                 # Keras takes several steps at once on one device only.
                 one_by_one = spread.on_jax() or (device.kind == "GPU" and device.count > 1)
+                batch_bytes = (8 if resident else one) * options["batch_size"]
                 together = 1 if one_by_one else steps_per_execution(batch_bytes, steps)
                 compiled = device.kind == "GPU" or spread.on_jax()
-                compile_model(model, output, phase.options(options), steps, together, compiled)
+                compile_model(model, data.outputs, phase.options(options), steps, together, compiled, constants)
             self._restore(model, phase)
             self._fit(model, network, training, validation, order, phase)
         if self._arrays:
@@ -172,21 +181,13 @@ class Session:
     def _begin_at(self, network: keras.Model) -> None:
         """Give a new network its first weights: with several processes the same in all of them."""
         if spread.processes() == 1:
-            self._initialise(network)
+            begin_at_constants(network, self.data)
             return
         with spread.alone():
             keras.utils.set_random_seed(self.options["seed"])
             first = self._build(pretrained=True)
-            self._initialise(first)
+            begin_at_constants(first, self.data)
         state.assign(network, [np.asarray(variable) for variable in first.variables])
-
-    def _initialise(self, network: keras.Model) -> None:
-        """Let a new network know the statistics of the training objects, and begin at the best constant."""
-        item, output = self.project.input, self.project.output
-        chunks = self.data.batches("train", ADAPT_BATCH, with_target=False)
-        adapt_normalisation(network, chunks.map(lambda inputs: inputs[item.name]))
-        kind = kind_of(output)
-        kind.head_of(network).bias.assign(kind.constant_bias(self.data.targets("train")))
 
     def _restore(self, model: keras.Model, phase: Phase) -> None:
         """Take up the state of the run that is resumed, once; an optimizer's only within its phase."""
@@ -204,31 +205,44 @@ class Session:
         self._seconds += time.perf_counter() - began
         self.record.metrics({"training_seconds": self._seconds}, 0, part="test")
 
-    def _best_model(self) -> keras.Model:
-        """Rebuild the best network in float32: what is judged is what is stored and used."""
+    # === What is kept ===
+
+    def _best_model(self) -> tuple[Model, dict[str, np.ndarray]]:
+        """Make the model of the best epoch, in float32: what is judged is what is stored and used.
+
+        Returns
+        -------
+        model : Model
+        predicted : dict of str to ndarray
+            Of all validation objects, by output.
+        """
         keras.config.set_dtype_policy("float32")
-        model = self._build()
-        state.assign(model, self._best)
-        return model
+        network, data = self._build(), self.data
+        state.assign(network, self._best)
+        model = Model(
+            name=self.task.name,
+            version="",
+            sha256="",
+            inputs=data.inputs,
+            outputs=data.outputs,
+            network=serving_network(network, data.inputs[0]) if self.task.flat else network,
+            shapes=data.shapes(),
+            reading={key: self.options[key] for key in READING if key in self.options},
+            calibrations={},
+            training_ranges={item.name: training_range(data.measured("train", item)) for item in data.inputs},
+        )
+        predictions = predict_part(model, data, "validation", every_set(model))
+        return replace(model, calibrations=fit_calibrations(model, data, predictions)), predictions[ANY]
+
+    def _log(self, model: Model, register: bool) -> str:
+        piece = self.data.gather(self.data.parts["train"][:1])
+        item = self.data.inputs[0]
+        example = serving_inputs(item, piece[item.name]) if model.flat else piece
+        return log_model(model, example, register=register)
 
     def keep_best(self) -> str:
         """Log the best weights so far as an unregistered model; return its address, empty if there are none."""
-        return self._log(self._best_model(), register=False) if self._best else ""
-
-    def _calibration(self, predicted: np.ndarray) -> Calibration:
-        return kind_of(self.data.output).fit_calibration(self.data.truth("validation"), predicted)
-
-    def _log(self, model: keras.Model, register: bool, calibration: Calibration | None = None) -> str:
-        item, output = self.project.input, self.project.output
-        calibration = calibration or self._calibration(predict(model, self.data, "validation"))
-        facts = {
-            "reading": {key: self.options[key] for key in READING if key in self.options},
-            "calibration": asdict(calibration),
-            "training_range": asdict(training_range(item, self.data.chunks("train"))),
-        }
-        if OUTPUTS.get(output.name) != output:
-            facts["own_output"] = asdict(output)
-        return log_model(model, self.project.name, item, output, self.data.inputs("train", 1), facts, register)
+        return self._log(self._best_model()[0], register=False) if self._best else ""
 
     # === Judgement ===
 
@@ -241,9 +255,9 @@ class Session:
             What champions are chosen by; less is better.
         scores : dict of str to float
         """
-        output, data = self.project.output, self.data
-        scores = score(output, data.truth("validation"), predict(self._best_model(), data, "validation"))
-        return kind_of(output).cost(scores), scores
+        scores = validation_scores(self.data, self._best_model()[1])
+        cost = champion_cost(self.data, scores)
+        return cost, next(iter(scores.values())) if len(scores) == 1 else {"validation_cost": cost}
 
     def finish(self, register: bool = True) -> dict[str, float]:
         """Judge the best epoch on the test objects beside the baselines; draw, store, and say where everything is.
@@ -256,30 +270,46 @@ class Session:
         Returns
         -------
         dict of str to float
-            Test scores of the model.
+            Test scores by the names under which MLflow has them, without ``test_``.
         """
-        name, output, data, model = self.project.name, self.project.output, self.data, self._best_model()
-        predictions = {name: predict(model, data, "test"), **rivals(data, self.options["seed"])}
-        # For votes, the mean squared error is what is shown: its root is that of the whole, not of a batch.
-        loss = kind_of(output).loss_name(self.options).replace("rmse", "mse")
-        drawn = {"loss": report.loss_curves(self.progress.history, self.progress.best_epoch, loss)}
-        validation = predict(model, data, "validation")
-        calibration = self._calibration(validation)
-        summary = summarise(self.project, self.record.id, model, data, predictions, self.options, drawn, calibration)
-        page = record_summary(self.record, summary)
-        address = self._log(model, register, calibration)
-        kind, metric = kind_of(output), kind_of(output).headline
-        reached = score(output, data.truth("validation"), validation)
-        self.record.metrics({f"validation_{metric}": reached[metric]}, 0, part="test")
-        self.record.tags({HEADLINE_TAG: metric})
-        champion = self._promote(address, metric, kind.cost(reached)) if register else ""
+        data = self.data
+        model, validation = self._best_model()
+        predictions = predict_part(model, data, "test", alone(model))
+        rivals = predict_baselines(data, int(self.options["seed"]))
+        summary = judge(model, data, predictions, rivals, self.record.id, self.options)
+        curves = figures.loss_curves(self.progress.history, self.progress.best_epoch, self._loss_shown())
+        page = record_summary(self.record, replace(summary, figures=summary.figures | {"loss": curves}))
+        address = self._log(model, register)
+        scores = validation_scores(data, validation)
+        cost = champion_cost(data, scores)
+        self._record_validation(scores, cost)
+        champion = self._promote(address, cost) if register else ""
         print(
             f"\n{self._headline()}\n{verdict(summary)}\n\nreport  {page}\n{self._where(address, champion)}",
             flush=True,
         )
-        return summary.scores[name]
+        found = numbers(summary)
+        return {name.removeprefix("test_"): value for name, value in found.items() if name.startswith("test_")}
 
-    def _promote(self, address: str, metric: str, cost: float) -> str:
+    def _record_validation(self, scores: dict[str, dict[str, float]], cost: float) -> None:
+        """Record by what this run is compared with others."""
+        several = len(scores) > 1
+        headlines = {}
+        for output in self.data.outputs:
+            metric = kind_of(output).headline
+            headlines[f"{output.name}_{metric}" if several else metric] = scores[output.name][metric]
+        self.record.metrics({f"validation_{name}": value for name, value in headlines.items()}, 0, part="test")
+        if several:
+            self.record.metrics({"validation_cost": cost}, 0, part="test")
+        self.record.tags({HEADLINE_TAG: ",".join(headlines)})
+
+    def _loss_shown(self) -> str:
+        if len(self.data.outputs) > 1 or not self.task.flat:
+            return "sum of the outputs' losses, each 1 for the best constant"
+        # For votes, the mean squared error is what is shown: its root is that of the whole, not of a batch.
+        return kind_of(self.data.outputs[0]).loss_name(self.options).replace("rmse", "mse")
+
+    def _promote(self, address: str, cost: float) -> str:
         """Make the new version the champion if it has earned it; return what to say of it."""
         data, options = self.data, self.options
         training = Training(
@@ -288,7 +318,7 @@ class Session:
             data=data.folder.name,
             limit=int(options["limit"]),
             reading={key: options[key] for key in ("inputs", "outputs", *READING) if key in options},
-            metric=metric,
+            metric=kind_of(data.outputs[0]).headline if len(data.outputs) == 1 else "validation_cost",
             cost=cost,
         )
         return promote_champion(address, training, self._cost_of)
@@ -299,7 +329,7 @@ class Session:
     def _headline(self) -> str:
         size = self.data.sizes()["test"]
         kept = f"kept: epoch {self.progress.best_epoch} of {self.progress.epoch}"
-        return f"{self.project.name} on {size:,} test galaxies ({kept})"
+        return f"{self.task.name} on {size:,} test galaxies ({kept})"
 
     def _where(self, address: str, champion: str) -> str:
         """Say where plots, model and curves are, and what became of the champion."""
@@ -308,16 +338,16 @@ class Session:
             f"model   {address}",
             champion,
             "look    mlflow ui",
-            f"        tensorboard --logdir {self.project.folder.name}/logs/",
+            f"        tensorboard --logdir {self.task.folder.name}/logs/",
         )
         return "\n".join(filter(None, lines))
 
 
-def _chosen(architectures: dict[str, Callable], options: dict) -> Callable:
+def chosen(functions: dict[str, Callable], options: dict) -> Callable:
     """Choose a model folder's function; a folder with one need not name it."""
-    name = str(options.get("architecture", next(iter(architectures))))
-    if len(architectures) == 1:
-        return next(iter(architectures.values()))
-    if name not in architectures:
-        raise OptionError(f"architecture: expected one of {', '.join(architectures)}, found {name!r}")
-    return architectures[name]
+    name = str(options.get("architecture", next(iter(functions))))
+    if len(functions) == 1:
+        return next(iter(functions.values()))
+    if name not in functions:
+        raise OptionError(f"architecture: expected one of {', '.join(functions)}, found {name!r}")
+    return functions[name]

@@ -35,7 +35,7 @@ from sdss_gs.sample.sed import galaxy_sed
 from sdss_gs.sample.spectrum import format_table, spectrum_table
 from sdss_gs.sample.votes import COLUMNS as VOTE_COLUMNS
 from sdss_gs.sample.votes import draw_votes
-from sdss_gs.schema import BANDS, INPUTS, in_windows
+from sdss_gs.schema import BANDS, INPUTS, SAMPLE_FILE, in_windows
 
 SAMPLE_VERSION = 2
 """Raised whenever the same seed gives other galaxies, or more is written about them."""
@@ -104,7 +104,7 @@ def _write_files(folder: Path, n: int, seed: int, processes: int, progress: bool
         writer.writeheader()
         rows = _rows(folder, seed, n, min(processes, n))
         writer.writerows(tqdm(rows, "synthetic galaxies", n, unit=" galaxies", disable=hidden(progress)))
-    (folder / "sample.json").write_text(json.dumps({"n": n, "seed": seed, "version": SAMPLE_VERSION}) + "\n")
+    (folder / SAMPLE_FILE).write_text(json.dumps({"n": n, "seed": seed, "version": SAMPLE_VERSION}) + "\n")
 
 
 def _rows(folder: Path, seed: int, n: int, processes: int) -> Iterator[dict]:

@@ -1,23 +1,27 @@
 """Models that are not what they say."""
 
+import contextlib
 import io
 import json
 import shutil
+import sqlite3
 import zipfile
 from pathlib import Path
 
 import h5py
+import mlflow
 import numpy as np
 import pytest
 
 from common.models import library
-from common.models.library import import_model
+from common.models.library import artifact, champions, import_model
 from common.models.opening import load
 from common.models.safe_file import UnsafeModelError, check_description, checked_model
 from sdss_gs.errors import ZooError
 from sdss_gs.files import sha256
 
-FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "b2r"
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+FIXTURE = FIXTURES / "b2r"
 WEIGHTS = "model.weights.h5"
 
 
@@ -50,6 +54,38 @@ def test_model_that_was_exported_once_still_predicts_the_same():
     np.testing.assert_allclose(found["redshift"], expected["redshift"], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(found["redshift_low_68"], expected["redshift_low_68"], rtol=1e-3, atol=1e-5)
     assert found["flag"].tolist() == expected["flag"]
+
+
+def as_json(table):
+    """Return a table's columns as JSON has them: what is missing is null."""
+    return table.astype(object).where(table.notna(), None).to_dict("list")
+
+
+def test_model_of_several_inputs_that_zoo_01_exported_predicts_the_same_bits():
+    """With both inputs, each missing or none, and outside what it was trained on."""
+    recorded = json.loads((FIXTURES / "x2y" / "expected.json").read_text())
+    inputs = {name: np.array(values, np.float32) for name, values in recorded["inputs"].items()}
+    assert as_json(load(FIXTURES / "x2y").predict(inputs)) == recorded["expected"]
+
+
+def test_store_of_zoo_01_lists_its_champions_and_predicts_the_same_bits(tmp_path, monkeypatch):
+    """Its addresses are absolute, as those of a store that was moved: they are brought to where it is now."""
+    with zipfile.ZipFile(FIXTURES / "store.zip") as archive:
+        archive.extractall(tmp_path)
+    addresses = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store, store:
+        for table, column in (addresses | {"model_versions": "storage_location"}).items():
+            store.execute(f"UPDATE {table} SET {column} = replace({column}, '/old/zoo', ?)", [str(tmp_path)])
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    first, second = champions()
+    assert (first.name, first.version, first.score, first.data) == ("b2r", "1", "nmad 0.0251", "sample")
+    assert (second.name, second.score) == ("x2y", "redshift nmad 0.0346, subclass macro_f1 0.2020")
+    recorded = json.loads((tmp_path / "expected.json").read_text())
+    assert as_json(load("b2r").predict(np.array(recorded["bands"], np.float32))) == recorded["expected"]
+    assert json.loads(artifact("b2r", "card.json").read_text())["model"] == "b2r"
+    with pytest.raises(ZooError, match="x2y: expected the files of this trained model, found them gone"):
+        load("x2y")
 
 
 # === Damaged and forged files ===

@@ -1,12 +1,13 @@
 """Summaries of runs, made by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from common.judge.summary import Summary
 from common.outputs.metrics import score
-from sdss_gs.schema import OUTPUTS, parse_model_name
+from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 
 SCORES = {
     "b2r": {"nmad": 0.02680, "bias": -0.00071, "outlier_fraction_05": 0.05834},
@@ -25,8 +26,9 @@ def summary(model="b2r", **changes):
     item, output = parse_model_name(model)
     values = {
         "model": model,
-        "input": item,
-        "output": output,
+        "inputs": (item,),
+        "outputs": (output,),
+        "shapes": {item.name: item.shape},
         "run_id": "3350f83cfdb14aeb",
         "created": "2026-11-21T02:30:11+00:00",
         "architecture": ["dense    Dense    (None, 32)    192"],
@@ -34,6 +36,7 @@ def summary(model="b2r", **changes):
         "options": {"epochs": 20, "learning_rate": 0.001, "ds": Path("/data/sky")},
         "data": {
             "name": "sdss-gs",
+            "synthetic": False,
             "fingerprint": "9f8a3c21",
             "description": "/data/sky: 2,000 objects\nmodelMag_u: 3 (-9999)",
             "objects": {"train": 1365, "validation": 310, "test": 309},
@@ -42,6 +45,11 @@ def summary(model="b2r", **changes):
         "intervals": {model if rival == "b2r" else rival: values for rival, values in INTERVALS.items()},
         "versions": {"keras": "3.15.0", "numpy": "2.3.1"},
     }
+    # A test says what it changes of the one output.
+    for key in ("scores", "intervals", "bins", "coverage"):
+        if key in changes or key in values:
+            found = changes.pop(key, values.get(key))
+            values[key] = {output.name: {model: found} if key == "coverage" and found else found}
     return Summary(**values | changes)
 
 
@@ -53,5 +61,47 @@ def classes_summary(**changes):
     return summary("i2g", **{"scores": scores, "intervals": intervals} | changes)
 
 
-def named(data_name):
-    return summary().data | {"name": data_name}
+def several_summary(**changes):
+    """Make a summary of a model with two inputs, of which any may be missing, and two outputs."""
+    values = {
+        "model": "x2y",
+        "inputs": (INPUTS["bands"], INPUTS["wise"]),
+        "outputs": (OUTPUTS["redshift"], OUTPUTS["subclass"]),
+        "shapes": {"bands": (5,), "wise": (4,)},
+        "scores": {
+            "redshift": {
+                "all inputs": {"galaxies": 250.0, "nmad": 0.02},
+                "as available": {"galaxies": 309.0, "nmad": 0.03},
+                "only wise": {"galaxies": 260.0, "nmad": 0.01},
+                "gradient boosting": {"galaxies": 309.0, "nmad": 0.05},
+            },
+            "subclass": {
+                "all inputs": {"galaxies": 250.0, "macro_f1": 0.7},
+                "as available": {"galaxies": 309.0, "macro_f1": 0.6},
+                "gradient boosting": {"galaxies": 309.0, "macro_f1": 0.61},
+            },
+        },
+        "intervals": {"redshift": {"all inputs": {"nmad": (0.019, 0.021)}}, "subclass": {}},
+        "bins": {"redshift": [{"low": 0.0, "high": 0.05, "count": 100, "nmad": 0.0312}]},
+        "coverage": {
+            "redshift": {
+                row: [{"level": 0.9, "coverage": held, "size": 0.09}]
+                for row, held in (("as available", 0.88), ("only bands", 0.9))
+            }
+        },
+    }
+    return replace(summary(), **values | changes)
+
+
+def named(data_name, synthetic=False, **changes):
+    return summary().data | {"name": data_name, "synthetic": synthetic} | changes
+
+
+def summary_of(output, scores):
+    """Make a summary of one output of any kind with the scores of the model."""
+    return replace(summary(), outputs=(output,), scores={output.name: {"b2r": scores}}, intervals={})
+
+
+def only_output(card):
+    (output,) = card["outputs"]
+    return output

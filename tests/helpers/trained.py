@@ -3,11 +3,9 @@
 import numpy as np
 
 from common.backend import keras
-from common.data.measure import training_range
-from common.models.model import Model
-from common.models.multi_model import MultiModel
-from common.models.store import serving_model
-from common.networks.multi_network import build_multi
+from common.data.measure import measure, training_range
+from common.models.model import ANY, Model, serving_network
+from common.networks.build import build_fused
 from common.outputs.kinds import kind_of
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 
@@ -44,13 +42,29 @@ def by_hand(name="b2r", factor=0.01, spread=0.02, version="1"):
         name=name,
         version=version,
         sha256="0" * 60 + "beef",
-        item=item,
-        output=output,
-        network=serving_model(network, item),
-        shape=shape,
+        inputs=(item,),
+        outputs=(output,),
+        network=serving_network(network, item),
+        shapes={item.name: shape},
         reading={"column": "BestFit", "target": "log"},
-        calibration=kind_of(output).fit_calibration(truth, predicted),
-        training_range=training_range(item, [usual]),
+        calibrations={ANY: {output.name: kind_of(output).fit_calibration(truth, predicted)}},
+        training_ranges={item.name: training_range(measure(item, usual))},
+    )
+
+
+def untried(network, inputs, outputs):
+    """Make a model of a network alone: nothing is known of how sure it is."""
+    return Model(
+        name=network.name,
+        version="",
+        sha256="",
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        network=network,
+        shapes={item.name: item.shape for item in inputs},
+        reading={},
+        calibrations={},
+        training_ranges={},
     )
 
 
@@ -62,7 +76,8 @@ def several_by_hand():
     names = ("bands", "wise")
     functions = {name: keras.layers.Identity(dtype="float32") for name in names}
     functions["fuse"] = lambda seen, present, output: keras.layers.Concatenate(dtype="float32")([*seen.values()])
-    network = build_multi({name: INPUTS[name].shape for name in names}, ("redshift", "subclass"), functions, "x2y")
+    inputs, outputs = tuple(INPUTS[name] for name in names), (OUTPUTS["redshift"], OUTPUTS["subclass"])
+    network = build_fused(inputs, outputs, {item.name: item.shape for item in inputs}, functions, "x2y")
     heads = network.get_layer("fusion")
     heads.get_layer("redshift").set_weights([np.full((9, 1), 0.01 / 9), np.zeros(1)])
     error, rng = np.linspace(-1, 1, 401) * 0.02 / 0.68, np.random.default_rng(0)
@@ -74,15 +89,15 @@ def several_by_hand():
         return {"redshift": kind_of(OUTPUTS["redshift"]).fit_calibration(truth, np.full(401, 0.1)), "subclass": sets}
 
     usual = {"bands": rng.normal(MAGNITUDES, 1, (200, 5)), "wise": rng.normal((14, 14, 10, 8), 1, (200, 4))}
-    return MultiModel(
+    return Model(
         name="x2y",
         version="1",
         sha256="0" * 60 + "beef",
-        inputs=tuple(INPUTS[name] for name in names),
-        outputs=(OUTPUTS["redshift"], OUTPUTS["subclass"]),
+        inputs=inputs,
+        outputs=outputs,
         network=network,
-        shapes={name: INPUTS[name].shape for name in names},
+        shapes={item.name: item.shape for item in inputs},
         reading={"column": "BestFit", "target": "log"},
         calibrations={"": calibrations(20), "bands": calibrations(10), "bands|wise": calibrations(1)},
-        training_ranges={name: training_range(INPUTS[name], [values]) for name, values in usual.items()},
+        training_ranges={name: training_range(measure(INPUTS[name], values)) for name, values in usual.items()},
     )

@@ -5,7 +5,7 @@ import pytest
 from helpers.ballots import ballots
 
 from common.data.measure import image_features
-from common.judge.baselines import Rivals, baselines, collapse
+from common.judge.baselines import BaselineInputs, baselines, collapse
 from common.outputs.metrics import score
 from sdss_gs.schema import OUTPUTS
 
@@ -31,19 +31,19 @@ def predictions(name, truth, train, test):
 
 
 def test_constant_baselines_are_mean_and_median_of_the_training_truth():
-    found = baselines(REDSHIFT, Rivals(3), np.array([0.1, 0.1, 0.4]), Rivals(7), 0)
+    found = baselines(REDSHIFT, BaselineInputs(3), np.array([0.1, 0.1, 0.4]), BaselineInputs(7), 0)
     assert set(found) == {"mean", "median"}
     np.testing.assert_allclose(found["mean"], [0.2] * 7, rtol=1e-6)
     np.testing.assert_allclose(found["median"], [0.1] * 7, rtol=1e-6)
 
 
 def test_mean_of_masses_is_that_of_their_logarithm():
-    found = baselines(MASS, Rivals(2), np.array([1e9, 1e11]), Rivals(2), 0)
+    found = baselines(MASS, BaselineInputs(2), np.array([1e9, 1e11]), BaselineInputs(2), 0)
     np.testing.assert_allclose(found["mean"], [1e10] * 2, rtol=1e-5)
 
 
 def test_majority_baseline_gives_the_training_shares():
-    found = baselines(SUBCLASS, Rivals(4), np.array([3, 3, 3, 1]), Rivals(2), 0)
+    found = baselines(SUBCLASS, BaselineInputs(4), np.array([3, 3, 3, 1]), BaselineInputs(2), 0)
     assert set(found) == {"majority"}
     np.testing.assert_allclose(found["majority"], [[0, 0.25, 0, 0.75]] * 2)
 
@@ -52,7 +52,7 @@ def test_majority_baseline_gives_the_training_shares():
 def test_gradient_boosting_learns_from_colours(name):
     truth, magnitudes = galaxies(name)
     magnitudes[::7, 2:] = np.nan
-    found = predictions(name, truth, Rivals(700, magnitudes[:700]), Rivals(200, magnitudes[700:]))
+    found = predictions(name, truth, BaselineInputs(700, magnitudes[:700]), BaselineInputs(200, magnitudes[700:]))
     scores = {key: score(OUTPUTS[name], truth[700:], value) for key, value in found.items()}
     if name == "subclass":
         assert scores["gradient boosting"]["accuracy"] > 0.97
@@ -65,19 +65,21 @@ def test_gradient_boosting_learns_from_colours(name):
 @pytest.mark.parametrize("name", ["redshift", "subclass"])
 def test_band_without_any_value_is_ignored(name):
     truth, magnitudes = galaxies(name, 300)
-    expected = predictions(name, truth, Rivals(200, magnitudes[:200, :8]), Rivals(100, magnitudes[200:, :8]))
+    expected = predictions(
+        name, truth, BaselineInputs(200, magnitudes[:200, :8]), BaselineInputs(100, magnitudes[200:, :8])
+    )
     magnitudes[:, 8] = np.nan
-    found = predictions(name, truth, Rivals(200, magnitudes[:200]), Rivals(100, magnitudes[200:]))
+    found = predictions(name, truth, BaselineInputs(200, magnitudes[:200]), BaselineInputs(100, magnitudes[200:]))
     np.testing.assert_array_equal(found["gradient boosting"], expected["gradient boosting"])
 
 
 def test_gradient_boosting_needs_a_magnitude():
-    nothing = Rivals(5, np.full((5, 9), np.nan, np.float32))
+    nothing = BaselineInputs(5, np.full((5, 9), np.nan, np.float32))
     assert set(baselines(REDSHIFT, nothing, RNG.uniform(0, 1, 5), nothing, 0)) == {"mean", "median"}
 
 
 def test_single_object_and_single_class_can_be_learnt_from():
-    one = Rivals(1, np.ones((1, 9), np.float32), np.ones((1, 14), np.float32))
+    one = BaselineInputs(1, np.ones((1, 9), np.float32), np.ones((1, 14), np.float32))
     for output, truth in ((REDSHIFT, np.array([0.1])), (SUBCLASS, np.array([2]))):
         found = baselines(output, one, truth, one, 0)
         expected = np.eye(4)[[2]] if output.classes else [0.1]
@@ -90,7 +92,7 @@ def test_rare_classes_do_not_make_the_boosting_diverge():
     shares = rng.dirichlet(np.full(23, 0.5))
     truth = rng.choice(23, 1500, p=shares)
     magnitudes = (rng.normal(0, 0.5, (23, 9))[truth] + rng.normal(17, 0.6, (1500, 9))).astype(np.float32)
-    found = predictions("gz2c", truth, Rivals(1000, magnitudes[:1000]), Rivals(500, magnitudes[1000:]))
+    found = predictions("gz2c", truth, BaselineInputs(1000, magnitudes[:1000]), BaselineInputs(500, magnitudes[1000:]))
     scores = {name: score(GZ2, truth[1000:], value) for name, value in found.items()}
     assert scores["gradient boosting"]["log_loss"] < 0.7 * scores["majority"]["log_loss"]
 
@@ -105,7 +107,9 @@ def test_linear_baseline_learns_from_image_features(name):
     if name == "votes":
         share = np.clip(0.5 + 0.1 * value, 0, 1)[:, None]
         truth = share * ballots(1, 1) + (1 - share) * ballots(1, 2)
-    found = predictions(name, truth, Rivals(400, None, features[:400]), Rivals(200, None, features[400:]))
+    found = predictions(
+        name, truth, BaselineInputs(400, None, features[:400]), BaselineInputs(200, None, features[400:])
+    )
     assert "gradient boosting" not in found
     scores = {key: score(OUTPUTS[name], truth[400:], value) for key, value in found.items()}
     linear = scores["linear on image features"]
@@ -117,7 +121,7 @@ def test_linear_baseline_learns_from_image_features(name):
 
 def test_baselines_repeat():
     truth, magnitudes = galaxies("subclass", 200)
-    part = Rivals(200, magnitudes, magnitudes)
+    part = BaselineInputs(200, magnitudes, magnitudes)
     first, second = (baselines(SUBCLASS, part, truth, part, 3) for _ in range(2))
     for name, values in first.items():
         np.testing.assert_array_equal(values, second[name])
@@ -171,7 +175,7 @@ def test_galaxy_off_centre_counts_in_the_frame_only():
 
 
 def told(name, truth, predicted):
-    constants = baselines(OUTPUTS[name], Rivals(len(truth)), truth, Rivals(len(truth)), 0)
+    constants = baselines(OUTPUTS[name], BaselineInputs(len(truth)), truth, BaselineInputs(len(truth)), 0)
     scores = {key: score(OUTPUTS[name], truth, value) for key, value in {"i2x": predicted, **constants}.items()}
     return collapse(OUTPUTS[name], truth, predicted, scores)
 

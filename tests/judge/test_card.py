@@ -7,18 +7,16 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from conftest import ROOT
-from helpers.cards import classes_summary, named, summary
-from helpers.drawn import drawn
+from helpers.cards import classes_summary, named, only_output, several_summary, summary
 
-from common.backend import keras
-from common.judge.card import best_rivals, card_data, card_markdown, score_text, template
-from common.judge.multi_card import card_of
-from common.judge.multi_judge import Judgement
-from common.outputs.metrics import score
+from common.judge.card import best_rows, card_data, card_markdown, card_of_today, own_row, score_text
+from common.judge.compare import tables
 from sdss_gs.schema import OUTPUTS
 
 
-@pytest.mark.parametrize("made", [summary(), classes_summary()], ids=["redshift", "classes"])
+@pytest.mark.parametrize(
+    "made", [summary(), classes_summary(), several_summary()], ids=["number", "classes", "several"]
+)
 def test_card_survives_json(made):
     card = card_data(made)
     assert json.loads(json.dumps(card, allow_nan=False)) == card
@@ -26,22 +24,27 @@ def test_card_survives_json(made):
 
 def test_card_says_what_the_model_is():
     card = card_data(classes_summary())
-    assert card["task"] == "classification"
-    assert card["input"]["shape"] == [150, 150, 3]
-    assert card["output"]["shape"] == [23]
-    assert card["output"]["classes"] == list(OUTPUTS["gz2c"].classes)
+    output = only_output(card)
+    assert (output["task"], output["shape"], output["classes"]) == (
+        "classification",
+        [23],
+        list(OUTPUTS["gz2c"].classes),
+    )
+    assert [item["shape"] for item in card["inputs"]] == [[150, 150, 3]]
     card = card_data(summary())
-    assert (card["task"], card["output"]["shape"], card["licence"]) == ("regression", [1], "MIT")
+    output = only_output(card)
+    assert (output["task"], output["shape"], card["licence"]) == ("regression", [1], "MIT")
     assert card["options"]["ds"] == "/data/sky"
     assert card["network"] == {"parameters": 1292, "architecture": ["dense    Dense    (None, 32)    192"]}
-    assert card["scores"]["mean"]["outlier_fraction_05"] is None
-    assert card["intervals"]["b2r"]["nmad"] == [0.02414, 0.02966]
+    assert output["scores"]["mean"]["outlier_fraction_05"] is None
+    assert output["intervals"]["b2r"]["nmad"] == [0.02414, 0.02966]
+    assert list(output["baselines"]) == ["gradient boosting", "mean"]
 
 
 def test_unknown_metric_is_shown_but_not_ranked():
     card = card_data(summary(scores={"b2r": {"new_one": 1.5}}, intervals={}))
-    assert card["metrics"]["new_one"] == {"label": "new one", "better": "", "meaning": ""}
-    assert best_rivals(card, "new_one") == set()
+    assert only_output(card)["metrics"]["new_one"] == {"label": "new one", "better": "", "meaning": ""}
+    assert best_rows(only_output(card), "new_one") == set()
     assert "| b2r (this model) | 1.50 |" in card_markdown(card)
 
 
@@ -67,8 +70,17 @@ def test_scores_have_the_digits_that_their_interval_supports(value, interval, ex
 
 def test_best_is_lowest_highest_or_nearest_to_zero():
     scores = {"b2r": {"nmad": 2.0, "r2": 0.9, "bias": -0.1}, "mean": {"nmad": 1.0, "r2": 0.8, "bias": 0.2}}
-    card = card_data(summary(scores=scores, intervals={}))
-    assert [best_rivals(card, metric) for metric in ("nmad", "r2", "bias")] == [{"mean"}, {"b2r"}, {"b2r"}]
+    output = only_output(card_data(summary(scores=scores, intervals={})))
+    assert [best_rows(output, metric) for metric in ("nmad", "r2", "bias")] == [{"mean"}, {"b2r"}, {"b2r"}]
+
+
+def test_only_rows_of_all_objects_compete():
+    """What a model says of the few objects with every input is no match for a baseline on all of them."""
+    card = card_data(several_summary())
+    redshift, subclass = card["outputs"]
+    assert best_rows(redshift, "nmad") == {"as available"}
+    assert best_rows(subclass, "macro_f1") == {"gradient boosting"}
+    assert [own_row(output) for output in card["outputs"]] == ["all inputs"] * 2
 
 
 def test_markdown_holds_every_score_and_fact():
@@ -77,10 +89,29 @@ def test_markdown_holds_every_score_and_fact():
     assert "| b2r (this model) | 0.0268 (0.0241–0.0297) | **-0.0007** (-0.0031 to 0.0019) |" in text
     assert "| gradient boosting | **0.0199** (0.0177–0.0224) | 0.00203 | **0.0104** |" in text
     assert "| mean | 0.0538 | 0.00853 | – |" in text
-    for fact in (*(f"`{name}`" for name in card["metrics"]), *card["limits"], *card["citation"], "9f8a3c21", "1,365"):
+    for fact in (
+        *(f"`{name}`" for name in only_output(card)["metrics"]),
+        *card["limits"],
+        *card["citation"],
+        "9f8a3c21",
+        "1,365",
+    ):
         assert fact in text
     assert "- collapsed to \\*one\\* value" in text
     assert "modelMag_u: 3 (-9999)" in text
+
+
+def test_markdown_has_a_table_per_output_that_says_how_many_galaxies_each_row_is_of():
+    text = card_markdown(json.loads(json.dumps(card_data(several_summary()))))
+    assert "From any of **bands, wise** to **redshift, subclass**." in text
+    redshift, subclass = text.split("## Scores of ")[1:]
+    assert redshift.startswith("redshift")
+    assert "| all inputs | 250 | 0.0200 (0.0190–0.0210) |" in redshift
+    assert "| as available | 309 | **0.0300** |" in redshift
+    assert "| as available | 90 % | 88.0 % | 0.09 |" in redshift
+    assert "| 0–0.05 | 100 | 0.0312 |" in redshift
+    assert "| gradient boosting | 309 | **0.610** |" in subclass
+    assert "Classes of subclass, in the order of the probabilities: AGN," in subclass
 
 
 def test_markdown_escapes_what_others_have_named():
@@ -115,7 +146,8 @@ def test_leak_of_the_best_fit_is_stated_where_it_leaks(model, options, leaks):
 
 
 def test_synthetic_data_are_called_synthetic():
-    synthetic, real = card_data(summary(data=named("sdss-gs-sample"))), card_data(summary())
+    """Whatever their folder is called."""
+    synthetic, real = (card_data(summary(data=named(*a))) for a in (("sky", True), ("my-sample", False)))
     assert synthetic["limits"][0].startswith("Trained on synthetic galaxies")
     assert not any("synthetic" in limit for limit in real["limits"])
     assert any("zenodo" in line for line in real["citation"])
@@ -138,17 +170,44 @@ def test_citation_agrees_with_the_citation_file():
     assert str(cited["version"]) in software
 
 
-def test_card_of_several_outputs_explains_the_scores_of_votes():
-    sizes = {"train": 9, "validation": 9, "test": 9}
-    data = SimpleNamespace(
-        inputs=("bands",), outputs=("votes",), shapes=lambda: {"bands": (5,)}, folder=Path("sky"), fingerprint="9f8a",
-        description=lambda: "sky: 27 objects", sizes=lambda: sizes,
-    )  # fmt: skip
-    votes = score(OUTPUTS["votes"], *drawn(OUTPUTS["votes"], 9))
-    judged = Judgement({"votes": {"all inputs": {"galaxies": 9.0} | votes}})
-    card = card_of(
-        "x2y", "3350f83c", {}, data, keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)]), judged, {}
-    )
-    text = template("multi_card.md").render(card=card)
-    assert "| question 1 |" in text
-    assert "of those asked: Is the galaxy smooth, with features, or a star?" in text
+# === Cards of zoo 0.1 ===
+
+
+@pytest.fixture(params=["b2r", "x2y"])
+def old_card(request):
+    return json.loads((ROOT / "tests" / "fixtures" / "cards" / f"{request.param}.json").read_text())
+
+
+def test_card_of_today_is_left_as_it_is():
+    card = card_data(several_summary())
+    assert card_of_today(card) == card
+
+
+def test_card_of_zoo_01_keeps_every_number_where_cards_of_today_have_it(old_card):
+    card = card_of_today(old_card)
+    several = old_card["model"] == "x2y"
+    assert [item["name"] for item in card["inputs"]] == (["bands", "wise"] if several else ["bands"])
+    assert [output["name"] for output in card["outputs"]] == (["redshift", "subclass"] if several else ["redshift"])
+    for output in card["outputs"]:
+        assert output["scores"] == (old_card["scores"][output["name"]] if several else old_card["scores"])
+        coverage = old_card["coverage"][output["name"]] if several else {"b2r": old_card["coverage"]}
+        assert output["coverage"] == coverage
+        assert own_row(output) == ("all inputs" if several else "b2r")
+    redshift = card["outputs"][0]
+    assert best_rows(redshift, "nmad") <= set(redshift["scores"])
+    assert redshift["bins"] == old_card.get("bins", [])
+    assert redshift["intervals"] == old_card.get("intervals", {})
+
+
+def test_card_of_zoo_01_is_compared_as_before(old_card):
+    found = tables({old_card["model"]: card_of_today(old_card)})
+    header, line = found["redshift"]
+    row = dict(zip(header, line, strict=True))
+    rows = old_card["scores"].get("redshift", old_card["scores"])
+    own = score_text(rows[next(iter(rows))]["nmad"], old_card.get("intervals", {}).get("b2r", {}).get("nmad"))
+    assert row["nmad"] == (f"{own[0]} ({own[1]})" if own[1] else own[0])
+    assert row["boosting (nmad)"] == score_text(rows["gradient boosting"]["nmad"])[0]
+    assert (row["test galaxies"], row["note"]) == ("65", "")
+    if old_card["model"] == "x2y":
+        header, line = found["subclass"]
+        assert line[header.index("note")] == "no better than a constant"

@@ -6,15 +6,13 @@ from dataclasses import replace
 import mlflow
 import pytest
 from conftest import survey_rows, write_survey
-from helpers.cards import summary
-from helpers.drawn import drawn
+from helpers.cards import only_output
 from helpers.folders import architectures_of
 from mlflow import MlflowClient
 
 from common import train
 from common.cli.command import main
 from common.judge import compare
-from common.judge.card import card_data
 from common.judge.compare import BEGIN, END
 from common.outputs.metrics import score
 from sdss_gs.errors import ZooError
@@ -52,8 +50,9 @@ def test_fresh_evaluation_confirms_the_card(store, repository):
     card = compare.champion_cards()["b2r"]
     code, run = judged(repository, "--ds", str(store))
     assert code == 0
-    fresh = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.json"))["scores"]
-    assert {rival: pytest.approx(values, rel=1e-4) for rival, values in card["scores"].items()} == fresh
+    fresh = only_output(json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.json")))
+    scores = only_output(card)["scores"]
+    assert {rival: pytest.approx(values, rel=1e-4) for rival, values in scores.items()} == fresh["scores"]
 
 
 def test_other_data_are_judged_whole(store, repository, tmp_path, capsys):

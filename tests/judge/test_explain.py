@@ -1,10 +1,13 @@
 """What a network looks at."""
 
 import numpy as np
+from helpers.trained import untried
 
 from common.backend import keras
-from common.judge.explain import GRAD_CAM, OCCLUSION, explain
-from common.networks.build import build
+from common.judge.explain import GRAD_CAM, OCCLUSION
+from common.judge.explain import explain as explain_objects
+from common.networks.build import build_flat, build_fused
+from common.networks.inputs import PRESENT
 from sdss_gs.schema import INPUTS, OUTPUTS
 
 SIDE = 40
@@ -15,10 +18,14 @@ IMAGES[:, 4:8, 32:36] = 250
 
 def network(features, name="redshift"):
     keras.utils.set_random_seed(0)
-    model = build(INPUTS["img"], OUTPUTS[name], (SIDE, SIDE, 3), features, "i2r")
+    model = build_flat(INPUTS["img"], OUTPUTS[name], (SIDE, SIDE, 3), features, "i2r")
     head = model.layers[-1]
     head.set_weights([RNG.normal(1, 0.3, weight.shape) for weight in head.get_weights()])
     return model
+
+
+def explain(network, output, images):
+    return explain_objects(untried(network, [INPUTS["img"]], [output]), output, INPUTS["img"], {"img": images})
 
 
 def bright(x):
@@ -78,3 +85,24 @@ def test_network_that_looks_at_nothing_has_empty_maps():
     model = network(pooled)
     model.layers[-1].set_weights([np.zeros((1, 1)), np.ones(1)])
     assert explain(model, OUTPUTS["redshift"], IMAGES)[1].max() == 0
+
+
+def test_image_among_several_inputs_is_covered_while_the_others_stay_as_they_are():
+    """An object's missing input stays missing, and what else it has shifts no map."""
+    functions = {
+        "img": pooled,
+        "bands": keras.layers.Identity(dtype="float32"),
+        "fuse": lambda seen, present, output: keras.layers.Concatenate(dtype="float32")([*seen.values(), present]),
+    }
+    inputs, redshift = (INPUTS["img"], INPUTS["bands"]), OUTPUTS["redshift"]
+    shapes = {"img": (SIDE, SIDE, 3), "bands": (5,)}
+    network = build_fused(inputs, [redshift, OUTPUTS["subclass"]], shapes, functions, "x2y")
+    network.get_layer("fusion").get_layer("redshift").set_weights([np.ones((8, 1)), np.zeros(1)])
+    piece = {"img": IMAGES, "bands": RNG.normal(17, 1, (3, 5)).astype(np.float32)}
+    piece[PRESENT] = np.array([[1, 1], [1, 0], [1, 1]], np.float32)
+    model = untried(network, inputs, [redshift, OUTPUTS["subclass"]])
+    method, maps = explain_objects(model, redshift, INPUTS["img"], piece)
+    assert method == OCCLUSION
+    assert_found(maps)
+    piece["bands"][1] = np.nan
+    np.testing.assert_array_equal(explain_objects(model, redshift, INPUTS["img"], piece)[1], maps)

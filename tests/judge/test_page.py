@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 from io import BytesIO
 
 import pytest
-from helpers.cards import classes_summary, named, summary
+from helpers.cards import classes_summary, named, several_summary, summary
 from matplotlib.figure import Figure
 from PIL import Image
 
-from common.judge.card import score_text
+from common.judge.card import card_data, score_text
 from common.judge.page import CAPTIONS, html_page
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -55,7 +55,7 @@ def render(made):
         buffer = BytesIO()
         figure.savefig(buffer, format="png", dpi=40)
         images[name] = buffer.getvalue()
-    return html_page(made, images)
+    return html_page(card_data(made), made.figures, images)
 
 
 REDSHIFT = {
@@ -65,23 +65,29 @@ REDSHIFT = {
 }
 
 
-@pytest.fixture(scope="module", params=["redshift", "classes"])
+@pytest.fixture(scope="module", params=["redshift", "classes", "several"])
 def made(request):
     if request.param == "redshift":
         return summary(**REDSHIFT)
-    return classes_summary(figures=drawn("confusion", "loss", width=9))
+    if request.param == "classes":
+        return classes_summary(figures=drawn("confusion", "loss", width=9))
+    return several_summary(figures=drawn("subclass_confusion", "redshift_residuals", "loss"), warnings=["x2y: <one>"])
 
 
 def test_page_holds_every_score_interval_warning_and_setting(made):
     words = Page(render(made)).words
-    for rival, values in made.scores.items():
-        for metric, value in values.items():
-            number = None if value != value else value
-            for text in score_text(number, made.intervals[rival].get(metric)):
-                assert text in words
+    for output, rows in made.scores.items():
+        for row, values in rows.items():
+            assert row in words
+            assert "galaxies" not in values or f"{values['galaxies']:,.0f}" in words
+            for metric in set(values) - {"galaxies"}:
+                number = None if values[metric] != values[metric] else values[metric]
+                for text in score_text(number, made.intervals[output].get(row, {}).get(metric)):
+                    assert text in words
     described = made.data["description"].replace("\n", " ")
-    facts = [*made.scores, *made.options, *made.versions.values(), made.run_id, made.data["fingerprint"], described]
-    for fact in (*facts, *made.warnings, *made.output.classes, "2026-11-21 02:30 UTC", "1,365", "1,292 parameters"):
+    facts = [*made.options, *made.versions.values(), made.run_id, made.data["fingerprint"], described, *made.warnings]
+    classes = [label for output in made.outputs for label in output.classes]
+    for fact in (*facts, *classes, "2026-11-21 02:30 UTC", "1,365", "1,292 parameters"):
         assert fact in words
     assert " ".join(made.architecture[0].split()) in words
 
@@ -114,6 +120,28 @@ def test_pictures_are_those_of_the_run_known_ones_first():
     assert render(classes_summary(figures=drawn("confusion", width=9))).count('class="wide"') == 1
 
 
+def test_pictures_of_several_outputs_stand_in_their_order_and_say_whose_they_are():
+    figures = drawn("subclass_confusion", "redshift_worst_cases", "loss", "redshift_residuals")
+    words = Page(render(several_summary(figures=figures))).words
+    kinds = (("redshift", "residuals"), ("redshift", "worst_cases"), ("subclass", "confusion"))
+    captions = [f"{output}: {CAPTIONS[kind]}" for output, kind in kinds]
+    captions.insert(1, CAPTIONS["loss"])
+    positions = [words.index(caption) for caption in captions]
+    assert positions == sorted(positions)
+
+
+def test_page_of_several_outputs_begins_with_the_first_score_of_each():
+    text = render(several_summary())
+    words = Page(text).words
+    assert "Any of the inputs may be missing." in words
+    assert "redshift: NMAD 0.0200 95 % interval 0.0190–0.0210 best baseline 0.0500 (gradient boosting)" in words
+    assert "subclass: macro F1 0.700 best baseline 0.610 (gradient boosting)" in words
+    assert text.count('class="own"') == 2
+    assert "By true redshift" in words
+    assert words.count("How sure it is") == 1
+    assert "as available 90 % 88.0 % 0.09" in words
+
+
 def test_page_without_pictures_bins_and_warnings_has_no_empty_sections():
     page = Page(render(summary()))
     assert "Pictures" not in page.words
@@ -124,7 +152,7 @@ def test_page_without_pictures_bins_and_warnings_has_no_empty_sections():
 def test_names_of_others_are_text_not_markup():
     hostile = "<script>alert('\"&')</script>"
     changes = {"options": {"ds": hostile}, "warnings": [hostile], "versions": {hostile: hostile}}
-    page = Page(render(summary(data=named(hostile) | {"description": hostile}, **changes)))
+    page = Page(render(summary(data=named(hostile, description=hostile), **changes)))
     assert "script" not in page.tags
     assert page.words.count(hostile) == 7
 
@@ -144,3 +172,10 @@ def test_model_without_rivals_has_a_page():
     words = Page(render(alone)).words
     assert "0.0200" in words
     assert "best baseline" not in words
+
+
+@pytest.mark.parametrize(("folder", "synthetic"), [("sky", True), ("my-sample", False)])
+def test_page_says_of_synthetic_data_that_they_are_and_cites_real_ones(folder, synthetic):
+    words = Page(render(summary(data=named(folder, synthetic)))).words
+    assert ("Trained on synthetic galaxies" in words) is synthetic
+    assert ("10.5281/zenodo.6393487" in words) is not synthetic

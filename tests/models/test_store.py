@@ -10,15 +10,16 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from helpers.trained import by_hand
+from helpers.trained import by_hand, untried
 from mlflow import MlflowClient
 
 from common.backend import keras
+from common.models.model import ANY, serving_inputs, serving_network
 from common.models.opening import DESCRIPTION, MODEL_FILE, load, read_description, write_description
 from common.models.safe_file import UnsafeModelError, check_description
-from common.models.store import facts_of, load_model, log_model, serving_inputs, sha256
+from common.models.store import facts_about, facts_of, load_model, log_model, sha256
 from sdss_gs.errors import ZooError
-from sdss_gs.schema import INPUTS, OUTPUTS
+from sdss_gs.schema import INPUTS, OUTPUTS, Output
 
 BANDS, REDSHIFT = INPUTS["bands"], OUTPUTS["redshift"]
 
@@ -37,9 +38,10 @@ def keep(uri, monkeypatch, tmp_path):
     def keep(name="b2r", seed=0):
         keras.utils.set_random_seed(seed)
         inputs = keras.Input((5,), name="bands")
-        model = keras.Model({"bands": inputs}, keras.layers.Dense(1, name="redshift")(inputs), name=name)
+        network = keras.Model({"bands": inputs}, keras.layers.Dense(1, name="redshift")(inputs), name=name)
+        model = untried(serving_network(network, BANDS), [BANDS], [REDSHIFT])
         with mlflow.start_run():
-            return model, log_model(model, name, BANDS, REDSHIFT, np.ones((1, 5), np.float32), {})
+            return network, log_model(model, model.example())
 
     return keep
 
@@ -132,10 +134,7 @@ def exported(tmp_path):
         # What Keras' saving calls is deprecated by numpy.
         warnings.simplefilter("ignore", DeprecationWarning)
         model.network.save(folder / MODEL_FILE)
-    facts = {
-        "input": "bands", "output": "redshift", "reading": model.reading, "calibration": asdict(model.calibration),
-        "training_range": asdict(model.training_range), "zoo_version": "9.9",
-    }  # fmt: skip
+    facts = facts_about(model) | {"zoo_version": "9.9"}
     digest = sha256(folder / MODEL_FILE)
     description = {"format": 1, "name": "b2r", "version": "1", "sha256": digest, "facts": facts, "files": {}}
 
@@ -176,11 +175,45 @@ def test_exported_folder_of_another_format_or_damaged_is_one_clear_error(exporte
 
 
 @pytest.mark.parametrize(
-    "other", [{"training_range": {"unheard_of": 1}}, {"calibration": {"unheard_of": 1}}, {"training_range": None}]
+    "other",
+    [
+        {"training_range": {"bands": {"unheard_of": 1}}},
+        {"calibration": {"": {"redshift": {"unheard_of": 1}}}},
+        {"training_range": None},
+        {"outputs": ["unheard_of"]},
+    ],
 )
 def test_model_of_a_later_zoo_is_refused_with_its_version(exported, other):
     with pytest.raises(ZooError, match=r"b2r: expected a model as zoo .* stores it, found one of zoo 9\.9"):
         load(exported(facts=exported.facts | other))
+
+
+def test_own_label_of_zoo_01_keeps_its_name_and_classes(exported):
+    """Zoo 0.1 noted one input and one output; of a user's own label all fields."""
+    model, shape = (
+        by_hand("b2s"),
+        Output("shape", "s", "shape", "", "own column shape", "data.csv", classes=tuple("abcd")),
+    )
+    facts = {
+        "input": "bands",
+        "output": "shape",
+        "own_output": asdict(shape),
+        "reading": {},
+        "calibration": asdict(model.calibrations[ANY]["subclass"]),
+        "training_range": asdict(model.training_ranges["bands"]),
+    }
+    folder = exported(facts=facts, name="b2s-shape")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model.network.save(folder / MODEL_FILE)
+    exported(facts=facts, name="b2s-shape", sha256=sha256(folder / MODEL_FILE))
+    opened = load(folder)
+    assert opened.outputs == (shape,)
+    magnitudes = [[18.5, 17.2, 16.5, 16.1, 15.8]]
+    before, after = (one.predict(magnitudes).loc[0].tolist() for one in (model, opened))
+    names = dict(zip(model.outputs[0].classes, shape.classes, strict=True))
+    renamed = ["|".join(names[part] for part in v.split("|")) if isinstance(v, str) else v for v in before]
+    assert after == renamed
 
 
 def test_hash_is_that_of_sha256sum(tmp_path):

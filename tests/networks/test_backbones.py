@@ -16,7 +16,7 @@ from common import train
 from common.backend import keras
 from common.models.safe_file import check_description
 from common.networks.backbones import APPLICATIONS, OWN, application, image_features, preprocess, view
-from common.networks.build import build
+from common.networks.build import build_flat
 from common.networks.inputs import enter
 from common.project import read_project
 from common.training import session
@@ -55,7 +55,7 @@ def network(side=32, output="subclass", **given):
     keras.utils.set_random_seed(0)
     own = architectures_of("i2s")[given.pop("architecture", "fast")]
     features = image_features(options(**given), own)
-    return build(INPUTS["img"], OUTPUTS[output], (side, side, 3), features, "i2s")
+    return build_flat(INPUTS["img"], OUTPUTS[output], (side, side, 3), features, "i2s")
 
 
 def pixels(count=1, side=32):

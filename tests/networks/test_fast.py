@@ -7,7 +7,7 @@ from helpers.folders import PARAMETERS, architectures_of
 
 from common.backend import keras, tf
 from common.models import safe_file as safe_model
-from common.networks.build import adapt_normalisation, build
+from common.networks.build import adapt_normalisation, build_flat
 from common.networks.fast import apertures, magnitudes_and_colours, patch_blocks, shape_and_brightness
 from common.project import read_project
 
@@ -27,7 +27,7 @@ def standard(values):
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_every_model_has_a_fast_network_that_starts_as_a_constant_and_is_smaller_where_it_counts(name):
     project = read_project(ROOT / name)
-    model = build(project.input, project.output, project.input.shape, architectures_of(name)["fast"], name)
+    model = build_flat(project.input, project.output, project.input.shape, architectures_of(name)["fast"], name)
     assert model.output_shape == (None, project.output.size)
     values = RNG.uniform(1, 200, (3, *project.input.shape)).astype(project.input.dtype)
     predicted = np.asarray(model({project.input.name: values}))
@@ -40,7 +40,7 @@ def test_every_model_has_a_fast_network_that_starts_as_a_constant_and_is_smaller
 @pytest.mark.parametrize("name", ["i2g", "f2r", "s2sm", "ss2s", "w2r"])
 def test_stored_network_is_opened_and_predicts_the_same(name, tmp_path):
     project = read_project(ROOT / name)
-    model = build(project.input, project.output, project.input.shape, architectures_of(name)["fast"], name)
+    model = build_flat(project.input, project.output, project.input.shape, architectures_of(name)["fast"], name)
     for variable in model.trainable_variables:
         variable.assign(RNG.normal(0, 0.1, variable.shape))
     values = {project.input.name: RNG.uniform(1, 200, (3, *project.input.shape)).astype(project.input.dtype)}

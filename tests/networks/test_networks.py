@@ -8,7 +8,7 @@ from conftest import ROOT
 from helpers.folders import PARAMETERS, architectures_of
 
 from common.backend import keras, tf
-from common.networks.build import build
+from common.networks.build import build_flat
 from common.networks.inputs import enter
 from common.networks.layers import dense_stack, separable_blocks, spectral_blocks, standardise
 from common.project import read_project
@@ -18,7 +18,7 @@ from sdss_gs.schema import INPUTS, OUTPUTS
 @pytest.mark.parametrize(("name", "count"), PARAMETERS.items())
 def test_network_has_the_predecessors_parameters(name, count):
     project = read_project(ROOT / name)
-    model = build(project.input, project.output, project.input.shape, architectures_of(name)["reference"], name)
+    model = build_flat(project.input, project.output, project.input.shape, architectures_of(name)["reference"], name)
     assert model.count_params() == count
     assert model.output_shape == (None, project.output.size)
     assert list(model.input) == [project.input.name]
@@ -28,7 +28,7 @@ def test_vgg_of_morphologies_halves_the_image_four_times():
     specification = importlib.util.spec_from_file_location("i2m", ROOT / "i2m" / "train.py")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    model = build(INPUTS["img"], OUTPUTS["morph10"], INPUTS["img"].shape, module.vgg, "i2m")
+    model = build_flat(INPUTS["img"], OUTPUTS["morph10"], INPUTS["img"].shape, module.vgg, "i2m")
     assert model.count_params() == 18_336_714
     (flat,) = [layer for layer in model.layers if isinstance(layer, keras.layers.Flatten)]
     assert flat.input.shape == (None, 8, 8, 512)
@@ -111,5 +111,5 @@ def test_spectral_block_equals_its_formula():
 
 
 def test_inputs_keep_the_schemas_dtype():
-    model = build(INPUTS["img"], OUTPUTS["redshift"], (150, 150, 3), architectures_of("i2r")["fast"], "i2r")
+    model = build_flat(INPUTS["img"], OUTPUTS["redshift"], (150, 150, 3), architectures_of("i2r")["fast"], "i2r")
     assert model.input["img"].dtype == "uint8"

@@ -117,7 +117,7 @@ def test_few_or_equal_objects_still_give_finite_intervals(count):
 def test_training_range_knows_usual_from_odd_objects(name):
     item, rng = INPUTS[name], np.random.default_rng(0)
     usual = (rng.normal(100, 5, (400, *item.shape))).astype(item.dtype)
-    seen = training_range(item, np.array_split(usual, 3))
+    seen = training_range(measure(item, usual))
     assert seen.outside(item, usual).mean() < 0.1
     assert seen.outside(item, np.full((2, *item.shape), 250, item.dtype)).all()
     assert measure(item, usual[:5]).shape == (5, len(seen.low))

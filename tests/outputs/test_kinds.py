@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.ballots import ballots
-from helpers.cards import summary
+from helpers.cards import only_output, summary_of
 from helpers.drawn import EVERY, drawn, perfect
 from sklearn.utils.class_weight import compute_sample_weight
 
 from common.backend import keras
-from common.judge.baselines import Rivals, baselines, collapse
+from common.judge.baselines import BaselineInputs, baselines, collapse
 from common.judge.card import BASELINES, card_data, card_markdown
 from common.outputs.kinds import KINDS, kind_of
 from common.outputs.kinds.classes import class_weights
@@ -21,16 +21,16 @@ from common.outputs.kinds.kind import CONSTANTS, Metric
 from common.outputs.kinds.mass import TARGETS
 from common.outputs.kinds.number import Scalar
 from common.outputs.metrics import intervals, score
-from common.predict.combine import combine
+from common.predict.combine import Combination, combine
 from common.training.sweep.report import shown_metrics
 from sdss_gs import schema
 from sdss_gs.schema import OUTPUTS, Output
 
 COUNT = 400
-ONE_QUESTION = replace(OUTPUTS["votes"], tree="gz1")
+TREES = tuple(replace(OUTPUTS["votes"], tree=name) for name in ("gz2", "gz1"))
 
 
-@pytest.fixture(params=(*EVERY, ONE_QUESTION), ids=lambda output: f"{output.name}{output.tree}")
+@pytest.fixture(params=(*EVERY, *TREES), ids=lambda output: f"{output.name}{output.tree}")
 def kind(request):
     return kind_of(request.param)
 
@@ -129,12 +129,12 @@ def test_names_of_scores_depend_on_the_truth_alone(kind):
 def test_every_score_has_a_direction_and_a_label_on_the_card(kind):
     truth, predicted = drawn(kind.output, COUNT)
     good, better = (score(kind.output, truth, values) for values in (predicted, perfect(kind.output, truth)))
-    card = card_data(replace(summary(), output=kind.output, scores={"b2r": good}, intervals={}))
+    output = only_output(card_data(summary_of(kind.output, good)))
     for name, value in good.items():
         assert kind.metrics[name].cost(better[name]) <= kind.metrics[name].cost(value), name
-        assert {"low", "high", "zero"} >= {card["metrics"][name]["better"]}
-        assert card["metrics"][name]["label"]
-        assert card["metrics"][name]["meaning"]
+        assert {"low", "high", "zero"} >= {output["metrics"][name]["better"]}
+        assert output["metrics"][name]["label"]
+        assert output["metrics"][name]["meaning"]
 
 
 # === How sure it is, and what is written ===
@@ -170,9 +170,9 @@ def test_models_that_agree_are_averaged_to_what_each_says(kind):
     values, _ = kind.values(kind.fit_calibration(truth, predicted), predicted)
     frame = pd.DataFrame(dict(zip(kind.columns(), values, strict=True)))
     frames = {name: frame[lacking:].reindex(range(COUNT)) for name, lacking in (("one", 3), ("other", 2))}
-    models = [SimpleNamespace(name=name, output=kind.output) for name in frames]
+    models = [SimpleNamespace(name=name, outputs=(kind.output,)) for name in frames]
     for way in ("one2one", "best"):
-        found = combine(models, frames, way)
+        found = combine(models, frames, Combination(way, {"one": {kind.output.name: 0.1}}))
         expected = frame[[column for column in found if column in frame]][2:].reindex(range(COUNT))
         pd.testing.assert_frame_equal(found[list(expected)], expected, rtol=1e-9)
         names = found[f"{kind.output.name}_models"].tolist()
@@ -186,11 +186,11 @@ def test_models_that_agree_are_averaged_to_what_each_says(kind):
 def test_baselines_are_explained_and_scored(kind):
     truth, _ = drawn(kind.output, COUNT)
     rng = np.random.default_rng(0)
-    seen = Rivals(COUNT, *(rng.normal(17, 1, (COUNT, width)).astype(np.float32) for width in (9, 14, 3, 3)))
+    seen = BaselineInputs(COUNT, *(rng.normal(17, 1, (COUNT, width)).astype(np.float32) for width in (9, 14, 3, 3)))
     found = baselines(kind.output, seen, truth, seen, 0)
     assert set(found) <= set(BASELINES)
     assert list(kind.constants(truth)) == [name for name in found if name in CONSTANTS]
-    assert {name for name, _ in kind.baselines(0).values()} < {field.name for field in fields(Rivals)}
+    assert {name for name, _ in kind.baselines(0).values()} < {field.name for field in fields(BaselineInputs)}
     names = [list(score(kind.output, truth, values)) for values in found.values()]
     assert names == names[:1] * len(found)
 
@@ -215,7 +215,7 @@ def test_misses_rank_objects_and_say_why(kind):
     assert all("predicted " in caption for caption in captions)
 
 
-@pytest.mark.parametrize("count", [2, COUNT])
+@pytest.mark.parametrize("count", [2, 15, COUNT])
 def test_every_object_is_drawn(kind, count):
     truth, predicted = drawn(kind.output, count)
     figures = kind.figures(truth, predicted)
@@ -295,11 +295,11 @@ def test_new_kind_is_one_class_and_one_entry(monkeypatch):
     assert kind.columns()[:2] == ["angle", "angle_low_68"]
     values, _ = kind.values(kind.fit_calibration(truth, predicted), predicted)
     assert len(values) == len(kind.columns())
-    rivals = baselines(output, Rivals(COUNT), truth, Rivals(COUNT), 0)
+    rivals = baselines(output, BaselineInputs(COUNT), truth, BaselineInputs(COUNT), 0)
     scores = {"i2a": found} | {name: score(output, truth, guess) for name, guess in rivals.items()}
     assert collapse(output, truth, predicted, scores) == ""
-    card = card_data(replace(summary(), model="i2a", output=output, scores=scores, intervals={}))
-    assert card["metrics"]["mae_deg"]["label"] == "MAE (degrees)"
+    card = card_data(replace(summary_of(output, found), scores={"angle": scores}))
+    assert only_output(card)["metrics"]["mae_deg"]["label"] == "MAE (degrees)"
     assert "mean distance round the circle" in card_markdown(card)
-    assert shown_metrics(SimpleNamespace(output=output)) == ["mae_deg"]
+    assert shown_metrics([output]) == ["mae_deg"]
     assert kind.figures(truth, predicted)["residuals"].axes[0].get_xlabel() == "true position angle"

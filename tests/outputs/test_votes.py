@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from conftest import ROOT, survey_rows, write_survey
 from helpers.ballots import ballots, write_votes
+from helpers.cards import only_output
 from scipy.special import gammaln
 from sklearn.linear_model import LinearRegression
 
 from common import train
 from common.backend import keras, tf
 from common.data.measure import simple_features
-from common.data.multi_data import MultiData
 from common.data.sources import Loaded
+from common.data.task import Task, task_of
 from common.data.training_data import TrainingData
 from common.judge import compare
-from common.judge.baselines import Rivals, baselines, collapse
+from common.judge.baselines import BaselineInputs, baselines, collapse
 from common.models.opening import load
 from common.networks.layers import dense_stack, standardise
 from common.outputs.calibration import LEVELS
@@ -26,17 +27,18 @@ from common.outputs.kinds import kind_of
 from common.outputs.kinds.votes import VOTE_LOSSES
 from common.outputs.metrics import intervals, score
 from common.outputs.vote_losses import CONCENTRATION, vote_loss
-from common.predict.combine import combine
+from common.predict.combine import Combination, combine
 from common.project import parse_options, read_project
 from common.serve.answers import predicted
 from common.serve.served_models import ServedModel
 from sdss_gs.check import verify
 from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.schema import OUTPUTS
+from sdss_gs.schema import INPUTS, OUTPUTS
 from sdss_gs.tables.votes import USUAL_TOTAL, read_votes
 
 TREE, VOTES = TREES[KAGGLE], OUTPUTS["votes"]
+I2V = task_of(read_project(ROOT / "i2v"), {})
 OBJID = np.array([int(row["objid"]) for row in survey_rows(6)])
 
 
@@ -215,7 +217,7 @@ def test_baselines_are_those_of_the_challenge():
     np.testing.assert_allclose(colour, images.reshape(60, -1, 3).mean(axis=1), rtol=1e-6)
     truth = ballots(60)
     train_part, test_part = (
-        Rivals(30, np.ones((30, 9)), None, centre[part], colour[part]) for part in (slice(30), slice(30, 60))
+        BaselineInputs(30, np.ones((30, 9)), None, centre[part], colour[part]) for part in (slice(30), slice(30, 60))
     )
     found = baselines(VOTES, train_part, truth[:30], test_part, 0)
     assert list(found) == ["mean", "linear on central pixel", "linear on mean colour"]
@@ -298,10 +300,11 @@ def test_run_learns_the_votes_and_its_answers_are_named(store, data):
     assert set(found.columns) >= {"votes", "votes_Class1.1_low_90", "votes_Class11.6_high_90", "flag"}
     assert found["votes"].str.match(r"^(A|E[ric]|Se[rbn]|SB?[abcd])").all()
     card = compare.champion_cards()["i2v"]
-    assert card["task"] == "votes"
-    assert {"mean", "linear on central pixel", "linear on mean colour"} < set(card["baselines"])
-    assert card["scores"]["i2v"]["rmse37"] < card["scores"]["mean"]["rmse37"]
-    assert card["metrics"]["accuracy_q1"]["meaning"].endswith("smooth, with features, or a star?")
+    output = only_output(card)
+    assert output["task"] == "votes"
+    assert {"mean", "linear on central pixel", "linear on mean colour"} < set(output["baselines"])
+    assert output["scores"]["i2v"]["rmse37"] < output["scores"]["mean"]["rmse37"]
+    assert output["metrics"]["accuracy_q1"]["meaning"].endswith("smooth, with features, or a star?")
     assert compare.tables({"i2v": card})["votes"][1][0] == "i2v"
 
 
@@ -320,7 +323,7 @@ def test_models_of_votes_are_averaged(store, data):
     model = load("i2v")
     other = replace(model, name="again")
     frame = model.predict(str(data))
-    found = combine([model, other], {"i2v": frame, "again": frame}, "one2one")
+    found = combine([model, other], {"i2v": frame, "again": frame}, Combination("one2one"))
     np.testing.assert_allclose(found["votes_Class1.2"], frame["votes_Class1.2"])
     assert (found["votes"] == frame["votes"]).all()
     assert set(found["votes_models"]) == {"i2v|again"}
@@ -331,7 +334,7 @@ OPTIONS = {"ds": "", "limit": 0, "loss": "rmse"}
 
 def test_image_and_votes_belong_together(data):
     """Known rows, end to end: what the network is shown of a galaxy comes with that galaxy's votes."""
-    used = TrainingData(read_project(ROOT / "i2v"), OPTIONS | {"ds": data})
+    used = TrainingData(I2V, OPTIONS | {"ds": data})
     rows = {int(row["objid"]): row for row in survey_rows(DATA_ROWS)}
     expected = dict(zip(rows, striking_votes(rows.values()), strict=True))
     (images, targets), *_ = used.batches("train", 1000).as_numpy_iterator()
@@ -341,8 +344,9 @@ def test_image_and_votes_belong_together(data):
 
 
 def test_counts_are_the_shares_times_the_volunteers(data):
-    used = TrainingData(read_project(ROOT / "i2v"), OPTIONS | {"ds": data, "loss": "dirichlet"})
-    np.testing.assert_allclose(used.targets("test"), USUAL_TOTAL * used.truth("test"), rtol=1e-6)
+    used = TrainingData(I2V, OPTIONS | {"ds": data, "loss": "dirichlet"})
+    targets, _ = used.targets("test")
+    np.testing.assert_allclose(targets["votes"], USUAL_TOTAL * used.truth("test", "votes"), rtol=1e-6)
     assert "no numbers of volunteers (total_classifications), taken as 40" in used.description()
 
 
@@ -355,11 +359,11 @@ def test_votes_that_sum_to_something_else_are_refused_where_they_would_mean_noth
     write_votes(folder, [row["objid"] for row in rows], values)
     options = OPTIONS | {"ds": folder, "loss": loss}
     if loss == "rmse":
-        used = TrainingData(read_project(ROOT / "i2v"), options)
+        used = TrainingData(I2V, options)
         assert "of 89 objects they do not sum as they must" in used.description()
     else:
         with pytest.raises(DataError, match=rf"for 89 of {DATA_ROWS} objects: objid \d+, Class2\.1 to"):
-            TrainingData(read_project(ROOT / "i2v"), options).require_learnable()
+            TrainingData(I2V, options).require_learnable()
 
 
 def test_losses_are_those_of_the_output():
@@ -371,6 +375,7 @@ def test_losses_are_those_of_the_output():
 
 def test_votes_go_with_other_outputs(data):
     """x2y learns them beside the rest."""
-    used = MultiData(("bands",), ("redshift", "votes"), ROOT, {"ds": data, "limit": 0})
+    task = Task(ROOT / "x2y", (INPUTS["bands"],), (OUTPUTS["redshift"], VOTES), flat=False)
+    used = TrainingData(task, {"ds": data, "limit": 0})
     targets, weights = used.targets("train")
     assert targets["votes"].shape == (len(weights["votes"]), 37)

@@ -54,14 +54,14 @@ def source_of(folder, name):
 @pytest.mark.parametrize("name", ["i2r", "f2sm", "s2s", "ss2g", "b2s", "w2r"])
 def test_features_of_every_input_are_what_feeds_the_head(clusters, tmp_path, name):
     model = by_hand(name)
-    source = source_of(clusters, model.item.name)
+    source = source_of(clusters, model.inputs[0].name)
     assert embed(model, source, tmp_path / "y.parquet") == 12
     table, features = read(tmp_path / "y.parquet")
     (chunk,) = source.chunks()
-    loaded = chunk.load(model.item, model.shape, "BestFit")
-    network = model.network.get_layer(name) if model.item.columns else model.network
-    expected = keras.Model(network.input, network.get_layer(model.output.name).input).predict_on_batch(
-        {model.item.name: loaded.values}
+    loaded = chunk.load(model.inputs[0], model.shapes[model.inputs[0].name], "BestFit")
+    network = model.network.get_layer(name) if model.inputs[0].columns else model.network
+    expected = keras.Model(network.input, network.get_layer(model.outputs[0].name).input).predict_on_batch(
+        {model.inputs[0].name: loaded.values}
     )
     good = (loaded.flags & 3) == 0
     np.testing.assert_allclose(features[good], expected[good], rtol=1e-6)

@@ -17,7 +17,7 @@ from common.data.sources import chunk, open_source
 from common.outputs.flags import Flag, words
 from common.predict import results
 from common.predict.choose import averaging
-from common.predict.combine import combine
+from common.predict.combine import Combination, combine
 from common.predict.predict import predict
 from sdss_gs import __version__
 from sdss_gs.errors import DataError, OptionError
@@ -57,7 +57,7 @@ def read(path):
 
 def run(paths, output, model=None, **options):
     model = model or by_hand()
-    source = open_source([paths] if not isinstance(paths, list) else paths, [model.item.name], **options)
+    source = open_source([paths] if not isinstance(paths, list) else paths, [model.inputs[0].name], **options)
     return predict([model], source, output)
 
 
@@ -286,7 +286,7 @@ def predictions(values, names):
     models = [by_hand(name, spread=spread) for name, spread in names]
     frames = {}
     for model, value in zip(models, values, strict=True):
-        found = model.predict(np.broadcast_to(0, (len(value), *model.shape)))
+        found = model.predict(np.broadcast_to(0, (len(value), *next(iter(model.shapes.values())))))
         missing = np.isnan(value)
         for column in model.columns()[:-1]:
             found[column] = found[column] + value
@@ -298,14 +298,14 @@ def predictions(values, names):
 def test_models_together_weigh_by_how_sure_they_are_and_drop_a_wild_one():
     values = np.array([[0.1, 0.1, np.nan], [0.11, 0.1, np.nan], [0.12, 0.9, 0.2]])
     models, frames = predictions(values, [("b2r", 0.01), ("w2r", 0.01), ("i2r", 0.02)])
-    found = combine(models, frames, "one2one")
+    found = combine(models, frames, Combination("one2one"))
     weights = np.array([1, 1, 0.25])
     assert found["redshift"][0] == pytest.approx((values[:, 0] * weights).sum() / weights.sum(), abs=2e-3)
     assert found["redshift"][1] == pytest.approx(0.1)
     assert found["redshift_models"].tolist() == ["b2r|w2r|i2r", "b2r|w2r", "i2r"]
     assert found["redshift_flag"].tolist() == [0, Flag.DISAGREEMENT, 0]
     assert (found["redshift_low_68"] < found["redshift"]).all()
-    best = combine(models, frames, "best")
+    best = combine(models, frames, Combination("best", {"b2r": {"redshift": 0.1}, "i2r": {"redshift": 0.2}}))
     np.testing.assert_allclose(best["redshift"], [0.1, 0.1, 0.2])
     assert best["redshift_models"].tolist() == ["b2r", "b2r", "i2r"]
 
@@ -313,10 +313,24 @@ def test_models_together_weigh_by_how_sure_they_are_and_drop_a_wild_one():
 def test_classes_together_are_mean_probabilities():
     one, other = by_hand("b2s", 0.0), by_hand("w2s", 0.1)
     frames = {"b2s": one.predict(np.zeros((1, 5))), "w2s": other.predict(np.full((1, 4), 15.0))}
-    found = combine([one, other], frames, "one2one")
+    found = combine([one, other], frames, Combination("one2one"))
     column = "subclass_STARFORMING"
     assert found[column][0] == pytest.approx((frames["b2s"][column][0] + frames["w2s"][column][0]) / 2)
     assert found["subclass"][0] == frames["w2s"]["subclass"][0]
+
+
+def test_each_output_is_of_the_model_that_is_best_in_it():
+    several, single = several_by_hand(), by_hand("b2r", 0.02)
+    frames = {
+        model.name: model.predict({"bands": np.array([MAGNITUDES, MAGNITUDES + 0.1])}) for model in (several, single)
+    }
+    frames["b2s"] = by_hand("b2s").predict({"bands": np.array([MAGNITUDES, MAGNITUDES + 0.1])})
+    costs = {"x2y": {"redshift": 0.3, "subclass": -0.9}, "b2r": {"redshift": 0.1}, "b2s": {"subclass": -0.8}}
+    best = combine([several, single, by_hand("b2s")], frames, Combination("best", costs))
+    assert best["redshift_models"].tolist() == ["b2r"] * 2
+    assert best["subclass_models"].tolist() == ["x2y"] * 2
+    np.testing.assert_array_equal(best["redshift"], frames["b2r"]["redshift"])
+    np.testing.assert_array_equal(best["subclass_AGN"], frames["x2y"]["subclass_AGN"])
 
 
 def test_model_with_several_inputs_predicts_each_row_from_what_it_has(tmp_path, monkeypatch):
@@ -354,20 +368,25 @@ def test_parquet_keeps_types_when_a_piece_has_no_prediction(tmp_path, monkeypatc
 @pytest.mark.parametrize("name", ["i2r", "i2sm", "i2s"])
 def test_eight_forms_are_averaged_as_the_network_gives_them(name):
     model = by_hand(name)
-    head = model.network.get_layer(model.output.name)
+    (output,) = model.outputs
+    head = model.network.get_layer(output.name)
     kernel, bias = head.get_weights()
     # Only what lies at the top of the image counts, so that each form says something else.
     kernel *= 2 * (np.arange(len(kernel)) < len(kernel) // 2)[:, None]
     head.set_weights([kernel, bias])
     images = np.linspace(0, 200, 150, dtype=np.uint8)[None, :, None, None] * np.ones((2, 1, 150, 3), np.uint8)
     turned = [np.rot90(view, turns, axes=(1, 2)) for view in (images, images[:, ::-1]) for turns in range(4)]
-    one = np.array([model.raw(np.ascontiguousarray(view)) for view in turned])
+
+    def raw(model, images):
+        return model.answers({"img": np.ascontiguousarray(images)}, np.ones((len(images), 1), bool))[output.name]
+
+    one = np.array([raw(model, view) for view in turned])
     assert one.std(axis=0).max() > 1e-3 * np.abs(one).max()
     expected = 10 ** np.log10(one).mean(axis=0) if name == "i2sm" else one.mean(axis=0)
     averaging_model = averaging([model])[0]
-    np.testing.assert_allclose(averaging_model.raw(images), expected, rtol=1e-5)
-    assert averaging_model.calibration is model.calibration
-    assert len(averaging_model.raw(images[:0])) == 0
+    np.testing.assert_allclose(raw(averaging_model, images), expected, rtol=1e-5)
+    assert averaging_model.calibrations is model.calibrations
+    assert len(raw(averaging_model, images[:0])) == 0
 
 
 def test_only_images_have_eight_forms():

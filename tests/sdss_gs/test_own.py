@@ -6,6 +6,7 @@ import mlflow
 import numpy as np
 import pytest
 from conftest import survey_rows, write_survey
+from helpers.cards import only_output
 from helpers.folders import architectures_of
 from mlflow import MlflowClient
 
@@ -148,7 +149,7 @@ def store(trained, monkeypatch, tmp_path):
 def test_own_labels_are_models_of_their_own(store):
     """A network for a user's column must never become the champion of sub-classes."""
     assert [entry.name for entry in champions()] == ["b2s", "b2s-height", "b2s-shape"]
-    assert load("b2s").output.name == "subclass"
+    assert [output.name for output in load("b2s").outputs] == ["subclass"]
     assert [entry.score.split()[0] for entry in champions()] == ["macro_f1", "rmse", "macro_f1"]
 
 
@@ -180,13 +181,12 @@ def test_all_champions_together_give_each_output(store, data, tmp_path):
 def test_card_and_evaluation_speak_of_the_own_column(store, data, repository):
     entry = next(entry for entry in champions() if entry.name == "b2s-shape")
     card = json.loads(mlflow.artifacts.load_text(f"runs:/{entry.run_id}/card.json"))
-    assert (card["model"], card["output"]["classes"]) == ("b2s-shape", ["far", "middle", "near"])
-    assert (
-        train._run(repository / "b2s", {}, ["evaluate", "--model", "models:/b2s-shape@champion", "--ds", str(data)])
-        == 0
-    )
+    output = only_output(card)
+    assert (card["model"], output["classes"]) == ("b2s-shape", ["far", "middle", "near"])
+    arguments = ["evaluate", "--model", "models:/b2s-shape@champion", "--ds", str(data)]
+    assert train._run(repository / "b2s", {}, arguments) == 0
     (run,) = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
-    assert run.data.metrics["test_accuracy"] == pytest.approx(card["scores"]["b2s-shape"]["accuracy"])
+    assert run.data.metrics["test_accuracy"] == pytest.approx(output["scores"]["b2s-shape"]["accuracy"])
 
 
 def test_own_model_is_judged_on_other_data(store, data, repository, tmp_path):

@@ -8,9 +8,10 @@ import pytest
 from conftest import ROOT, survey_rows, write_survey
 
 from common.backend import keras
+from common.data.task import task_of
 from common.data.training_data import TrainingData
 from common.networks.augment import Dihedral
-from common.networks.training_wrappers import surround
+from common.networks.training_wrappers import training_model
 from common.project import read_project
 from common.training import device as gpu
 from common.training.state import Progress, load_state, restore, save_state
@@ -45,12 +46,12 @@ def test_images_are_only_augmented_while_training_and_alike_by_seed():
 
 def test_network_without_surroundings_is_itself():
     network = small_network()
-    assert surround(network) is network
+    assert training_model(network) is network
 
 
 def test_surrounded_network_trains_the_networks_own_weights():
     network = small_network()
-    model = surround(network, "dihedral", seed=3)
+    model = training_model(network, "dihedral", seed=3)
     model.compile("sgd", "mse")
     before = network.get_weights()
     images = RNG.normal(size=(8, 5, 5, 2)).astype(np.float32)
@@ -60,13 +61,15 @@ def test_surrounded_network_trains_the_networks_own_weights():
 
 
 def test_objects_on_the_device_train_as_those_that_are_fed(tmp_path):
-    data = TrainingData(read_project(ROOT / "b2r"), {"ds": write_survey(tmp_path, survey_rows(60)), "limit": 0})
+    data = TrainingData(
+        task_of(read_project(ROOT / "b2r"), {}), {"ds": write_survey(tmp_path, survey_rows(60)), "limit": 0}
+    )
     weights = []
     for resident in (False, True):
         keras.utils.set_random_seed(0)
         inputs = keras.Input((5,), name="bands")
         network = keras.Model({"bands": inputs}, keras.layers.Dense(1)(inputs))
-        model = surround(network, values=data.resident() if resident else None)
+        model = training_model(network, values=data.resident() if resident else None)
         model.compile("sgd", "mse")
         training, validation = (data.batches(part, 8, resident=resident) for part in ("train", "validation"))
         history = model.fit(training, validation_data=validation, epochs=2, shuffle=False, verbose=0).history
@@ -105,6 +108,7 @@ import numpy as np
 from common.backend import keras, tf
 from common.training import device as gpu
 from common.networks.augment import Dihedral
+from common.data.task import task_of
 from common.data.training_data import TrainingData
 from common.data.batches import EpochOrder
 from common.project import read_project
@@ -113,7 +117,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 mirrored = tf.distribute.MirroredStrategy
 tf.distribute.MirroredStrategy = lambda: mirrored(["CPU:0", "CPU:1"])
-data = TrainingData(read_project(sys.argv[1] + "/b2r"), {"ds": sys.argv[2], "limit": 0})
+data = TrainingData(task_of(read_project(sys.argv[1] + "/b2r"), {}), {"ds": sys.argv[2], "limit": 0})
 losses = []
 for count in (1, 2):
     keras.utils.set_random_seed(0)
@@ -141,7 +145,7 @@ def test_continued_training_draws_the_same_forms(tmp_path):
     images = {"img": RNG.normal(size=(12, 5, 5, 2)).astype(np.float32)}
     known, models = images["img"][:, :1, 0, 0], []
     for _ in range(2):
-        model = surround(small_network(), "dihedral", seed=3)
+        model = training_model(small_network(), "dihedral", seed=3)
         model.compile("adam", "mse")
         models.append(model)
     first, continued = models

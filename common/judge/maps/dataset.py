@@ -5,27 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from common.data.sources import Loaded
+from common.data.task import Task
 from common.data.training_data import TrainingData
 from common.judge.maps.draw import Mapped, figures, html_page, write_projector
 from common.judge.maps.reduce import available, reduce
 from common.models.opening import load
-from common.predict.embed import embedder
-from common.project import Project
+from common.networks.inputs import PRESENT
+from common.outputs.flags import Flag
+from common.predict.embed import Embedder, embedder
+from common.project import ModelFolder
 from common.runs.record import PLOTS, Run
 from common.runs.store_location import CHAMPION
 
 PARTS = ("train", "validation")
 MOST = {"train": 3000, "validation": 1000}
 """Objects of each part that a map shows: more are only ink."""
-PAGE = "map.html"
+PAGE, PIECE = "map.html", 512
 
 
-def draw_maps(project: Project, record: Run, options: dict) -> str:
+def draw_maps(project: ModelFolder, record: Run, options: dict) -> str:
     """Compute features of training and validation objects, place them on planes, draw and record them.
 
     Parameters
     ----------
-    project : Project
+    project : ModelFolder
     record : Run
     options : dict
         ``model`` (empty: the champion), ``maps``, ``ds``, ``limit``, ``seed`` and ``image_scale``.
@@ -37,18 +40,13 @@ def draw_maps(project: Project, record: Run, options: dict) -> str:
     """
     address = str(options["model"]) or f"models:/{project.name}@{CHAMPION}"
     model = load(address)
-    data = TrainingData(project, options | model.reading)
+    data = TrainingData(Task(project.folder, model.inputs, model.outputs, model.flat), options | model.reading)
     print(data.description(), flush=True)
-    headless, features, sizes = embedder(model), [], {}
+    # A point has one colour: the truth of the first output.
+    output, chosen, features = data.outputs[0], {}, []
     for part in PARTS:
-        found = []
-        for chunk in data.chunks(part):
-            flags = np.zeros(len(chunk), np.int32)
-            found.append(headless.features({model.item.name: Loaded(chunk, flags)})[0])
-            if sum(map(len, found)) >= MOST[part]:
-                break
-        features.append(np.concatenate(found)[: MOST[part]])
-        sizes[part] = len(features[-1])
+        chosen[part] = np.flatnonzero(data.known(part, output.name))[: MOST[part]]
+        features.append(_features(embedder(model), data, part, chosen[part]))
     together = np.concatenate(features)
     methods, note = available(str(options["maps"]).split(","))
     places = {}
@@ -57,12 +55,12 @@ def draw_maps(project: Project, record: Run, options: dict) -> str:
         places[method] = reduce(together, method, int(options["seed"]))
     mapped = Mapped(
         name=project.name,
-        output=model.output,
-        objid=np.concatenate([data.objid(part)[: sizes[part]] for part in PARTS]),
-        part=np.repeat(PARTS, list(sizes.values())),
-        truth=np.concatenate([data.truth(part)[: sizes[part]] for part in PARTS]),
+        output=output,
+        objid=np.concatenate([data.objid(part)[chosen[part]] for part in PARTS]),
+        part=np.repeat(PARTS, [len(chosen[part]) for part in PARTS]),
+        truth=np.concatenate([data.truth(part, output.name)[: MOST[part]] for part in PARTS]),
         places=places,
-        pictures=[picture for part in PARTS for picture in data.pictures(part, np.arange(sizes[part]))],
+        pictures=[picture for part in PARTS for picture in data.pictures(part, chosen[part])],
     )
     record.pictures(figures(mapped))
     record.text(html_page(mapped), PAGE)
@@ -73,3 +71,15 @@ def draw_maps(project: Project, record: Run, options: dict) -> str:
         f"page    {record.artifacts()}/{PAGE}\nplots   {record.artifacts()}/{PLOTS}\n"
         f"look    tensorboard --logdir {project.name}/logs/  (tab PROJECTOR)"
     )
+
+
+def _features(headless: Embedder, data: TrainingData, part: str, positions: np.ndarray) -> np.ndarray:
+    """Compute the features of some objects of a part, float32 ``(n, width)``."""
+    found = []
+    for start in range(0, len(positions), PIECE):
+        piece = data.gather(data.parts[part][positions[start : start + PIECE]])
+        present = piece.pop(PRESENT) > 0
+        missing = np.where(present, 0, int(Flag.MISSING)).astype(np.int32)
+        loaded = {name: Loaded(values, missing[:, column]) for column, (name, values) in enumerate(piece.items())}
+        found.append(headless.features(loaded)[0])
+    return np.concatenate(found)

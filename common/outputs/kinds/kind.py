@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CONSTANTS = ("mean", "median", "majority")
 """Baselines that predict the same for every object."""
+LOSSES = ("mae", "mse", "huber")
+"""Of numbers."""
 BEFORE = "_before"
 """Ends the name of the dense layer where other layers follow: a number's units, the way of votes down a tree."""
 COLLAPSED_SPREAD = 0.05
@@ -130,7 +132,9 @@ class Kind(ABC):
 
     def loss_name(self, options: Mapping[str, object]) -> str:
         """Name what training minimises."""
-        return str(options.get("loss", "mse"))
+        loss = str(options.get("loss", LOSSES[0]))
+        # A model of several outputs has one option for the losses of its numbers and of its votes.
+        return loss if loss in LOSSES else LOSSES[0]
 
     def loss(self, options: Mapping[str, object]) -> keras.losses.Loss | Callable | str:
         """Choose the loss as Keras takes it."""
@@ -172,10 +176,6 @@ class Kind(ABC):
         dict of str to ndarray of float64, shape (samples,)
             NaN where a score is undefined; which names are there depends on the truth alone.
         """
-
-    def cost(self, scores: Mapping[str, float]) -> float:
-        """Reduce scores to the number that models are chosen by, of which less is better."""
-        return self.metrics[self.headline].cost(scores[self.headline])
 
     @abstractmethod
     def fit_calibration(self, truth: np.ndarray, predicted: np.ndarray) -> Calibration:

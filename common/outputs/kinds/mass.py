@@ -35,11 +35,11 @@ class Mass(Scalar):
     compared = ("scatter_dex", "bias_dex", "mae_1e9msun", "r2")
 
     def encode(self, truth: np.ndarray, target: str = TARGETS[0]) -> np.ndarray:
-        return super().encode(np.log10(truth) if target == "log" else truth / MASS_UNIT)
+        return super().encode(np.log10(truth) if target != "linear" else truth / MASS_UNIT)
 
     def decode(self, predicted: np.ndarray, target: str = TARGETS[0]) -> np.ndarray:
         values = super().decode(predicted)
-        return 10.0**values if target == "log" else values * MASS_UNIT
+        return 10.0**values if target != "linear" else values * MASS_UNIT
 
     def to_scale(self, values: np.ndarray) -> np.ndarray:
         """Return log10(M / Msun), clipped to the range that the catalogue accepts (1e4 to 1e14 Msun).

@@ -98,8 +98,7 @@ def _with_helpers(sweep: Sweep) -> None:
 def sweep(
     main: ModelFolder,
     project: ModelFolder,
-    session_type: type[Session],
-    architectures: dict[str, Callable],
+    functions: dict[str, Callable],
     arguments: list[str],
 ) -> int:
     """Run the entry point ``sweep`` of a model folder.
@@ -108,8 +107,7 @@ def sweep(
     ----------
     main, project : ModelFolder
         The model folder with the defaults of its entry points ``main`` and ``sweep``.
-    session_type : type of Session
-    architectures : dict of str to callable
+    functions : dict of str to callable
         The model folder's functions.
     arguments : list of str
         Command line of the entry point.
@@ -121,7 +119,7 @@ def sweep(
     """
     found = None
     try:
-        found = Sweep(main, project, partial(session_type, architectures=architectures), arguments)
+        found = Sweep(main, project, partial(Session, functions=functions), arguments)
         _run(found)
     except KeyboardInterrupt:
         _end(main, found, "KILLED", "interrupted")

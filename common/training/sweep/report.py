@@ -12,9 +12,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from common.outputs.figures import ACCENT
 from common.outputs.kinds import kind_of
-from common.project import ModelFolder
 from common.training.sweep.space import Space, swept
 from common.training.sweep.storage import FAILURE, NUMBER
+from sdss_gs.schema import Output
 
 SEVERAL = "validation_cost"
 """What a model with several outputs is chosen by."""
@@ -22,10 +22,12 @@ SCORES, EPOCH, SECONDS, RUN = "scores", "best_epoch", "seconds", "run"
 """Attributes of a trial that is done: validation scores, epoch kept, seconds, MLflow run."""
 
 
-def shown_metrics(project: ModelFolder) -> list[str]:
+def shown_metrics(outputs: Sequence[Output]) -> list[str]:
     """Name the validation scores of the tables; trials are ranked by the first."""
-    output = getattr(project, "output", None)
-    return [kind_of(output).headline, *kind_of(output).older] if output else [SEVERAL]
+    if len(outputs) > 1:
+        return [SEVERAL]
+    kind = kind_of(outputs[0])
+    return [kind.headline, *kind.older]
 
 
 def ranked(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

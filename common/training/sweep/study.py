@@ -89,7 +89,7 @@ class Sweep:
         # What is in the data has been said by the process that started this one.
         with silenced() if self.helper else contextlib.nullcontext():
             session = self.begin(_NoRecord(), fixed)
-        self.data, self.metrics = session.data, shown_metrics(session.project)
+        self.data, self.metrics = session.data, shown_metrics(session.data.outputs)
 
     def _resumed(self, given: dict, project: ModelFolder) -> dict:
         """Take the options of the sweep that is to go on."""

@@ -1,0 +1,135 @@
+"""What a model makes of a part of the data, shown all that the objects have or some of their inputs only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+
+from common.data.training_data import TrainingData
+from common.models.model import ANY, ROWS_PER_STEP, Calibrations, Model
+from common.networks.inputs import PRESENT
+from common.outputs.kinds import kind_of
+from common.outputs.metrics import score
+
+FEWEST = 100
+"""Objects that a calibration needs."""
+IMAGES_PER_PIECE = 512
+
+Predictions = dict[str, dict[str, np.ndarray]]
+"""By set of inputs that were shown (``img|bands``; `model.ANY`) and output, of all objects of a part: ``(n,)`` or
+``(n, size)``, as from `Kind.decode`; anything where an object has none of the inputs."""
+
+
+def alone(model: Model) -> list[str]:
+    """List the sets of one input each, of a model with several."""
+    return [item.name for item in model.inputs] if len(model.inputs) > 1 else []
+
+
+def every_set(model: Model) -> list[str]:
+    """List all sets of inputs that a model may be shown; none for a flat one."""
+    names = [item.name for item in model.inputs]
+    sizes = range(1, len(names) + 1) if not model.flat else ()
+    return ["|".join(chosen) for size in sizes for chosen in combinations(names, size)]
+
+
+def predict_part(model: Model, data: TrainingData, part: str, sets: Sequence[str] = ()) -> Predictions:
+    """Predict every object of a part once, in order, with all it has and with each of some sets of inputs.
+
+    The encoders, where the arithmetic is, see each object once for all sets.
+
+    Parameters
+    ----------
+    model : Model
+        Its calibrations are not needed.
+    data : TrainingData
+    part : str
+    sets : sequence of str
+        Besides `ANY`; of a model that is not flat.
+    """
+    size = ROWS_PER_STEP if all(item.columns for item in model.inputs) else IMAGES_PER_PIECE
+    found: dict[str, list[dict[str, np.ndarray]]] = {key: [] for key in (ANY, *sets)}
+    for piece in data.pieces(part, size):
+        present = piece.pop(PRESENT) > 0
+        seen = {item.name: piece[item.name][present[:, k]] for k, item in enumerate(model.inputs)}
+        views = list(model.views(seen, present))
+        for key, answers in found.items():
+            shown = present & has_set(model, key) if key else present
+            hidden = {PRESENT: shown.astype(np.float32)} if not model.flat else {}
+            answers.append(model.decided([view | hidden for view in views], len(present)))
+    return {
+        key: {output.name: np.concatenate([one[output.name] for one in answers]) for output in model.outputs}
+        for key, answers in found.items()
+    }
+
+
+def has_set(model: Model, key: str) -> np.ndarray:
+    """Tell which inputs belong to a set, bool ``(inputs,)``."""
+    return np.array([item.name in key.split("|") for item in model.inputs])
+
+
+def with_set(model: Model, data: TrainingData, part: str, key: str) -> np.ndarray:
+    """Tell which objects of a part have all inputs of a set, bool ``(n,)``."""
+    return data.present(part)[:, has_set(model, key)].all(axis=1)
+
+
+def fit_calibrations(model: Model, data: TrainingData, predictions: Predictions) -> Calibrations:
+    """Fit how sure a model is to the validation objects.
+
+    Parameters
+    ----------
+    model : Model
+    data : TrainingData
+    predictions : dict
+        Of the validation objects, from `predict_part` with `every_set`.
+
+    Returns
+    -------
+    dict of str to dict of str to Calibration
+        A set that fewer than `FEWEST` validation objects with an output have is left out for it; `ANY`, objects with
+        whatever they have, never is.
+    """
+    found: Calibrations = {}
+    for key, predicted in predictions.items():
+        has = with_set(model, data, "validation", key)
+        for output in data.outputs:
+            known, name = data.known("validation", output.name), output.name
+            if key == ANY or (has & known).sum() >= FEWEST:
+                truth = data.truth("validation", name)[has[known]]
+                values = predicted[name][has & known]
+                found.setdefault(key, {})[name] = kind_of(output).fit_calibration(truth, values)
+    return found
+
+
+def validation_scores(data: TrainingData, predicted: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Score predictions of the validation objects, by output."""
+    return {
+        output.name: score(
+            output, data.truth("validation", output.name), predicted[output.name][data.known("validation", output.name)]
+        )
+        for output in data.outputs
+    }
+
+
+def champion_cost(data: TrainingData, scores: dict[str, dict[str, float]]) -> float:
+    """Reduce validation scores to one number of which less is better, to choose a champion by.
+
+    Returns
+    -------
+    float
+        The headline metric as `Metric.cost` turns it. Of several outputs the mean: divided by that of the training
+        objects' median where less is better, 1 minus it where more is.
+    """
+    costs = []
+    for output in data.outputs:
+        kind, truth = kind_of(output), data.truth("validation", output.name)
+        metric, found = kind.metrics[kind.headline], scores[output.name][kind.headline]
+        if len(data.outputs) == 1:
+            return metric.cost(found)
+        if metric.better == "high":
+            costs.append(1 - found)
+        else:
+            median = np.broadcast_to(np.median(data.truth("train", output.name), axis=0), truth.shape)
+            costs.append(found / max(score(output, truth, median)[kind.headline], 1e-12))
+    return float(np.mean(costs))

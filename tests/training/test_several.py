@@ -1,0 +1,326 @@
+"""Runs of a model with several inputs and outputs: its options, what is recorded, kept, resumed and predicted."""
+
+import json
+import re
+
+import mlflow
+import numpy as np
+import pytest
+from conftest import ROOT, survey_rows, write_survey
+from helpers.ballots import ballots, write_votes
+from helpers.several import FUNCTIONS, NAMES, patchy_rows
+from mlflow import MlflowClient
+
+from common import train
+from common.backend import keras
+from common.data.sources import Loaded
+from common.models.library import artifact as card_file
+from common.models.library import champions
+from common.models.opening import load
+from common.models.store import load_model
+from common.networks.inputs import PRESENT
+from common.options import convert
+from common.outputs.flags import NO_PREDICTION, Flag
+from common.predict.choose import choose_models
+from common.predict.embed import embedder
+from common.project import parse_options, read_folder
+from common.training import session
+from sdss_gs.dataset import open_catalogue
+from sdss_gs.errors import OptionError
+from sdss_gs.schema import OUTPUTS
+
+
+def test_several_names_come_in_the_order_of_the_schema_and_once():
+    assert convert("inputs", " wise, img,bands,wise") == "img,bands,wise"
+    assert convert("outputs", "gz2c") == "gz2c"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--inputs", "bands,x"], "inputs: expected some of img, fits, spectra, ssel, bands, wise, found 'x'"),
+        (["--inputs", ""], "inputs: expected some of img, fits, spectra, ssel, bands, wise, found ''"),
+        (
+            ["--outputs", "z"],
+            "outputs: expected some of redshift, smass, subclass, gz2c, class3, morph10, votes, found 'z'",
+        ),
+        (["--input_dropout", "1"], "input_dropout: expected a number of at least 0 and below 1, found '1'"),
+        (["--architecture", "fast"], "architecture: x2y has no such option"),
+    ],
+)
+def test_wrong_options_are_one_clear_line(arguments, expected):
+    with pytest.raises(OptionError) as caught:
+        parse_options(read_folder(ROOT / "x2y"), arguments)
+    assert str(caught.value).startswith(expected)
+
+
+# === Runs ===
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def patchy(tmp_path_factory):
+    return write_survey(tmp_path_factory.mktemp("data") / "patchy", patchy_rows(300))
+
+
+@pytest.fixture
+def launch(repository, store, patchy, monkeypatch, tmp_path):
+    """Run the folder's training as its train.py does; return exit code and MLflow run."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(store)
+
+    def launch(**options):
+        options = {"inputs": "bands,wise", "ds": patchy, "epochs": 2, "batch_size": 64} | options
+        arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
+        code = train._run(repository / "x2y", FUNCTIONS, arguments)
+        return code, newest()
+
+    yield launch
+    keras.config.set_dtype_policy("float32")
+
+
+def newest():
+    (run,) = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
+    return run
+
+
+def card_of(run):
+    return json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.json"))
+
+
+def outputs_of(run):
+    return {output["name"]: output for output in card_of(run)["outputs"]}
+
+
+def plots_of(run):
+    return {file.path.removeprefix("plots/") for file in MlflowClient().list_artifacts(run.info.run_id, "plots")}
+
+
+def history_of(run, metric):
+    return [point.value for point in MlflowClient().get_metric_history(run.info.run_id, metric)]
+
+
+def assert_card_and_pictures_are_complete(run):
+    """Each output has what the output of a model of its own has: intervals, bins, pictures of residuals and cases."""
+    outputs, metrics = outputs_of(run), run.data.metrics
+    assert list(outputs) == list(NAMES)
+    for name, output in outputs.items():
+        assert list(output["scores"])[:4] == ["all inputs", "as available", "only bands", "only wise"]
+        assert "gradient boosting" in output["baselines"]
+        for row, scores in output["scores"].items():
+            for metric, (low, high) in output["intervals"][row].items():
+                assert low <= scores[metric] <= high or metric in ("macro_f1", "balanced_accuracy"), (name, row, metric)
+        assert {level["level"] for level in output["coverage"]["as available"]} == {0.68, 0.9, 0.95}
+    redshift = outputs["redshift"]
+    assert redshift["scores"]["only wise"]["nmad"] == metrics["test_only_wise_redshift_nmad"]
+    assert sum(each["count"] for each in redshift["bins"]) == redshift["scores"]["as available"]["galaxies"]
+    assert [name for name, output in outputs.items() if output["bins"]] == ["redshift"]
+    numbers = {"predicted_vs_true", "residuals", "worst_cases", "best_cases"}
+    kinds = dict.fromkeys(("redshift", "smass"), numbers) | dict.fromkeys(
+        ("subclass", "gz2c"), {"confusion", "worst_cases", "best_cases"}
+    )
+    assert plots_of(run) == {"loss.png"} | {f"{name}_{kind}.png" for name, found in kinds.items() for kind in found}
+
+
+def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy, repository, capsys):
+    code, run = launch(epochs=8, learning_rate=0.01)
+    assert (code, run.info.status) == (0, "FINISHED")
+    metrics = run.data.metrics
+    assert metrics["test_redshift_nmad"] < 0.5 * metrics["baseline_median_redshift_nmad"]
+    for prefix in ("test", "test_available", "test_only_bands", "test_only_wise"):
+        assert {f"{prefix}_{name}" for name in ("redshift_nmad", "smass_scatter_dex", "subclass_macro_f1")} < set(
+            metrics
+        )
+    assert metrics["test_available_redshift_galaxies"] > metrics["test_redshift_galaxies"]
+    output = capsys.readouterr().out
+    for expected in ("all inputs", "only wise", "gradient boosting", "models:/x2y/", "tensorboard --logdir x2y/logs/"):
+        assert expected in output
+    files = {file.path for file in MlflowClient().list_artifacts(run.info.run_id)}
+    assert {"scores.txt", "card.json", "card.md", "report.html", "plots"} < files
+    assert_card_and_pictures_are_complete(run)
+
+    (version,) = MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
+    address = f"models:/x2y/{version.version}"
+    about = mlflow.models.get_model_info(address)
+    assert about.metadata["inputs"] == ["bands", "wise"]
+    assert about.metadata["outputs"] == list(DEFAULTS)
+    assert about.metadata["reading"] == {"target": "log", "column": "BestFit"}
+    assert [entry["name"] for entry in about.signature.inputs.to_dict()] == ["bands", "wise", PRESENT]
+    assert [entry["name"] for entry in about.signature.outputs.to_dict()] == list(DEFAULTS)
+    model = load_model(address)
+    bands = np.array([[17.9, 16.9, 16.4, 16.1, 15.9], [18.4, 17.2, 16.5, 15.9, 15.6]], np.float32)
+    missing = {"bands": bands, "wise": np.zeros((2, 4), np.float32), PRESENT: np.array([[1, 0]] * 2, np.float32)}
+    predicted = model.predict(missing, verbose=0)
+    garbage = model.predict(missing | {"wise": np.full((2, 4), np.nan, np.float32)}, verbose=0)
+    assert {name: values.shape for name, values in predicted.items()} == {
+        name: (2, OUTPUTS[name].size) for name in DEFAULTS
+    }
+    for name, values in predicted.items():
+        np.testing.assert_array_equal(values, garbage[name])
+    served = mlflow.pyfunc.load_model(address).predict(missing)
+    np.testing.assert_allclose(served["redshift"], predicted["redshift"], rtol=1e-5)
+
+    model = load("x2y")
+    wise = np.array([[13.0, 13.0, 9.0, 7.0], [np.nan] * 4], np.float32)
+    found = model.predict({"bands": bands, "wise": wise})
+    assert list(found) == model.columns()
+    assert found["inputs"].tolist() == ["bands|wise", "bands"]
+    np.testing.assert_allclose(found["redshift"][1], predicted["redshift"][1, 0], rtol=1e-5)
+    assert (found["redshift_low_90"] < found["redshift_high_90"]).all()
+    alone = model.predict({"bands": bands})
+    np.testing.assert_allclose(alone["redshift"], predicted["redshift"][:, 0], rtol=1e-5)
+    nothing = model.predict({"wise": wise[1:]})
+    assert nothing[["redshift", "subclass"]].isna().all(axis=None)
+    assert nothing["flag"].tolist() == [int(Flag.BAD_INPUT)] == nothing["redshift_flag"].tolist()
+
+    headless = embedder(model)
+    features, _ = headless.features({"bands": Loaded(bands, np.zeros(2, np.int32))})
+    assert features.shape == (2, headless.width)
+    parts = np.split(features, len(model.outputs), axis=1)
+    head = model.network.get_layer("fusion").get_layer("redshift")
+    redshift = np.asarray(head(parts[[output.name for output in model.outputs].index("redshift")]))
+    np.testing.assert_allclose(redshift, predicted["redshift"], rtol=1e-4)
+
+    folder = model.predict(str(patchy))
+    assert (folder["objid"].astype("int64") == open_catalogue(patchy).objid).all()
+    used = folder["inputs"].value_counts()
+    assert used.to_dict() == {"bands|wise": 210, "bands": 30, "wise": 30, "": 30}
+    assert (folder.loc[folder["inputs"] == "", "flag"] & int(NO_PREDICTION)).all()
+    assert not (folder.loc[folder["inputs"] != "", "flag"] & int(NO_PREDICTION)).any()
+    for wrong in ({"img": bands}, {"bands": bands[:, :3]}, {"bands": bands, "wise": wise[:1]}, bands):
+        with pytest.raises(OptionError, match="x2y: expected"):
+            model.predict(wrong)
+
+    assert train._run(repository / "x2y", FUNCTIONS, ["evaluate", "--ds", str(patchy)]) == 0
+    assert "on 50 galaxies" in capsys.readouterr().out
+    judged = newest()
+    assert judged.data.metrics["test_only_wise_redshift_nmad"] == pytest.approx(metrics["test_only_wise_redshift_nmad"])
+    assert train._run(repository / "x2y", FUNCTIONS, ["evaluate", "--ds", str(patchy), "--part", "all"]) == 0
+    assert "on 270 galaxies" in capsys.readouterr().out
+    (champion,) = champions()
+    assert (champion.name, set(champion.validation)) == ("x2y", {n for n in run.data.tags["zoo.headline"].split(",")})
+    assert card_file("x2y", "card.md").read_text().startswith("# x2y")
+    assert choose_models(["x2y"])[0][0].name == "x2y"
+    (model,), together = choose_models(["best"])
+    assert (model.name, together.way, list(together.costs["x2y"])) == ("x2y", "best", list(NAMES))
+
+
+def test_champion_of_other_outputs_or_equal_cost_stays(launch, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setattr(session, "predict_baselines", lambda *_: {})
+    for outputs in ("redshift", "redshift", "smass"):
+        launch(epochs=1, inputs="bands,wise", outputs=outputs)
+    first, equal, other = [line for line in capsys.readouterr().out.splitlines() if line.startswith("champion: ")]
+    assert first == "champion: x2y/1 (the first of this name)"
+    assert re.match(r"champion: x2y/1 stays \([0-9]+ galaxies, cost (.*) on the same .*, this one \1\); zoo", equal)
+    assert "x2y/1 stays (trained with outputs=redshift; this run outputs=smass); zoo promote x2y/3" in other
+
+
+def test_interrupted_run_goes_on_to_the_losses_of_a_whole_one_with_the_same_seed(launch, monkeypatch, capsys):
+    options = {"epochs": 3, "inputs": "wise,bands", "outputs": "redshift"}
+    monkeypatch.setattr(session, "predict_baselines", lambda *_: {})
+    _, whole = launch(**options)
+    original = session.LogEpochs.on_epoch_end
+
+    def interrupt(self, epoch, logs=None):
+        original(self, epoch, logs)
+        if epoch == 0:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(session.LogEpochs, "on_epoch_end", interrupt)
+        code, stopped = launch(**options)
+    assert (code, stopped.info.status) == (130, "KILLED")
+    text = capsys.readouterr().err
+    assert f"go on with: mlflow run x2y -P resume={stopped.info.run_id} --no-conda" in text
+    assert "best weights so far: models:/" in text
+    code, resumed = launch(**(options | {"resume": stopped.info.run_id}))
+    assert code == 0
+    assert history_of(resumed, "val_loss") == history_of(whole, "val_loss")
+    scores = [{key: value for key, value in run.data.metrics.items() if "_only_" in key} for run in (whole, resumed)]
+    assert scores[0] == scores[1]
+    assert resumed.data.params["inputs"] == "bands,wise"
+
+
+def test_mistake_is_one_line_and_a_failed_run(launch, capsys):
+    code, run = launch(inputs="bands,x")
+    assert (code, run.info.status) == (1, "FAILED")
+    assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")] == [
+        "error: inputs: expected some of img, fits, spectra, ssel, bands, wise, found 'x'"
+    ]
+
+
+# === What models of one output have, these have too ===
+
+
+@pytest.fixture(scope="module")
+def pictured(tmp_path_factory):
+    """Images and magnitudes, of which some are missing, with votes and a column of the user's own."""
+    rows = patchy_rows(120)
+    folder = write_survey(tmp_path_factory.mktemp("data") / "pictured", rows, ("img",))
+    for row in rows[::11]:
+        (folder / "img" / f"{row['objid']}.jpg").unlink()
+    header, *lines = (folder / "data.csv").read_text().splitlines()
+    shapes = ("far" if number % 3 else "near" for number in range(len(rows)))
+    lines = [f"{line},{shape}" for line, shape in zip(lines, shapes, strict=True)]
+    (folder / "data.csv").write_text("\n".join([f"{header},shape", *lines]) + "\n")
+    write_votes(folder, [row["objid"] for row in rows], ballots(len(rows)))
+    return folder
+
+
+def test_images_among_the_inputs_show_where_the_network_looks_for_each_output(launch, pictured):
+    code, run = launch(ds=pictured, inputs="img,bands", outputs="redshift,subclass", epochs=1)
+    assert code == 0
+    assert {"redshift_influence.png", "subclass_influence.png", "redshift_worst_cases.png"} < plots_of(run)
+
+
+def test_folds_give_nested_runs_and_the_spread_of_each_score(launch, patchy, capsys):
+    before = {run.info.run_id for run in MlflowClient().search_runs(["0"])}
+    code, _ = launch(outputs="redshift,subclass", epochs=1, folds=2)
+    assert code == 0
+    found = [run for run in MlflowClient().search_runs(["0"]) if run.info.run_id not in before]
+    children = [run for run in found if "mlflow.parentRunId" in run.data.tags]
+    (parent,) = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
+    for name in ("redshift_nmad", "available_redshift_nmad", "only_wise_subclass_macro_f1"):
+        values = [child.data.metrics[f"test_{name}"] for child in children]
+        assert parent.data.metrics[f"folds_mean_{name}"] == pytest.approx(np.mean(values))
+        assert parent.data.metrics[f"folds_std_{name}"] == pytest.approx(np.std(values, ddof=1))
+    assert sum(int(child.data.tags["zoo.test_objects"]) for child in children) == 270
+    assert not [run for run in found if MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")]
+    assert "mean ± standard deviation over 2 folds" in capsys.readouterr().out
+
+
+def test_own_column_and_weights_of_rare_classes(launch, pictured, capsys):
+    options = {"ds": pictured, "outputs": "redshift,subclass", "target": "shape", "class_weights": "balanced"}
+    code, run = launch(**options, epochs=1)
+    assert code == 0
+    output = outputs_of(run)["shape"]
+    assert (output["classes"], output["scores"]["as available"]["galaxies"] > 0) == (["far", "near"], True)
+    (version,) = MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
+    assert version.name == "x2y-shape"
+    found = load("x2y-shape").predict(str(pictured))
+    assert {"redshift", "shape", "shape_far", "shape_near", "shape_flag"} < set(found.columns)
+    capsys.readouterr()
+    code, _ = launch(**options | {"outputs": "subclass,gz2c"})
+    assert code == 1
+    assert "error: target: expected one output of classes with a column of your own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("loss", ["dirichlet", "mae"])
+def test_votes_beside_a_number(launch, pictured, loss):
+    code, run = launch(ds=pictured, outputs="redshift,votes", loss=loss, epochs=1)
+    assert code == 0
+    votes = outputs_of(run)["votes"]
+    assert votes["task"] == "votes"
+    assert "rmse37" in votes["intervals"]["all inputs"]
+    assert {"votes_answers.png", "redshift_residuals.png"} < plots_of(run)
+    found = load("x2y").predict(str(pictured))
+    assert OUTPUTS["votes"].column in "".join(found.columns)
+    shares = found[[f"votes_{column}" for column in OUTPUTS["votes"].answers]]
+    assert ((shares.dropna() >= 0) & (shares.dropna() <= 1)).all(axis=None)
