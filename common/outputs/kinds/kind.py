@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CONSTANTS = ("mean", "median", "majority")
 """Baselines that predict the same for every object."""
-LOSSES = ("mae", "mse", "huber")
+LOSSES = ("mse", "mae", "huber")
 """Of numbers."""
 BEFORE = "_before"
 """Ends the name of the dense layer where other layers follow: a number's units, the way of votes down a tree."""
@@ -132,9 +132,9 @@ class Kind(ABC):
 
     def loss_name(self, options: Mapping[str, object]) -> str:
         """Name what training minimises."""
-        loss = str(options.get("loss", LOSSES[0]))
+        loss = str(options.get("loss", "mse"))
         # A model of several outputs has one option for the losses of its numbers and of its votes.
-        return loss if loss in LOSSES else LOSSES[0]
+        return loss if loss in LOSSES else "mae"
 
     def loss(self, options: Mapping[str, object]) -> keras.losses.Loss | Callable | str:
         """Choose the loss as Keras takes it."""
