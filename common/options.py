@@ -87,7 +87,13 @@ class Option:
 
 
 def option(default: int | float | str, help: str, **about: Any) -> Any:
-    """Declare an option as the field of a dataclass; parameters as for `Option`."""
+    """Declare an option as the field of a dataclass; parameters as for `Option`.
+
+    Parameters
+    ----------
+    default, help, **about
+        As for `Option`.
+    """
     return field(default=default, metadata={"option": Option(default, help, **about)})
 
 
@@ -297,6 +303,11 @@ def convert(name: str, value: object, output: str = "") -> object:
     ------
     OptionError
         Names the option, what was expected and what was found.
+
+    Examples
+    --------
+    >>> convert("batch_size", "64.0"), convert("outputs", "smass, redshift")
+    (64, 'redshift,smass')
     """
     if name not in OPTIONS:
         raise OptionError(f"{name}: unknown option, expected one of {', '.join(OPTIONS)}")

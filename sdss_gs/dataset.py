@@ -117,7 +117,14 @@ class Dataset:
         return is_known(self._truth(name))
 
     def fingerprint(self, inputs: Sequence[str], outputs: Sequence[str], objects: np.ndarray) -> str:
-        """Hash the content that a model sees: ids, inputs and truths, independent of machine and file dates."""
+        """Hash the content that a model sees: ids, inputs and truths, independent of machine and file dates.
+
+        Parameters
+        ----------
+        inputs, outputs : sequence of str
+        objects : ndarray of int
+            Positions in the catalogue.
+        """
         digest = hashlib.sha256(self.catalogue.objid[objects].tobytes())
         for name in inputs:
             digest.update(self.checksums[name][objects].tobytes())
@@ -128,6 +135,14 @@ class Dataset:
 
 def truth_of(folder: Path, catalogue: Catalogue, output: Output) -> np.ndarray:
     """Return the truth of all objects.
+
+    Parameters
+    ----------
+    folder : Path
+        The data set.
+    catalogue : Catalogue
+        Of it.
+    output : Output
 
     Returns
     -------

@@ -102,7 +102,14 @@ class DecisionTree:
         return np.divide(values, sums, out=np.full(values.shape, np.nan), where=sums > 0)
 
     def weighted(self, shares: np.ndarray) -> np.ndarray:
-        """Weigh shares among those who were asked by how many were: the inverse of `conditional`."""
+        """Weigh shares among those who were asked by how many were: the inverse of `conditional`.
+
+        Examples
+        --------
+        >>> tree = TREES["kaggle"]
+        >>> tree.weighted(np.full((1, 37), 0.5))[0, :5].tolist()
+        [0.5, 0.5, 0.5, 0.25, 0.25]
+        """
         values = np.nan_to_num(np.asarray(shares, np.float64))
         for question in self.questions:
             if question.parent is not None:

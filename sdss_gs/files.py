@@ -53,7 +53,13 @@ def sha256(path: str | Path) -> str:
 
 
 def sealed(content: dict) -> dict:
-    """Add a checksum to what will be written as JSON."""
+    """Add a checksum to what will be written as JSON.
+
+    Examples
+    --------
+    >>> unsealed(sealed({"objects": 3}))
+    {'objects': 3}
+    """
     return content | {SEAL: _checksum(content)}
 
 

@@ -46,6 +46,11 @@ def in_windows(wavelength: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of bool, shape (n,)
+
+    Examples
+    --------
+    >>> in_windows(np.array([3999.0, 4000.0, 4201.0])).tolist()
+    [False, True, False]
     """
     low, high = np.array(SSEL_WINDOWS, float).T
     return ((wavelength[:, None] >= low) & (wavelength[:, None] <= high)).any(axis=1)

@@ -33,6 +33,11 @@ def split(objid: np.ndarray) -> dict[str, np.ndarray]:
     -------
     dict of str to ndarray of int64
         Positions in `objid`, ascending, for ``train``, ``validation`` and ``test``.
+
+    Examples
+    --------
+    >>> {name: part.tolist() for name, part in split(1237668296598683803 + np.arange(8)).items()}
+    {'train': [1, 2, 3, 4, 5, 6], 'validation': [0], 'test': [7]}
     """
     uniform = _mix(objid, _SPLIT_SALT) / 2.0**64
     edges = np.cumsum(list(SHARES.values()))[:-1]
@@ -47,6 +52,11 @@ def folds(objid: np.ndarray, count: int) -> np.ndarray:
     ------
     OptionError
         If `count` is below 2.
+
+    Examples
+    --------
+    >>> folds(1237668296598683803 + np.arange(8), 4).tolist()
+    [0, 0, 2, 2, 1, 1, 3, 0]
     """
     if count < 2:
         raise OptionError(f"folds: expected at least 2, found {count}")
@@ -55,6 +65,14 @@ def folds(objid: np.ndarray, count: int) -> np.ndarray:
 
 def fold_split(objid: np.ndarray, count: int, fold: int) -> dict[str, np.ndarray]:
     """Divide objects for one fold of a cross-validation: it tests, the next one validates, the others train.
+
+    Parameters
+    ----------
+    objid : ndarray of int64
+    count : int
+        Number of folds.
+    fold : int
+        Which, from 0.
 
     Returns
     -------
@@ -84,5 +102,11 @@ def limited(objid: np.ndarray, limit: int) -> np.ndarray:
     -------
     ndarray of int64
         Positions in `objid`, ascending.
+
+    Examples
+    --------
+    >>> objid = 1237668296598683803 + np.arange(8)
+    >>> limited(objid, 2).tolist(), limited(objid, 3).tolist()
+    ([5, 6], [0, 5, 6])
     """
     return np.sort(np.argsort(_mix(objid, _ORDER_SALT), kind="stable")[:limit])

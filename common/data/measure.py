@@ -54,6 +54,12 @@ def measure(item: Input, values: np.ndarray) -> np.ndarray:
     ndarray of float64, shape (n, k)
         Magnitudes and neighbouring colours; `image_features`; or the arcsinh of the median flux of each sixth of a
         spectrum.
+
+    Examples
+    --------
+    >>> from sdss_gs.schema import INPUTS
+    >>> measure(INPUTS["bands"], np.array([[17.9, 16.9, 16.4, 16.1, 15.9]])).round(6).tolist()
+    [[17.9, 16.9, 16.4, 16.1, 15.9, -1.0, -0.5, -0.3, -0.2]]
     """
     if item.columns:
         return np.concatenate([values, np.diff(values, axis=1)], axis=1).astype(np.float64)

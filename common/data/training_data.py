@@ -277,7 +277,14 @@ class TrainingData:
             yield self.gather(self.parts[part][start : start + size])
 
     def chunks(self, part: str, name: str, size: int = 512) -> Iterator[np.ndarray]:
-        """Gather one input of the objects of a part that have it piece by piece, each ``(m, ...)``, m up to `size`."""
+        """Gather one input of the objects of a part that have it piece by piece, each ``(m, ...)``, m up to `size`.
+
+        Parameters
+        ----------
+        part, name : str
+        size : int
+            Objects at a time.
+        """
         objects = self.parts[part][self.present(part)[:, [item.name for item in self.inputs].index(name)]]
         for start in range(0, len(objects), size):
             yield self._data.load(name, objects[start : start + size], self._column)

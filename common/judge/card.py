@@ -227,7 +227,16 @@ def fields_of(item: Input | Output) -> dict[str, str]:
 
 
 def limits_of(inputs: Sequence[str], outputs: Sequence[str], options: Mapping, synthetic: bool) -> list[str]:
-    """Say where a model with such inputs and outputs, trained on such data, cannot be trusted."""
+    """Say where a model with such inputs and outputs, trained on such data, cannot be trusted.
+
+    Parameters
+    ----------
+    inputs, outputs : sequence of str
+    options : mapping
+        Of the training run.
+    synthetic : bool
+        Whether the data are a generated sample.
+    """
     found = [_SYNTHETIC] if synthetic else []
     leaks = options.get("column", "BestFit") == "BestFit"
     if {"spectra", "ssel"} & set(inputs) and "redshift" in outputs and leaks:

@@ -15,7 +15,17 @@ GALLERY_ROWS, GALLERY_COLUMNS = 3, 6
 
 
 def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, loss: str) -> Figure:
-    """Draw training and validation loss by epoch."""
+    """Draw training and validation loss by epoch.
+
+    Parameters
+    ----------
+    history : sequence of dict of str to float
+        Keras' numbers of each epoch.
+    best_epoch : int
+        Which is marked; the first is 1.
+    loss : str
+        Label of the axis.
+    """
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.subplots()
     epochs = np.arange(1, len(history) + 1)

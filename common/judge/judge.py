@@ -186,7 +186,15 @@ def versions() -> dict[str, str]:
 
 
 def test_figures(model: Model, data: TrainingData, predicted: Mapping[str, np.ndarray]) -> dict[str, Figure]:
-    """Draw the test objects of every output; names begin with the output's where there are several."""
+    """Draw the test objects of every output; names begin with the output's where there are several.
+
+    Parameters
+    ----------
+    model : Model
+    data : TrainingData
+    predicted : mapping of str to ndarray
+        Predictions of all test objects, by output.
+    """
     drawn = {}
     for output in data.outputs:
         known = data.known("test", output.name)

@@ -70,7 +70,15 @@ def has_set(model: Model, key: str) -> np.ndarray:
 
 
 def with_set(model: Model, data: TrainingData, part: str, key: str) -> np.ndarray:
-    """Tell which objects of a part have all inputs of a set, bool ``(n,)``."""
+    """Tell which objects of a part have all inputs of a set, bool ``(n,)``.
+
+    Parameters
+    ----------
+    model : Model
+    data : TrainingData
+    part, key : str
+        A part of the objects; the set of inputs.
+    """
     return data.present(part)[:, has_set(model, key)].all(axis=1)
 
 

@@ -318,7 +318,16 @@ def _forms(seen: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
 
 
 def run(network: keras.Model, values: np.ndarray | Mapping[str, np.ndarray], items: Sequence[Input]):
-    """Run a network over at least one object, as many at a time as suits its inputs; return what Keras does."""
+    """Run a network over at least one object, as many at a time as suits its inputs; return what Keras does.
+
+    Parameters
+    ----------
+    network : keras.Model
+    values : ndarray or mapping of str to ndarray
+        Its input, or inputs by name, ``(n, ...)``.
+    items : sequence of Input
+        What these are.
+    """
     step = ROWS_PER_STEP if all(item.columns for item in items) else OBJECTS_PER_STEP
     if len(next(iter(values.values())) if isinstance(values, Mapping) else values) <= step:
         # One step needs none of what `predict` sets up around many, which takes a hundred times as long.
@@ -356,7 +365,15 @@ def predict_chunk(model: Model, chunk: Chunk, source: Source) -> pd.DataFrame:
 
 
 def load_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, Loaded]:
-    """Load those inputs of a chunk that a model looks at and the source has."""
+    """Load those inputs of a chunk that a model looks at and the source has.
+
+    Parameters
+    ----------
+    model : Model
+    chunk : Chunk
+    source : Source
+        Where the chunk is from.
+    """
     column = str(model.reading.get("column", ""))
     return {
         item.name: chunk.load(item, model.shapes[item.name], column)

@@ -156,7 +156,14 @@ def small(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def normalised(x: keras.KerasTensor, count: int, size: int, strides: int = 1) -> keras.KerasTensor:
-    """Convolve, normalise by batch, and keep what is positive."""
+    """Convolve, normalise by batch, and keep what is positive.
+
+    Parameters
+    ----------
+    x : keras.KerasTensor
+    count, size, strides : int
+        Of the convolution: filters, side of the kernel, step.
+    """
     x = layers.Conv2D(count, size, strides, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
     # Few galaxies are few steps: at Keras' momentum of 0.99 the statistics would be those of long ago.
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))

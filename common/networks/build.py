@@ -131,6 +131,8 @@ def adapt_normalisation(model: keras.Model, chunks: tf.data.Dataset) -> None:
 
     Parameters
     ----------
+    model : keras.Model
+        Updated in place.
     chunks : tf.data.Dataset
         Arrays ``(m, *shape)`` that together are the inputs of the training objects.
     """

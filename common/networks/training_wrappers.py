@@ -79,7 +79,13 @@ class HidingModel(keras.Model):
     """
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Compare all views with the targets, `WHOLE_SHARE`, `HIDDEN_SHARE` and `ALONE_SHARE` of the loss."""
+        """Compare all views with the targets, `WHOLE_SHARE`, `HIDDEN_SHARE` and `ALONE_SHARE` of the loss.
+
+        Parameters
+        ----------
+        x, y, y_pred, sample_weight, training
+            As for `keras.Model.compute_loss`.
+        """
         if training:
             present = x[PRESENT]
             count = present.shape[1]

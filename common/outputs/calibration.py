@@ -70,11 +70,23 @@ def fit_intervals(error: np.ndarray, predicted: np.ndarray) -> Intervals:
 
 
 def conformal_quantile(scores: np.ndarray, level: float) -> float:
-    """Return the ⌈(n + 1) level⌉-th smallest score, or the largest where there are too few."""
+    """Return the ⌈(n + 1) level⌉-th smallest score, or the largest where there are too few.
+
+    Examples
+    --------
+    >>> conformal_quantile(np.arange(1, 100), 0.9)
+    90.0
+    """
     rank = min(int(np.ceil((len(scores) + 1) * level)), len(scores))
     return float(np.sort(scores)[rank - 1])
 
 
 def percent(level: float) -> str:
-    """Write a level as in the names of columns: 0.68 is ``68``."""
+    """Write a level as in the names of columns: 0.68 is ``68``.
+
+    Examples
+    --------
+    >>> percent(0.95)
+    '95'
+    """
     return f"{100 * level:.0f}"

@@ -26,5 +26,11 @@ MEANING = {
 
 
 def words(flag: int) -> list[str]:
-    """Say what a flag means, a line per bit."""
+    """Say what a flag means, a line per bit.
+
+    Examples
+    --------
+    >>> [meaning.split(" (")[0] for meaning in words(Flag.MISSING | Flag.RESAMPLED)]
+    ['the input is missing', 'the image had another size or scale and was cropped, padded or resampled']
+    """
     return [meaning for bit, meaning in MEANING.items() if flag & bit]

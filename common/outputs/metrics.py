@@ -33,6 +33,13 @@ def score(output: Output, truth: np.ndarray, predicted: np.ndarray) -> dict[str,
     -------
     dict of str to float
         As `samples` of the output's kind names them; never NaN.
+
+    Examples
+    --------
+    >>> from sdss_gs.schema import OUTPUTS
+    >>> scores = score(OUTPUTS["redshift"], np.array([0.1, 0.2]), np.array([0.1, 0.23]))
+    >>> round(scores["bias"], 4), round(scores["mae"], 4)
+    (0.0125, 0.015)
     """
     whole = kind_of(output).samples(truth, predicted, np.arange(len(truth))[None])
     return {name: float(value[0]) for name, value in whole.items() if not np.isnan(value[0])}

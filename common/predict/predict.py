@@ -115,7 +115,15 @@ def check_source(models: Sequence[Model], source: Source) -> None:
 def here(
     models: Sequence[Model], source: Source, together: Combination, pieces: Pieces
 ) -> Iterator[tuple[int, Counter]]:
-    """Predict in this process, piece after piece; an `Engine`."""
+    """Predict in this process, piece after piece; an `Engine`.
+
+    Parameters
+    ----------
+    models, source, together
+        As for `predict`.
+    pieces : Pieces
+        Where the results are kept.
+    """
     for number, chunk in unfinished(source, pieces):
         frame = predict_together(models, chunk, source, together)
         pieces.add(number, frame)
@@ -134,6 +142,14 @@ def predict_together(
     models: Sequence[Model], chunk: Chunk, source: Source, together: Combination = ALONE
 ) -> pd.DataFrame:
     """Predict a chunk with every model, side by side.
+
+    Parameters
+    ----------
+    models : sequence of Model
+    chunk : Chunk
+    source : Source
+        Where the chunk is from.
+    together : Combination
 
     Returns
     -------

@@ -98,7 +98,16 @@ class Pieces:
         self.take(number, temporary, len(rows))
 
     def take(self, number: int, temporary: Path, rows: int) -> None:
-        """Keep a piece that was written by `write_piece` into the same folder."""
+        """Keep a piece that was written by `write_piece` into the same folder.
+
+        Parameters
+        ----------
+        number : int
+            Of the piece.
+        temporary : Path
+            The file.
+        rows : int
+        """
         move_into_place(temporary, self.path(number))
         self.finished[number] = rows
 

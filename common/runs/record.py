@@ -98,6 +98,13 @@ class Run:
 
         Names that begin with ``val_`` go to TensorBoard's ``validation`` run under the name without it, so that both
         curves share a chart.
+
+        Parameters
+        ----------
+        values : dict of str to float
+        epoch : int
+        part : str
+            Run of TensorBoard that shows them.
         """
         now = int(time.time() * 1000)
         finite = {name: value for name, value in values.items() if np.isfinite(value)}

@@ -112,6 +112,11 @@ def fit(
         Updated in place, like `best`.
     best : list of ndarray
         Best weights so far; empty at the start.
+    order : EpochOrder
+        Of the training objects.
+    state_path : Path
+        Where the state after each epoch is kept, to go on from.
+    callbacks : list of keras.callbacks.Callback
     phase : Phase
         Patience ends the last one only, and begins anew with it.
 

@@ -43,7 +43,17 @@ class Progress:
 
 
 def save_state(path: Path, progress: Progress, model: keras.Model, best: list[np.ndarray]) -> None:
-    """Write progress, weights, optimizer and best weights; the file is the old one or the new one, never torn."""
+    """Write progress, weights, optimizer and best weights; the file is the old one or the new one, never torn.
+
+    Parameters
+    ----------
+    path : Path
+    progress : Progress
+    model : keras.Model
+        What is trained, with its optimizer.
+    best : list of ndarray
+        Weights of the best epoch.
+    """
     arrays = {f"model_{number}": np.asarray(variable) for number, variable in enumerate(model.variables)}
     arrays |= {f"optimizer_{number}": np.asarray(variable) for number, variable in enumerate(model.optimizer.variables)}
     arrays |= {f"best_{number}": array for number, array in enumerate(best)}

@@ -78,7 +78,17 @@ class Addresses:
         return f"{self.ps1.rstrip('/')}/ps1filenames.py?{urlencode(_position(ra, dec) | {'filters': 'gri'})}"
 
     def ps1_picture(self, ra: float, dec: float, side: int, names: dict[str, str]) -> str:
-        """Address of a colour picture with i, r, g as red, green, blue; `side` in pixels of 0.25 arcsec."""
+        """Address of a colour picture with i, r, g as red, green, blue; `side` in pixels of 0.25 arcsec.
+
+        Parameters
+        ----------
+        ra, dec : float
+            Degrees.
+        side : int
+            Pixels of 0.25 arcsec.
+        names : dict of str to str
+            File of each filter, by the filter.
+        """
         colours = {"red": names["i"], "green": names["r"], "blue": names["g"]}
         query = _position(ra, dec) | {"size": side, "format": "png"} | colours
         return f"{self.ps1.rstrip('/')}/fitscut.cgi?{urlencode(query)}"

@@ -102,6 +102,14 @@ def largest_black_patch(pixels: np.ndarray) -> float:
 def resample(path: Path, name: str, scale: float = PS1_SCALE) -> None:
     """Make a picture of another scale a 150 × 150 JPEG at 0.2"/pixel, by the rule of `sdss_gs.formats.img`, in place.
 
+    Parameters
+    ----------
+    path : Path
+    name : str
+        By which an error calls it.
+    scale : float
+        Arcsec per pixel of the picture.
+
     Raises
     ------
     NoPictureError

@@ -83,7 +83,14 @@ def _numbers(ids: Iterable[int]) -> str:
 
 
 def ask(client: Client, addresses: Addresses, sql: str) -> bytes:
-    """Send a query to SkyServer and return the body of its answer, be it rows or what is wrong with the query."""
+    """Send a query to SkyServer and return the body of its answer, be it rows or what is wrong with the query.
+
+    Parameters
+    ----------
+    client : Client
+    addresses : Addresses
+    sql : str
+    """
 
     def use(response) -> bytes:
         body = response.content

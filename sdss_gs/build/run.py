@@ -115,7 +115,17 @@ def _take(done: set[Future], ledger: Ledger, bar: tqdm, failures: int) -> int:
 
 
 def count_files(folder: Path, name: str, rows: list[dict[str, str]]) -> int:
-    """Count the objects of the catalogue that have a file of an input."""
+    """Count the objects of the catalogue that have a file of an input.
+
+    Parameters
+    ----------
+    folder : Path
+        The data set.
+    name : str
+        Of the input.
+    rows : list of dict
+        Of the catalogue.
+    """
     there = list_paths(folder, name)
     return sum(int(row["objid"]) in there for row in rows)
 

@@ -57,7 +57,18 @@ def select_by_query(ledger: Ledger, ask: Ask, sql: str, note: Note = print, own:
 
 
 def select_ids(ledger: Ledger, ask: Ask, ids: list[int], note: Note = print, progress=iter) -> None:
-    """Add objects by their identifiers; those that SkyServer does not have are recorded as refused."""
+    """Add objects by their identifiers; those that SkyServer does not have are recorded as refused.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    ask : Ask
+    ids : list of int
+    note : callable
+        Takes what is to be said.
+    progress : callable
+        Takes the batches and gives them back, with a bar.
+    """
     known = {row["objid"] for row in ledger.rows()}
     known |= {outcome.object for outcome in ledger.outcomes(REFUSED) if outcome.input == CATALOGUE}
     missing = [number for number in ids if str(number) not in known]
@@ -73,7 +84,14 @@ def select_ids(ledger: Ledger, ask: Ask, ids: list[int], note: Note = print, pro
 
 
 def select_table(ledger: Ledger, ask: Ask, path: Path, note: Note = print, progress=iter) -> None:
-    """Add the rows of a table as they are; rows without objid get that of the object within 2 arcsec."""
+    """Add the rows of a table as they are; rows without objid get that of the object within 2 arcsec.
+
+    Parameters
+    ----------
+    path : Path
+    ledger, ask, note, progress
+        As for `select_ids`.
+    """
     rows = read_table(path)
     if not rows:
         raise DataError(f"{path}: expected rows, found none")
@@ -157,7 +175,13 @@ def _with_class(row: dict[str, str]) -> dict[str, str]:
 
 
 def add_votes(ledger: Ledger, ask: Ask, progress=iter) -> None:
-    """Ask for the Galaxy Zoo 2 votes on the objects of the catalogue, and write their classes into it."""
+    """Ask for the Galaxy Zoo 2 votes on the objects of the catalogue, and write their classes into it.
+
+    Parameters
+    ----------
+    ledger, ask, progress
+        As for `select_ids`.
+    """
     rows = {int(row["objid"]): row for row in ledger.rows() if "gz2c_f" not in row}
     for batch in progress(list(_batches(list(rows), query.IDS_PER_QUERY))):
         # A galaxy without votes is marked by an empty class: it is not asked for again.

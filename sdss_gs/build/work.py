@@ -107,7 +107,15 @@ def build_picture(workshop: Workshop, row: dict[str, str]) -> list[Outcome]:
 
 
 def build_spectrum(workshop: Workshop, fibre: Fibre, row: dict[str, str]) -> list[Outcome]:
-    """Fetch the spectrum of an object and write it as a table."""
+    """Fetch the spectrum of an object and write it as a table.
+
+    Parameters
+    ----------
+    workshop : Workshop
+    fibre : Fibre
+    row : dict of str to str
+        Of the catalogue.
+    """
     outcomes: list[Outcome] = []
     target = workshop.target("spectra", row)
     with _judged(outcomes, [row], "spectra"), replacing(target) as temporary:
@@ -164,6 +172,13 @@ def build_cutouts(workshop: Workshop, field: Field, rows: list[dict[str, str]]) 
 
     Frames are removed when their objects are done; where one of the five could not be had, the others wait for the
     next run.
+
+    Parameters
+    ----------
+    workshop : Workshop
+    field : Field
+    rows : list of dict
+        Of the catalogue: the objects of the field.
     """
     outcomes: list[Outcome] = []
     paths = {band: workshop.cache / field.frame(band) for band in BANDS}

@@ -24,6 +24,14 @@ shrink to a third, the rest hardly."""
 def fetch_all(client: Client, entries: Sequence[Entry], folder: Path, at_once: int) -> list[Path]:
     """Fetch files into a folder; what is there is verified, what is begun is continued.
 
+    Parameters
+    ----------
+    client : Client
+    entries : sequence of Entry
+    folder : Path
+    at_once : int
+        Files that are fetched side by side.
+
     Raises
     ------
     ZooError
@@ -70,6 +78,12 @@ def missing_bytes(entries: Sequence[Entry], folder: Path) -> int:
 
 def check_space(folder: Path, to_fetch: int, to_unpack: int) -> None:
     """Refuse what will not fit on the disk.
+
+    Parameters
+    ----------
+    folder : Path
+    to_fetch, to_unpack : int
+        Bytes.
 
     Raises
     ------

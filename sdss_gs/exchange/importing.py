@@ -23,7 +23,13 @@ LARGEST_ID = np.iinfo(np.int64).max
 
 
 def objid_of(name: str) -> int:
-    """Return the id of an object: its name where that is an int64, else 63 bits of the name's SHA-256."""
+    """Return the id of an object: its name where that is an int64, else 63 bits of the name's SHA-256.
+
+    Examples
+    --------
+    >>> objid_of("1237668296598683803"), objid_of("NGC 1300")
+    (1237668296598683803, 5496543273855649362)
+    """
     if name.isdigit() and name.isascii() and int(name) <= LARGEST_ID:
         return int(name)
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
@@ -35,6 +41,12 @@ def image_bytes(item: Item, crop: int | None, size: int | None) -> bytes | None:
     Without options, an RGB JPEG of 150 x 150 pixels is left alone, and another file of 100 to 300 pixels a side is
     cropped or padded at its scale (`img.crop_or_pad`). Any other image: the middle square of `crop` pixels (the
     source's own, else the shorter side) is resampled to `size` (150).
+
+    Parameters
+    ----------
+    item : Item
+    crop, size : int or None
+        Pixels.
 
     Raises
     ------

@@ -100,7 +100,17 @@ def _npy(array: np.ndarray) -> bytes:
 
 
 def write_tar(source: Source, objects: np.ndarray, path: Path, bar) -> None:
-    """Write a shard as WebDataset reads them: the files of an object one after the other, the same bytes every time."""
+    """Write a shard as WebDataset reads them: the files of an object one after the other, the same bytes every time.
+
+    Parameters
+    ----------
+    source : Source
+    objects : ndarray of int
+        Positions in the source.
+    path : Path
+    bar : tqdm
+        Told of each object.
+    """
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
         for chunk in source.chunks(objects):
             columns = {name: source.contents(name, chunk) for name in source.inputs}
@@ -139,7 +149,13 @@ def input_columns(source: Source) -> list[pa.Field]:
 
 
 def write_parquet(source: Source, objects: np.ndarray, path: Path, bar) -> None:
-    """Write a Parquet file: the catalogue's columns, then the inputs (`input_columns`); one row group per chunk."""
+    """Write a Parquet file: the catalogue's columns, then the inputs (`input_columns`); one row group per chunk.
+
+    Parameters
+    ----------
+    source, objects, path, bar
+        As for `write_tar`.
+    """
     fields = input_columns(source)
     schema = pa.schema([*source.table.schema, *fields])
     text = [field.name for field in source.table.schema if pa.types.is_string(field.type)]

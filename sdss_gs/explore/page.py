@@ -100,7 +100,15 @@ def _figure(picture: Picture) -> str:
 
 
 def plot(draw, caption: str, size: tuple[float, float] = (6.4, 4.0)) -> Picture:
-    """Draw on the axes of a new figure; `draw` takes the axes."""
+    """Draw on the axes of a new figure; `draw` takes the axes.
+
+    Parameters
+    ----------
+    draw : callable
+    caption : str
+    size : tuple of float
+        Width and height, inches.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

@@ -128,6 +128,14 @@ def _spectrum_layout(name: str, probed: list[np.ndarray]) -> Layout:
 def read_file(name: str, path: str, layout: Layout) -> np.ndarray:
     """Read one raw file as the array that is packed: ``layout.shape``, dtype of the schema.
 
+    Parameters
+    ----------
+    name : str
+        Of the input.
+    path : str
+    layout : Layout
+        How the files of the data set look.
+
     Raises
     ------
     BadFileError

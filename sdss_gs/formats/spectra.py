@@ -53,7 +53,18 @@ def read(path: str | Path, grid: np.ndarray = WAVELENGTH) -> np.ndarray:
 
 
 def on_grid(path, wavelength: np.ndarray, fluxes: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Check wavelengths against the set's grid and fluxes for being finite; return float32 ``(2, n)``."""
+    """Check wavelengths against the set's grid and fluxes for being finite; return float32 ``(2, n)``.
+
+    Parameters
+    ----------
+    path : Path
+        What an error names.
+    wavelength : ndarray of float, shape (n,)
+        Å.
+    fluxes : ndarray of float, shape (2, n)
+    grid : ndarray of float, shape (n,)
+        Wavelengths of the data set, Å.
+    """
     if len(wavelength) != len(grid):
         standard = "" if len(grid) == len(WAVELENGTH) else f" (SDSS's standard is {len(WAVELENGTH)})"
         raise BadFileError(path, f"expected {len(grid)} points{standard}, found {len(wavelength)}")

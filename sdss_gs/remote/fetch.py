@@ -81,7 +81,16 @@ def fetch(
 
 
 def wrong(path: Path, size: int | None = None, checksum: str | None = None) -> str | None:
-    """Tell what is wrong with a file's size or checksum, as "expected …, found …"; None where they agree."""
+    """Tell what is wrong with a file's size or checksum, as "expected …, found …"; None where they agree.
+
+    Parameters
+    ----------
+    path : Path
+    size : int, optional
+        Bytes that are expected.
+    checksum : str, optional
+        Algorithm and digest, as ``md5:…``.
+    """
     found = path.stat().st_size
     if size is not None and found != size:
         return f"expected {size:,} bytes, found {found:,}"

@@ -50,6 +50,11 @@ class Measurements:
 def object_id(run: int, camcol: int, field: int, number: int) -> int:
     """SDSS's 64-bit photometric identifier of sky version 2, rerun 301 (SkyServer's fObjidFromSDSS).
 
+    Parameters
+    ----------
+    run, camcol, field, number : int
+        The field, and the object's number in it.
+
     Examples
     --------
     >>> object_id(5314, 1, 135, 155)

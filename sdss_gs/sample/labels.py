@@ -57,7 +57,16 @@ def spectroscopic_subclass(galaxy: Galaxy, sed: Sed, fractions: np.ndarray, rng:
 
 
 def zoo_is_available(magnitude: float, radius: float, rng: np.random.Generator) -> bool:
-    """Whether Galaxy Zoo 2 showed the galaxy: bright and large enough (Willett et al. 2013)."""
+    """Whether Galaxy Zoo 2 showed the galaxy: bright and large enough (Willett et al. 2013).
+
+    Parameters
+    ----------
+    magnitude : float
+        r, mag.
+    radius : float
+        Arcsec.
+    rng : Generator
+    """
     return bool(rng.random() < 1 / (1 + np.exp((magnitude - 17.54) / 0.12)) and radius > 0.8)
 
 

@@ -52,7 +52,15 @@ def sky_flux(wavelength: np.ndarray) -> np.ndarray:
 
 
 def noise_level(wavelength: np.ndarray, flux: np.ndarray, sky: np.ndarray) -> np.ndarray:
-    """Estimate the noise per pixel from the photons of sky and object, worse at both ends; float64 (n,)."""
+    """Estimate the noise per pixel from the photons of sky and object, worse at both ends; float64 (n,).
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n,)
+        Å.
+    flux, sky : ndarray, shape (n,)
+        Of object and sky.
+    """
     faint = np.interp(wavelength, _LEVEL_WAVELENGTH, _NOISE)
     continuum = np.interp(wavelength, _LEVEL_WAVELENGTH, _SKY)
     # The sky counts more than its flux says: its photons come with those lost in its subtraction.

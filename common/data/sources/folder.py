@@ -40,7 +40,17 @@ def folder_source(
 def open_folder(
     folder: Path, inputs: tuple[str, ...], image_scale: float = PIXEL_SCALE, progress: bool = True
 ) -> Dataset:
-    """Open an SDSS-GS folder with those of some inputs that it has; see `folder_source`."""
+    """Open an SDSS-GS folder with those of some inputs that it has; see `folder_source`.
+
+    Parameters
+    ----------
+    folder : Path
+    inputs : tuple of str
+    image_scale : float
+        Arcsec per pixel of its images.
+    progress : bool
+        Whether a bar shows how packing goes on.
+    """
     present = [name for name in inputs if INPUTS[name].columns or _has(folder, name)]
     return open_dataset(folder, present, image_scale=image_scale, progress=progress)
 

@@ -170,7 +170,15 @@ def _jpeg(pixels: np.ndarray) -> bytes:
 
 
 def write_projector(folder: Path, features: np.ndarray, mapped: Mapped) -> None:
-    """Write what TensorBoard's projector shows: the features themselves, the labels, the pictures."""
+    """Write what TensorBoard's projector shows: the features themselves, the labels, the pictures.
+
+    Parameters
+    ----------
+    folder : Path
+    features : ndarray of float, shape (n, m)
+    mapped : Mapped
+        Whose objects the features are.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     np.savetxt(folder / "features.tsv", features, fmt="%.5g", delimiter="\t")
     lines = ["objid\tpart\tlabel"]

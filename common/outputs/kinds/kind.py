@@ -171,6 +171,12 @@ class Kind(ABC):
     def samples(self, truth: np.ndarray, predicted: np.ndarray, drawn: np.ndarray) -> dict[str, np.ndarray]:
         """Score samples of the objects, given as positions ``(samples, n)``.
 
+        Parameters
+        ----------
+        truth, predicted : ndarray
+            Of all objects, as `decode` gives them.
+        drawn : ndarray of int, shape (samples, n)
+
         Returns
         -------
         dict of str to ndarray of float64, shape (samples,)
@@ -186,18 +192,39 @@ class Kind(ABC):
         return self.calibration(**fields)
 
     def bounds(self, calibration: Calibration, predicted: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return where the interval of each prediction begins and ends; `level` is one of `LEVELS`."""
+        """Return where the interval of each prediction begins and ends; `level` is one of `LEVELS`.
+
+        Parameters
+        ----------
+        calibration : Calibration
+        predicted : ndarray
+        level : float
+            One of `LEVELS`.
+        """
         low, high = calibration.errors(predicted, level)
         return self.apply_error(predicted, low), self.apply_error(predicted, high)
 
     def held(self, calibration: Calibration, truth: np.ndarray, predicted: np.ndarray, level: float) -> tuple:
-        """Tell which truths the intervals or sets hold, bool, and how large these are, float; see `coverage`."""
+        """Tell which truths the intervals or sets hold, bool, and how large these are, float; see `coverage`.
+
+        Parameters
+        ----------
+        calibration, truth, predicted
+            As for `coverage`.
+        level : float
+            One of `LEVELS`.
+        """
         low, high = self.bounds(calibration, predicted, level)
         width = self.error_in_scale(high, predicted) - self.error_in_scale(low, predicted)
         return (truth >= low) & (truth <= high), np.median(width)
 
     def coverage(self, calibration: Calibration, truth: np.ndarray, predicted: np.ndarray) -> list[dict]:
         """Measure how often intervals or class sets hold the truth, and how large they are.
+
+        Parameters
+        ----------
+        calibration : Calibration
+        truth, predicted : ndarray
 
         Returns
         -------
@@ -256,7 +283,16 @@ class Kind(ABC):
 
     @abstractmethod
     def learnt(self, model: BaseEstimator, train: np.ndarray, truth: np.ndarray, test: np.ndarray) -> np.ndarray:
-        """Fit such a model to what it sees of the training objects, and predict the test objects."""
+        """Fit such a model to what it sees of the training objects, and predict the test objects.
+
+        Parameters
+        ----------
+        model : BaseEstimator
+        train, test : ndarray of float, shape (n, m)
+            What it sees of the objects.
+        truth : ndarray
+            Of the training objects.
+        """
 
     def collapsed(self, truth: np.ndarray, predicted: np.ndarray) -> str:
         """Say by how little predictions differ, if that is less than a twentieth of what the truth does."""

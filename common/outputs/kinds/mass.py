@@ -19,7 +19,14 @@ MAE_OF_MASS = Metric("MAE (1e9 Msun)", "low", "mean absolute error of the mass i
 
 
 class Mass(Scalar):
-    """A stellar mass in Msun. A few massive galaxies do not decide the scatter in dex."""
+    """A stellar mass in Msun. A few massive galaxies do not decide the scatter in dex.
+
+    Examples
+    --------
+    >>> from sdss_gs.schema import OUTPUTS
+    >>> float(Mass(OUTPUTS["smass"]).error_in_scale(np.array(1e11), np.array(1e10)))
+    1.0
+    """
 
     width_unit, spread_unit = " (dex)", " dex"
     axis_label = "log10 stellar mass / Msun"

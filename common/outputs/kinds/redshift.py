@@ -13,7 +13,15 @@ _DEFINED = "Δz = (predicted − true) / (1 + true)"
 
 
 class Redshift(Scalar):
-    """A spectroscopic redshift. A few outliers do not decide the NMAD."""
+    """A spectroscopic redshift. A few outliers do not decide the NMAD.
+
+    Examples
+    --------
+    >>> from sdss_gs.schema import OUTPUTS
+    >>> kind = Redshift(OUTPUTS["redshift"])
+    >>> round(kind.error_in_scale(0.212, 0.2), 6), round(kind.apply_error(0.2, 0.01), 6)
+    (0.01, 0.212)
+    """
 
     width_unit = ", Δz / (1 + z)"
     axis_label = "redshift z"

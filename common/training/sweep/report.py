@@ -37,7 +37,15 @@ def ranked(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def table(trials: Sequence[FrozenTrial], space: Space, metrics: Sequence[str]) -> pd.DataFrame:
-    """Lay the trials out as text, a row per trial, the best first."""
+    """Lay the trials out as text, a row per trial, the best first.
+
+    Parameters
+    ----------
+    trials : sequence of FrozenTrial
+    space : Space
+    metrics : sequence of str
+        Scores to show; see `shown_metrics`.
+    """
     return pd.DataFrame(
         {
             "trial": str(facts[NUMBER]),
@@ -68,6 +76,14 @@ def crossed(frame: pd.DataFrame, space: Space, metric: str) -> list[list[str]]:
     """Lay a grid out as the predecessor's tables: first option down, combinations of the others across.
 
     Empty where there is no such table: one option only, or options that are ranges.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From `table`.
+    space : Space
+    metric : str
+        Score to show.
     """
     names = swept(space)
     if len(names) < 2 or not all(isinstance(space[name], CategoricalDistribution) for name in names):
@@ -116,6 +132,13 @@ def slices(trials: Sequence[FrozenTrial], space: Space, metric: str) -> Figure:
     """Draw the score of each finished trial against each option; the best trial is marked.
 
     Optuna's parallel coordinates lay all trials of a grid on the same few lines, which tell nothing.
+
+    Parameters
+    ----------
+    trials, space
+        As for `table`.
+    metric : str
+        Score to show.
     """
     finished = [trial for trial in ranked(trials) if trial.state == TrialState.COMPLETE]
     names = swept(space) or list(space)[:1]
@@ -140,7 +163,13 @@ def slices(trials: Sequence[FrozenTrial], space: Space, metric: str) -> Figure:
 
 
 def in_words(seconds: float) -> str:
-    """Say a duration."""
+    """Say a duration.
+
+    Examples
+    --------
+    >>> in_words(75), in_words(600), in_words(9000)
+    ('75 s', '10 min', '2.5 h')
+    """
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

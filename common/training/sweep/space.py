@@ -85,6 +85,14 @@ def cells_of(space: Space, search: str, trials: int, seed: int) -> list[dict[str
 
     Every process that takes part in a sweep comes to the same plan.
 
+    Parameters
+    ----------
+    space : Space
+    search : str
+        One of `options.SEARCHES`.
+    trials, seed : int
+        Options of the sweep.
+
     Returns
     -------
     list of dict

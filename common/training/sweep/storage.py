@@ -70,6 +70,11 @@ class Storage(RDBStorage):
 
         Optuna gives that afterwards, and never takes a trial without one for dead: of a process that was killed in
         between, the others would wait for ever.
+
+        Parameters
+        ----------
+        trial_id, state, values
+            As for Optuna's `BaseStorage`.
         """
         if state == TrialState.RUNNING:
             self.record_heartbeat(trial_id)
@@ -218,6 +223,13 @@ def sampler_of(search: str, seed: int, number: int) -> optuna.samplers.BaseSampl
     """Make the sampler for a trial; of grid and random searches all options are known already.
 
     A sampler's random numbers begin anew with each process: the trial's number in the seed makes any two differ.
+
+    Parameters
+    ----------
+    search : str
+        One of `options.SEARCHES`.
+    seed, number : int
+        Of the sweep; of the trial.
     """
     if search != "tpe":
         return optuna.samplers.RandomSampler(seed)
