@@ -135,7 +135,9 @@ def test_own_column_takes_the_place_of_the_one_output_of_classes(patchy, data):
     assert [output.name for output in used.outputs] == ["smass", "shape"]
     assert used.outputs[1].classes == ("far", "near")
     targets, _ = used.targets("train")
-    np.testing.assert_array_equal(targets["shape"][used.known("train", "shape")].argmax(axis=1), used.truth("train", "shape"))
+    np.testing.assert_array_equal(
+        targets["shape"][used.known("train", "shape")].argmax(axis=1), used.truth("train", "shape")
+    )
     # A name of a column says nothing of how masses are learnt.
     known = used.known("train", "smass")
     np.testing.assert_allclose(targets["smass"][known, 0], np.log10(used.truth("train", "smass")), rtol=1e-5)

@@ -1,16 +1,16 @@
 """The model card: complete, one with its JSON and Markdown, and honest about limits."""
 
 import json
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
 from conftest import ROOT
 from helpers.cards import classes_summary, named, only_output, several_summary, summary
+from helpers.drawn import drawn
 
 from common.judge.card import best_rows, card_data, card_markdown, card_of_today, own_row, score_text
 from common.judge.compare import tables
+from common.outputs.metrics import score
 from sdss_gs.schema import OUTPUTS
 
 
@@ -112,6 +112,16 @@ def test_markdown_has_a_table_per_output_that_says_how_many_galaxies_each_row_is
     assert "| 0–0.05 | 100 | 0.0312 |" in redshift
     assert "| gradient boosting | 309 | **0.610** |" in subclass
     assert "Classes of subclass, in the order of the probabilities: AGN," in subclass
+
+
+def test_markdown_explains_the_scores_of_votes_beside_another_output():
+    votes = OUTPUTS["votes"]
+    scores = {"redshift": {"all inputs": {"galaxies": 9.0, "nmad": 0.02}}}
+    scores["votes"] = {"all inputs": {"galaxies": 9.0} | score(votes, *drawn(votes, 9))}
+    made = several_summary(outputs=(OUTPUTS["redshift"], votes), scores=scores, intervals={}, bins={}, coverage={})
+    text = card_markdown(card_data(made))
+    assert "| question 1 |" in text
+    assert "of those asked: Is the galaxy smooth, with features, or a star?" in text
 
 
 def test_markdown_escapes_what_others_have_named():

@@ -6,13 +6,15 @@ from dataclasses import replace
 import mlflow
 import pytest
 from conftest import survey_rows, write_survey
-from helpers.cards import only_output
+from helpers.cards import only_output, summary_of
+from helpers.drawn import drawn
 from helpers.folders import architectures_of
 from mlflow import MlflowClient
 
 from common import train
 from common.cli.command import main
 from common.judge import compare
+from common.judge.card import card_data
 from common.judge.compare import BEGIN, END
 from common.outputs.metrics import score
 from sdss_gs.errors import ZooError
@@ -132,6 +134,5 @@ def test_votes_of_another_tree_have_no_table():
     """Their RMSE is one of other answers than the challenge's."""
     output = replace(OUTPUTS["votes"], tree="gz1")
     truth, predicted = drawn(output, 30)
-    scores = {"i2v": score(output, truth, predicted), "mean": score(output, truth, truth)}
-    card = card_data(replace(summary("i2v"), output=output, scores=scores, intervals={}))
+    card = card_data(summary_of(output, score(output, truth, predicted)))
     assert compare.tables({"i2v": card}) == {}

@@ -56,7 +56,9 @@ def test_every_set_that_enough_objects_have_is_calibrated_for_each_output(data, 
         for key, columns in (("bands", [0]), ("wise", [1]), ("bands|wise", [0, 1]))
     }
     assert {key: set(found) for key, found in calibrations.items()} == {ANY: set(NAMES)} | {
-        key: names for key, found in counts.items() if (names := {name for name, count in found.items() if count >= 100})
+        key: names
+        for key, found in counts.items()
+        if (names := {name for name, count in found.items() if count >= 100})
     }
     assert "bands" in calibrations, "else this test says nothing"
     assert any("subclass" not in found for found in calibrations.values())

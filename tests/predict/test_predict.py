@@ -136,15 +136,15 @@ def test_killed_prediction_goes_on_and_ends_as_if_nothing_had_happened(tmp_path,
     monkeypatch.setattr(chunk, "ROWS_PER_CHUNK", 7)
     path = write(frame(50), tmp_path / "in.parquet")
     run(path, tmp_path / "whole.parquet")
-    model, original, calls = by_hand(), type(by_hand()).raw, []
+    model, original, calls = by_hand(), type(by_hand()).answers, []
 
-    def failing(self, values):
-        calls.append(len(values))
+    def failing(self, seen, present):
+        calls.append(len(present))
         if len(calls) == 4:
             raise StopError
-        return original(self, values)
+        return original(self, seen, present)
 
-    monkeypatch.setattr(type(model), "raw", failing)
+    monkeypatch.setattr(type(model), "answers", failing)
     with pytest.raises(StopError):
         run(path, tmp_path / "out.parquet", model)
     assert not (tmp_path / "out.parquet").exists()

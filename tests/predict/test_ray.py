@@ -31,12 +31,12 @@ ROWS = 4 * ROWS_PER_CHUNK + 1000
 class DyingModel(Model):
     """Kills the process that runs it, once."""
 
-    def raw(self, values):
+    def answers(self, seen, present):
         died = Path(self.reading["died"])
         if not died.exists():
             died.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().raw(values)
+        return super().answers(seen, present)
 
 
 class StopError(Exception):

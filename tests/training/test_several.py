@@ -112,13 +112,14 @@ def assert_card_and_pictures_are_complete(run):
     for name, output in outputs.items():
         assert list(output["scores"])[:4] == ["all inputs", "as available", "only bands", "only wise"]
         assert "gradient boosting" in output["baselines"]
+        metric = next(iter(output["metrics"]))
         for row, scores in output["scores"].items():
-            for metric, (low, high) in output["intervals"][row].items():
-                assert low <= scores[metric] <= high or metric in ("macro_f1", "balanced_accuracy"), (name, row, metric)
+            low, high = output["intervals"][row][metric]
+            assert low <= scores[metric] <= high, (name, row)
         assert {level["level"] for level in output["coverage"]["as available"]} == {0.68, 0.9, 0.95}
     redshift = outputs["redshift"]
     assert redshift["scores"]["only wise"]["nmad"] == metrics["test_only_wise_redshift_nmad"]
-    assert sum(each["count"] for each in redshift["bins"]) == redshift["scores"]["as available"]["galaxies"]
+    assert 0 < sum(each["count"] for each in redshift["bins"]) <= redshift["scores"]["as available"]["galaxies"]
     assert [name for name, output in outputs.items() if output["bins"]] == ["redshift"]
     numbers = {"predicted_vs_true", "residuals", "worst_cases", "best_cases"}
     kinds = dict.fromkeys(("redshift", "smass"), numbers) | dict.fromkeys(
@@ -148,17 +149,17 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
     address = f"models:/x2y/{version.version}"
     about = mlflow.models.get_model_info(address)
     assert about.metadata["inputs"] == ["bands", "wise"]
-    assert about.metadata["outputs"] == list(DEFAULTS)
+    assert about.metadata["outputs"] == list(NAMES)
     assert about.metadata["reading"] == {"target": "log", "column": "BestFit"}
     assert [entry["name"] for entry in about.signature.inputs.to_dict()] == ["bands", "wise", PRESENT]
-    assert [entry["name"] for entry in about.signature.outputs.to_dict()] == list(DEFAULTS)
+    assert [entry["name"] for entry in about.signature.outputs.to_dict()] == list(NAMES)
     model = load_model(address)
     bands = np.array([[17.9, 16.9, 16.4, 16.1, 15.9], [18.4, 17.2, 16.5, 15.9, 15.6]], np.float32)
     missing = {"bands": bands, "wise": np.zeros((2, 4), np.float32), PRESENT: np.array([[1, 0]] * 2, np.float32)}
     predicted = model.predict(missing, verbose=0)
     garbage = model.predict(missing | {"wise": np.full((2, 4), np.nan, np.float32)}, verbose=0)
     assert {name: values.shape for name, values in predicted.items()} == {
-        name: (2, OUTPUTS[name].size) for name in DEFAULTS
+        name: (2, OUTPUTS[name].size) for name in NAMES
     }
     for name, values in predicted.items():
         np.testing.assert_array_equal(values, garbage[name])
@@ -218,7 +219,7 @@ def test_champion_of_other_outputs_or_equal_cost_stays(launch, monkeypatch, tmp_
         launch(epochs=1, inputs="bands,wise", outputs=outputs)
     first, equal, other = [line for line in capsys.readouterr().out.splitlines() if line.startswith("champion: ")]
     assert first == "champion: x2y/1 (the first of this name)"
-    assert re.match(r"champion: x2y/1 stays \([0-9]+ galaxies, cost (.*) on the same .*, this one \1\); zoo", equal)
+    assert re.match(r"champion: x2y/1 stays \([0-9]+ galaxies, nmad (.*) on the same .*, this one \1\); zoo", equal)
     assert "x2y/1 stays (trained with outputs=redshift; this run outputs=smass); zoo promote x2y/3" in other
 
 
@@ -262,9 +263,11 @@ def test_mistake_is_one_line_and_a_failed_run(launch, capsys):
 @pytest.fixture(scope="module")
 def pictured(tmp_path_factory):
     """Images and magnitudes, of which some are missing, with votes and a column of the user's own."""
-    rows = patchy_rows(120)
+    rows = survey_rows(120)
+    for row in rows[::7]:
+        row["modelMag_u"] = "-9999"
     folder = write_survey(tmp_path_factory.mktemp("data") / "pictured", rows, ("img",))
-    for row in rows[::11]:
+    for row in rows[1::11]:
         (folder / "img" / f"{row['objid']}.jpg").unlink()
     header, *lines = (folder / "data.csv").read_text().splitlines()
     shapes = ("far" if number % 3 else "near" for number in range(len(rows)))
@@ -282,7 +285,7 @@ def test_images_among_the_inputs_show_where_the_network_looks_for_each_output(la
 
 def test_folds_give_nested_runs_and_the_spread_of_each_score(launch, patchy, capsys):
     before = {run.info.run_id for run in MlflowClient().search_runs(["0"])}
-    code, _ = launch(outputs="redshift,subclass", epochs=1, folds=2)
+    code, _ = launch(outputs="redshift,subclass", epochs=1, folds=3)
     assert code == 0
     found = [run for run in MlflowClient().search_runs(["0"]) if run.info.run_id not in before]
     children = [run for run in found if "mlflow.parentRunId" in run.data.tags]
@@ -293,7 +296,7 @@ def test_folds_give_nested_runs_and_the_spread_of_each_score(launch, patchy, cap
         assert parent.data.metrics[f"folds_std_{name}"] == pytest.approx(np.std(values, ddof=1))
     assert sum(int(child.data.tags["zoo.test_objects"]) for child in children) == 270
     assert not [run for run in found if MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")]
-    assert "mean ± standard deviation over 2 folds" in capsys.readouterr().out
+    assert "mean ± standard deviation over 3 folds" in capsys.readouterr().out
 
 
 def test_own_column_and_weights_of_rare_classes(launch, pictured, capsys):
@@ -320,7 +323,7 @@ def test_votes_beside_a_number(launch, pictured, loss):
     assert votes["task"] == "votes"
     assert "rmse37" in votes["intervals"]["all inputs"]
     assert {"votes_answers.png", "redshift_residuals.png"} < plots_of(run)
-    found = load("x2y").predict(str(pictured))
-    assert OUTPUTS["votes"].column in "".join(found.columns)
+    (version,) = MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
+    found = load(f"x2y/{version.version}").predict(str(pictured))
     shares = found[[f"votes_{column}" for column in OUTPUTS["votes"].answers]]
     assert ((shares.dropna() >= 0) & (shares.dropna() <= 1)).all(axis=None)
