@@ -23,9 +23,6 @@ from sdss_gs.dataset import Dataset
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.packing.packed import packed_folder
 
-FOLDER = "embeddings"
-"""Beside the packed arrays of a data set."""
-
 
 @dataclass(frozen=True)
 class Embedder:
@@ -50,12 +47,7 @@ class Embedder:
         return self.network.output.shape[1]
 
     def features(self, loaded: dict[str, Loaded]) -> tuple[np.ndarray, np.ndarray]:
-        """Compute features.
-
-        Parameters
-        ----------
-        loaded : dict of str to Loaded
-            ``n`` objects, by input.
+        """Compute the features of ``n`` objects, given by input.
 
         Returns
         -------
@@ -79,21 +71,15 @@ class Embedder:
 
 
 def embedder(model: Model) -> Embedder:
-    """Take the head off a model.
-
-    The features of a model with several outputs are those of each output, side by side.
-    """
+    """Take the head off a model; the features of one with several outputs are those of each output, side by side."""
     network = decider_of(model.network)
     if model.flat and model.inputs[0].columns:
         # A table's network is stored inside one that takes each column by its name, see `model.serving_network`.
         network = network.get_layer(network.name)
     fed = [kind_of(output).head_of(network).input for output in model.outputs]
     joined = keras.layers.Concatenate(dtype="float32")(fed) if len(fed) > 1 else fed[0]
-    return Embedder(model, keras.Model(network.input, joined), "|".join(_layer(network, one) for one in fed))
-
-
-def _layer(network: keras.Model, features: keras.KerasTensor) -> str:
-    return next(operation.name for operation in network.operations if operation.output is features)
+    layers = [next(layer.name for layer in network.operations if layer.output is features) for features in fed]
+    return Embedder(model, keras.Model(network.input, joined), "|".join(layers))
 
 
 def embed(model: Model, source: Source, output: Path, *, overwrite: bool = False) -> int:
@@ -150,10 +136,8 @@ def _rows(headless: Embedder, chunk: Chunk, source: Source) -> pa.Table:
 
 def stored_embedding(model: Model, data: Dataset) -> Path:
     """Return where a data set's features are kept: beside its packed arrays, named by model, weights and content."""
-    seen = [item.name for item in model.inputs if item.name in data.rows]
-    content = data.fingerprint(seen, (), np.arange(len(data)))
-    name = f"{model.name}-{model.sha256[:HASH_DIGITS]}-{content}.parquet"
-    return packed_folder(data.folder) / FOLDER / name
+    content = data.fingerprint([name for name in model.shapes if name in data.rows], (), np.arange(len(data)))
+    return packed_folder(data.folder) / "embeddings" / f"{model.name}-{model.sha256[:HASH_DIGITS]}-{content}.parquet"
 
 
 def embedding_of(model: Model, data: Dataset, *, overwrite: bool = False) -> Path:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sklearn.neighbors import NearestNeighbors
 
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import DataError, OptionError, first_line
 
 FEATURES = "features"
 """Column of an embedding, see `embed.embed`."""
@@ -62,18 +62,17 @@ class Neighbours:
         try:
             table = pq.ParquetFile(path).read()
         except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{path}: expected a file that zoo embed wrote, found {_line(error)}") from None
+            raise DataError(f"{path}: expected a file that zoo embed wrote, found {first_line(error)}") from None
         metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         self.about = {key: metadata[key] for key in ("model", "version", "weights", "layer") if key in metadata}
         if FEATURES not in table.column_names or len(self.about) < 4:
-            found = ", ".join(table.column_names[:8])
-            raise DataError(f"{path}: expected a file that zoo embed wrote, found a table of {found}")
+            names = ", ".join(table.column_names[:8])
+            raise DataError(f"{path}: expected a file that zoo embed wrote, found a table of {names}")
         self._all = pc.cast(table.column(0), pa.string())
         features = table[FEATURES].combine_chunks()
         values = features.flatten().to_numpy(zero_copy_only=False).reshape(len(table), features.type.list_size)
         finite = np.isfinite(values).all(axis=1)
-        self._ids = self._all.filter(pa.array(finite))
-        values = values[finite]
+        self._ids, values = self._all.filter(pa.array(finite)), values[finite]
         # Centred, so that a large common offset costs no digits.
         self._values = values - values.mean(axis=0, dtype=np.float64).astype(np.float32) if len(values) else values
         squares = np.einsum("ij,ij->", self._values, self._values, dtype=np.float64)
@@ -84,13 +83,7 @@ class Neighbours:
         return len(self._ids)
 
     def nearest(self, objid: str, n: int) -> list[Neighbour]:
-        """List the nearest galaxies, without the galaxy itself.
-
-        Parameters
-        ----------
-        objid : str
-        n : int
-            Galaxies at most.
+        """List at most so many of the nearest galaxies, without the galaxy itself.
 
         Raises
         ------
@@ -106,9 +99,5 @@ class Neighbours:
             raise DataError(f"object {objid}: has no usable input for {self.about['model']}")
         distances, rows = self._index.kneighbors(self._values[row : row + 1], min(n + 1, len(self)))
         # By its row, not as the first: others may have the same features.
-        found = [(other, distance) for other, distance in zip(rows[0], distances[0], strict=True) if other != row]
-        return [Neighbour(self._ids[int(other)].as_py(), float(d) / self._unit) for other, d in found[:n]]
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        others = [(int(other), far) for other, far in zip(rows[0], distances[0], strict=True) if other != row]
+        return [Neighbour(self._ids[other].as_py(), float(far) / self._unit) for other, far in others[:n]]

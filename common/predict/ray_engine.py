@@ -25,7 +25,7 @@ from common.models.model import Model
 from common.predict.combine import Combination
 from common.predict.predict import flag_counts, predict_together
 from common.predict.results import Pieces, unfinished, write_piece
-from sdss_gs.errors import DataError, OptionError, ZooError
+from sdss_gs.errors import DataError, OptionError, ZooError, first_line
 from sdss_gs.files import TEMPORARY
 
 AT_ONCE = 2
@@ -35,6 +35,8 @@ LOSSES = 3
 PATIENCE = 60
 """Seconds without any worker before the user is told."""
 LOCAL = "local"
+Job = tuple[int, Chunk | None]
+"""Number of a piece, and its objects where a worker cannot read them by itself."""
 
 
 def on_ray(
@@ -66,24 +68,20 @@ def on_ray(
     ZooError
         If Ray or the cluster is not there, workers do not see the files, or one is lost again and again.
     """
-    jobs = _jobs(source, pieces)
     with connected(address) as ray:
-        share = _share(ray, workers)
-        count = min(share.workers, -(-source.count // source.chunk_objects)) if source.chunk_objects else share.workers
-        print(f"Ray: {count} workers, {share.line}", flush=True)
+        count, options, each = _share(ray, workers)
+        if source.chunk_objects:
+            count = min(count, _pieces_of(source))
+        print(f"Ray: {count} workers, {each}", flush=True)
         with warnings.catch_warnings():
             # Keras' way to write a model uses what NumPy has deprecated.
             warnings.simplefilter("ignore", DeprecationWarning)
-            opened_once = ray.put(list(models))
+            models_once = ray.put(list(models))
         # What opens a source holds open files, which no other process can use.
-        plain, folder = dataclasses.replace(source, chunks_from=None), pieces.folder.absolute()
-        actor = ray.remote(Worker).options(**share.options)
-        crew = Crew(
-            ray,
-            lambda: actor.remote(opened_once, plain, opened if source.chunk_objects else None, together, folder),
-            jobs,
-            count,
-        )
+        plain, folder = dataclasses.replace(source, chunks=None), pieces.folder.absolute()
+        actor = ray.remote(Worker).options(**options)
+        arguments = models_once, plain, opened if source.chunk_objects else None, together, folder
+        crew = Crew(ray, lambda: actor.remote(*arguments), _jobs(source, pieces), count)
         for number, (temporary, rows, flags) in crew.results():
             if source.chunk_objects and rows != min(source.chunk_objects, source.count - number * source.chunk_objects):
                 raise DataError(f"input: expected {source.count} objects, found another number in piece {number}")
@@ -91,21 +89,24 @@ def on_ray(
             yield rows, flags
 
 
-def _jobs(source: Source, pieces: Pieces) -> Iterator[tuple[int, Chunk | None]]:
+def _pieces_of(source: Source) -> int:
+    return -(-source.count // source.chunk_objects)
+
+
+def _jobs(source: Source, pieces: Pieces) -> Iterator[Job]:
     """Yield the pieces that are not finished, with their objects where a worker cannot read them by itself."""
-    if source.chunk_objects:
-        numbers = range(-(-source.count // source.chunk_objects))
-        yield from ((number, None) for number in numbers if number not in pieces.finished)
-        return
-    yield from unfinished(source, pieces)
+    if not source.chunk_objects:
+        return unfinished(source, pieces)
+    return ((number, None) for number in range(_pieces_of(source)) if number not in pieces.finished)
 
 
+@dataclasses.dataclass
 class Worker:
     """A process that predicts pieces; Ray makes an actor of it.
 
     Parameters
     ----------
-    models : list of Model
+    models : sequence of Model
     source : Source
         Without its function that reads.
     opened : callable or None
@@ -115,16 +116,11 @@ class Worker:
         Where the pieces go.
     """
 
-    def __init__(
-        self,
-        models: Sequence[Model],
-        source: Source,
-        opened: Callable[[], Source] | None,
-        together: Combination,
-        folder: Path,
-    ):
-        self.models, self.source, self.opened = models, source, opened
-        self.together, self.folder = together, folder
+    models: Sequence[Model]
+    source: Source
+    opened: Callable[[], Source] | None
+    together: Combination
+    folder: Path
 
     def ready(self) -> int:
         """Open the source; return the process id.
@@ -137,10 +133,10 @@ class Worker:
         if not self.folder.is_dir():
             raise DataError(f"{self.folder}: expected a folder that all machines share, {gethostname()} has none")
         if self.opened is not None:
-            found = self.opened()
-            if found.stamp != self.source.stamp:
+            own = self.opened()
+            if own.stamp != self.source.stamp:
                 raise DataError(f"input: expected the same files on all machines, found others on {gethostname()}")
-            self.source = found
+            self.source = own
         return os.getpid()
 
     def predict(self, number: int, chunk: Chunk | None) -> tuple[Path, int, Counter]:
@@ -167,50 +163,52 @@ class Crew:
         Workers.
     """
 
-    def __init__(self, ray, hire: Callable, jobs: Iterator[tuple[int, Chunk | None]], size: int):
+    def __init__(self, ray, hire: Callable, jobs: Iterator[Job], size: int):
         self.ray, self.hire, self.jobs = ray, hire, jobs
-        self.again: deque = deque()
+        self.again: deque[Job] = deque()
         self.free: deque = deque()
         self.doing: dict = {}
-        self.gone: set = set()
+        self.alive: set = set()
         self.losses: Counter = Counter()
         for _ in range(size):
             self._start_worker()
 
     def results(self) -> Iterator[tuple[int, tuple[Path, int, Counter]]]:
         """Yield number and answer of each piece as it is finished."""
-        patient = True
-        job = next(self.jobs, None)
-        while job or any(at_work for _worker, at_work in self.doing.values()):
+        patient, job = True, self._next_job()
+        while job or self._at_work():
             done, _rest = self.ray.wait(list(self.doing), timeout=PATIENCE)
-            if not done and patient and not any(at_work for _worker, at_work in self.doing.values()):
+            if not done and patient and not self._at_work():
                 print("Ray has not started a worker yet: is the cluster busy? ray status tells", file=sys.stderr)
                 patient = False
             for reference in done:
                 worker, finished = self.doing.pop(reference)
                 answer = self._answer(reference, worker, finished)
-                if worker not in self.gone:
+                if worker in self.alive:
                     self.free.extend([worker] * (1 if finished else AT_ONCE))
                 if answer is not None and finished:
                     yield finished[0], answer
-            if job is None and self.again:
-                job = self.again.popleft()
-            while job and (worker := self._free_worker()):
-                self.doing[worker.predict.remote(*job)] = worker, job
-                job = self.again.popleft() if self.again else next(self.jobs, None)
+            job = job or self._next_job()
+            while job and self.free:
+                worker = self.free.popleft()
+                if worker in self.alive:
+                    self.doing[worker.predict.remote(*job)] = worker, job
+                    job = self._next_job()
+
+    def _next_job(self) -> Job | None:
+        return self.again.popleft() if self.again else next(self.jobs, None)
+
+    def _at_work(self) -> bool:
+        return any(job for _worker, job in self.doing.values())
 
     def _start_worker(self) -> None:
         worker = self.hire()
+        self.alive.add(worker)
         self.doing[worker.ready.remote()] = worker, None
 
-    def _free_worker(self):
-        while self.free:
-            if (worker := self.free.popleft()) not in self.gone:
-                return worker
-        return None
-
-    def _answer(self, reference, worker, job: tuple[int, Chunk | None] | None):
+    def _answer(self, reference, worker, job: Job | None):
         """Return what a worker answered; None if it was lost, when its piece is done again and a worker is started."""
+        number = None if job is None else job[0]
         try:
             answer = self.ray.get(reference)
         except self.ray.exceptions.RayTaskError as error:
@@ -218,57 +216,40 @@ class Crew:
                 raise error.cause from None
             raise
         except self.ray.exceptions.RayError as error:
-            self._lost(worker, job, error)
+            self.losses[number] += 1
+            if self.losses[number] > LOSSES:
+                what = "before they were ready" if job is None else f"while they predicted piece {number}"
+                kind = type(error).__name__
+                raise ZooError(f"Ray: lost {LOSSES + 1} workers {what} (out of memory?): {kind}") from None
+            self._replace(worker, job)
             return None
-        self.losses.pop(None if job is None else job[0], None)
+        self.losses.pop(number, None)
         return answer
 
-    def _lost(self, worker, job: tuple[int, Chunk | None] | None, error: Exception) -> None:
-        number = None if job is None else job[0]
-        self.losses[number] += 1
-        if self.losses[number] > LOSSES:
-            what = "before they were ready" if job is None else f"while they predicted piece {number}"
-            raise ZooError(f"Ray: lost {LOSSES + 1} workers {what} (out of memory?): {type(error).__name__}")
+    def _replace(self, worker, job: Job | None) -> None:
         if job is not None:
             self.again.append(job)
-        if worker not in self.gone:
-            self.gone.add(worker)
+        if worker in self.alive:
+            self.alive.remove(worker)
             # It may be alive beyond a broken connection.
             self.ray.kill(worker)
             self._start_worker()
 
 
-@dataclasses.dataclass(frozen=True)
-class Share:
-    """What of a cluster each worker gets.
-
-    Parameters
-    ----------
-    workers : int
-    options : dict
-        Of the actor.
-    line : str
-        In words.
-    """
-
-    workers: int
-    options: dict
-    line: str
-
-
-def _share(ray, workers: int) -> Share:
-    found = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-    cores = int(sum(node["CPU"] for node in found))
-    gpus = int(sum(node.get("GPU", 0) for node in found))
+def _share(ray, workers: int) -> tuple[int, dict, str]:
+    """Share a cluster out: how many workers there are, each one's options as an actor, and what it gets in words."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    cores = int(sum(node["CPU"] for node in nodes))
+    gpus = int(sum(node.get("GPU", 0) for node in nodes))
     workers = workers or gpus or cores
-    each = max(1, min(cores // workers, *(int(node["CPU"]) for node in found)) if found else 1)
+    each = max(1, min(cores // workers, *(int(node["CPU"]) for node in nodes)) if nodes else 1)
     options = {"num_cpus": each, "num_gpus": int(0 < workers <= gpus), "max_restarts": 0, "max_task_retries": 0}
     # TensorFlow would otherwise start as many threads as the machine has cores in each of its workers.
     threads = {"TF_NUM_INTRAOP_THREADS": str(each), "TF_NUM_INTEROP_THREADS": str(each)}
     options["runtime_env"] = {"env_vars": {**threads, "TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true"}}
-    machines = f"{len(found)} machine{'s' * (len(found) != 1)}"
-    line = f"{each} core{'s' * (each != 1)}{' and a GPU' * options['num_gpus']} each, on {machines}"
-    return Share(workers, options, line)
+    machines = f"{len(nodes)} machine{'s' * (len(nodes) != 1)}"
+    gpu = " and a GPU" * options["num_gpus"]
+    return workers, options, f"{each} core{'s' * (each != 1)}{gpu} each, on {machines}"
 
 
 @contextmanager
@@ -300,12 +281,11 @@ def connected(address: str = "") -> Iterator:
     if ray.is_initialized():
         yield ray
         return
-    extra = {"include_dashboard": False} if address == LOCAL else {}
+    no_dashboard = {"include_dashboard": False} if address == LOCAL else {}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **extra)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **no_dashboard)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise OptionError(f"address {address}: expected Ray to answer there, found {line}") from None
+        raise OptionError(f"address {address}: expected Ray to answer there, found {first_line(error)}") from None
     try:
         yield ray
     finally:

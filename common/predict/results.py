@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,6 @@ from sdss_gs.files import move_into_place, remove_leftovers, replacing, temporar
 from sdss_gs.logs import hidden
 
 PLAN = "plan.json"
-CSV = pa.csv.WriteOptions(quoting_style="needed")
 FITS_BLOCK = 2880
 """Bytes; every part of a FITS file is filled up to a multiple of it (FITS standard 4.0, section 3.1)."""
 
@@ -57,19 +58,17 @@ class Pieces:
             raise OptionError(f"output {output}: expected a file that ends in {', '.join(WRITERS)}")
         if not output.resolve().parent.is_dir():
             raise OptionError(f"output {output}: expected a file in an existing folder")
-        self.output, self.folder = output, output.with_name(output.name + ".pieces")
-        self.about = about
+        self.output, self.folder, self.about = output, output.with_name(output.name + ".pieces"), about
         path = self.folder / PLAN
         known = json.loads(path.read_text()) if path.is_file() else None
         if known != plan and known is not None and not overwrite:
             what = ", ".join(sorted(key for key in plan if plan[key] != known.get(key)))
             raise OptionError(f"output {output}: {self.folder} holds another prediction ({what}); give --overwrite")
-        if known is None and output.exists() and not overwrite:
-            # What a run left that was killed after its last step.
-            shutil.rmtree(self.folder, ignore_errors=True)
-            raise OptionError(f"output {output}: there is such a file already; give --overwrite to replace it")
         if known != plan:
+            # Also what a run left that was killed after its last step.
             shutil.rmtree(self.folder, ignore_errors=True)
+        if known is None and output.exists() and not overwrite:
+            raise OptionError(f"output {output}: there is such a file already; give --overwrite to replace it")
         self.folder.mkdir(exist_ok=True)
         remove_leftovers(self.folder)
         with replacing(path) as temporary:
@@ -82,10 +81,6 @@ class Pieces:
     def rows(self) -> int:
         """Objects of all finished pieces."""
         return sum(self.finished.values())
-
-    def leading(self) -> int:
-        """Count the finished pieces before the first that is not."""
-        return next(number for number in range(len(self.finished) + 1) if number not in self.finished)
 
     def path(self, number: int) -> Path:
         """Return where a piece is kept."""
@@ -133,14 +128,14 @@ def write_piece(rows: pd.DataFrame | pa.Table, path: Path) -> None:
     if isinstance(rows, pd.DataFrame):
         table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
     # Text may arrive as any of Arrow's kinds of it, or as nothing where no object of the piece has a class.
-    text = [field.name for field in table.schema if not _is_number(field.type) and not _is_list(field.type)]
-    fields = [field.with_type(pa.string()) if field.name in text else field for field in table.schema]
+    kept = [_is_number(field.type) or pa.types.is_fixed_size_list(field.type) for field in table.schema]
+    fields = [field if keep else field.with_type(pa.string()) for field, keep in zip(table.schema, kept, strict=True)]
     pq.write_table(table.cast(pa.schema(fields, table.schema.metadata)), path)
 
 
 def unfinished(source: Source, pieces: Pieces) -> Iterator[tuple[int, Chunk]]:
     """Read the chunks of a source of which there is no piece yet, with their numbers."""
-    leading = pieces.leading()
+    leading = next(number for number in itertools.count() if number not in pieces.finished)
     first = sum(pieces.finished[number] for number in range(leading))
     for number, chunk in enumerate(source.chunks(first), leading):
         if number not in pieces.finished:
@@ -161,16 +156,14 @@ def write_in_pieces(
     Parameters
     ----------
     source : Source
-    output : Path
+    output, overwrite, about
+        As for `Pieces`.
     plan : dict
         As for `Pieces`; the source is added.
     work : callable
         Fills the pieces that are not finished, and yields of each how many objects it has.
     doing : str
         What the progress bar says.
-    overwrite : bool
-    about : dict of str to str, optional
-        As for `Pieces`.
 
     Returns
     -------
@@ -202,28 +195,30 @@ def write_in_pieces(
         raise DataError(f"{output}: cannot write it: {error}") from None
 
 
-def _write_parquet(pieces: Pieces, path: Path) -> None:
-    writer = None
-    for piece in pieces.tables():
-        table = piece.replace_schema_metadata(pieces.about or piece.schema.metadata)
-        writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
-        writer.write_table(table)
-    writer.close()
+# === Formats ===
 
 
-def _write_csv(pieces: Pieces, path: Path) -> None:
-    writer = None
-    for table in pieces.tables():
-        writer = writer or pa.csv.CSVWriter(path, table.schema, write_options=CSV)
-        writer.write_table(table)
-    writer.close()
+def _write_with(writer_of: Callable, pieces: Pieces, path: Path) -> None:
+    """Write the pieces one after the other with one of Arrow's writers."""
+    tables = pieces.tables()
+    first = next(tables)
+    schema = first.schema.with_metadata(pieces.about or first.schema.metadata)
+    with writer_of(path, schema) as writer:
+        for table in itertools.chain([first], tables):
+            writer.write_table(table.cast(schema))
 
 
 def _write_fits(pieces: Pieces, path: Path) -> None:
     """Write a binary table piece by piece: however long it is, one piece is in memory."""
     from astropy.io import fits
 
-    dtype = _fits_dtype(pieces)
+    types: dict[str, np.dtype] = {}
+    for piece in pieces.tables():
+        for name, column in zip(piece.column_names, piece.columns, strict=True):
+            kind = _fits_type(column)
+            # Of texts, the longest.
+            types[name] = np.promote_types(types.get(name, kind), kind)
+    dtype = np.dtype(list(types.items())).newbyteorder(">")
     table = fits.BinTableHDU(np.zeros(0, dtype), name="PREDICTIONS")
     table.header["NAXIS2"] = pieces.rows
     with open(path, "wb") as file:
@@ -232,39 +227,25 @@ def _write_fits(pieces: Pieces, path: Path) -> None:
         for piece in pieces.tables():
             block = np.zeros(len(piece), dtype)
             for name in dtype.names:
-                block[name] = _fits_column(piece[name])
+                block[name] = _fits_values(piece[name])
             file.write(block.tobytes())
         file.write(bytes(-pieces.rows * dtype.itemsize % FITS_BLOCK))
 
 
-def _fits_dtype(pieces: Pieces) -> np.dtype:
-    widths: dict[str, int] = {}
-    for piece in pieces.tables():
-        for field in piece.schema:
-            if not _is_number(field.type):
-                longest = pc.max(pc.binary_length(piece[field.name])).as_py() or 1
-                widths[field.name] = max(widths.get(field.name, 1), longest)
-    kinds = {True: ">f8", False: ">i8"}
-    return np.dtype(
-        [
-            (field.name, f"S{widths[field.name]}" if field.name in widths else kinds[pa.types.is_floating(field.type)])
-            for field in next(pieces.tables()).schema
-        ]
-    )
+def _fits_type(column: pa.ChunkedArray) -> np.dtype:
+    if _is_number(column.type):
+        return np.dtype(np.float64 if pa.types.is_floating(column.type) else np.int64)
+    return np.dtype(f"S{pc.max(pc.binary_length(column)).as_py() or 1}")
+
+
+def _fits_values(column: pa.ChunkedArray) -> np.ndarray:
+    if _is_number(column.type):
+        return column.to_numpy()
+    return np.array([(text or "").encode("ascii", "replace") for text in column.to_pylist()])
 
 
 def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_floating(kind) or pa.types.is_integer(kind)
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_fixed_size_list(kind)
-
-
-def _fits_column(column: pa.ChunkedArray) -> np.ndarray:
-    if not _is_number(column.type):
-        return np.array([(text or "").encode("ascii", "replace") for text in column.to_pylist()])
-    return column.to_numpy()
 
 
 def _write_votable(pieces: Pieces, path: Path) -> None:
@@ -276,8 +257,8 @@ def _write_votable(pieces: Pieces, path: Path) -> None:
 
 
 WRITERS = {
-    ".parquet": _write_parquet,
-    ".csv": _write_csv,
+    ".parquet": partial(_write_with, partial(pq.ParquetWriter, compression="zstd")),
+    ".csv": partial(_write_with, partial(pa.csv.CSVWriter, write_options=pa.csv.WriteOptions(quoting_style="needed"))),
     ".fits": _write_fits,
     ".vot": _write_votable,
     ".xml": _write_votable,

@@ -46,18 +46,16 @@ def find_similar(
         from common.predict.embed import embedding_of
 
         model = load(name or usual)
-        catalogue_ids = open_catalogue(folder).objid.astype(str)
-        if objid not in set(catalogue_ids.tolist()):
+        if objid not in open_catalogue(folder).objid.astype(str).tolist():
             raise OptionError(f"object: expected the id of a galaxy of {folder}, found {objid[:40]!r}")
         embedding = embedding_of(model, open_folder(folder, tuple(model.shapes)))
-    found = Neighbours(embedding)
-    if name and found.about["model"] != name.partition("/")[0]:
-        raise OptionError(f"embedding {embedding}: expected one of {name}, found one of {found.about['model']}")
-    near = found.nearest(objid, n)
+    index = Neighbours(embedding)
+    if name and index.about["model"] != name.partition("/")[0]:
+        raise OptionError(f"embedding {embedding}: expected one of {name}, found one of {index.about['model']}")
+    near = [Neighbour(objid, 0.0), *index.nearest(objid, n)]
     catalogue = open_catalogue(folder) if folder else None
     head = ("objid", "distance", *(catalogue.truths(0) if catalogue else ()))
-    lines = [Neighbour(objid, 0.0), *near]
-    rows = [head, *((line.id, f"{line.distance:.3f}", *_truths(catalogue, line.id)) for line in lines)]
+    rows = [head, *((one.id, f"{one.distance:.3f}", *_truths(catalogue, one.id)) for one in near)]
     # Of the outputs, those that at least one of the galaxies has a value of.
     kept = [column for column in range(len(head)) if column < 2 or any(row[column] != "-" for row in rows[1:])]
     return [tuple(row[column] for column in kept) for row in rows]

@@ -12,14 +12,14 @@ from fastapi import HTTPException
 from PIL import Image
 
 from common.data.sources import Loaded
-from common.data.sources.folder import load_objects, reasons_of
+from common.data.sources.folder import has_input, loader
 from common.models.model import Model
 from common.networks.inputs import SOFTENING
 from common.serve.answers import number
 from sdss_gs.dataset import Dataset, open_dataset
 from sdss_gs.errors import DataError, ZooError
 from sdss_gs.formats import fits
-from sdss_gs.schema import INPUTS, QUANTITIES, SPECTRUM_COLUMNS
+from sdss_gs.schema import INPUTS, SPECTRUM_COLUMNS
 from sdss_gs.split import split
 
 ID_DIGITS = 19
@@ -41,8 +41,7 @@ class Objects:
 
     def __init__(self, data: Dataset):
         self.data, self.name = data, data.folder.name
-        self._reasons = reasons_of(data)
-        objid = data.catalogue.objid
+        self._load, objid = loader(data), data.catalogue.objid
         self._order = np.argsort(objid)
         self._part = {int(row): part for part, rows in split(objid).items() for row in rows}
 
@@ -68,32 +67,28 @@ class Objects:
         """Return the id of any object, or of any that has an input."""
         if name and name not in INPUTS:
             raise HTTPException(422, f"input: expected one of {', '.join(INPUTS)}, found {name[:40]!r}")
-        usable = self.data.usable([name] if name in self.data.arrays else [])
-        if not len(usable) or (name and name not in self.data.arrays):
+        usable = () if name and name not in self.data.arrays else self.data.usable([name] if name else [])
+        if not len(usable):
             raise HTTPException(404, f"{self.name}: expected a galaxy{f' with {name}' if name else ''}, found none")
-        return str(self.data.catalogue.objid[usable[random.randrange(len(usable))]])
+        return str(self.data.catalogue.objid[random.choice(usable)])
 
     def about(self, objid: str) -> dict:
         """Tell what is known about an object."""
-        row = self.find(objid)
+        row, numbers = self.find(objid), self.data.catalogue.numbers
         bands = [column for item in INPUTS.values() for column in item.columns]
         return {
             "objid": objid,
             "data": self.name,
             "part": self._part[row],
             "truths": self.truths(objid),
-            "magnitudes": {column: self._value(column, row) for column in bands if column in QUANTITIES},
-            "inputs": {name: name in self.data.rows and bool(self.data.rows[name][row] >= 0) for name in INPUTS},
+            "magnitudes": {column: number(float(numbers[column][row])) for column in bands},
+            "inputs": {name: self._has(name, row) for name in INPUTS},
         }
 
     def truths(self, objid: str) -> dict[str, float | str | None]:
         """Return an object's true values by output; None where one is missing."""
         truths = self.data.catalogue.truths(self.find(objid))
         return {name: number(value) if isinstance(value, float) else value for name, value in truths.items()}
-
-    def _value(self, column: str, row: int) -> float | None:
-        numbers = self.data.catalogue.numbers
-        return number(float(numbers[column][row])) if column in numbers else None
 
     def load(self, model: Model, objid: str) -> dict[str, Loaded]:
         """Return a model's inputs of an object.
@@ -105,10 +100,7 @@ class Objects:
         """
         rows, column = np.array([self.find(objid)]), str(model.reading.get("column", ""))
         try:
-            return {
-                item.name: load_objects(self.data, self._reasons, rows, item, model.shapes[item.name], column)
-                for item in model.inputs
-            }
+            return {item.name: self._load(rows, item, model.shapes[item.name], column) for item in model.inputs}
         except ZooError as error:
             text = str(error).removeprefix(f"{self.data.folder}: ")
             raise HTTPException(422, f"{model.name}: {text}") from None
@@ -116,10 +108,7 @@ class Objects:
     def image(self, objid: str) -> bytes:
         """Draw an object's image as JPEG; composed of i, r and g where there is only a cut-out."""
         row = self.find(objid)
-        if self._has("img", row):
-            pixels = self.data.load("img", np.array([row]))[0]
-        else:
-            pixels = fits.colour(self._require("fits", row))
+        pixels = self._require("img", row) if self._has("img", row) else fits.colour(self._require("fits", row))
         return _encoded(pixels, "JPEG", quality=JPEG_QUALITY)
 
     def bands(self, objid: str) -> bytes:
@@ -136,21 +125,21 @@ class Objects:
     def spectrum(self, objid: str) -> dict:
         """Return an object's observed spectrum and best fit."""
         row = self.find(objid)
-        self._require("spectra", row)
-        fluxes = {name: self.data.load("spectra", np.array([row]), name)[0] for name in SPECTRUM_COLUMNS}
+        fluxes = {name: self._require("spectra", row, name) for name in SPECTRUM_COLUMNS}
         return {
             "objid": objid,
             "unit": INPUTS["spectra"].unit,
             "wavelength": np.round(self.data.wavelengths("spectra"), 2).tolist(),
-        } | {name: [float(f"{value:.4g}") for value in flux] for name, flux in fluxes.items()}
+            **{name: [float(f"{value:.4g}") for value in flux] for name, flux in fluxes.items()},
+        }
 
     def _has(self, name: str, row: int) -> bool:
-        return name in self.data.rows and self.data.rows[name][row] >= 0
+        return name in self.data.rows and bool(self.data.rows[name][row] >= 0)
 
-    def _require(self, name: str, row: int) -> np.ndarray:
+    def _require(self, name: str, row: int, column: str = SPECTRUM_COLUMNS[0]) -> np.ndarray:
         if not self._has(name, row):
             raise HTTPException(404, f"object: this galaxy has no {name}")
-        return self.data.load(name, np.array([row]))[0]
+        return self.data.load(name, np.array([row]), column)[0]
 
 
 def open_objects(folder: Path, say: Callable[[str], None] = print) -> Objects:
@@ -162,17 +151,14 @@ def open_objects(folder: Path, say: Callable[[str], None] = print) -> Objects:
         If it is no SDSS-GS folder.
     """
     names = []
-    for name, item in INPUTS.items():
-        if not item.columns and not (folder / name).is_dir() and not (name == "ssel" and (folder / "spectra").is_dir()):
-            continue
+    for name in [name for name in INPUTS if has_input(folder, name)]:
         try:
             open_dataset(folder, [name])
+            names.append(name)
         except DataError as error:
-            if not folder.is_dir() or item.columns:
+            if INPUTS[name].columns:
                 raise
             say(f"left out: {error}")
-            continue
-        names.append(name)
     return Objects(open_dataset(folder, names))
 
 

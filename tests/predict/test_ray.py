@@ -124,7 +124,7 @@ def test_table_that_must_be_read_in_order_is_read_once_and_handed_out(tmp_path):
     table(ROWS_PER_CHUNK + 10).to_csv(path, index=False)
 
     def handed_out(models, source, together, pieces):
-        worker = Worker(models, dataclasses.replace(source, chunks_from=None), None, together, pieces.folder)
+        worker = Worker(models, dataclasses.replace(source, chunks=None), None, together, pieces.folder)
         for job in ray_engine._jobs(source, pieces):
             number, chunk = cloudpickle.loads(cloudpickle.dumps(job))
             temporary, rows, flags = worker.predict(number, chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,9 @@ from sdss_gs.errors import DataError, OptionError, ZooError, first_line
 from sdss_gs.schema import INPUTS, QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number, read_numbers
 
-TABLE_INPUTS = tuple(name for name, item in INPUTS.items() if item.columns)
+TABLES = {name: item.columns for name, item in INPUTS.items() if item.columns}
 WANTED = {
-    column: column.removeprefix("modelMag_").removesuffix("mag") for n in TABLE_INPUTS for column in INPUTS[n].columns
+    column: column.removeprefix("modelMag_").removesuffix("mag") for columns in TABLES.values() for column in columns
 }
 """Columns that a model may need, with the short name that also does: ``modelMag_u``, ``u``; ``w1mag``, ``w1``."""
 ROW = "row"
@@ -55,81 +56,75 @@ def catalogue_source(path: Path, columns: Mapping[str, str] | None = None, id_co
     except Exception as error:
         # The libraries raise nearly anything on a damaged file.
         raise DataError(f"{path}: expected a catalogue ({', '.join(ENDINGS)}), found {first_line(error)}") from None
-    found = _resolve(path, names, dict(columns or {}))
-    inputs = tuple(name for name in TABLE_INPUTS if all(column in found for column in INPUTS[name].columns))
-    id_name = _id(path, names, id_column)
-    for name in (id_name, *found.values()):
+    # Of names that differ by case only, the first.
+    by_lower = {name.lower(): name for name in reversed(names)}
+    name_of = _resolve(path, names, by_lower, columns or {})
+    if id_column and id_column not in names:
+        raise OptionError(f"id {id_column}: expected a column of {path}, which has {', '.join(names[:20])}")
+    id_name = id_column or next((by_lower[name] for name in ID_COLUMNS if name in by_lower), "")
+    wanted = list(dict.fromkeys(filter(None, (id_name, *name_of.values()))))
+    for name in wanted:
         if names.count(name) > 1:
             raise DataError(f"{path}: expected one column {name}, found {names.count(name)}")
-    wanted = list(dict.fromkeys([*([id_name] if id_name else []), *found.values()]))
+    inputs = tuple(name for name, needed in TABLES.items() if set(needed) <= set(name_of))
     if not inputs:
-        needed = " or ".join(f"{', '.join(INPUTS[name].columns)} ({name})" for name in TABLE_INPUTS)
+        needed = " or ".join(f"{', '.join(own)} ({name})" for name, own in TABLES.items())
         raise OptionError(
             f"{path}: expected columns {needed}, found {', '.join(names[:20])}; say which is which with --column r=NAME"
         )
 
-    def load(batch: pa.Table, item: Input) -> Loaded:
+    def load(batch: pa.Table, item: Input, _shape: tuple[int, ...], _column: str) -> Loaded:
         try:
-            return _load(batch, found, item)
+            return _load(batch, name_of, item)
         except pa.ArrowException as error:
             raise DataError(f"{path}: expected a table, found {first_line(error)}") from None
 
-    def chunks_from(first: int) -> Iterator[Chunk]:
+    def chunks(first: int = 0) -> Iterator[Chunk]:
         start = first
         try:
             for batch in rechunked(batches(wanted, first)):
                 ids = batch[id_name] if id_name else pa.array(np.arange(start, start + len(batch)))
-                yield Chunk(ids, lambda item, _shape, _column, batch=batch: load(batch, item))
+                yield Chunk(ids, partial(load, batch))
                 start += len(batch)
         except Exception as error:
             raise DataError(f"{path}: expected a table, found {first_line(error)}") from None
 
-    renamed = [f"{column} is read from {name}" for column, name in found.items() if name != column]
+    renamed = [f"{column} is read from {name}" for column, name in name_of.items() if name != column]
     anywhere = chunk.ROWS_PER_CHUNK if files[0].suffix.lower() in (*PARQUET, *FITS) else 0
-    return Source(id_name or ROW, count, inputs, stamp_of(files), renamed, chunks_from, anywhere)
+    return Source(id_name or ROW, count, inputs, stamp_of(files), renamed, chunks, anywhere)
 
 
-def _resolve(path: Path, names: list[str], columns: dict[str, str]) -> dict[str, str]:
+def _resolve(path: Path, names: list[str], by_lower: dict[str, str], columns: Mapping[str, str]) -> dict[str, str]:
     """Find the file's name of each wanted column: as the user says, else its own or short name, without case."""
     known = {key.lower(): column for column, short in WANTED.items() for key in (column, short)}
-    found = {}
+    name_of = {}
     for key, name in columns.items():
         if key.lower() not in known:
             raise OptionError(f"column {key}: expected one of {', '.join(WANTED)} (or {', '.join(WANTED.values())})")
         if name not in names:
             raise OptionError(f"column {key}={name}: expected a column of {path}, which has {', '.join(names[:20])}")
-        found[known[key.lower()]] = name
-    lower = {name.lower(): name for name in reversed(names)}
-    for column, short in WANTED.items():
-        for key in (column.lower(), short.lower()):
-            if column not in found and key in lower:
-                found[column] = lower[key]
-    return found
+        name_of[known[key.lower()]] = name
+    for key, column in known.items():
+        if key in by_lower:
+            name_of.setdefault(column, by_lower[key])
+    return name_of
 
 
-def _id(path: Path, names: list[str], wanted: str) -> str:
-    if wanted and wanted not in names:
-        raise OptionError(f"id {wanted}: expected a column of {path}, which has {', '.join(names[:20])}")
-    lower = {name.lower(): name for name in reversed(names)}
-    return wanted or next((lower[name] for name in ID_COLUMNS if name in lower), "")
-
-
-def _load(batch: pa.Table, found: dict[str, str], item: Input) -> Loaded:
-    values = np.zeros((len(batch), len(item.columns)), item.dtype)
-    loaded = Loaded(values, np.zeros(len(batch), np.int32))
+def _load(batch: pa.Table, name_of: dict[str, str], item: Input) -> Loaded:
+    loaded = Loaded(np.zeros((len(batch), len(item.columns)), item.dtype), np.zeros(len(batch), np.int32))
     for number, column in enumerate(item.columns):
-        if column not in found:
+        if column not in name_of:
             loaded.flags[:] |= Flag.MISSING
             continue
-        cells = _plain(batch[found[column]])
+        cells = _plain(batch[name_of[column]])
         numbers = read_numbers(cells, QUANTITIES[column])
         wrong = numbers.unreadable | numbers.impossible
         absent = np.isnan(numbers.values)
-        values[:, number] = np.where(absent, 0, numbers.values)
+        loaded.values[:, number] = np.where(absent, 0, numbers.values)
         loaded.flags |= np.where(wrong, int(Flag.BAD_INPUT), absent * int(Flag.MISSING)).astype(np.int32)
         for row in np.flatnonzero(wrong).tolist():
             expected = expected_number(QUANTITIES[column], bool(numbers.unreadable[row]))
-            text = f"{found[column]}: expected {expected}, found {cells[row].as_py()}"
+            text = f"{name_of[column]}: expected {expected}, found {cells[row].as_py()}"
             loaded.problems[row] = "; ".join(filter(None, (loaded.problems.get(row), text)))
     return loaded
 

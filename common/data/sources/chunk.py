@@ -70,8 +70,8 @@ class Source:
         Changes when the objects change.
     notes : list of str
         What a user should know of how they are understood.
-    chunks_from : callable
-        Takes the number of the first object and returns an iterator of chunks.
+    chunks : callable
+        Reads the chunks, from the one on that begins with the object of a number; from the first by default.
     chunk_objects : int
         Objects of each chunk but the last, where any of them can be read without those before it; 0 where they must be
         read one after the other.
@@ -82,12 +82,8 @@ class Source:
     inputs: tuple[str, ...]
     stamp: str
     notes: list[str]
-    chunks_from: Callable[[int], Iterator[Chunk]]
+    chunks: Callable[..., Iterator[Chunk]]
     chunk_objects: int = 0
-
-    def chunks(self, first: int = 0) -> Iterator[Chunk]:
-        """Read the chunks from the one on that begins with an object."""
-        return self.chunks_from(first)
 
 
 def stamp_of(paths: Iterable[Path]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,17 +36,13 @@ def files_source(paths: Sequence[Path], image_scale: float = PIXEL_SCALE) -> Sou
             raise DataError(f"{path}: expected a file that ends in {', '.join(ENDINGS)}, or a catalogue")
     held = {name for path in paths for name in ENDINGS[path.suffix.lower()]}
 
-    def chunks_from(first: int) -> Iterator[Chunk]:
+    def chunks(first: int = 0) -> Iterator[Chunk]:
         for start in range(first, len(paths), FILES_PER_CHUNK):
             chosen = paths[start : start + FILES_PER_CHUNK]
-
-            def load(item: Input, shape: tuple[int, ...], column: str, chosen=chosen) -> Loaded:
-                return _load(chosen, item, shape, column, image_scale)
-
-            yield Chunk(pa.array([path.stem for path in chosen]), load)
+            yield Chunk(pa.array([path.stem for path in chosen]), partial(_load, chosen, image_scale))
 
     inputs = tuple(name for name in INPUTS if name in held)
-    return Source("id", len(paths), inputs, stamp_of(paths), [], chunks_from, FILES_PER_CHUNK)
+    return Source("id", len(paths), inputs, stamp_of(paths), [], chunks, FILES_PER_CHUNK)
 
 
 def folder_files(folder: Path) -> list[Path]:
@@ -62,7 +59,7 @@ def folder_files(folder: Path) -> list[Path]:
     return paths
 
 
-def _load(paths: Sequence[Path], item: Input, shape: tuple[int, ...], column: str, scale: float) -> Loaded:
+def _load(paths: Sequence[Path], scale: float, item: Input, shape: tuple[int, ...], column: str) -> Loaded:
     loaded = Loaded(np.zeros((len(paths), *shape), item.dtype), np.zeros(len(paths), np.int32))
     for position, path in enumerate(paths):
         if item.name not in ENDINGS[path.suffix.lower()]:

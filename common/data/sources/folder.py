@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -40,94 +41,70 @@ def folder_source(
 def open_folder(
     folder: Path, inputs: tuple[str, ...], image_scale: float = PIXEL_SCALE, progress: bool = True
 ) -> Dataset:
-    """Open an SDSS-GS folder with those of some inputs that it has; see `folder_source`.
-
-    Parameters
-    ----------
-    folder : Path
-    inputs : tuple of str
-    image_scale : float
-        Arcsec per pixel of its images.
-    progress : bool
-        Whether a bar shows how packing goes on.
-    """
-    present = [name for name in inputs if INPUTS[name].columns or _has(folder, name)]
+    """Open an SDSS-GS folder with those of some inputs that it has; see `folder_source`."""
+    present = [name for name in inputs if has_input(folder, name)]
     return open_dataset(folder, present, image_scale=image_scale, progress=progress)
+
+
+def has_input(folder: Path, name: str) -> bool:
+    """Tell whether an SDSS-GS folder has an input; those of tables are in every ``data.csv``."""
+    folders = (name, "spectra") if name == "ssel" else (name,)
+    return bool(INPUTS[name].columns) or any((folder / one).is_dir() for one in folders)
 
 
 def dataset_source(data: Dataset) -> Source:
     """Take the objects of a data set that is open, with the inputs that it was opened with."""
-    reasons, present = reasons_of(data), tuple(data.rows)
+    load, present = loader(data), tuple(data.rows)
     dropped = sum(problem.item == "objid" for problem in data.catalogue.problems)
     notes = [f"{dropped} rows of data.csv have no usable objid and are left out"] if dropped else []
 
-    def chunks_from(first: int) -> Iterator[Chunk]:
+    def chunks(first: int = 0) -> Iterator[Chunk]:
         for start in range(first, len(data), FILES_PER_CHUNK):
             objects = np.arange(start, min(start + FILES_PER_CHUNK, len(data)))
-
-            def load(item: Input, shape: tuple[int, ...], column: str, objects=objects) -> Loaded:
-                return load_objects(data, reasons, objects, item, shape, column)
-
-            yield Chunk(pa.array(data.catalogue.objid[objects]), load)
+            yield Chunk(pa.array(data.catalogue.objid[objects]), partial(load, objects))
 
     stamp = stamp_of([data.folder / "data.csv"]) + "".join(
         str(int(data.checksums[name].sum())) for name in present if not INPUTS[name].columns
     )
-    return Source("objid", len(data), present, stamp, notes, chunks_from, FILES_PER_CHUNK)
+    return Source("objid", len(data), present, stamp, notes, chunks, FILES_PER_CHUNK)
 
 
-def _has(folder: Path, name: str) -> bool:
-    return (folder / name).is_dir() or (name == "ssel" and (folder / "spectra").is_dir())
+def loader(data: Dataset) -> Callable[[np.ndarray, Input, tuple[int, ...], str], Loaded]:
+    """Return what loads one input of some objects of a data set.
+
+    It takes their positions in the catalogue (int64, shape ``(n,)``), then what a `chunk.Load` takes, and raises an
+    `OptionError` if the data set's objects have another shape.
+    """
+    reasons = _reasons(data)
+
+    def load(objects: np.ndarray, item: Input, shape: tuple[int, ...], column: str) -> Loaded:
+        loaded = Loaded(np.zeros((len(objects), *shape), item.dtype), np.full(len(objects), Flag.MISSING, np.int32))
+        if item.name not in data.arrays:
+            return loaded
+        if data.shape(item.name) != shape:
+            raise OptionError(f"{data.folder}: expected {item.name} of shape {shape}, found {data.shape(item.name)}")
+        good = data.rows[item.name][objects] >= 0
+        loaded.values[good] = data.load(item.name, objects[good], column)
+        loaded.flags[good] = 0
+        for position in np.flatnonzero(~good).tolist():
+            objid = int(data.catalogue.objid[objects[position]])
+            texts = [reasons[objid, key] for key in (item.name, *item.columns) if (objid, key) in reasons]
+            if texts:
+                loaded.flags[position] = Flag.BAD_INPUT
+                loaded.problems[position] = "; ".join(texts)
+        return loaded
+
+    return load
 
 
-def reasons_of(data: Dataset) -> dict[tuple[int, str], str]:
+def _reasons(data: Dataset) -> dict[tuple[int, str], str]:
     """Gather what is wrong with a data set, by object id and input (or column)."""
-    found = {}
+    reasons = {}
     for problem in data.catalogue.problems:
         where = problem.where.removeprefix("data.csv objid ")
         if where.isdigit():
-            found[int(where), problem.item] = f"{problem.item}: {problem.text}"
+            reasons[int(where), problem.item] = f"{problem.item}: {problem.text}"
     for name, array in data.arrays.items():
         for objid, text in getattr(getattr(array, "manifest", None), "rejects", {}).items():
-            found[int(objid), name] = text
-    return found
-
-
-def load_objects(
-    data: Dataset, reasons: dict, objects: np.ndarray, item: Input, shape: tuple[int, ...], column: str
-) -> Loaded:
-    """Load one input of some objects.
-
-    Parameters
-    ----------
-    data : Dataset
-    reasons : dict
-        As from `reasons_of`.
-    objects : ndarray of int64, shape (n,)
-        Positions in the catalogue.
-    item : Input
-    shape : tuple of int
-        Shape that one object must have.
-    column : str
-        ``BestFit`` or ``Flux``, for spectra.
-
-    Raises
-    ------
-    OptionError
-        If the data set's objects have another shape.
-    """
-    loaded = Loaded(np.zeros((len(objects), *shape), item.dtype), np.full(len(objects), int(Flag.MISSING), np.int32))
-    if item.name not in data.arrays:
-        return loaded
-    if data.shape(item.name) != shape:
-        raise OptionError(f"{data.folder}: expected {item.name} of shape {shape}, found {data.shape(item.name)}")
-    good = data.rows[item.name][objects] >= 0
-    loaded.values[good] = data.load(item.name, objects[good], column)
-    loaded.flags[good] = 0
-    for position in np.flatnonzero(~good).tolist():
-        objid = int(data.catalogue.objid[objects[position]])
-        texts = [reasons[objid, key] for key in (item.name, *item.columns) if (objid, key) in reasons]
-        if texts:
-            loaded.flags[position] = Flag.BAD_INPUT
-            loaded.problems[position] = "; ".join(texts)
-    return loaded
+            reasons[int(objid), name] = text
+    return reasons

@@ -34,10 +34,6 @@ def shards(folder: Path) -> list[Path]:
 def open_table(files: Sequence[Path]) -> tuple[list[str], int, Batches]:
     """Open a table whose format follows from its ending; several files are Parquet shards of one.
 
-    Parameters
-    ----------
-    files : sequence of Path
-
     Returns
     -------
     names : list of str
@@ -52,14 +48,11 @@ def open_table(files: Sequence[Path]) -> tuple[list[str], int, Batches]:
     ValueError, OSError, or what the format's library raises
         If the files are none that can be read.
     """
-    path, ending = files[0], files[0].suffix.lower()
+    ending = files[0].suffix.lower()
     if ending in PARQUET:
         return _opened_parquet(files)
-    if ending == ".csv":
-        return _opened_csv(path)
-    if ending in FITS:
-        return _opened_fits(path)
-    return _opened_votable(path)
+    opened = _opened_csv if ending == ".csv" else _opened_fits if ending in FITS else _opened_votable
+    return opened(files[0])
 
 
 def _opened_csv(path: Path):
@@ -68,7 +61,7 @@ def _opened_csv(path: Path):
         raise ValueError(f"{len(header):,} columns (at most {MOST_COLUMNS:,})")
     reading = pa.csv.ReadOptions(block_size=CSV_BLOCK)
     with pa.csv.open_csv(path, reading) as reader:
-        names, types = reader.schema.names, reader.schema
+        names, types = reader.schema.names, dict(zip(reader.schema.names, reader.schema.types, strict=True))
     with open(path, "rb") as file:
         # A cell may hold a line break only inside quotes, which no catalogue of numbers has; the bar needs no more.
         blocks = iter(lambda: file.read(2**20), b"")
@@ -76,19 +69,16 @@ def _opened_csv(path: Path):
 
     def batches(wanted: list[str], first: int) -> Iterator[pa.Table]:
         # Numbers as text: what a survey writes for "not measured" would otherwise decide the column's type.
-        text = {name: types.field(name).type if name.lower() in ID_COLUMNS else pa.string() for name in wanted}
+        # An id is an integer or text as well, never a float, which loses its last digits.
+        integers = [name for name in wanted if name.lower() in ID_COLUMNS and pa.types.is_integer(types[name])]
         conversion = pa.csv.ConvertOptions(
-            include_columns=wanted, column_types=_id_types(text), strings_can_be_null=False
-        )
+            include_columns=wanted, strings_can_be_null=False,
+            column_types={name: types[name] if name in integers else pa.string() for name in wanted},
+        )  # fmt: skip
         with pa.csv.open_csv(path, reading, convert_options=conversion) as reader:
             yield from _skipped((pa.Table.from_batches([batch]) for batch in reader), first)
 
     return names, count, batches
-
-
-def _id_types(types: dict[str, pa.DataType]) -> dict[str, pa.DataType]:
-    """Read an id as an integer or as text, never as a float, which loses its last digits."""
-    return {name: kind if pa.types.is_integer(kind) else pa.string() for name, kind in types.items()}
 
 
 def _opened_parquet(files: Sequence[Path]):
@@ -105,17 +95,14 @@ def _opened_parquet(files: Sequence[Path]):
         at = int(np.searchsorted(begins, first, side="right")) - 1
         pieces = (
             pa.Table.from_batches([piece])
-            for path, numbers in _by_file(groups[at:])
-            for piece in pa.parquet.ParquetFile(path).iter_batches(chunk.ROWS_PER_CHUNK, numbers, wanted)
+            for path, members in groupby(groups[at:], lambda group: group[0])
+            for piece in pa.parquet.ParquetFile(path).iter_batches(
+                chunk.ROWS_PER_CHUNK, [number for _path, number, _rows in members], wanted
+            )
         )
         yield from _skipped(pieces, first - int(begins[at]))
 
     return schema.names, int(begins[-1]), batches
-
-
-def _by_file(groups: Sequence[tuple[Path, int, int]]) -> Iterator[tuple[Path, list[int]]]:
-    for path, members in groupby(groups, lambda group: group[0]):
-        yield path, [number for _path, number, _rows in members]
 
 
 def _opened_fits(path: Path):
@@ -181,6 +168,5 @@ def rechunked(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
             whole = pa.concat_tables(waiting)
             yield whole.slice(0, chunk.ROWS_PER_CHUNK).combine_chunks()
             waiting = [whole.slice(chunk.ROWS_PER_CHUNK)]
-    rest = pa.concat_tables(waiting) if waiting else None
-    if rest is not None and len(rest):
-        yield rest.combine_chunks()
+    if any(map(len, waiting)):
+        yield pa.concat_tables(waiting).combine_chunks()
