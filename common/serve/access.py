@@ -119,12 +119,14 @@ class Guard:
         finally:
             # As it was sent, percent-encoded: a path cannot write a line of its own. No query, header or body.
             path = scope.get("raw_path", b"").decode("ascii", "backslashreplace")[:200]
-            client, took = (scope.get("client") or ("-",))[0], 1000 * (time.perf_counter() - began)
-            LOG.info("client=%s %s %s status=%d ms=%.1f", client, scope["method"], path, status, took)
+            client, spent = (scope.get("client") or ("-",))[0], 1000 * (time.perf_counter() - began)
+            LOG.info("client=%s %s %s status=%d ms=%.1f", client, scope["method"], path, status, spent)
 
     async def _refusal(self, request: Request) -> Response | None:
         """Return the answer to a request that is refused; None for the others."""
-        host = _name(request.headers.get("host", ""))
+        host = request.headers.get("host", "")
+        # Without the port; IPv6 stands in brackets.
+        host = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         if self._hosts and host not in self._hosts:
             return failure(400, f"host: expected {' or '.join(sorted(self._hosts))}, found {host[:80]!r}")
         if self._token and request.scope["path"] != OPEN:
@@ -142,8 +144,3 @@ async def _sent_token(request: Request) -> str:
         # Basic that cannot be decoded.
         return ""
     return bearer.credentials if bearer else basic.password if basic else ""
-
-
-def _name(host: str) -> str:
-    """Take the port off a Host header."""
-    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]

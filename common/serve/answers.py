@@ -13,17 +13,10 @@ from common.outputs.flags import NO_PREDICTION, Flag, words
 
 DIGITS = 7
 """Significant digits of a number: those of float32."""
-NOT_FINITE = "the network gives no finite number for this input"
 
 
 def predicted(model: Model, loaded: Mapping[str, Loaded]) -> list[dict]:
-    """Predict objects.
-
-    Parameters
-    ----------
-    model : Model
-    loaded : mapping of str to Loaded
-        By input.
+    """Predict objects from what was loaded of them, by input.
 
     Returns
     -------
@@ -33,16 +26,15 @@ def predicted(model: Model, loaded: Mapping[str, Loaded]) -> list[dict]:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         frame = model.predict_loaded(loaded)
-    columns = [column for column in frame.columns if column != "flag"]
-    rows = zip(*(frame[column].tolist() for column in columns), strict=True)
-    found = []
-    for row, flag, problem in zip(rows, frame["flag"].tolist(), problems_of(loaded, len(frame)), strict=True):
-        prediction = dict(zip(columns, map(_plain, row), strict=True))
+    answers = []
+    for row, problem in zip(frame.to_dict("records"), problems_of(loaded, len(frame)), strict=True):
+        flag = row.pop("flag")
+        prediction = {column: number(value) if isinstance(value, float) else value for column, value in row.items()}
         if not flag & NO_PREDICTION and any(value is None for value in prediction.values()):
-            prediction, flag = dict.fromkeys(columns), flag | int(Flag.BAD_INPUT)
-            problem = NOT_FINITE
-        found.append({"prediction": prediction, "flag": flag, "flags": words(flag), "problem": problem})
-    return found
+            prediction, flag = dict.fromkeys(row), flag | int(Flag.BAD_INPUT)
+            problem = "the network gives no finite number for this input"
+        answers.append({"prediction": prediction, "flag": flag, "flags": words(flag), "problem": problem})
+    return answers
 
 
 def signed(model: Model, content: dict) -> dict:
@@ -53,7 +45,3 @@ def signed(model: Model, content: dict) -> dict:
 def number(value: float) -> float | None:
     """Round a number as far as it is known; None where it is not finite, which JSON cannot say."""
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
-
-
-def _plain(value: object) -> object:
-    return number(value) if isinstance(value, float) else value

@@ -51,13 +51,13 @@ def read_batch(model: Model, body: bytes, most: int) -> dict[str, Loaded]:
     keys = [key for key in (ROWS, ARRAYS) if isinstance(content, dict) and key in content]
     if len(keys) != 1:
         raise _refused("body", f'an object with either "{ROWS}" or "{ARRAYS}"', content)
-    (key,) = keys
-    if key == ROWS:
+    if keys == [ROWS]:
         return _rows(model, _listed(ROWS, content[ROWS], most))
-    if len(model.inputs) == 1:
-        (item,) = model.inputs
-        return {item.name: _arrays(item, model.shapes[item.name], _listed(ARRAYS, content[ARRAYS], most), ARRAYS)}
     return _arrays_by_input(model, content[ARRAYS], most)
+
+
+def _no_constant(name: str) -> None:
+    raise HTTPException(422, f"body: expected finite numbers or null, found {name}")
 
 
 def _listed(name: str, objects: object, most: int) -> list:
@@ -68,30 +68,11 @@ def _listed(name: str, objects: object, most: int) -> list:
     return objects
 
 
-def _arrays_by_input(model: Model, arrays: object, most: int) -> dict[str, Loaded]:
-    names = ", ".join(model.shapes)
-    if not isinstance(arrays, dict) or not arrays or not set(arrays) <= set(model.shapes):
-        raise _refused(ARRAYS, f"lists by input ({names}) for {model.name}", arrays)
-    found = {}
-    for item in model.inputs:
-        if item.name in arrays:
-            name = f"{ARRAYS}.{item.name}"
-            found[item.name] = _arrays(item, model.shapes[item.name], _listed(name, arrays[item.name], most), name)
-    lengths = {len(one.flags) for one in found.values()}
-    if len(lengths) > 1:
-        raise HTTPException(422, f"{ARRAYS}: expected equally many objects of each input, found {sorted(lengths)}")
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise HTTPException(422, f"body: expected finite numbers or null, found {name}")
-
-
 def _rows(model: Model, rows: list) -> dict[str, Loaded]:
     """Read rows of named magnitudes; a model with several inputs takes those that a row has."""
     items = [item for item in model.inputs if item.columns]
     if not items:
-        shape = " × ".join(map(str, model.shapes[model.inputs[0].name]))
+        shape = _size(model.shapes[model.inputs[0].name])
         raise HTTPException(422, f'body: expected "{ARRAYS}" of {shape} numbers each for {model.name}, found "{ROWS}"')
     cells = {item.name: [] for item in items}
     for position, row in enumerate(rows):
@@ -99,13 +80,12 @@ def _rows(model: Model, rows: list) -> dict[str, Loaded]:
         if not isinstance(row, dict):
             raise _refused(where, "an object with a magnitude by name", row)
         keys = {column: _key(column, row) for item in items for column in item.columns}
-        there, given = ", ".join(map(str, row)), [item for item in items if any(keys[one] for one in item.columns)]
+        given = [item for item in items if any(keys[column] for column in item.columns)]
         if not given and len(model.inputs) > 1:
-            raise _refused(where, f"some of {', '.join(keys)}", there)
-        for item in given or items:
-            for column in item.columns:
-                if keys[column] is None:
-                    raise _refused(where, f"{column} (or {WANTED[column]})", there)
+            raise _refused(where, f"some of {', '.join(keys)}", ", ".join(row))
+        for column in [column for item in given or items for column in item.columns]:
+            if keys[column] is None:
+                raise _refused(where, f"{column} (or {WANTED[column]})", ", ".join(row))
         for item in items:
             cells[item.name].append([row.get(keys[column]) for column in item.columns])
     return {item.name: _table(item, cells[item.name], ROWS) for item in items}
@@ -138,8 +118,24 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _arrays_by_input(model: Model, arrays: object, most: int) -> dict[str, Loaded]:
+    alone = len(model.inputs) == 1
+    if alone:
+        arrays = {model.inputs[0].name: arrays}
+    elif not isinstance(arrays, dict) or not arrays or not set(arrays) <= set(model.shapes):
+        raise _refused(ARRAYS, f"lists by input ({', '.join(model.shapes)}) for {model.name}", arrays)
+    loaded = {}
+    for item in [item for item in model.inputs if item.name in arrays]:
+        name = ARRAYS if alone else f"{ARRAYS}.{item.name}"
+        loaded[item.name] = _arrays(item, model.shapes[item.name], _listed(name, arrays[item.name], most), name)
+    lengths = {len(one.flags) for one in loaded.values()}
+    if len(lengths) > 1:
+        raise HTTPException(422, f"{ARRAYS}: expected equally many objects of each input, found {sorted(lengths)}")
+    return loaded
+
+
 def _arrays(item: Input, wanted: tuple[int, ...], objects: list, name: str) -> Loaded:
-    shape = " × ".join(map(str, wanted))
+    shape = _size(wanted)
     if item.columns:
         for position, row in enumerate(objects):
             if not isinstance(row, list) or len(row) != len(item.columns):
@@ -153,8 +149,8 @@ def _arrays(item: Input, wanted: tuple[int, ...], objects: list, name: str) -> L
         text = f"{name}: expected {shape} finite numbers each, found lists of unequal length or no numbers"
         raise HTTPException(422, text)
     if array.shape[1:] != wanted:
-        found = " × ".join(map(str, array.shape[1:])) or "single numbers"
-        raise HTTPException(422, f"{name}: expected {shape} numbers each, found {found}")
+        sent = _size(array.shape[1:]) or "single numbers"
+        raise HTTPException(422, f"{name}: expected {shape} numbers each, found {sent}")
     with np.errstate(over="ignore", invalid="ignore"):
         values = array.astype(item.dtype)
     wrong = ~np.isfinite(values) if values.dtype.kind == "f" else values != array
@@ -164,8 +160,12 @@ def _arrays(item: Input, wanted: tuple[int, ...], objects: list, name: str) -> L
     return Loaded(values, np.zeros(len(values), np.int32))
 
 
-def _refused(where: str, expected: str, found: object) -> HTTPException:
-    return HTTPException(422, f"{where}: expected {expected}, found {_shown(found)}")
+def _size(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))
+
+
+def _refused(where: str, expected: str, sent: object) -> HTTPException:
+    return HTTPException(422, f"{where}: expected {expected}, found {_shown(sent)}")
 
 
 def _shown(value: object) -> str:

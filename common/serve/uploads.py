@@ -26,7 +26,6 @@ BEGINNINGS = {
     ".jpg": (JPEG, PNG), ".jpeg": (JPEG, PNG), ".png": (JPEG, PNG), ".npy": (NPY,), ".fits": (FITS,), ".fit": (FITS,),
 }  # fmt: skip
 """How a file of each ending begins: anything else (an archive, another picture format) is not even opened."""
-SCALES = (1e-3, 1e3)
 
 
 def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> dict[str, Loaded]:
@@ -58,11 +57,12 @@ def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> dic
     shape = model.shapes[item.name]
     if item.name in STANDARD_GRIDS and shape != STANDARD_GRIDS[item.name].shape:
         raise HTTPException(422, f"file: {model.name} was trained on a grid of its own; send arrays as JSON instead")
+    column = str(model.reading.get("column") or SPECTRUM_COLUMNS[0])
     try:
         if ending in (".fits", ".fit"):
             _check_fits(content)
         with _kept(f"upload{'.fits' if ending == '.fit' else ending}", content) as path:
-            values, flag = read_object(item, path, shape, _column(model), arcsec)
+            values, flag = read_object(item, path, shape, column, arcsec)
     except HTTPException:
         raise
     except BadFileError as error:
@@ -70,9 +70,8 @@ def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> dic
     except Exception as error:
         # The libraries that read files raise nearly anything on a forged one, which is the sender's fault, not ours.
         LOG.warning("an uploaded %s file was refused", ending, exc_info=True)
-        raise HTTPException(
-            422, f"file: expected {item.name}, found an unreadable file ({type(error).__name__})"
-        ) from None
+        text = f"file: expected {item.name}, found an unreadable file ({type(error).__name__})"
+        raise HTTPException(422, text) from None
     return {item.name: Loaded(values[None], np.array([flag], np.int32))}
 
 
@@ -93,18 +92,14 @@ def no_room(error: OSError) -> HTTPException:
     return HTTPException(507, "file: the service has no room for it now")
 
 
-def _column(model: Model) -> str:
-    return str(model.reading.get("column") or SPECTRUM_COLUMNS[0])
-
-
 def _checked_kind(model: Model, ending: str, content: bytes) -> Input:
     """Return the input that a file of this kind holds for a model."""
-    taken = [key for key, inputs in ENDINGS.items() if {item.name for item in model.inputs} & set(inputs)]
-    if not taken:
+    known = [key for key, inputs in ENDINGS.items() if {item.name for item in model.inputs} & set(inputs)]
+    if not known:
         raise HTTPException(415, f"file: {model.name} takes no file but magnitudes as JSON")
-    if ending not in taken:
-        found = ending if ending.isprintable() and 0 < len(ending) < 10 else "another ending"
-        raise HTTPException(415, f"file: expected one that ends in {', '.join(taken)} for {model.name}, found {found}")
+    if ending not in known:
+        shown = ending if ending.isprintable() and 0 < len(ending) < 10 else "another ending"
+        raise HTTPException(415, f"file: expected one that ends in {', '.join(known)} for {model.name}, found {shown}")
     if ending in BEGINNINGS and not content.startswith(BEGINNINGS[ending]):
         raise HTTPException(415, f"file: expected the content of a {ending} file, found something else")
     return next(item for item in model.inputs if item.name in ENDINGS[ending])
@@ -115,7 +110,7 @@ def _scale(text: str) -> float:
         value = float(text) if text else PIXEL_SCALE
     except ValueError:
         value = 0.0
-    if not SCALES[0] <= value <= SCALES[1]:
+    if not 0.001 <= value <= 1000:
         raise HTTPException(422, f"scale: expected arcsec per pixel from 0.001 to 1000, found {text[:40]!r}")
     return value
 
