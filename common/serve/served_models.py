@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from common.models.library import artifact, champions, run_page
 from common.models.model import Model
 from common.models.opening import load
 from common.runs.record import REPORT
-from sdss_gs.decision_tree import TREES, Question
+from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.schema import Output
 
@@ -44,8 +45,8 @@ class ServedModel:
 
     def description(self) -> dict:
         """Describe the model for ``GET /models``."""
-        model = self.model
-        about = f"/models/{model.name}/card"
+        model, data, card = self.model, self.facts.get("data", {}), f"/models/{self.model.name}/card"
+        scores = {one["name"]: one["scores"][own_row(one)] for one in self.facts.get("outputs", ())}
         return {
             "name": model.name,
             "version": model.version,
@@ -61,22 +62,18 @@ class ServedModel:
                 {
                     "name": output.name, "description": output.description, "unit": output.unit,
                     "classes": list(output.classes), "questions": _questions(output),
-                    "scores": self._scores(output.name),
+                    "scores": scores.get(output.name, {}),
                 }
                 for output in model.outputs
             ],
             "columns": model.columns(),
-            "test_galaxies": self.facts.get("data", {}).get("objects", {}).get("test"),
-            "data": self.facts.get("data", {}).get("name"),
+            "test_galaxies": data.get("objects", {}).get("test"),
+            "data": data.get("name"),
             "run": self.run or None,
             "warnings": self.facts.get("warnings", []),
-            "card": about if CARD in self.files else None,
-            "report": f"{about}?format=html" if REPORT in self.files else None,
+            "card": card if CARD in self.files else None,
+            "report": f"{card}?format=html" if REPORT in self.files else None,
         }  # fmt: skip
-
-    def _scores(self, output: str) -> dict:
-        found = next((one for one in self.facts.get("outputs", ()) if one["name"] == output), None)
-        return found["scores"][own_row(found)] if found else {}
 
 
 def open_served(
@@ -124,26 +121,20 @@ def open_served(
 
 
 def _files(name: str) -> dict[str, Path]:
-    found = {}
+    files = {}
     for file in (CARD, FACTS, REPORT):
-        try:
+        with contextlib.suppress(ZooError):
             path = artifact(name, file)
-        except ZooError:
-            continue
-        if path.is_file():
-            found[file] = path
-    return found
+            if path.is_file():
+                files[file] = path
+    return files
 
 
 def _questions(output: Output) -> list[dict]:
     """List the questions that votes answer, with the column of each answer's share."""
-    if not output.tree:
-        return []
+    questions = TREES[output.tree].questions if output.tree else ()
+    columns = [f"{output.name}_{answer}" for answer in output.answers]
     return [
-        {"text": question.text, "answers": dict(zip(question.answers, _shares(output, question), strict=True))}
-        for question in TREES[output.tree].questions
+        {"text": question.text, "answers": dict(zip(question.answers, columns[question.slice], strict=True))}
+        for question in questions
     ]
-
-
-def _shares(output: Output, question: Question) -> list[str]:
-    return [f"{output.name}_{column}" for column in output.answers[question.slice]]

@@ -111,21 +111,16 @@ def listen(host: str, port: int) -> socket.socket:
         If it is not there or another program has it.
     """
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
-        raise OptionError(
-            f"host: expected a name or address of this machine, found {host!r} ({error.strerror})"
-        ) from None
-    listening = socket.socket(family, kind)
+        expected = "a name or address of this machine"
+        raise OptionError(f"host: expected {expected}, found {host!r} ({error.strerror})") from None
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
     try:
-        if os.name == "posix":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(BACKLOG)
+        return socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except OSError as error:
-        listening.close()
-        raise OptionError(f"port: cannot listen at {host}:{port}: {error.strerror}; --port takes another") from None
-    return listening
+        reason = os.strerror(error.errno)
+        raise OptionError(f"port: cannot listen at {host}:{port}: {reason}; --port takes another") from None
 
 
 def _announce(

@@ -40,7 +40,7 @@ class Similar:
 
         Parameters
         ----------
-        model : Model or MultiModel
+        model : Model
         objid : str
         n : int
             Neighbours.
@@ -58,16 +58,13 @@ class Similar:
         """
         index = self._index(model)
         try:
-            found = index.nearest(objid, n)
+            near = index.nearest(objid, n)
         except ZooError:
             raise HTTPException(404, f"object: this galaxy has no usable input for {model.name}") from None
-        return {
-            "layer": index.about["layer"],
-            "neighbours": [
-                {"objid": one.id, "distance": number(one.distance), "truths": self._objects.truths(one.id)}
-                for one in found
-            ],
-        }
+        neighbours = [
+            {"objid": one.id, "distance": number(one.distance), "truths": self._objects.truths(one.id)} for one in near
+        ]
+        return {"layer": index.about["layer"], "neighbours": neighbours}
 
     def _index(self, model: Model) -> Neighbours:
         key = (model.name, model.sha256)
@@ -77,24 +74,24 @@ class Similar:
             raise busy("the features of all galaxies are being computed; try again soon")
         try:
             if key not in self._indices:
-                self._indices[key] = self._made(model)
+                self._indices[key] = self._computed(model)
             return self._indices[key]
         finally:
             self._lock.release()
 
-    def _made(self, model: Model) -> Neighbours:
+    def _computed(self, model: Model) -> Neighbours:
         data = self._objects.data
         try:
             if len(data) > MOST_OBJECTS and not stored_embedding(model, data).is_file():
-                raise HTTPException(
-                    409, f"{model.name}: {len(data):,} galaxies are too many to compute their features here; "
-                    f"run once: zoo embed {model.name} --input FOLDER",
-                )  # fmt: skip
+                raise DataError(
+                    f"{model.name}: {len(data):,} galaxies are too many to compute their features here; "
+                    f"run once: zoo embed {model.name} --input FOLDER"
+                )
             return Neighbours(embedding_of(model, data))
-        except DataError as error:
-            raise HTTPException(409, _without(error, data.folder)) from None
         except ZooError as error:
-            raise HTTPException(422, _without(error, data.folder)) from None
+            # Not where on this machine the data set is.
+            text = str(error).replace(f"{data.folder}: ", "").replace(str(data.folder), "the data set")
+            raise HTTPException(409 if isinstance(error, DataError) else 422, text) from None
 
 
 def usual_model(served: Mapping[str, ServedModel], has: Mapping[str, bool]) -> str:
@@ -112,9 +109,9 @@ def usual_model(served: Mapping[str, ServedModel], has: Mapping[str, bool]) -> s
         404 if no model takes any input that the galaxy has.
     """
     # Of images first, and of those the one for morphology: its features are what the eye compares as well.
-    looks, sees = list(INPUTS), list(reversed(OUTPUTS))
+    inputs, outputs = list(INPUTS), list(reversed(OUTPUTS))
     fitting = [
-        (len(one.model.inputs), looks.index(item.name), sees.index(one.model.outputs[0].name), name)
+        (len(one.model.inputs), inputs.index(item.name), outputs.index(one.model.outputs[0].name), name)
         for name, one in served.items()
         for item in one.model.inputs
         if has.get(item.name)
@@ -122,8 +119,3 @@ def usual_model(served: Mapping[str, ServedModel], has: Mapping[str, bool]) -> s
     if not fitting:
         raise HTTPException(404, "model: expected a trained model for what this galaxy has, found none")
     return min(fitting)[-1]
-
-
-def _without(error: ZooError, folder: object) -> str:
-    """Leave out of an error where on this machine the data set is."""
-    return str(error).replace(f"{folder}: ", "").replace(str(folder), "the data set")
