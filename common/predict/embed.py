@@ -116,7 +116,8 @@ def embed(model: Model, source: Source, output: Path, *, overwrite: bool = False
             pieces.add(number, rows)
             yield len(rows)
 
-    return write_in_pieces(source, output, {"embedding": headless.metadata()}, work, "embedding", overwrite)
+    about = headless.metadata()
+    return write_in_pieces(source, output, {"embedding": about}, work, "embedding", overwrite, about)
 
 
 def _rows(headless: Embedder, chunk: Chunk, source: Source) -> pa.Table:
@@ -131,7 +132,7 @@ def _rows(headless: Embedder, chunk: Chunk, source: Source) -> pa.Table:
         "problem": pa.array(problems_of(loaded, len(flags)), pa.string()),
         FEATURES: pa.FixedSizeListArray.from_arrays(values, headless.width),
     }
-    return pa.table(columns).replace_schema_metadata(headless.metadata())
+    return pa.table(columns)
 
 
 def stored_embedding(model: Model, data: Dataset) -> Path:

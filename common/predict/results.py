@@ -40,7 +40,7 @@ class Pieces:
     overwrite : bool
         Replace an output, and pieces of another plan.
     about : dict of str to str, optional
-        What a Parquet file's schema is to say besides; by default what that of its pieces does.
+        What a Parquet file's schema is to say besides.
 
     Attributes
     ----------
@@ -123,14 +123,12 @@ class Pieces:
 
 
 def write_piece(rows: pd.DataFrame | pa.Table, path: Path) -> None:
-    """Write one piece; of a table, what its schema says besides (which only Parquet keeps) as well."""
-    table = rows
-    if isinstance(rows, pd.DataFrame):
-        table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
+    """Write one piece."""
+    table = pa.Table.from_pandas(rows, preserve_index=False) if isinstance(rows, pd.DataFrame) else rows
     # Text may arrive as any of Arrow's kinds of it, or as nothing where no object of the piece has a class.
     kept = [_is_number(field.type) or pa.types.is_fixed_size_list(field.type) for field in table.schema]
     fields = [field if keep else field.with_type(pa.string()) for field, keep in zip(table.schema, kept, strict=True)]
-    pq.write_table(table.cast(pa.schema(fields, table.schema.metadata)), path)
+    pq.write_table(table.cast(pa.schema(fields)), path)
 
 
 def unfinished(source: Source, pieces: Pieces) -> Iterator[tuple[int, Chunk]]:
@@ -202,7 +200,7 @@ def _write_with(writer_of: Callable, pieces: Pieces, path: Path) -> None:
     """Write the pieces one after the other with one of Arrow's writers."""
     tables = pieces.tables()
     first = next(tables)
-    schema = first.schema.with_metadata(pieces.about or first.schema.metadata)
+    schema = first.schema.with_metadata(pieces.about)
     with writer_of(path, schema) as writer:
         for table in itertools.chain([first], tables):
             writer.write_table(table.cast(schema))

@@ -26,8 +26,6 @@ from sdss_gs import __version__
 STATIC = Path(__file__).parent / "static"
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 """A report is one file that holds its style and pictures, and runs nothing."""
-NO_DATA = "this service has no data set: start it with zoo serve --ds FOLDER"
-FORM_FIELDS = 8
 UPLOAD = {
     "file": {"type": "string", "format": "binary"},
     "scale": {"type": "number", "description": "arcsec per pixel of an image"},
@@ -77,8 +75,7 @@ def make_app(
     _add_pages(app)
     _add_models(app, served, objects)
     _add_objects(app, objects)
-    _add_predictions(app, served, objects, limits)
-    _add_similar(app, served, objects)
+    _add_answers(app, served, objects)
     return app
 
 
@@ -110,8 +107,8 @@ def _add_models(app: FastAPI, served: Mapping[str, ServedModel], objects: Object
         return {
             "status": "ok",
             "models": len(served),
-            "objects": 0 if objects is None else len(objects),
-            "data": None if objects is None else objects.name,
+            "objects": len(objects) if objects else 0,
+            "data": objects.name if objects else None,
             "predictions": app.state.workers.jobs,
         }
 
@@ -159,16 +156,16 @@ def _add_objects(app: FastAPI, objects: Objects | None) -> None:
         return JSONResponse(_present(objects).spectrum(objid))
 
 
-def _add_predictions(app: FastAPI, served: Mapping[str, ServedModel], objects: Objects | None, limits: Limits) -> None:
-    workers = app.state.workers
+def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objects | None) -> None:
+    workers, similar = app.state.workers, Similar(objects)
 
     @app.get("/infer/{model}/{objid}")
     async def infer(model: str, objid: str) -> dict:
         """Predict a galaxy of the data set."""
         network, present = _served(served, model).model, _present(objects)
         present.find(objid)
-        found = await workers.run(lambda: predicted(network, present.load(network, objid))[0])
-        return signed(network, {"objid": objid} | found)
+        answer = await workers.run(lambda: predicted(network, present.load(network, objid))[0])
+        return signed(network, {"objid": objid} | answer)
 
     @app.post("/predict/{model}", openapi_extra={"requestBody": {"required": True, "content": BODIES}})
     async def predict(model: str, request: Request) -> dict:
@@ -176,20 +173,15 @@ def _add_predictions(app: FastAPI, served: Mapping[str, ServedModel], objects: O
         network = _served(served, model).model
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
-            name, content, scale = await _form(request)
-            found = await workers.run(lambda: predicted(network, read_upload(network, name, content, scale))[0])
-            return signed(network, found)
+            upload = await _form(request)
+            answer = await workers.run(lambda: predicted(network, read_upload(network, *upload))[0])
+            return signed(network, answer)
         if kind != "application/json":
-            raise HTTPException(
-                415, f"content-type: expected application/json or multipart/form-data, found {kind[:60]!r}"
-            )
+            expected = "application/json or multipart/form-data"
+            raise HTTPException(415, f"content-type: expected {expected}, found {kind[:60]!r}")
         body = await request.body()
-        found = await workers.run(lambda: predicted(network, read_batch(network, body, limits.rows)))
-        return signed(network, {"results": found})
-
-
-def _add_similar(app: FastAPI, served: Mapping[str, ServedModel], objects: Objects | None) -> None:
-    similar, workers = Similar(objects), app.state.workers
+        answers = await workers.run(lambda: predicted(network, read_batch(network, body, workers.limits.rows)))
+        return signed(network, {"results": answers})
 
     @app.get("/similar/{objid}")
     async def neighbours(objid: str, model: str = "", n: int = Query(12, ge=1, le=MOST_NEIGHBOURS)) -> dict:
@@ -207,7 +199,7 @@ def _add_similar(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
 async def _form(request: Request) -> tuple[str, bytes, str]:
     """Read an upload; return the file's name, its content, and the scale as text."""
     try:
-        form = await request.form(max_files=1, max_fields=FORM_FIELDS)
+        form = await request.form(max_files=1, max_fields=8)
     except (KeyError, FormParserError) as error:
         # Older Starlettes let the parser's own errors through.
         raise HTTPException(400, f"form: expected a complete one, found {error}") from None
@@ -232,5 +224,5 @@ def _served(served: Mapping[str, ServedModel], name: str) -> ServedModel:
 
 def _present(objects: Objects | None) -> Objects:
     if objects is None:
-        raise HTTPException(404, NO_DATA)
+        raise HTTPException(404, "this service has no data set: start it with zoo serve --ds FOLDER")
     return objects

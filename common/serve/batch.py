@@ -79,7 +79,11 @@ def _rows(model: Model, rows: list) -> dict[str, Loaded]:
         where = f"{ROWS}[{position}]"
         if not isinstance(row, dict):
             raise _refused(where, "an object with a magnitude by name", row)
-        keys = {column: _key(column, row) for item in items for column in item.columns}
+        # By full or short name.
+        keys = {
+            column: next((key for key in (column, WANTED[column]) if key in row), None)
+            for item in items for column in item.columns
+        }  # fmt: skip
         given = [item for item in items if any(keys[column] for column in item.columns)]
         if not given and len(model.inputs) > 1:
             raise _refused(where, f"some of {', '.join(keys)}", ", ".join(row))
@@ -89,11 +93,6 @@ def _rows(model: Model, rows: list) -> dict[str, Loaded]:
         for item in items:
             cells[item.name].append([row.get(keys[column]) for column in item.columns])
     return {item.name: _table(item, cells[item.name], ROWS) for item in items}
-
-
-def _key(column: str, row: dict) -> str | None:
-    """Find the name by which a row has a magnitude: its full or short one."""
-    return next((key for key in (column, WANTED[column]) if key in row), None)
 
 
 def _table(item: Input, rows: list[list[object]], name: str) -> Loaded:

@@ -8,7 +8,7 @@ from pathlib import Path
 from common.data.sources.catalogue import catalogue_source
 from common.data.sources.chunk import Chunk, Loaded, Source
 from common.data.sources.files import files_source, folder_files
-from common.data.sources.folder import folder_source
+from common.data.sources.folder import dataset_source, open_folder
 from common.data.sources.formats import ENDINGS as CATALOGUES
 from common.data.sources.formats import shards
 from sdss_gs.errors import DataError
@@ -57,7 +57,7 @@ def open_source(
     tables = any(INPUTS[name].columns for name in inputs)
     if len(files) == 1 and files[0].is_dir():
         if (files[0] / "data.csv").is_file():
-            return folder_source(files[0], tuple(inputs), image_scale, progress)
+            return dataset_source(open_folder(files[0], inputs, image_scale, progress))
         if tables and shards(files[0]):
             return catalogue_source(files[0], columns, id_column)
         return files_source(folder_files(files[0]), image_scale)

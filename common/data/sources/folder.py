@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,15 +16,15 @@ from sdss_gs.errors import OptionError
 from sdss_gs.schema import INPUTS, PIXEL_SCALE, Input
 
 
-def folder_source(
-    folder: Path, inputs: tuple[str, ...], image_scale: float = PIXEL_SCALE, progress: bool = True
-) -> Source:
-    """Take the objects of an SDSS-GS folder, in the order of ``data.csv``; it is packed first where it is not yet.
+def open_folder(
+    folder: Path, inputs: Sequence[str], image_scale: float = PIXEL_SCALE, progress: bool = True
+) -> Dataset:
+    """Open an SDSS-GS folder; it is packed first where it is not yet.
 
     Parameters
     ----------
     folder : Path
-    inputs : tuple of str
+    inputs : sequence of str
         Inputs that will be asked for; those that the folder lacks altogether are left out.
     image_scale : float
         Arcsec per pixel of the images.
@@ -35,13 +35,6 @@ def folder_source(
     DataError
         If it is no such folder.
     """
-    return dataset_source(open_folder(folder, inputs, image_scale, progress))
-
-
-def open_folder(
-    folder: Path, inputs: tuple[str, ...], image_scale: float = PIXEL_SCALE, progress: bool = True
-) -> Dataset:
-    """Open an SDSS-GS folder with those of some inputs that it has; see `folder_source`."""
     present = [name for name in inputs if has_input(folder, name)]
     return open_dataset(folder, present, image_scale=image_scale, progress=progress)
 
@@ -53,7 +46,7 @@ def has_input(folder: Path, name: str) -> bool:
 
 
 def dataset_source(data: Dataset) -> Source:
-    """Take the objects of a data set that is open, with the inputs that it was opened with."""
+    """Take the objects of a data set in the order of ``data.csv``, with the inputs that it was opened with."""
     load, present = loader(data), tuple(data.rows)
     dropped = sum(problem.item == "objid" for problem in data.catalogue.problems)
     notes = [f"{dropped} rows of data.csv have no usable objid and are left out"] if dropped else []
