@@ -98,9 +98,7 @@ class Pieces:
         Parameters
         ----------
         number : int
-            Of the piece.
         temporary : Path
-            The file.
         rows : int
         """
         move_into_place(temporary, self.path(number))
