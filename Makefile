@@ -2,7 +2,7 @@
 # make i2r EPOCHS=5    any of EPOCHS, DS (data set) and OPTIONS ("-P batch_size=64 -P seed=1")
 # make all EPOCHS=2    all models, one after the other, but those that need stars or morphologies (*2c, *2m)
 # make sweep MODELS="b2r w2r"   explore batch size, optimizer and loss of these models (without MODELS: of all)
-# make table           compare the registered champions; write the table of the README
+# make table           compare the registered champions; write the tables of docs/models.md
 # make test            install with the test extra, then run the tests
 # make coverage        run the tests and tell which lines and branches none of them reached (processes apart not counted)
 # make backbones       the tests of all backbones, the heavy ones too (minutes)
@@ -48,7 +48,7 @@ $(MODELS:%=sweep-%): $(VENV)/installed
 sweep: $(MODELS:%=sweep-%)
 
 table: $(VENV)/installed
-	PATH="$(abspath $(VENV))/bin:$$PATH" zoo compare --insert README.md
+	PATH="$(abspath $(VENV))/bin:$$PATH" zoo compare --insert docs/models.md
 
 test: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest $(OPTIONS)

@@ -160,21 +160,6 @@ def test_help_shows_each_option_with_its_default(name, entry_point, capsys):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/images.md", "docs/sweep.md", "docs/morphology.md", "x2y/README.md"]
-)
-def test_every_option_that_the_documentation_names_exists(page):
-    text = (ROOT / page).read_text()
-    tables = re.findall(r"^\| option \|.*\n\|[-| ]*\|\n((?:\|.*\n)+)", text, re.MULTILINE)
-    cells = [row.split("|")[1] for table in tables for row in table.splitlines()]
-    named = {option for cell in cells for option in re.findall(r"`(\w+)`", cell)}
-    used = set(re.findall(r"-P (\w+)=", text))
-    assert used
-    assert named | used - {"name"} <= set(OPTIONS)
-    if page == "README.md":
-        assert named >= set(folder_of("i2r").defaults) - {"batch_size"}
-
-
-@pytest.mark.parametrize(
     "content", [None, "a: [", "name: x", "entry_points: {main: {parameters: {epochs: int}}}", "entry_points: 3"]
 )
 def test_damaged_mlproject_is_named(tmp_path, content):

@@ -1,0 +1,65 @@
+"""What README and docs say of files and options: that it is there, and that it is all."""
+
+import re
+
+import pytest
+from conftest import ROOT
+
+from common.options import ENTRY_POINTS, OPTIONS, declared
+
+PAGES = sorted(ROOT.glob("docs/*.md")) + [ROOT / "README.md", ROOT / "x2y" / "README.md"]
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+
+
+def without_code(page):
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page):
+    """Name the headings as GitHub does."""
+    titles = re.findall(r"^#+ (.+)$", without_code(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def rows(entry_point):
+    """Read the table of an entry point in docs/options.md: (default, models, meaning) by option."""
+    heading = "train.py" if entry_point == "main" else f"train.py {entry_point}"
+    section = (ROOT / "docs/options.md").read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    cells = (re.split(r"(?<!\\)\|", line)[1:-1] for line in section.splitlines() if line.startswith("| `"))
+    return {name.strip().strip("`"): [cell.strip().replace("\\|", "|") for cell in rest] for name, *rest in cells}
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 180
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for path, anchor in LINK.findall(without_code(page)):
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), path
+        assert not anchor or anchor in anchors(target), f"{path}#{anchor}"
+
+
+def test_readme_leads_to_every_page():
+    text = (ROOT / "README.md").read_text()
+    for page in ROOT.glob("docs/*.md"):
+        assert f"](docs/{page.name}" in text, page.name
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_options_page_has_every_option_with_its_default_and_choices(entry_point):
+    options, told = declared(entry_point), rows(entry_point)
+    # What every entry point has is in the first table.
+    assert set(options) - {"ds", "limit"} == set(told) - {"ds", "limit"}
+    for name, (default, _, meaning) in told.items():
+        assert default == str(options[name].default), name
+        for choice in options[name].choices:
+            assert f"`{choice}`" in f"`{default}` {meaning}" or choice in default.split(","), f"{name}: {choice}"
+    if entry_point == "main":
+        assert {"ds", "limit"} <= set(told)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_option_that_is_used_exists(page):
+    assert set(re.findall(r"-P (\w+)=", page.read_text())) - {"name"} <= set(OPTIONS)
