@@ -7,7 +7,7 @@ from conftest import ROOT
 
 from common.options import ENTRY_POINTS, OPTIONS, declared
 
-PAGES = sorted(ROOT.glob("docs/*.md")) + [ROOT / "README.md", ROOT / "x2y" / "README.md"]
+PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md", ROOT / "x2y" / "README.md"]
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
