@@ -5,7 +5,7 @@ import yaml
 from conftest import ROOT
 from helpers.folders import MODELS
 
-from common.options import OPTIONS, convert
+from common.options import convert
 from common.project import parse_options, read_folder, read_project
 from sdss_gs.errors import OptionError
 
@@ -88,10 +88,11 @@ def test_models_have_the_options_of_their_input_and_output():
     assert extra("f2sm") == {"augment", "stretch", "target"}
     assert extra("ss2g") == {"column", "target", "class_weights", "label_smoothing"}
     assert extra("i2r", "evaluate") == {"tta", "image_scale"}
-    assert extra("x2y", "evaluate") == {"image_scale"}
+    assert extra("x2y", "evaluate") == {"image_scale", "tta"}
     assert extra("i2r", "sweep") == set()
     assert "loss" not in folder_of("b2s").defaults
-    assert not {"architecture", "folds", "class_weights"} & set(folder_of("x2y").defaults)
+    assert {"folds", "class_weights"} <= set(folder_of("x2y").defaults)
+    assert not {"architecture", "backbone"} & set(folder_of("x2y").defaults)
 
 
 def test_defaults_follow_the_output():
