@@ -31,11 +31,6 @@ class Target:
     output: Output
     votes: Votes | None = None
 
-    @property
-    def taught(self) -> bool:
-        """Whether only the data say what is learnt."""
-        return self.votes is not None or is_own(self.output)
-
 
 def find_target(data: Dataset, output: Output, options: Mapping[str, object]) -> Target:
     """Find out what is learnt, and put its truth into the data set where the catalogue does not have it.
@@ -104,15 +99,12 @@ def require_learnable(data: Dataset, target: Target, parts: Mapping[str, np.ndar
         target.votes.require_sums(np.concatenate(list(parts.values())), data.catalogue.objid)
     if not output.classes:
         return
-    counts = {
-        part: np.bincount(data.target(output.name, objects), minlength=len(output.classes))
-        for part, objects in parts.items()
-    }
-    if (counts["train"] > 0).sum() < 2:
-        found = output.classes[int(counts["train"].argmax())]
-        raise DataError(f"{data.folder}: expected objects of at least two {output.name}, found only {found}")
-    for part, sizes in counts.items():
-        lacking = [label for label, size in zip(output.classes, sizes, strict=True) if not size]
+    occurring = {part: set(data.target(output.name, objects).tolist()) for part, objects in parts.items()}
+    if len(occurring["train"]) < 2:
+        only = output.classes[next(iter(occurring["train"]))]
+        raise DataError(f"{data.folder}: expected objects of at least two {output.name}, found only {only}")
+    for part, numbers in occurring.items():
+        lacking = [label for number, label in enumerate(output.classes) if number not in numbers]
         if is_own(output) and lacking:
             raise DataError(
                 f"{data.folder}: column {output.column}: expected objects of each of {len(output.classes)} classes in "
@@ -145,6 +137,5 @@ def described(target: Target, truth: np.ndarray, objects: np.ndarray, loss: str)
         return ""
     if not output.classes:
         return f"{output.column}: numbers from {truth.min():g} to {truth.max():g}"
-    counts = np.bincount(truth, minlength=len(output.classes))
-    shown = ", ".join(f"{label} {count:,}" for label, count in zip(output.classes, counts, strict=True))
-    return f"{output.column}: {shown}"
+    counts = zip(output.classes, np.bincount(truth, minlength=len(output.classes)), strict=True)
+    return f"{output.column}: " + ", ".join(f"{label} {count:,}" for label, count in counts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -68,23 +69,20 @@ class TrainingData:
         self.folder = find_dataset(str(options["ds"]), task.repository, partial(print, flush=True))
         names = [item.name for item in self.inputs]
         self._data = open_dataset(self.folder, names, image_scale=float(options.get("image_scale", PIXEL_SCALE)))
-        self._targets, names_of = {}, ", ".join(output.name for output in task.outputs)
-        for output in task.outputs:
-            target = find_target(self._data, output, options)
-            if target.output.name in self._targets:
-                raise OptionError(f"target: expected one output of classes with a column of your own, found {names_of}")
-            self._targets[target.output.name] = target
-        self.outputs = tuple(target.output for target in self._targets.values())
+        targets = [find_target(self._data, output, options) for output in task.outputs]
+        self._targets = {target.output.name: target for target in targets}
+        if len(self._targets) < len(targets):
+            names_of = ", ".join(output.name for output in task.outputs)
+            raise OptionError(f"target: expected one output of classes with a column of your own, found {names_of}")
         self._present = np.stack([self._data.rows[name] >= 0 for name in names], axis=1)
         self._known = {name: self._data.known(name) for name in self._targets}
         self._divide(options)
         self._check()
         # Only now is it known which objects a user's own number is learnt from.
-        measured = [
-            output if output in task.outputs else standardised(output, self.truth("train", output.name))
-            for output in self.outputs
-        ]
-        self.outputs = tuple(measured)
+        self.outputs = tuple(
+            target.output if target.output in task.outputs else standardised(target.output, self.truth("train", name))
+            for name, target in self._targets.items()
+        )
 
     def _divide(self, options: Mapping[str, object]) -> None:
         """Choose the objects and divide them into parts."""
@@ -168,16 +166,15 @@ class TrainingData:
         dict of str to ndarray
             ``{input: (n, ...)}`` in the dtypes of the schema, and ``present``, float32 ``(n, inputs)``.
         """
-        present, found = self._present[objects], {}
-        for column, item in enumerate(self.inputs):
-            has = present[:, column]
+        present, inputs = self._present[objects], {}
+        for item, has in zip(self.inputs, present.T, strict=True):
             if has.all():
-                found[item.name] = self._data.load(item.name, objects, self._column)
+                inputs[item.name] = self._data.load(item.name, objects, self._column)
                 continue
-            found[item.name] = np.zeros((len(objects), *self._data.shape(item.name)), item.dtype)
+            inputs[item.name] = np.zeros((len(objects), *self._data.shape(item.name)), item.dtype)
             if has.any():
-                found[item.name][has] = self._data.load(item.name, objects[has], self._column)
-        return found | {PRESENT: present.astype(np.float32)}
+                inputs[item.name][has] = self._data.load(item.name, objects[has], self._column)
+        return inputs | {PRESENT: present.astype(np.float32)}
 
     def targets(self, part: str) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Encode the truth of a part as the network learns it.
@@ -233,8 +230,8 @@ class TrainingData:
             Elements ``(inputs, targets, weights)`` by name; of a flat network ``({input: values}, target)`` and, where
             classes are weighted, weights.
         """
-        objects, before = self.parts[part], self._before(part)
-        targets, weights = self.targets(part)
+        objects, (targets, weights) = self.parts[part], self.targets(part)
+        before = len(self.parts[RESIDENT[0]]) if part == RESIDENT[1] else 0
         if self.task.flat:
             names = (POSITION if resident else self.inputs[0].name,)
             (known,) = targets.values()
@@ -244,15 +241,14 @@ class TrainingData:
             names, truths = (*(item.name for item in self.inputs), PRESENT), [*targets.values(), *weights.values()]
 
         def gather(index: np.ndarray) -> tuple[np.ndarray, ...]:
-            found = {POSITION: index + before} if resident else self.gather(objects[index])
-            return (*(found[name] for name in names), *(array[index] for array in truths))
+            inputs = {POSITION: index + before} if resident else self.gather(objects[index])
+            return (*(inputs[name] for name in names), *(array[index] for array in truths))
 
         def element(*arrays: tf.Tensor) -> tuple:
             inputs, rest = dict(zip(names, arrays, strict=False)), arrays[len(names) :]
             if self.task.flat:
                 return (inputs, *rest)
-            shown = zip((targets, weights), (rest[: len(targets)], rest[len(targets) :]), strict=True)
-            return (inputs, *(dict(zip(by_name, found, strict=True)) for by_name, found in shown))
+            return inputs, dict(zip(targets, rest, strict=False)), dict(zip(weights, rest[len(targets) :], strict=True))
 
         return arranged_batches(gather, element, len(objects), batch_size, order, share)
 
@@ -264,10 +260,6 @@ class TrainingData:
     def bytes_of_one(self) -> int:
         """Return the size of the inputs of one object."""
         return sum(array.nbytes for array in self.gather(self.parts["train"][:1]).values())
-
-    def _before(self, part: str) -> int:
-        """Count the resident objects that lie before those of a part."""
-        return len(self.parts[RESIDENT[0]]) if part == RESIDENT[1] else 0
 
     # === Pieces and single objects ===
 
@@ -292,37 +284,31 @@ class TrainingData:
     def measured(self, part: str, item: Input) -> np.ndarray:
         """Measure one input of the objects of a part that have it, see `measure.measure`; each object once per run."""
         if (part, item.name) not in self._measured:
-            found = [measure(item, chunk) for chunk in self.chunks(part, item.name)]
-            self._measured[part, item.name] = np.concatenate(found)
+            measures = [measure(item, chunk) for chunk in self.chunks(part, item.name)]
+            self._measured[part, item.name] = np.concatenate(measures)
         return self._measured[part, item.name]
 
     def pictures(self, part: str, chosen: np.ndarray) -> list[np.ndarray | None]:
         """Show some objects of a part: what the model sees of them, or their images where it sees magnitudes."""
         seen = [item.name for item in self.inputs]
-        shown = next((name for name in SHOWN if name in seen), None)
-        objects, present = self.parts[part][chosen], self.present(part)[chosen]
-        if shown is None:
-            return self._image_files(self.objid(part)[chosen])
-        found: list[np.ndarray | None] = [None] * len(objects)
-        has = np.flatnonzero(present[:, seen.index(shown)])
-        for position, values in zip(has, self._data.load(shown, objects[has], self._column), strict=True):
-            found[position] = fits.colour(values) if shown == "fits" else values
-        return found
-
-    def _image_files(self, objid: np.ndarray) -> list[np.ndarray | None]:
-        files, images = list_paths(self.folder, "img"), []
-        for one in objid.tolist():
-            try:
-                images.append(img.read(files[one]))
-            except (KeyError, DataError):
-                images.append(None)
-        return images
+        pictures: list[np.ndarray | None] = [None] * len(chosen)
+        if shown := next((name for name in SHOWN if name in seen), None):
+            objects = self.parts[part][chosen]
+            has = np.flatnonzero(self._present[objects, seen.index(shown)])
+            for position, values in zip(has, self._data.load(shown, objects[has], self._column), strict=True):
+                pictures[position] = fits.colour(values) if shown == "fits" else values
+            return pictures
+        files = list_paths(self.folder, "img")
+        for position, objid in enumerate(self.objid(part)[chosen].tolist()):
+            with suppress(KeyError, DataError):
+                pictures[position] = img.read(files[objid])
+        return pictures
 
     # === What to tell the user ===
 
     def _manifests(self) -> dict[str, Manifest]:
-        found = {item.name: getattr(self._data.arrays[item.name], "manifest", None) for item in self.inputs}
-        return {name: manifest for name, manifest in found.items() if manifest}
+        arrays = {item.name: self._data.arrays[item.name] for item in self.inputs}
+        return {name: array.manifest for name, array in arrays.items() if getattr(array, "manifest", None)}
 
     def synthetic(self) -> bool:
         """Tell a generated sample from a data set of real objects."""
@@ -330,19 +316,18 @@ class TrainingData:
 
     def problems(self) -> list[str]:
         """Name every wrong value and every refused file of the inputs."""
-        votes = [problem for target in self._targets.values() if target.votes for problem in target.votes.problems]
-        named = (*self._data.catalogue.problems, *votes)
-        wrong = [f"{problem.where} {problem.item}: {problem.text}" for problem in named]
-        return wrong + [
-            f"{name} of {objid}: {problem}"
-            for name, manifest in self._manifests().items()
-            for objid, problem in manifest.rejects.items()
+        votes = [target.votes.problems for target in self._targets.values() if target.votes]
+        wrong = (problem for problems in (self._data.catalogue.problems, *votes) for problem in problems)
+        refused = ((name, *pair) for name, one in self._manifests().items() for pair in one.rejects.items())
+        return [
+            *(f"{problem.where} {problem.item}: {problem.text}" for problem in wrong),
+            *(f"{name} of {objid}: {problem}" for name, objid, problem in refused),
         ]
 
     def description(self) -> str:
         """Say in a few lines what is used, what is missing and what is wrong."""
         data, sizes = self._data, self.sizes()
-        has = {item.name: self._present[:, column] for column, item in enumerate(self.inputs)} | self._known
+        has = {item.name: there for item, there in zip(self.inputs, self._present.T, strict=True)} | self._known
         lacking = ", ".join(f"{int((~there).sum()):,} without {name}" for name, there in has.items())
         used = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
         lines = [f"{self.folder}: {len(data):,} objects; {lacking}; {sum(sizes.values()):,} used ({used})"]
@@ -353,7 +338,8 @@ class TrainingData:
         for name, target in self._targets.items():
             objects = np.concatenate([part[self._known[name][part]] for part in self.parts.values()])
             loss = kind_of(target.output).loss_name(self._options)
-            lines += [f"  {described(target, data.target(name, objects), objects, loss)}"] * target.taught
+            if text := described(target, data.target(name, objects), objects, loss):
+                lines.append(f"  {text}")
         for name, manifest in self._manifests().items():
             lines += [f"  {note}" for note in layout_notes(name, manifest.layout)]
         if problems := self.problems():

@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 
 from common.backend import keras, tf
-from common.models.model import Model, run
+from common.models.model import Model
+from common.models.running import run
 from common.networks.build import decider_of, encoder_of
 from common.networks.inputs import PRESENT
 from common.outputs.kinds import kind_of

@@ -8,7 +8,8 @@ from itertools import combinations
 import numpy as np
 
 from common.data.training_data import TrainingData
-from common.models.model import ANY, ROWS_PER_STEP, Calibrations, Model
+from common.models.model import ANY, Calibrations, Model
+from common.models.running import ROWS_PER_STEP
 from common.networks.inputs import PRESENT
 from common.outputs.kinds import kind_of
 from common.outputs.metrics import score

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pandas as pd
 from common.backend import keras
 from common.data.measure import TrainingRange
 from common.data.sources import Chunk, Loaded, Source, open_source
-from common.networks.augment import TURNED, forms
+from common.models.running import run, serving_inputs, symmetric_forms
 from common.networks.build import decider_of, encoder_of, is_flat
 from common.networks.inputs import PRESENT
 from common.outputs.calibration import Calibration
@@ -21,8 +22,6 @@ from common.outputs.kinds import kind_of
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import Input, Output
 
-ROWS_PER_STEP, OBJECTS_PER_STEP = 8192, 64
-"""Rows of a table, or other objects, that the network sees at a time."""
 HASH_DIGITS = 12
 USED = "inputs"
 """Column that names the inputs a prediction was made from."""
@@ -49,7 +48,7 @@ class Model:
         In the order in which the network knows what is present.
     outputs : tuple of Output
     network : keras.Model
-        As it is stored, see `serving_network`.
+        As it is stored, see `running.serving_network`.
     shapes : dict of str to tuple of int
         Shape of one object, by input.
     reading : dict
@@ -118,38 +117,43 @@ class Model:
         Returns
         -------
         DataFrame
-            One row per object with the columns that `columns` lists, in the order of the objects; for files and
-            catalogues also their ids, and in words what is wrong with an input.
+            One row per object, in order, with the columns that `columns` lists; for files and catalogues also their
+            ids, and in words what is wrong with an input.
 
         Raises
         ------
         ZooError
             If `values` cannot be understood. A single bad object only gets a flag.
         """
-        if _are_paths(values):
-            return _predict_paths(self, values)
+        first = values[0] if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else values
+        if isinstance(first, str | os.PathLike):
+            paths = [values] if values is first else values
+            source = open_source(paths, [item.name for item in self.inputs], progress=False)
+            return pd.concat([predict_chunk(self, chunk, source) for chunk in source.chunks()], ignore_index=True)
         if self.flat and not isinstance(values, Mapping):
             values = {self.inputs[0].name: values}
         return self.predict_loaded(self._loaded(values))
 
     def _loaded(self, values: object) -> dict[str, Loaded]:
+        """Take arrays by input as what was loaded, each ``(n, *shape)``."""
         if not isinstance(values, Mapping) or not values or not set(values) <= set(self.shapes):
-            found = ", ".join(map(str, values)) if isinstance(values, Mapping) else type(values).__name__
-            raise OptionError(f"{self.name}: expected arrays by input ({', '.join(self.shapes)}), found {found}")
-        arrays = {key: _array_of(self.name, self.shapes[key], array) for key, array in values.items()}
-        if len({len(array) for array in arrays.values()}) > 1:
-            lengths = ", ".join(f"{len(array)} of {key}" for key, array in arrays.items())
+            given = ", ".join(map(str, values)) if isinstance(values, Mapping) else type(values).__name__
+            raise OptionError(f"{self.name}: expected arrays by input ({', '.join(self.shapes)}), found {given}")
+        loaded = {}
+        for key, numbers in values.items():
+            array, shape = np.asarray(numbers), self.shapes[key]
+            if array.dtype.kind not in "fiu" or array.shape[-len(shape) :] != shape:
+                wanted, given = ", ".join(map(str, shape)), f"{array.dtype} {array.shape}"
+                raise OptionError(f"{self.name}: expected numbers of shape (n, {wanted}), found {given}")
+            array = array.reshape(-1, *shape)
+            loaded[key] = Loaded(array, np.zeros(len(array), np.int32))
+        if len({len(one.flags) for one in loaded.values()}) > 1:
+            lengths = ", ".join(f"{len(one.flags)} of {key}" for key, one in loaded.items())
             raise OptionError(f"{self.name}: expected equally many objects of each input, found {lengths}")
-        return {key: Loaded(array, np.zeros(len(array), np.int32)) for key, array in arrays.items()}
+        return loaded
 
     def predict_loaded(self, loaded: Mapping[str, Loaded]) -> pd.DataFrame:
-        """Predict objects from what was loaded of them, by input; inputs that are left out count as missing.
-
-        Returns
-        -------
-        DataFrame
-            Columns as `columns` lists them; NaN (or None) where there is no prediction.
-        """
+        """Predict objects from what was loaded of them, by input; NaN (or None) where there is no prediction."""
         seen, present, flags = self.usable(loaded)
         good = np.flatnonzero(present.any(axis=1))
         predicted = self.answers(seen, present[good])
@@ -171,10 +175,9 @@ class Model:
 
     def _names_of(self, present: np.ndarray) -> np.ndarray:
         """Name the inputs of each object, joined by ``|``."""
-        bits = 1 << np.arange(len(self.inputs))
-        codes, which = np.unique(present @ bits, return_inverse=True)
-        names = np.array([item.name for item in self.inputs])
-        return np.array(["|".join(names[(code & bits) > 0]) for code in codes], object)[which]
+        sets, which = np.unique(present, axis=0, return_inverse=True)
+        names = [item.name for item in self.inputs]
+        return np.array(["|".join(compress(names, chosen)) for chosen in sets], object)[which]
 
     def calibration(self, used: str, output: Output) -> Calibration:
         """Choose the calibration for a set of inputs.
@@ -183,7 +186,7 @@ class Model:
         intervals say. Without any, that of objects with whatever they have.
         """
         names = set(used.split("|"))
-        known = [key for key, found in self.calibrations.items() if output.name in found]
+        known = [key for key, by_output in self.calibrations.items() if output.name in by_output]
         within = [key for key in known if key and set(key.split("|")) <= names]
         best = max(within, key=lambda key: key.count("|"), default=ANY)
         return self.calibrations[best][output.name]
@@ -208,15 +211,14 @@ class Model:
         for number, item in enumerate(self.inputs):
             if item.name not in loaded:
                 continue
-            one = loaded[item.name]
-            finite = np.isfinite(one.values).reshape(count, -1).all(axis=1)
-            bad = np.where(finite | ((one.flags & NO_PREDICTION) != 0), 0, int(Flag.BAD_INPUT))
-            own = one.flags.astype(np.int32) | bad.astype(np.int32)
+            values, own = loaded[item.name].values, loaded[item.name].flags.astype(np.int32)
+            finite = np.isfinite(values).reshape(count, -1).all(axis=1)
+            own[~finite & ((own & NO_PREDICTION) == 0)] |= int(Flag.BAD_INPUT)
             good = present[:, number] = (own & NO_PREDICTION) == 0
             if good.any():
-                seen[item.name] = np.ascontiguousarray(one.values[good], item.dtype)
+                seen[item.name] = np.ascontiguousarray(values[good], item.dtype)
                 outside = self.training_ranges[item.name].outside(item, seen[item.name])
-                own[good] |= np.where(outside, int(Flag.OUTSIDE_TRAINING), 0).astype(np.int32)
+                own[np.flatnonzero(good)[outside]] |= int(Flag.OUTSIDE_TRAINING)
             flags |= own
         some = present.any(axis=1)
         # One input that is there is enough for a prediction: the others that lack or are damaged are no reason to flag.
@@ -243,21 +245,13 @@ class Model:
 
     def views(self, seen: Mapping[str, np.ndarray], present: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
         """Encode what the network is to see: the objects as they are, or in their eight forms; see `encoded`."""
-        for view in _forms(seen) if self.tta else (seen,):
+        for view in symmetric_forms(seen) if self.tta else (seen,):
             yield self.encoded(view, present)
 
     def encoded(self, seen: Mapping[str, np.ndarray], present: np.ndarray) -> dict[str, np.ndarray]:
-        """Run the encoders, where most of the arithmetic is; nothing is spent on what an object lacks.
+        """Run the encoders, where most of the arithmetic is, on what `answers` takes; return what `decided` takes.
 
-        Parameters
-        ----------
-        seen, present
-            As for `answers`.
-
-        Returns
-        -------
-        dict of str to ndarray
-            What `decided` takes; of a flat network its inputs as they are.
+        Nothing is spent on what an object lacks. A flat network has no encoders: its inputs stay as they are.
         """
         if self.flat:
             return serving_inputs(self.inputs[0], seen[self.inputs[0].name]) if len(present) else {}
@@ -271,75 +265,13 @@ class Model:
 
     def decided(self, views: Iterable[Mapping[str, np.ndarray]], count: int) -> dict[str, np.ndarray]:
         """Run the rest of the network on views of some objects, see `encoded`, and average over these."""
-        if not count:
-            return {output.name: kind_of(output).nothing() for output in self.outputs}
-        decider = decider_of(self.network)
-        found = [run(decider, view, self.inputs if self.flat else ()) for view in views]
-        target, decoded = str(self.reading.get("target", "log")), {}
+        decider, target, decoded = decider_of(self.network), str(self.reading.get("target", "log")), {}
+        answers = [run(decider, view, self.inputs if self.flat else ()) for view in views] if count else []
         for output in self.outputs:
-            raw = np.mean([one if self.flat else one[output.name] for one in found], axis=0)
-            decoded[output.name] = kind_of(output).decode(raw, target)
+            raw = [one if self.flat else one[output.name] for one in answers]
+            mean = np.mean(raw, axis=0) if raw else np.empty((0, output.size), np.float32)
+            decoded[output.name] = kind_of(output).decode(mean, target)
         return decoded
-
-
-def serving_network(network: keras.Model, item: Input) -> keras.Model:
-    """Give a flat network of a table one named input per catalogue column, so that it takes a CSV file as it is.
-
-    Parameters
-    ----------
-    network : keras.Model
-        Input ``{item.name: (batch, columns)}``.
-    item : Input
-
-    Returns
-    -------
-    keras.Model
-        For a table input: inputs ``{column: (batch,)}``; else the network itself.
-    """
-    if not item.columns:
-        return network
-    columns = {column: keras.Input((), name=column, dtype=item.dtype) for column in item.columns}
-    table = keras.ops.stack(list(columns.values()), axis=-1)
-    return keras.Model(columns, network({item.name: table}), name=network.name)
-
-
-def serving_inputs(item: Input, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Name a flat network's arrays as the stored model wants them: by column for a table, else by input."""
-    if not item.columns:
-        return {item.name: values}
-    return {column: values[:, number] for number, column in enumerate(item.columns)}
-
-
-def _forms(seen: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
-    """Turn and mirror the images among some inputs into each of their eight symmetric forms."""
-    turned = {name: forms(values) for name, values in seen.items() if name in TURNED}
-    for _ in range(8):
-        yield dict(seen) | {name: next(views) for name, views in turned.items()}
-
-
-def run(network: keras.Model, values: np.ndarray | Mapping[str, np.ndarray], items: Sequence[Input]):
-    """Run a network over at least one object, as many at a time as suits its inputs; return what Keras does.
-
-    Parameters
-    ----------
-    network : keras.Model
-    values : ndarray or mapping of str to ndarray
-        Its input, or inputs by name, ``(n, ...)``.
-    items : sequence of Input
-        What these are.
-    """
-    step = ROWS_PER_STEP if all(item.columns for item in items) else OBJECTS_PER_STEP
-    if len(next(iter(values.values())) if isinstance(values, Mapping) else values) <= step:
-        # One step needs none of what `predict` sets up around many, which takes a hundred times as long.
-        return network.predict_on_batch(values)
-    return network.predict(values, batch_size=step, verbose=0)
-
-
-def _predict_paths(model: Model, paths: object) -> pd.DataFrame:
-    """Predict what one or several paths name, all of it at once; see `Model.predict`."""
-    paths = [paths] if isinstance(paths, str | os.PathLike) else paths
-    source = open_source(paths, [item.name for item in model.inputs], progress=False)
-    return pd.concat([predict_chunk(model, chunk, source) for chunk in source.chunks()], ignore_index=True)
 
 
 def predict_chunk(model: Model, chunk: Chunk, source: Source) -> pd.DataFrame:
@@ -386,24 +318,3 @@ def problems_of(loaded: Mapping[str, Loaded], count: int) -> list[str]:
     """Say in words what is wrong with the inputs of so many objects."""
     rows = range(count)
     return ["; ".join(one.problems[row] for one in loaded.values() if row in one.problems) for row in rows]
-
-
-def _array_of(name: str, shape: tuple[int, ...], values: object) -> np.ndarray:
-    """Take numbers as objects of a shape, ``(n, *shape)``.
-
-    Raises
-    ------
-    OptionError
-        If they have another shape or are no numbers.
-    """
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiu" or array.shape[-len(shape) :] != shape:
-        wanted = ", ".join(map(str, shape))
-        raise OptionError(f"{name}: expected numbers of shape (n, {wanted}), found {array.dtype} {array.shape}")
-    return array.reshape(-1, *shape)
-
-
-def _are_paths(values: object) -> bool:
-    """Tell whether something is a path, or begins with one."""
-    first = values[0] if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else values
-    return isinstance(first, str | os.PathLike)

@@ -19,7 +19,8 @@ from common.judge.judge import judge, predict_baselines, verdict, versions
 from common.judge.record_summary import numbers, record_summary
 from common.judge.views import alone, champion_cost, every_set, fit_calibrations, predict_part, validation_scores
 from common.models.champion import Training, promote_champion
-from common.models.model import ANY, Model, serving_inputs, serving_network
+from common.models.model import ANY, Model
+from common.models.running import serving_inputs, serving_network
 from common.models.store import HEADLINE_TAG, log_model
 from common.networks.backbones import image_features
 from common.networks.build import build_flat, build_fused

@@ -4,7 +4,8 @@ import numpy as np
 
 from common.backend import keras
 from common.data.measure import measure, training_range
-from common.models.model import ANY, Model, serving_network
+from common.models.model import ANY, Model
+from common.models.running import serving_network
 from common.networks.build import build_fused
 from common.outputs.kinds import kind_of
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name

@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from common import train
 from common.backend import keras
-from common.models.model import serving_inputs
+from common.models.running import serving_inputs
 from common.models.store import load_model
 from common.training import session
 from common.training.compile import optimizer_of

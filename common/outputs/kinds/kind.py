@@ -97,10 +97,6 @@ class Kind(ABC):
         predicted = predicted.astype(np.float64)
         return predicted if self.output.size > 1 else predicted[:, 0]
 
-    def nothing(self) -> np.ndarray:
-        """Return what `decode` would for no object at all."""
-        return np.empty((0, self.output.size) if self.output.size > 1 else 0)
-
     def head_of(self, network: keras.Model) -> keras.layers.Dense:
         """Return the layer whose bias decides what an untrained network predicts."""
         return network.get_layer(self.output.name + self.head_ending)
