@@ -58,25 +58,26 @@ def baselines(
         ``linear on image features`` where there are such. For votes instead of trees, ``linear on central pixel`` and
         ``linear on mean colour``, the benchmarks of the Galaxy Zoo challenge.
     """
-    kind, found = kind_of(output), {}
-    for name, value in kind.constants(train_truth).items():
-        found[name] = np.broadcast_to(value, (test.count, *value.shape))
+    kind = kind_of(output)
+    constants = kind.constants(train_truth).items()
+    predictions = {name: np.broadcast_to(value, (test.count, *value.shape)) for name, value in constants}
     for name, (seen, model) in kind.baselines(seed).items():
         before, now = getattr(train, seen), getattr(test, seen)
         if seen == "magnitudes" and before is not None:
-            before, now = _with_colours(before), _with_colours(now)
+            # Colours: a tree cannot form differences of magnitudes, and they carry the redshift.
+            before, now = (np.concatenate([mags, np.diff(mags, axis=1)], axis=1) for mags in (before, now))
             # A column without any value cannot be binned.
             known = np.isfinite(before).any(axis=0)
             before, now = (before[:, known], now[:, known]) if known.any() else (None, None)
         if before is not None:
             # On busy cores the trees' threads wait for one another, many times longer than one thread takes.
             with threadpool_limits(1, user_api="openmp"):
-                found[name] = kind.learnt(model, before, train_truth, now)
-    return found
+                predictions[name] = kind.learnt(model, before, train_truth, now)
+    return predictions
 
 
 def collapse(output: Output, truth: np.ndarray, predicted: np.ndarray, scores: dict[str, dict[str, float]]) -> str:
-    """Say so if a model has learnt no more than a constant.
+    """Say so if a model has learnt no more than a constant: one sentence, empty for one that has learnt something.
 
     That is: its predictions spread by less than 5 % of the truth (in dex for masses), or name one class for 98 % of the
     objects where less than 90 % have it; or the best constant does at least as well both by the headline metric and by
@@ -90,11 +91,6 @@ def collapse(output: Output, truth: np.ndarray, predicted: np.ndarray, scores: d
         Of the model.
     scores : dict of str to dict of str to float
         By rival, the model first.
-
-    Returns
-    -------
-    str
-        One sentence; empty for a model that has learnt something.
     """
     if len(truth) < FEWEST_JUDGED:
         return ""
@@ -116,8 +112,3 @@ def _no_better(output: Output, scores: dict[str, dict[str, float]]) -> str:
                 return ""
             lines.append(f"{metric} {own[metric]:.3g}, of the {rival} {scores[rival][metric]:.3g}")
     return "; ".join(lines)
-
-
-def _with_colours(magnitudes: np.ndarray) -> np.ndarray:
-    """Add the differences of neighbouring magnitudes: a tree cannot form them, and they carry the redshift."""
-    return np.concatenate([magnitudes, np.diff(magnitudes, axis=1)], axis=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import jinja2
@@ -66,19 +66,10 @@ _CITATIONS = {
 
 
 def card_data(summary: Summary) -> dict:
-    """Gather a model's card.
+    """Gather a model's card, as strings, numbers, lists and dictionaries, so that JSON gives back the same.
 
-    Parameters
-    ----------
-    summary : Summary
-
-    Returns
-    -------
-    dict
-        Strings, numbers, lists and dictionaries, so that JSON gives back the same; None for what is not finite. All
-        that belongs to an output, its scores too, stands in ``outputs``.
+    None stands for what is not finite. All that belongs to an output, its scores too, stands in ``outputs``.
     """
-    names, outputs = ([entry.name for entry in entries] for entries in (summary.inputs, summary.outputs))
     synthetic = bool(summary.data["synthetic"])
     card = {
         "schema_version": CARD_VERSION,
@@ -94,9 +85,9 @@ def card_data(summary: Summary) -> dict:
         "options": summary.options,
         "data": summary.data,
         "warnings": summary.warnings,
-        "limits": limits_of(names, outputs, summary.options, synthetic),
+        "limits": _limits(summary, synthetic),
         "licence": LICENCE,
-        "citation": citation_of([*names, *outputs], synthetic),
+        "citation": _citation(summary, synthetic),
         "versions": summary.versions,
     }
     return plain(card)
@@ -146,24 +137,12 @@ def own_row(output: dict) -> str:
 
 
 def card_markdown(data: dict) -> str:
-    """Write a card as Markdown.
-
-    Parameters
-    ----------
-    data : dict
-        As `card_data` returns it, or read back from JSON.
-    """
+    """Write a card, as `card_data` returns it or read back from JSON, as Markdown."""
     return template("card.md").render(card=data)
 
 
 def score_text(value: float | None, interval: tuple[float, float] | None = None) -> tuple[str, str]:
-    """Round a score to what its interval lets one know.
-
-    Returns
-    -------
-    tuple of str
-        The score, and its interval (empty without one): two digits of the interval's width, else three of the score.
-    """
+    """Write a score and its interval (empty without one): two digits of the interval's width, else three of its own."""
     if value is None:
         return "–", ""
     bounded = bool(interval) and None not in interval
@@ -177,33 +156,15 @@ def score_text(value: float | None, interval: tuple[float, float] | None = None)
 
 
 def best_rows(output: dict, metric: str) -> set[str]:
-    """Return the rows with the best value of a metric, of those judged on all objects.
+    """Return the rows of a card's output with the best value of a metric, of those judged on all objects.
 
-    Parameters
-    ----------
-    output : dict
-        An output of a card.
-    metric : str
-
-    Returns
-    -------
-    set of str
-        Empty where it is unknown which direction is better.
+    None where it is unknown which direction is better.
     """
-    read, most = Metric(**output["metrics"][metric]), max(map(_galaxies, output["scores"].values()))
-    found = {
-        row: values[metric]
-        for row, values in output["scores"].items()
-        if values.get(metric) is not None and _galaxies(values) == most
-    }
-    if not read.better or not found:
-        return set()
-    lowest = min(map(read.cost, found.values()))
-    return {row for row, value in found.items() if read.cost(value) == lowest}
-
-
-def _galaxies(values: dict) -> float:
-    return values.get(GALAXIES, 0)
+    read, scores = Metric(**output["metrics"][metric]), output["scores"]
+    most = max(values.get(GALAXIES, 0) for values in scores.values())
+    judged = {row: values.get(metric) for row, values in scores.items() if values.get(GALAXIES, 0) == most}
+    costs = {row: read.cost(value) for row, value in judged.items() if read.better and value is not None}
+    return {row for row, cost in costs.items() if cost == min(costs.values())}
 
 
 def template(name: str) -> jinja2.Template:
@@ -222,32 +183,26 @@ def template(name: str) -> jinja2.Template:
 
 
 def fields_of(item: Input | Output) -> dict[str, str]:
-    """Return what a card says of an input or output."""
+    """Return what a card says of an input or output alike."""
     return {name: getattr(item, name) for name in ("name", "unit", "description", "source")}
 
 
-def limits_of(inputs: Sequence[str], outputs: Sequence[str], options: Mapping, synthetic: bool) -> list[str]:
-    """Say where a model with such inputs and outputs, trained on such data, cannot be trusted.
-
-    Parameters
-    ----------
-    inputs, outputs : sequence of str
-    options : mapping
-        Of the training run.
-    synthetic : bool
-        Whether the data are a generated sample.
-    """
-    found = [_SYNTHETIC] if synthetic else []
-    leaks = options.get("column", "BestFit") == "BestFit"
-    if {"spectra", "ssel"} & set(inputs) and "redshift" in outputs and leaks:
-        found.append(_LEAK)
-    return [*found, _EXTRAPOLATION, *(_LIMITS[name] for name in (*inputs, *outputs) if name in _LIMITS)]
+def _limits(summary: Summary, synthetic: bool) -> list[str]:
+    """Say where a model with such inputs and outputs, trained on such data, cannot be trusted."""
+    names = [entry.name for entry in (*summary.inputs, *summary.outputs)]
+    leaks = summary.options.get("column", "BestFit") == "BestFit" and "redshift" in names
+    return [
+        *([_SYNTHETIC] if synthetic else []),
+        *([_LEAK] if leaks and {"spectra", "ssel"} & set(names) else []),
+        _EXTRAPOLATION,
+        *(_LIMITS[name] for name in names if name in _LIMITS),
+    ]
 
 
-def citation_of(names: Sequence[str], synthetic: bool) -> list[str]:
+def _citation(summary: Summary, synthetic: bool) -> list[str]:
     """Say what to cite for a model with such inputs and outputs, trained on such data."""
     software = f"SDSS zoo: models that characterise galaxies, version {__version__} (CITATION.cff)"
-    names = ("" if synthetic else "data", *names)
+    names = ("" if synthetic else "data", *(entry.name for entry in (*summary.inputs, *summary.outputs)))
     return [software, *(_CITATIONS[name] for name in names if name in _CITATIONS)]
 
 

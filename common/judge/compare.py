@@ -22,7 +22,7 @@ from sdss_gs.errors import ZooError
 from sdss_gs.files import replacing
 from sdss_gs.schema import INPUTS, OUTPUTS
 
-CARD = "card.json"
+CARD, BOOSTING = "card.json", "gradient boosting"
 BEGIN, END = "<!-- scores: written by make table -->", "<!-- end of scores -->"
 
 
@@ -53,14 +53,14 @@ def champion_cards() -> dict[str, dict]:
 
 def tables(cards: dict[str, dict]) -> dict[str, list[list[str]]]:
     """Lay the cards out, by output: a header, then a line per model, best constant and boosting beside it."""
-    found: dict[str, list[list[str]]] = {}
+    laid_out: dict[str, list[list[str]]] = {}
     for name, output in OUTPUTS.items():
         if chosen := outputs_of(name, cards):
             metrics = kind_of(output).compared
             beside = (f"constant ({metrics[0]})", f"boosting ({metrics[0]})", "test galaxies", "note")
             lines = (_line(model, part, cards[model], metrics) for model, part in chosen.items())
-            found[name] = [["model", *metrics, *beside], *lines]
-    return found
+            laid_out[name] = [["model", *metrics, *beside], *lines]
+    return laid_out
 
 
 def outputs_of(name: str, cards: dict[str, dict]) -> dict[str, dict]:
@@ -69,8 +69,8 @@ def outputs_of(name: str, cards: dict[str, dict]) -> dict[str, dict]:
     Votes in another tree than the challenge's have other scores, and no table.
     """
     headline = kind_of(OUTPUTS[name]).headline
-    found = {model: part for model, card in cards.items() for part in card["outputs"] if part["name"] == name}
-    return {model: part for model, part in found.items() if headline in part["metrics"]}
+    parts = ((model, part) for model, card in cards.items() for part in card["outputs"])
+    return {model: part for model, part in parts if part["name"] == name and headline in part["metrics"]}
 
 
 def _line(model: str, output: dict, card: dict, metrics: tuple[str, ...]) -> list[str]:
@@ -78,8 +78,10 @@ def _line(model: str, output: dict, card: dict, metrics: tuple[str, ...]) -> lis
     constants = [output["scores"][rival].get(headline) for rival in CONSTANTS if rival in output["scores"]]
     better = max if output["metrics"][headline]["better"] == "high" else min
     constant = better(value for value in constants if value is not None)
-    boosting = output["scores"].get("gradient boosting", {}).get(headline)
-    cells = [_cell(output, row, metric) for metric in metrics]
+    boosting = output["scores"].get(BOOSTING, {}).get(headline)
+    bounds = output["intervals"].get(row, {})
+    written = [score_text(output["scores"][row].get(metric), bounds.get(metric)) for metric in metrics]
+    cells = [f"{text} ({interval})" if interval else text for text, interval in written]
     # A model of several outputs says of which it speaks.
     several = len(card["outputs"]) > 1
     warned = [warning for warning in card["warnings"] if not several or f"{output['name']} has" in warning]
@@ -88,16 +90,10 @@ def _line(model: str, output: dict, card: dict, metrics: tuple[str, ...]) -> lis
     return [model, *cells, score_text(constant)[0], score_text(boosting)[0], f"{count:,.0f}", note]
 
 
-def _cell(output: dict, row: str, metric: str) -> str:
-    value, interval = output["scores"][row].get(metric), output["intervals"].get(row, {}).get(metric)
-    text, bounds = score_text(value, tuple(interval) if interval else None)
-    return f"{text} ({bounds})" if bounds else text
-
-
-def markdown(found: dict[str, list[list[str]]]) -> str:
-    """Write the tables as Markdown."""
+def markdown(laid_out: dict[str, list[list[str]]]) -> str:
+    """Write `tables` as Markdown."""
     parts = []
-    for output, (header, *lines) in found.items():
+    for output, (header, *lines) in laid_out.items():
         rows = [header, ["---"] * len(header), *lines]
         parts.append(f"**{OUTPUTS[output].description}**\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows))
     return "\n\n".join(parts) + "\n"
@@ -113,9 +109,9 @@ def picture(name: str, cards: dict[str, dict]) -> Figure:
         value = scores[row][metric]
         axes.plot(output["intervals"].get(row, {}).get(metric, [value, value]), [place, place], color=INK, linewidth=2)
         axes.plot(value, place, "o", color=INK, label="model, 95 % interval" if place == 0 else None)
-        for rivals, mark in ((CONSTANTS, "x"), (("gradient boosting",), "d")):
+        for label, rivals, mark in (("constant", CONSTANTS, "x"), (BOOSTING, (BOOSTING,), "d")):
             values = [scores[rival].get(metric) for rival in rivals if rival in scores]
-            label = {"x": "constant", "d": "gradient boosting"}[mark] if place == 0 else None
+            label = label if place == 0 else None
             axes.plot(values, np.full(len(values), place), mark, color=ACCENT, label=label, linestyle="none")
     axes.set_yticks(range(len(chosen)), chosen)
     axes.invert_yaxis()
@@ -127,13 +123,13 @@ def picture(name: str, cards: dict[str, dict]) -> Figure:
 def write(folder: Path) -> str:
     """Write ``comparison.md``, ``comparison.html`` and a picture per output; return the Markdown."""
     cards = champion_cards()
-    found = tables(cards)
+    laid_out = tables(cards)
     folder.mkdir(parents=True, exist_ok=True)
-    for output in found:
+    for output in laid_out:
         with replacing(folder / f"{output}.png") as temporary:
             picture(output, cards).savefig(temporary, dpi=110, format="png")
-    text = markdown(found)
-    page = template("comparison.html").render(tables=found, outputs=OUTPUTS)
+    text = markdown(laid_out)
+    page = template("comparison.html").render(tables=laid_out, outputs=OUTPUTS)
     for name, content in (("comparison.md", text), ("comparison.html", page)):
         with replacing(folder / name) as temporary:
             temporary.write_text(content)

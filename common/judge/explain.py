@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -69,18 +70,17 @@ def grad_cam(model: keras.Model, choices: int, convolved: keras.KerasTensor, ima
 
     Parameters
     ----------
-    model, images
-        As for `explain`.
+    model : keras.Model
     choices : int
         See `Kind.choices`.
     convolved : KerasTensor, shape (batch, rows, columns, channels)
         Of the model.
+    images : ndarray, shape (n, side, side, channels)
 
     Returns
     -------
     ndarray of float32, shape (n, side, side)
-        What speaks for the class, or the answer to the first question, that the network chooses; for a number what
-        raises or lowers it.
+        What speaks for the class or first answer that the network chooses; for a number what raises or lowers it.
     """
     seen = tf.cast(keras.Model(model.inputs, convolved)([images], training=False), "float32")
     behind = keras.Model(convolved, model.output)
@@ -92,8 +92,8 @@ def grad_cam(model: keras.Model, choices: int, convolved: keras.KerasTensor, ima
     maps = tf.reduce_sum(slope * seen, axis=-1, keepdims=True)
     maps = tf.nn.relu(maps) if choices > 1 else tf.abs(maps)
     side = images.shape[1]
-    cropped = [layer.cropping[0][0] for layer in model.layers if isinstance(layer, keras.layers.Cropping2D)]
-    margin = cropped[0] if cropped else 0
+    cropped = (layer.cropping[0][0] for layer in model.layers if isinstance(layer, keras.layers.Cropping2D))
+    margin = next(cropped, 0)
     maps = tf.image.resize(maps, (side - 2 * margin,) * 2)[..., 0].numpy()
     return np.pad(maps, ((0, 0), (margin, margin), (margin, margin)))
 
@@ -106,9 +106,8 @@ def occlusion(answers: Callable[[int, np.ndarray], np.ndarray], choices: int, im
     answers : callable
         Takes the number of an image and views of it, ``(m, side, side, channels)``; returns what the network says of
         these, ``(m, size)``.
-    choices : int
-        See `Kind.choices`.
-    images : ndarray, shape (n, side, side, channels)
+    choices, images
+        As for `grad_cam`.
 
     Returns
     -------
@@ -117,14 +116,15 @@ def occlusion(answers: Callable[[int, np.ndarray], np.ndarray], choices: int, im
     """
     side = images.shape[1]
     edges = np.linspace(0, side, SQUARES + 1).round().astype(int)
-    squares = [np.s_[top:bottom, left:right] for top, bottom in _pairs(edges) for left, right in _pairs(edges)]
+    spans = [slice(*pair) for pair in pairwise(edges.tolist())]
+    squares = list(product(spans, spans))
     maps = np.zeros(images.shape[:3], np.float32)
     for row, (image, shown) in enumerate(zip(images, maps, strict=True)):
         views = np.repeat(image[None], len(squares) + 1, axis=0)
         for view, square in zip(views[1:], squares, strict=True):
             view[square] = np.median(image, axis=(0, 1))
-        found = answers(row, views)[:, :choices]
-        answer = found[:, found[0].argmax()]
+        values = answers(row, views)[:, :choices]
+        answer = values[:, values[0].argmax()]
         moved = np.maximum(answer[0] - answer[1:], 0) if choices > 1 else np.abs(answer[1:] - answer[0])
         for square, distance in zip(squares, moved, strict=True):
             shown[square] = distance
@@ -137,7 +137,3 @@ def _flattens(layer: keras.layers.Layer) -> bool:
         return False
     inputs, outputs = layer.input, layer.output
     return not isinstance(inputs, list) and len(inputs.shape) == 4 and len(outputs.shape) == 2
-
-
-def _pairs(edges: np.ndarray) -> list[tuple[int, int]]:
-    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))

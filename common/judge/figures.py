@@ -84,8 +84,8 @@ def influence(method: str, captions: Sequence[str], pictures: Sequence[np.ndarra
         drawn = axes[1].imshow(shown, cmap="inferno", alpha=np.clip(shown, 0.1, 0.75), vmin=0, vmax=1)
     for axes in grid.ravel():
         axes.set_axis_off()
-    colours = ScalarMappable(drawn.norm, drawn.cmap)
-    figure.colorbar(colours, ax=grid[1], label="influence, largest = 1", shrink=0.8)
+    # Not `drawn` itself, which is half transparent.
+    figure.colorbar(ScalarMappable(drawn.norm, drawn.cmap), ax=grid[1], label="influence, largest = 1", shrink=0.8)
     figure.suptitle(f"What the network looks at ({method})")
     return figure
 

@@ -38,35 +38,27 @@ Baselines = dict[str, dict[str, np.ndarray]]
 
 def predict_baselines(data: TrainingData, seed: int) -> Baselines:
     """Predict the test objects with every baseline."""
-    found = {}
+    predictions = {}
     for output in data.outputs:
-        images = _images(data, output)
+        # Images only where all objects with an output have them: a linear model takes no gaps.
+        has = [data.present(part)[data.known(part, output.name)].all(axis=0) for part in ("train", "test")]
+        complete = (item for item, all_have in zip(data.inputs, np.all(has, axis=0), strict=True) if all_have)
+        images = next((item for item in complete if item.name in TURNED), None)
         train, test = (_for_baselines(data, part, output, images) for part in ("train", "test"))
-        found[output.name] = baselines(output, train, data.truth("train", output.name), test, seed)
-    return found
-
-
-def _images(data: TrainingData, output: Output) -> Input | None:
-    """Choose the input of images that all objects with an output have: a linear model takes no gaps."""
-    for column, item in enumerate(data.inputs):
-        parts = (data.present(part)[data.known(part, output.name), column] for part in ("train", "test"))
-        if item.name in TURNED and all(has.all() for has in parts):
-            return item
-    return None
+        predictions[output.name] = baselines(output, train, data.truth("train", output.name), test, seed)
+    return predictions
 
 
 def _for_baselines(data: TrainingData, part: str, output: Output, images: Input | None) -> BaselineInputs:
     known = data.known(part, output.name)
-    seen = BaselineInputs(int(known.sum()), data.magnitudes(part)[known])
-    if images is None:
-        return seen
-    chosen = known[data.present(part)[:, data.inputs.index(images)]]
-    features = data.measured(part, images)[chosen].astype(np.float32)
-    if output.kind != "votes":
-        return BaselineInputs(seen.count, seen.magnitudes, features)
-    simple = [simple_features(chunk) for chunk in data.chunks(part, images.name)]
-    pixels = (np.concatenate(values)[chosen] for values in zip(*simple, strict=True))
-    return BaselineInputs(seen.count, seen.magnitudes, features, *pixels)
+    seen = {"count": int(known.sum()), "magnitudes": data.magnitudes(part)[known]}
+    if images:
+        chosen = known[data.present(part)[:, data.inputs.index(images)]]
+        seen["features"] = data.measured(part, images)[chosen].astype(np.float32)
+        if output.kind == "votes":
+            simple = [simple_features(chunk) for chunk in data.chunks(part, images.name)]
+            seen["centre"], seen["colour"] = (np.concatenate(values)[chosen] for values in zip(*simple, strict=True))
+    return BaselineInputs(**seen)
 
 
 def judge(
@@ -93,23 +85,25 @@ def judge(
     """
     scores, bounds, bins, covered, warnings = {}, {}, {}, {}, []
     for output in data.outputs:
-        name, truth = output.name, data.truth("test", output.name)
-        rows = _rows(model, data, predictions, output) | {
-            rival: (np.ones(len(truth), bool), values) for rival, values in rivals.get(name, {}).items()
-        }
-        scores[name] = {row: _scored(model, output, truth[has], values) for row, (has, values) in rows.items()}
-        bounds[name] = {row: intervals(output, truth[has], values) for row, (has, values) in rows.items()}
-        everything = predictions[ANY][name][data.known("test", name)]
-        label = model.name if len(data.outputs) == 1 else f"{model.name}: {name}"
-        judged = {label: score(output, truth, everything)}
-        judged |= {rival: scores[name][rival] for rival in rivals.get(name, {})}
-        warnings.append(collapse(output, truth, everything, judged))
-        bins[name] = binned_scores(output, truth, everything)
+        name, truth, known = output.name, data.truth("test", output.name), data.known("test", output.name)
+        rows = _rows(model, data, predictions, known)
+        judged = {row: (truth[has], predictions[key][name][known][has]) for row, (key, has) in rows.items()}
         covered[name] = {
-            row: kind_of(output).coverage(model.calibrations[key][name], truth[has], rows[row][1])
-            for row, key, has in _calibrated(model, data, predictions, output)
-            if row in rows
+            row: kind_of(output).coverage(model.calibrations[key][name], *judged[row])
+            for row, (key, _) in rows.items()
+            if row != ALL and name in model.calibrations.get(key, {})
         }
+        judged |= {rival: (truth, values) for rival, values in rivals.get(name, {}).items()}
+        bounds[name] = {row: intervals(output, *pair) for row, pair in judged.items()}
+        scores[name] = {
+            row: ({} if model.flat else {GALAXIES: float(len(pair[0]))}) | score(output, *pair)
+            for row, pair in judged.items()
+        }
+        everything = predictions[ANY][name][known]
+        bins[name] = binned_scores(output, truth, everything)
+        label = model.name if len(data.outputs) == 1 else f"{model.name}: {name}"
+        of_rivals = {rival: scores[name][rival] for rival in rivals.get(name, {})}
+        warnings.append(collapse(output, truth, everything, {label: score(output, truth, everything)} | of_rivals))
     return Summary(
         model=model.name,
         inputs=model.inputs,
@@ -138,34 +132,18 @@ def judge(
 
 
 def _rows(
-    model: Model, data: TrainingData, predictions: Predictions, output: Output
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Name what is scored of a model: which of the test objects with an output, and what it says of them.
+    model: Model, data: TrainingData, predictions: Predictions, known: np.ndarray
+) -> dict[str, tuple[str, np.ndarray]]:
+    """Name what is scored of a model: the set of inputs it is shown, and which of the known objects.
 
     A flat model has one row, named like it. A row without any object is left out.
     """
-    known = data.known("test", output.name)
-    values = {key: found[output.name][known] for key, found in predictions.items()}
+    everybody = np.ones(known.sum(), bool)
     if model.flat:
-        return {model.name: (np.ones(known.sum(), bool), values[ANY])}
-    everybody, complete = np.ones(known.sum(), bool), data.present("test").all(axis=1)[known]
-    chosen = {ALL: (ANY, complete), AVAILABLE: (ANY, everybody)}
-    chosen |= {f"{ONLY}{key}": (key, with_set(model, data, "test", key)[known]) for key in values if key != ANY}
-    return {row: (has, values[key][has]) for row, (key, has) in chosen.items() if has.any()}
-
-
-def _calibrated(model: Model, data: TrainingData, predictions: Predictions, output: Output):
-    """Yield the rows whose intervals can be measured: row, set of inputs, and which of the known objects."""
-    known = data.known("test", output.name)
-    for key in predictions:
-        if output.name in model.calibrations.get(key, {}):
-            row = model.name if model.flat else f"{ONLY}{key}" if key else AVAILABLE
-            yield row, key, with_set(model, data, "test", key)[known]
-
-
-def _scored(model: Model, output: Output, truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    counted = {} if model.flat else {GALAXIES: float(len(truth))}
-    return counted | score(output, truth, predicted)
+        return {model.name: (ANY, everybody)}
+    rows = {ALL: (ANY, data.present("test").all(axis=1)[known]), AVAILABLE: (ANY, everybody)}
+    rows |= {f"{ONLY}{key}": (key, with_set(model, data, "test", key)[known]) for key in predictions if key != ANY}
+    return {row: (key, has) for row, (key, has) in rows.items() if has.any()}
 
 
 def verdict(summary: Summary) -> str:
@@ -195,46 +173,34 @@ def test_figures(model: Model, data: TrainingData, predicted: Mapping[str, np.nd
     predicted : mapping of str to ndarray
         Predictions of all test objects, by output.
     """
-    drawn = {}
+    figures = {}
     for output in data.outputs:
-        known = data.known("test", output.name)
-        values = predicted[output.name][known]
-        found = _figures_of(output, data, np.flatnonzero(known), values) | _influence(model, output, data, values)
+        kind, truth, known = kind_of(output), data.truth("test", output.name), data.known("test", output.name)
+        values, positions = predicted[output.name][known], np.flatnonzero(known)
+        errors, texts = kind.misses(truth, values)
+        captions = [f"{objid}\n{text}" for objid, text in zip(data.objid("test")[known], texts, strict=True)]
+        drawn, ranked = kind.figures(truth, values), np.argsort(-errors, kind="stable")
+        shown = report.GALLERY_ROWS * report.GALLERY_COLUMNS
+        for name, chosen in (("worst", ranked[:shown]), ("best", ranked[::-1][:shown])):
+            pictures = data.pictures("test", positions[chosen])
+            title = f"{name.capitalize()} test cases"
+            drawn[f"{name}_cases"] = report.gallery(title, [captions[row] for row in chosen], pictures)
+        drawn |= _influence(model, output, data, captions)
         prefix = f"{output.name}_" if len(data.outputs) > 1 else ""
-        drawn |= {f"{prefix}{name}": figure for name, figure in found.items()}
-    return drawn
+        figures |= {f"{prefix}{name}": figure for name, figure in drawn.items()}
+    return figures
 
 
-def _figures_of(output: Output, data: TrainingData, positions: np.ndarray, predicted: np.ndarray) -> dict[str, Figure]:
-    kind, truth = kind_of(output), data.truth("test", output.name)
-    drawn, names = kind.figures(truth, predicted), _names(data, output, positions, predicted)
-    ranked = np.argsort(-kind.misses(truth, predicted)[0], kind="stable")
-    shown = report.GALLERY_ROWS * report.GALLERY_COLUMNS
-    for name, chosen in (("worst", ranked[:shown]), ("best", ranked[::-1][:shown])):
-        pictures = data.pictures("test", positions[chosen])
-        title = f"{name.capitalize()} test cases"
-        drawn[f"{name}_cases"] = report.gallery(title, [names[position] for position in chosen], pictures)
-    return drawn
-
-
-def _influence(model: Model, output: Output, data: TrainingData, predicted: np.ndarray) -> dict[str, Figure]:
+def _influence(model: Model, output: Output, data: TrainingData, captions: list[str]) -> dict[str, Figure]:
     """Show what matters in some images, from the lowest class, number or first vote to the highest."""
     images = next((item for item in model.inputs if item.name in TURNED), None)
-    if images is None:
+    known = np.flatnonzero(data.known("test", output.name))
+    has = np.flatnonzero(data.present("test")[known, model.inputs.index(images)]) if images else []
+    if not len(has):
         return {}
-    has = data.present("test")[:, model.inputs.index(images)] & data.known("test", output.name)
-    positions, known = np.flatnonzero(has), has[data.known("test", output.name)]
-    if not len(positions):
-        return {}
-    truth = data.truth("test", output.name)[known]
+    truth = data.truth("test", output.name)[has]
     spread = np.linspace(0, len(truth) - 1, min(report.GALLERY_COLUMNS, len(truth))).round().astype(int)
-    chosen = np.argsort(truth if truth.ndim == 1 else truth[:, 0], kind="stable")[spread]
-    method, maps = explain(model, output, images, data.gather(data.parts["test"][positions[chosen]]))
-    names = _names(data, output, np.flatnonzero(data.known("test", output.name)), predicted)
-    captions = [names[position] for position in np.flatnonzero(known)[chosen]]
-    return {"influence": report.influence(method, captions, data.pictures("test", positions[chosen]), maps)}
-
-
-def _names(data: TrainingData, output: Output, positions: np.ndarray, predicted: np.ndarray) -> list[str]:
-    captions = kind_of(output).misses(data.truth("test", output.name), predicted)[1]
-    return [f"{objid}\n{caption}" for objid, caption in zip(data.objid("test")[positions], captions, strict=True)]
+    rows = has[np.argsort(truth if truth.ndim == 1 else truth[:, 0], kind="stable")[spread]]
+    method, maps = explain(model, output, images, data.gather(data.parts["test"][known[rows]]))
+    pictures = data.pictures("test", known[rows])
+    return {"influence": report.influence(method, [captions[row] for row in rows], pictures, maps)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from operator import itemgetter
 
 from matplotlib.figure import Figure
 
@@ -43,35 +44,25 @@ def html_page(card: dict, figures: Mapping[str, Figure], images: Mapping[str, by
     str
         HTML5 without scripts and without anything to load.
     """
-    order = {name: place for place, name in enumerate(CAPTIONS)}
-    split = {name: _split(card, name) for name in images}
-    outputs = [output["name"] for output in card["outputs"]]
-    names = sorted(images, key=lambda name: (outputs.index(split[name][0]), order.get(split[name][1], len(order))))
-    return template("report.html").render(
-        card=card,
-        headlines=[_headline(output, metric) for output, metric in _headline_metrics(card)],
-        pictures=[_picture(_caption(card, *split[name]), images[name], figures.get(name)) for name in names],
-    )
-
-
-def _split(card: dict, name: str) -> tuple[str, str]:
-    """Split a figure's name into output and kind; what belongs to all outputs stands with the first."""
-    outputs = [output["name"] for output in card["outputs"]]
-    own = next((output for output in outputs if name.startswith(f"{output}_") and name not in CAPTIONS), "")
-    return own or outputs[0], name.removeprefix(f"{own}_") if own else name
-
-
-def _caption(card: dict, output: str, kind: str) -> str:
-    text = CAPTIONS.get(kind, kind.replace("_", " "))
-    return f"{output}: {text}" if len(card["outputs"]) > 1 and kind != "loss" else text
-
-
-def _headline_metrics(card: dict) -> list[tuple[dict, str]]:
-    """Choose what the page begins with: the first scores of the one output, or the first of each."""
-    if len(card["outputs"]) > 1:
-        return [(output, next(iter(output["metrics"]))) for output in card["outputs"]]
-    (output,) = card["outputs"]
-    return [(output, metric) for metric in list(output["metrics"])[:HEADLINES]]
+    outputs, order, pictures = card["outputs"], list(CAPTIONS), []
+    names = [output["name"] for output in outputs]
+    for name, png in images.items():
+        own = next((output for output in names if name.startswith(f"{output}_") and name not in CAPTIONS), "")
+        kind = name.removeprefix(f"{own}_") if own else name
+        text = CAPTIONS.get(kind, kind.replace("_", " "))
+        # What belongs to all outputs stands with the first.
+        output = own or names[0]
+        picture = {
+            "caption": f"{output}: {text}" if len(names) > 1 and kind != "loss" else text,
+            "base64": base64.b64encode(png).decode("ascii"),
+            "wide": name in figures and figures[name].get_figwidth() > WIDE,
+        }
+        pictures.append((names.index(output), order.index(kind) if kind in order else len(order), picture))
+    pictures.sort(key=itemgetter(0, 1))
+    # The page begins with the first scores of the one output, or the first of each.
+    count = HEADLINES if len(outputs) == 1 else 1
+    headlines = [_headline(output, metric) for output in outputs for metric in list(output["metrics"])[:count]]
+    return template("report.html").render(card=card, headlines=headlines, pictures=[one for *_, one in pictures])
 
 
 def _headline(output: dict, metric: str) -> dict:
@@ -79,12 +70,3 @@ def _headline(output: dict, metric: str) -> dict:
     baselines = {row: values for row, values in output["scores"].items() if row in output["baselines"]}
     best = sorted(best_rows(output | {"scores": baselines}, metric)) if baselines else []
     return {"output": output, "metric": metric, "baseline": best[0] if best else ""}
-
-
-def _picture(caption: str, png: bytes, figure: Figure | None) -> dict:
-    """Say what the page needs to know of a picture; `figure` is what `png` shows."""
-    return {
-        "caption": caption,
-        "base64": base64.b64encode(png).decode("ascii"),
-        "wide": figure is not None and figure.get_figwidth() > WIDE,
-    }

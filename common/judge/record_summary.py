@@ -29,18 +29,11 @@ def numbers(summary: Summary) -> dict[str, float]:
     ``test_nmad`` and ``baseline_mean_nmad``; of several outputs ``test_redshift_nmad``; where inputs may be missing
     also ``test_available_…`` and ``test_only_bands_…``, see `judge.ALL`.
     """
-    several = len(summary.outputs) > 1
-    return {
-        f"{_prefix(summary.model, row)}_{f'{output}_' if several else ''}{metric}": value
-        for output, rows in summary.scores.items()
-        for row, values in rows.items()
-        for metric, value in values.items()
-    }
-
-
-def _prefix(model: str, row: str) -> str:
-    if row in (model, ALL):
-        return "test"
-    if row == AVAILABLE:
-        return "test_available"
-    return f"test_only_{row.removeprefix(ONLY)}" if row.startswith(ONLY) else f"baseline_{row.replace(' ', '_')}"
+    named, known = {}, {summary.model: "test", ALL: "test", AVAILABLE: "test_available"}
+    for output, rows in summary.scores.items():
+        for row, values in rows.items():
+            only = row.startswith(ONLY)
+            rest = f"test_only_{row.removeprefix(ONLY)}" if only else f"baseline_{row.replace(' ', '_')}"
+            prefix = known.get(row, rest) + (f"_{output}" if len(summary.outputs) > 1 else "")
+            named |= {f"{prefix}_{metric}": value for metric, value in values.items()}
+    return named

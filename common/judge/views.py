@@ -50,18 +50,18 @@ def predict_part(model: Model, data: TrainingData, part: str, sets: Sequence[str
         Besides `ANY`; of a model that is not flat.
     """
     size = ROWS_PER_STEP if all(item.columns for item in model.inputs) else IMAGES_PER_PIECE
-    found: dict[str, list[dict[str, np.ndarray]]] = {key: [] for key in (ANY, *sets)}
+    answers: dict[str, list[dict[str, np.ndarray]]] = {key: [] for key in (ANY, *sets)}
     for piece in data.pieces(part, size):
         present = piece.pop(PRESENT) > 0
         seen = {item.name: piece[item.name][present[:, k]] for k, item in enumerate(model.inputs)}
         views = list(model.views(seen, present))
-        for key, answers in found.items():
+        for key, of_set in answers.items():
             shown = present & has_set(model, key) if key else present
             hidden = {PRESENT: shown.astype(np.float32)} if not model.flat else {}
-            answers.append(model.decided([view | hidden for view in views], len(present)))
+            of_set.append(model.decided([view | hidden for view in views], len(present)))
     return {
-        key: {output.name: np.concatenate([one[output.name] for one in answers]) for output in model.outputs}
-        for key, answers in found.items()
+        key: {output.name: np.concatenate([one[output.name] for one in of_set]) for output in model.outputs}
+        for key, of_set in answers.items()
     }
 
 
@@ -99,46 +99,42 @@ def fit_calibrations(model: Model, data: TrainingData, predictions: Predictions)
         A set that fewer than `FEWEST` validation objects with an output have is left out for it; `ANY`, objects with
         whatever they have, never is.
     """
-    found: Calibrations = {}
+    calibrations: Calibrations = {}
     for key, predicted in predictions.items():
         has = with_set(model, data, "validation", key)
         for output in data.outputs:
             known, name = data.known("validation", output.name), output.name
             if key == ANY or (has & known).sum() >= FEWEST:
                 truth = data.truth("validation", name)[has[known]]
-                values = predicted[name][has & known]
-                found.setdefault(key, {})[name] = kind_of(output).fit_calibration(truth, values)
-    return found
+                calibration = kind_of(output).fit_calibration(truth, predicted[name][has & known])
+                calibrations.setdefault(key, {})[name] = calibration
+    return calibrations
 
 
 def validation_scores(data: TrainingData, predicted: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     """Score predictions of the validation objects, by output."""
-    return {
-        output.name: score(
-            output, data.truth("validation", output.name), predicted[output.name][data.known("validation", output.name)]
-        )
-        for output in data.outputs
-    }
+    scores = {}
+    for output in data.outputs:
+        values = predicted[output.name][data.known("validation", output.name)]
+        scores[output.name] = score(output, data.truth("validation", output.name), values)
+    return scores
 
 
 def champion_cost(data: TrainingData, scores: dict[str, dict[str, float]]) -> float:
     """Reduce validation scores to one number of which less is better, to choose a champion by.
 
-    Returns
-    -------
-    float
-        The headline metric as `Metric.cost` turns it. Of several outputs the mean: divided by that of the training
-        objects' median where less is better, 1 minus it where more is.
+    That is the headline metric as `Metric.cost` turns it. Of several outputs the mean: divided by that of the training
+    objects' median where less is better, 1 minus it where more is.
     """
     costs = []
     for output in data.outputs:
         kind, truth = kind_of(output), data.truth("validation", output.name)
-        metric, found = kind.metrics[kind.headline], scores[output.name][kind.headline]
+        metric, value = kind.metrics[kind.headline], scores[output.name][kind.headline]
         if len(data.outputs) == 1:
-            return metric.cost(found)
+            return metric.cost(value)
         if metric.better == "high":
-            costs.append(1 - found)
+            costs.append(1 - value)
         else:
             median = np.broadcast_to(np.median(data.truth("train", output.name), axis=0), truth.shape)
-            costs.append(found / max(score(output, truth, median)[kind.headline], 1e-12))
+            costs.append(value / max(score(output, truth, median)[kind.headline], 1e-12))
     return float(np.mean(costs))

@@ -58,8 +58,7 @@ def fit_intervals(error: np.ndarray, predicted: np.ndarray) -> Intervals:
     bins = int(np.clip(len(error) // OBJECTS_PER_BIN, 1, MOST_BINS))
     edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1]))
     number = np.searchsorted(edges, predicted)
-    low: dict[str, list[float]] = {str(level): [] for level in LEVELS}
-    high: dict[str, list[float]] = {str(level): [] for level in LEVELS}
+    low, high = ({str(level): [] for level in LEVELS} for _ in range(2))
     for position in range(len(edges) + 1):
         # Repeated predictions can leave a bin empty: it then takes the errors of all.
         inside = error[number == position] if (number == position).any() else error

@@ -60,13 +60,13 @@ def binned_scores(output: Output, truth: np.ndarray, predicted: np.ndarray) -> l
         ``low``, ``high``, ``count`` and what `score` gives, for the bins low ≤ truth < high that the output's kind has;
         bins of fewer than 10 galaxies are left out, and galaxies beyond the limits are in none.
     """
-    found = []
+    lines = []
     for low, high in pairwise(kind_of(output).bin_edges):
         chosen = (truth >= low) & (truth < high)
         if (count := int(chosen.sum())) >= FEWEST_IN_BIN:
             line = {"low": low, "high": high, "count": count}
-            found.append(line | score(output, truth[chosen], predicted[chosen]))
-    return found
+            lines.append(line | score(output, truth[chosen], predicted[chosen]))
+    return lines
 
 
 def intervals(
@@ -98,7 +98,9 @@ def intervals(
     blocks = [kind.samples(truth, predicted, generator.integers(size, size=(n, size))) for n in counts]
     if kind.class_averages:
         for block, n in zip(blocks, counts, strict=True):
-            within = kind.samples(truth, predicted, _drawn_within_classes(truth, n, generator))
+            members = (np.flatnonzero(truth == label) for label in np.unique(truth))
+            drawn = np.concatenate([generator.choice(group, (n, len(group))) for group in members], axis=1)
+            within = kind.samples(truth, predicted, drawn)
             block |= {name: within[name] for name in kind.class_averages}
     bounds = {}
     for name in names:
@@ -107,8 +109,3 @@ def intervals(
             low, high = np.quantile(values[finite], [(1 - level) / 2, (1 + level) / 2])
             bounds[name] = (float(low), float(high))
     return bounds
-
-
-def _drawn_within_classes(truth: np.ndarray, samples: int, generator: np.random.Generator) -> np.ndarray:
-    members = [np.flatnonzero(truth == label) for label in np.unique(truth)]
-    return np.concatenate([generator.choice(group, (samples, len(group))) for group in members], axis=1)

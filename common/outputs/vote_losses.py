@@ -13,7 +13,7 @@ SMALLEST = 1e-7
 
 
 def flow_down(tree: DecisionTree, logits: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Turn logits into weighted votes: a softmax per question, times the answer that leads to it.
+    """Turn logits into weighted votes: each question's answers sum to the answer that leads to it, or to 1.
 
     Parameters
     ----------
@@ -25,21 +25,19 @@ def flow_down(tree: DecisionTree, logits: keras.KerasTensor, name: str) -> keras
     Returns
     -------
     KerasTensor of float32, shape (batch, answers)
-        Each question's answers sum to the answer that leads to it, or to 1.
     """
     firsts = [question.first for question in tree.questions]
     parts = keras.ops.split(logits, firsts[1:], axis=1) if len(firsts) > 1 else [logits]
-    answers: list[keras.KerasTensor] = []
-    found = []
+    answers, votes = [], []
     for question, part in zip(tree.questions, parts, strict=True):
         shares = keras.layers.Softmax(dtype="float32")(part)
         if question.parent is not None:
             shares = keras.layers.Multiply(dtype="float32")([shares, answers[question.parent]])
-        found.append(shares)
+        votes.append(shares)
         answers += keras.ops.split(shares, len(question.answers), axis=1)
-    if len(found) == 1:
-        return keras.layers.Identity(dtype="float32", name=name)(found[0])
-    return keras.layers.Concatenate(dtype="float32", name=name)(found)
+    if len(votes) == 1:
+        return keras.layers.Identity(dtype="float32", name=name)(votes[0])
+    return keras.layers.Concatenate(dtype="float32", name=name)(votes)
 
 
 def vote_loss(tree: DecisionTree, name: str) -> Callable:

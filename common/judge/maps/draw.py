@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -89,7 +90,7 @@ def _figure(mapped: Mapped, method: str, places: np.ndarray) -> Figure:
         axes.scatter(*places[mine].T, s=6, c=colours[mine], linewidths=0)
         axes.set_title(f"{part}: {mine.sum():,} objects")
     examples.set_title("examples")
-    for row in _examples(places, low, high, mapped.pictures):
+    for row in _examples(places, mapped.pictures):
         small = OffsetImage(mapped.pictures[row], zoom=30 / max(mapped.pictures[row].shape))
         frame = {"edgecolor": colours[row], "linewidth": 2}
         examples.add_artist(AnnotationBbox(small, places[row], pad=0.08, bboxprops=frame))
@@ -101,8 +102,9 @@ def _figure(mapped: Mapped, method: str, places: np.ndarray) -> Figure:
     return figure
 
 
-def _examples(places: np.ndarray, low: np.ndarray, high: np.ndarray, pictures: list) -> list[int]:
+def _examples(places: np.ndarray, pictures: list) -> list[int]:
     """Choose in each cell of a grid the object with a picture that lies nearest to the cell's centre."""
+    low, high = places.min(axis=0), places.max(axis=0)
     cell = np.clip(((places - low) / np.maximum(high - low, 1e-9) * GRID).astype(int), 0, GRID - 1)
     centre = low + (cell + 0.5) * (high - low) / GRID
     distance = ((places - centre) ** 2).sum(axis=1)
@@ -114,37 +116,35 @@ def _examples(places: np.ndarray, low: np.ndarray, high: np.ndarray, pictures: l
 
 
 def _legend(figure: Figure, mapped: Mapped) -> None:
-    found = dict(zip(mapped.labels(), mapped.colours(), strict=True))
+    colours = dict(zip(mapped.labels(), mapped.colours(), strict=True))
     ordered = mapped.classes()[:MOST_CLASSES]
-    if not ordered:
-        return
-    handles = [figure.axes[0].scatter([], [], s=30, c=found[label], label=label) for label in ordered]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(10, len(handles)), fontsize=9)
+    if handles := [figure.axes[0].scatter([], [], s=30, c=colours[label], label=label) for label in ordered]:
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(10, len(handles)), fontsize=9)
 
 
 def html_page(mapped: Mapped) -> str:
     """Write the maps as one page that loads nothing: choose a map, point at an object, switch classes on and off."""
-    labels, colours = mapped.labels(), mapped.colours()
+    jpeg = io.BytesIO()
+    Image.fromarray(sprite(mapped)).save(jpeg, "JPEG", quality=80)
     data = {
         "maps": {TITLES[name]: np.round(_unit(places), 4).tolist() for name, places in mapped.places.items()},
         "objid": [str(objid) for objid in mapped.objid],
         "part": mapped.part.tolist(),
-        "label": labels,
-        "colour": colours,
+        "label": mapped.labels(),
+        "colour": mapped.colours(),
         "classes": mapped.classes(),
         "side": THUMBNAIL,
-        "columns": _columns(len(labels)),
+        "columns": _columns(len(mapped.objid)),
     }
     return template("map.html").render(
         title=f"{mapped.name}: {mapped.output.description}",
         data=json.dumps(data).replace("<", "\\u003c"),
-        sprite=base64.b64encode(_jpeg(sprite(mapped))).decode("ascii"),
+        sprite=base64.b64encode(jpeg.getvalue()).decode("ascii"),
     )
 
 
 def _unit(places: np.ndarray) -> np.ndarray:
-    low, high = places.min(axis=0), places.max(axis=0)
-    return (places - low) / np.maximum(high - low, 1e-9)
+    return (places - places.min(axis=0)) / np.maximum(np.ptp(places, axis=0), 1e-9)
 
 
 def _columns(count: int) -> int:
@@ -163,12 +163,6 @@ def sprite(mapped: Mapped) -> np.ndarray:
     return sheet
 
 
-def _jpeg(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=80)
-    return buffer.getvalue()
-
-
 def write_projector(folder: Path, features: np.ndarray, mapped: Mapped) -> None:
     """Write what TensorBoard's projector shows: the features themselves, the labels, the pictures.
 
@@ -181,9 +175,8 @@ def write_projector(folder: Path, features: np.ndarray, mapped: Mapped) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     np.savetxt(folder / "features.tsv", features, fmt="%.5g", delimiter="\t")
-    lines = ["objid\tpart\tlabel"]
-    lines += [f"{i}\t{p}\t{label}" for i, p, label in zip(mapped.objid, mapped.part, mapped.labels(), strict=True)]
-    (folder / "labels.tsv").write_text("\n".join(lines) + "\n")
+    table = {"objid": mapped.objid, "part": mapped.part, "label": mapped.labels()}
+    pd.DataFrame(table).to_csv(folder / "labels.tsv", sep="\t", index=False)
     Image.fromarray(sprite(mapped)).save(folder / "pictures.png")
     config = projector.ProjectorConfig()
     embedding = config.embeddings.add()

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 
 from common.outputs.calibration import LEVELS, ONE_LEVEL, UNSURE, Calibration, conformal_quantile, percent
-from common.outputs.kinds.kind import Kind, Metric, ratio
+from common.outputs.kinds.kind import Kind, Metric, mean_of_defined, ratio
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,18 +126,18 @@ class Classes(Kind):
         chosen = np.take_along_axis(predicted, truth[:, None], axis=1)[:, 0]
         bins = np.clip(np.ceil(top * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
         areas = [_area(truth == label, predicted[:, label], weights) for label in range(count)]
-        found = {
+        scores = {
             "accuracy": right.sum(axis=1) / total,
-            "balanced_accuracy": _mean(ratio(right, occurring)),
-            "macro_f1": _mean(ratio(2 * right, np.where(occurring > 0, occurring + cells.sum(axis=1), 0))),
+            "balanced_accuracy": mean_of_defined(ratio(right, occurring)),
+            "macro_f1": mean_of_defined(ratio(2 * right, np.where(occurring > 0, occurring + cells.sum(axis=1), 0))),
             "log_loss": weights @ -np.log(np.clip(chosen, 1e-15, 1.0)) / total,
-            "roc_auc": _mean(np.transpose(areas)),
+            "roc_auc": mean_of_defined(np.transpose(areas)),
             "ece": np.abs(_sums(bins, weights * ((best == truth) - top), CALIBRATION_BINS)).sum(axis=1) / total,
         }
         if count >= MANY_CLASSES:
             first = np.argsort(-predicted, axis=1, kind="stable")[:, :3]
-            found["top3_accuracy"] = weights @ (first == truth[:, None]).any(axis=1) / total
-        return found
+            scores["top3_accuracy"] = weights @ (first == truth[:, None]).any(axis=1) / total
+        return scores
 
     def confusion_matrix(self, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         """Count objects by true class (rows) and most probable class (columns), int64 ``(classes, classes)``."""
@@ -197,8 +198,7 @@ class Classes(Kind):
         trees = ensemble.HistGradientBoostingClassifier(
             learning_rate=0.05, max_leaf_nodes=8, l2_regularization=10, early_stopping=False, random_state=seed
         )
-        line = linear_model.LogisticRegression(max_iter=2000)
-        line = pipeline.make_pipeline(preprocessing.StandardScaler(), line)
+        line = pipeline.make_pipeline(preprocessing.StandardScaler(), linear_model.LogisticRegression(max_iter=2000))
         return {"gradient boosting": ("magnitudes", trees), "linear on image features": ("features", line)}
 
     def learnt(self, model: BaseEstimator, train: np.ndarray, truth: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -236,31 +236,18 @@ class Classes(Kind):
 
 
 def class_weights(name: str, labels: np.ndarray) -> np.ndarray:
-    """Weigh training objects by their class, so that rare classes count.
+    """Weigh training objects by their class number, so that rare classes count; float32 ``(n,)``, mean 1.
 
-    Parameters
-    ----------
-    name : str
-        ``none``; ``balanced``, inversely to the class's size; or ``effective``, inversely to its effective number of
-        samples (1 - β^n) / (1 - β).
-    labels : ndarray of int, shape (n,)
-        Class numbers.
-
-    Returns
-    -------
-    ndarray of float32, shape (n,)
-        Mean 1.
+    ``none``; ``balanced``, inversely to the class's size; or ``effective``, inversely to its effective number of
+    samples (1 - β^n) / (1 - β).
     """
     sizes = np.bincount(labels)[labels].astype(np.float64)
-    number = {"none": np.ones(len(labels)), "balanced": sizes, "effective": 1 - EFFECTIVE_BETA**sizes}[name]
-    weight = 1 / number
+    weight = 1 / {"none": np.ones(len(labels)), "balanced": sizes, "effective": 1 - EFFECTIVE_BETA**sizes}[name]
     return (weight / weight.mean()).astype(np.float32)
 
 
 def _tempered(predicted: np.ndarray, temperature: float) -> np.ndarray:
-    logits = np.log(np.maximum(predicted, SMALLEST_PROBABILITY)) / temperature
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
+    return softmax(np.log(np.maximum(predicted, SMALLEST_PROBABILITY)) / temperature, axis=1)
 
 
 def _area(positive: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -276,9 +263,3 @@ def _area(positive: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.n
 
 def _sums(groups: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
     return np.array([np.bincount(groups, row, minlength=count) for row in weights])
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Average the defined values of the last axis."""
-    defined = ~np.isnan(values)
-    return ratio(np.where(defined, values, 0).sum(axis=-1), defined.sum(axis=-1))

@@ -107,11 +107,8 @@ class Kind(ABC):
 
         # float32 also under a mixed policy: bfloat16 has three digits, too few for a redshift.
         # Zeros: together with `constant_bias` training begins at the best constant instead of at noise.
-        name = self.output.name + self.head_ending
-        dense = keras.layers.Dense(
-            self.output.size, self.activation, name=name, dtype="float32", kernel_initializer="zeros"
-        )
-        return self.behind_dense(dense(features))
+        settings = {"name": self.output.name + self.head_ending, "dtype": "float32", "kernel_initializer": "zeros"}
+        return self.behind_dense(keras.layers.Dense(self.output.size, self.activation, **settings)(features))
 
     def behind_dense(self, values: keras.KerasTensor) -> keras.KerasTensor:
         """Add the layers that follow the dense one, if any."""
@@ -261,10 +258,10 @@ class Kind(ABC):
 
     def averaged(self, column: Callable[[str], np.ndarray], mean: Callable[[np.ndarray], np.ndarray]) -> dict:
         """Average several models' predictions, by column; `mean` averages a `column` of all models, see `weights`."""
-        found = {name: mean(column(name)) for name in self.averaged_columns}
-        values = np.stack([found[name] for name in self.value_columns], axis=1)
+        means = {name: mean(column(name)) for name in self.averaged_columns}
+        values = np.stack([means[name] for name in self.value_columns], axis=1)
         words = self.words(np.nan_to_num(values))
-        return {self.output.name: np.where(np.isnan(values[:, 0]), None, words)} | found
+        return {self.output.name: np.where(np.isnan(values[:, 0]), None, words)} | means
 
     # === Baselines ===
 
@@ -275,7 +272,7 @@ class Kind(ABC):
 
     @abstractmethod
     def baselines(self, seed: int) -> dict[str, tuple[str, BaseEstimator]]:
-        """Choose simple models to beat, by name: what of `baselines.Rivals` they see, and the model."""
+        """Choose simple models to beat, by name: what of `BaselineInputs` they see, and the model."""
 
     @abstractmethod
     def learnt(self, model: BaseEstimator, train: np.ndarray, truth: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -293,9 +290,7 @@ class Kind(ABC):
     def collapsed(self, truth: np.ndarray, predicted: np.ndarray) -> str:
         """Say by how little predictions differ, if that is less than a twentieth of what the truth does."""
         # Votes differ from answer to answer: what counts is how much they do from galaxy to galaxy.
-        spread, true_spread = (
-            float(np.sqrt(np.var(self.to_scale(values), axis=0).mean())) for values in (predicted, truth)
-        )
+        spread, true_spread = (np.sqrt(np.var(self.to_scale(values), axis=0).mean()) for values in (predicted, truth))
         if spread >= COLLAPSED_SPREAD * true_spread:
             return ""
         unit = self.spread_unit
@@ -323,3 +318,9 @@ class Kind(ABC):
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Divide; NaN where the whole is not positive."""
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+
+
+def mean_of_defined(values: np.ndarray) -> np.ndarray:
+    """Average the defined values of the last axis; NaN where there is none."""
+    defined = ~np.isnan(values)
+    return ratio(np.where(defined, values, 0).sum(axis=-1), defined.sum(axis=-1))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from common.outputs.calibration import LEVELS, ONE_LEVEL, UNSURE, Calibration, Intervals, fit_intervals, percent
-from common.outputs.kinds.kind import BEFORE, Kind, Metric, ratio
+from common.outputs.kinds.kind import BEFORE, Kind, Metric, mean_of_defined, ratio
 from sdss_gs.decision_tree import TREES, DecisionTree
 from sdss_gs.gz2_class import simplify, summaries
 
@@ -135,10 +135,9 @@ class Votes(Kind):
         asked = self.tree.reached(truth, ASKED)
         right = asked & (self.tree.answers(truth) == self.tree.answers(predicted))
         counts = (flags[drawn].sum(axis=1).T for flags in (right, asked))
-        each = ratio(*counts)
-        known = ~np.isnan(each)
-        average = np.where(known, each, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        return {rmse: np.sqrt(square[drawn].mean(axis=1)), mean: average, **dict(zip(names, each, strict=True))}
+        each = dict(zip(names, ratio(*counts), strict=True))
+        average = mean_of_defined(np.transpose(list(each.values())))
+        return {rmse: np.sqrt(square[drawn].mean(axis=1)), mean: average} | each
 
     # === How sure it is ===
 
@@ -184,13 +183,11 @@ class Votes(Kind):
         from sklearn import linear_model, pipeline, preprocessing
 
         line = linear_model.Ridge()
-        scaled = pipeline.make_pipeline(preprocessing.StandardScaler(), line)
-        seen = {
-            "central pixel": ("centre", line),
-            "mean colour": ("colour", line),
-            "image features": ("features", scaled),
+        return {
+            "linear on central pixel": ("centre", line),
+            "linear on mean colour": ("colour", line),
+            "linear on image features": ("features", pipeline.make_pipeline(preprocessing.StandardScaler(), line)),
         }
-        return {f"linear on {name}": pair for name, pair in seen.items()}
 
     def learnt(self, model: BaseEstimator, train: np.ndarray, truth: np.ndarray, test: np.ndarray) -> np.ndarray:
         return np.clip(model.fit(train, truth).predict(test), 0, 1)
