@@ -46,7 +46,7 @@ def measured(name: str, batch: int, steps: int) -> tuple[int, float, float]:
     defaults = read_project(ROOT / MODEL).defaults | {"backbone": name, "weights": "none"}
     item, output = INPUTS["img"], OUTPUTS["morph10"]
     model = build_flat(item, output, item.shape, image_features(defaults, lambda x: x), MODEL)
-    compile_model(model, output, defaults, 1, 1)
+    compile_model(model, [output], defaults, 1)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch, *item.shape), dtype=np.uint8)
     labels = np.eye(output.size, dtype=np.float32)[rng.integers(0, output.size, batch)]

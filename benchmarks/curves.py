@@ -17,19 +17,21 @@ from matplotlib.figure import Figure
 
 from common.backend import keras
 from common.data.batches import EpochOrder, steps_per_execution
+from common.data.task import task_of
 from common.data.training_data import TrainingData
-from common.judge.judge import predict
-from common.networks.build import adapt_normalisation, build_flat
+from common.judge.views import predict_part, validation_scores
+from common.models.model import ANY
+from common.networks.build import build_flat
 from common.networks.training_wrappers import training_model
-from common.outputs.metrics import score
+from common.outputs.kinds import kind_of
 from common.project import read_project
 from common.training import device as gpu
-from common.training.compile import compile_model
+from common.training.compile import begin_at_constants, compile_model
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import parse_model_name
 
 from . import machine
-from .networks import network_of
+from .networks import network_of, stored
 from .settings import ROOT
 
 NAME = "architectures"
@@ -68,28 +70,26 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
     options = project.defaults | {"ds": ds, "epochs": epochs}
     if kind == "reference":
         options |= REFERENCE.get(project.output.name, {}) | {"augment": "none"}
-    data = TrainingData(project, options)
+    data = TrainingData(task_of(project, options), options)
     gpu.prepare(name=project.input.name)
     keras.utils.set_random_seed(0)
-    network = build_flat(project.input, project.output, data.shape(), network_of(project, kind), name)
+    (shape,) = data.shapes().values()
+    network = build_flat(project.input, project.output, shape, network_of(project, kind), name)
     model = training_model(network, str(options.get("augment", "none")), seed=0)
     keras.config.set_dtype_policy("float32")
     order = EpochOrder(0, data.sizes()["train"])
     batches = data.batches("train", options["batch_size"], order=order)
     steps = int(batches.cardinality())
-    together = steps_per_execution(data.inputs("train", 1).nbytes * options["batch_size"], steps)
-    compile_model(model, project.output, options, steps, together)
-    chunks = data.batches("train", 2048, with_target=False)
-    adapt_normalisation(network, chunks.map(lambda inputs: inputs[project.input.name]))
-    output = kind_of(project.output)
-    output.head_of(network).bias.assign(output.constant_bias(output.encode(data.truth("train"), data.target)))
+    together = steps_per_execution(data.bytes_of_one() * options["batch_size"], steps)
+    compile_model(model, data.outputs, options, steps, together)
+    begin_at_constants(network, data)
     curve = {"parameters": network.count_params(), "seconds": [], "score": []}
-    spent, metric = 0.0, output.headline
+    spent, metric, output = 0.0, _metric(name), project.output.name
     for epoch in range(epochs):
         began = time.perf_counter()
         model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0, callbacks=[order])
         spent += time.perf_counter() - began
-        found = score(project.output, data.truth("validation"), predict(network, data, "validation"))
+        found = validation_scores(data, predict_part(stored(network, data), data, "validation")[ANY])[output]
         curve["seconds"].append(spent)
         curve["score"].append(found[metric])
         print(f"{name} {kind:<10} epoch {epoch + 1:>3}  {spent:7.1f} s  {metric} {found[metric]:.4f}", flush=True)

@@ -30,7 +30,9 @@ def measure(settings: Settings, kind: str, count: int) -> list[dict]:
 
 def _tables(_settings: Settings, folder: Path, count: int) -> dict:
     """Open a catalogue for the first time and again, then train b2r on it."""
-    from .networks import adapt, open_project, packed_epoch, prepared
+    from common.training.compile import begin_at_constants
+
+    from .networks import open_project, packed_epoch, prepared
 
     generate.table(folder, count)
     with watching() as opening:
@@ -38,7 +40,7 @@ def _tables(_settings: Settings, folder: Path, count: int) -> dict:
     again = seconds(lambda: open_dataset(folder, ["bands"]), 3)
     project, options, data = open_project("bands", folder)
     model, _ = prepared(project, options, data, "reference", "auto")
-    normalised = seconds(lambda: adapt(model, data))
+    normalised = seconds(lambda: begin_at_constants(model, data))
     epoch, steps = packed_epoch(model, data), -(-data.sizes()["train"] // BATCH)
     epochs = max(1, TIMED_STEPS // steps)
     with watching() as peak:

@@ -11,8 +11,10 @@ import pandas as pd
 
 from common.backend import keras
 from common.data.batches import EpochOrder, steps_per_execution
+from common.data.task import task_of
 from common.data.training_data import TrainingData
-from common.networks.build import adapt_normalisation, build_flat
+from common.models.model import Model, serving_network
+from common.networks.build import build_flat
 from common.project import Project, read_project
 from common.training import device as gpu
 from common.training.compile import compile_model
@@ -37,7 +39,7 @@ def open_project(name: str, folder: Path, **options: object) -> tuple[Project, d
     """Open the redshift model of an input on a data set."""
     project = read_project(ROOT / model_name(name))
     settings = project.defaults | {"ds": str(folder), "batch_size": BATCH} | options
-    return project, settings, TrainingData(project, settings)
+    return project, settings, TrainingData(task_of(project, settings), settings)
 
 
 def prepared(
@@ -60,18 +62,29 @@ def prepared(
     """
     device = gpu.prepare(precision, name=project.input.name)
     network, stretch = network_of(project, architecture), str(options.get("stretch", "asinh"))
-    model = build_flat(project.input, project.output, data.shape(), network, project.name, stretch)
+    (shape,) = data.shapes().values()
+    model = build_flat(project.input, project.output, shape, network, project.name, stretch)
     steps = -(-data.sizes()["train"] // BATCH)
-    executed = 1 if naively else steps_per_execution(data.inputs("train", 1).nbytes * BATCH, steps)
-    compile_model(model, project.output, options, steps, executed)
+    executed = 1 if naively else steps_per_execution(data.bytes_of_one() * BATCH, steps)
+    compile_model(model, data.outputs, options, steps, executed)
     keras.config.set_dtype_policy("float32")
     return model, device.precision
 
 
-def adapt(model: keras.Model, data: TrainingData) -> None:
-    """Set the normalisation's statistics from the training objects, as a training run does."""
-    chunks = data.batches("train", 2048, with_target=False)
-    adapt_normalisation(model, chunks.map(lambda inputs: inputs[data.item.name]))
+def stored(network: keras.Model, data: TrainingData) -> Model:
+    """Make of a network what is stored and used, but for how sure it is."""
+    return Model(
+        name=network.name,
+        version="",
+        sha256="",
+        inputs=data.inputs,
+        outputs=data.outputs,
+        network=serving_network(network, data.inputs[0]),
+        shapes=data.shapes(),
+        reading={},
+        calibrations={},
+        training_ranges={},
+    )
 
 
 def packed_epoch(model: keras.Model, data: TrainingData) -> Callable[[], int]:

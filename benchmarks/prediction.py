@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from common.judge.judge import predict
+from functools import partial
+
+from common.judge.views import predict_part
+from common.models.model import ANY, Model
+from common.training.compile import begin_at_constants
 
 from . import datasets
 from .memory import watching
-from .networks import ARCHITECTURES, NaiveBatches, adapt, network_of, open_project, prepared
+from .networks import ARCHITECTURES, NaiveBatches, network_of, open_project, prepared, stored
 from .settings import BATCH, NAIVE_BATCHES, Settings, model_name
 from .timing import in_turn, rate, ratio
 
@@ -16,21 +20,25 @@ def measure(settings: Settings, name: str) -> list[dict]:
     folder = datasets.prepare(settings, name)
     project, options, data = open_project(name, folder)
     count = data.sizes()["train"]
-    models = {
+    networks = {
         architecture: prepared(project, options, data, architecture, "float32")[0]
         for architecture in ARCHITECTURES
         if network_of(project, architecture) is not None
     }
-    for model in models.values():
-        adapt(model, data)
+    for network in networks.values():
+        begin_at_constants(network, data)
+    models = {architecture: stored(network, data) for architecture, network in networks.items()}
     batches = NaiveBatches(folder, name, data.objid("train")[: NAIVE_BATCHES * BATCH])
 
     def naive() -> int:
-        return len(models["reference"].predict(batches, verbose=0))
+        return len(networks["reference"].predict(batches, verbose=0))
+
+    def packed(model: Model) -> int:
+        return len(predict_part(model, data, "train")[ANY][project.output.name])
 
     with watching() as peak:
-        predict(models["reference"], data, "train")
-    ways = {name: lambda model=model: len(predict(model, data, "train")) for name, model in models.items()}
+        packed(models["reference"])
+    ways = {architecture: partial(packed, model) for architecture, model in models.items()}
     rates = in_turn(ways | {"naive": naive}, settings.rounds())
     return [
         {

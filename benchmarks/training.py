@@ -8,13 +8,13 @@ from pathlib import Path
 
 from common.backend import keras
 from common.data.training_data import TrainingData
-from common.judge.judge import PREDICTION_BATCH
-from common.outputs.kinds import kind_of
 from common.project import Project
+from common.training.compile import begin_at_constants
+from common.training.session import VALIDATION_BATCH
 
 from . import datasets
 from .memory import Peak, watching
-from .networks import NaiveBatches, adapt, network_of, open_project, packed_epoch, prepared
+from .networks import NaiveBatches, network_of, open_project, packed_epoch, prepared
 from .settings import BATCH, NAIVE_BATCHES, Settings, model_name
 from .timing import Rates, in_turn, rate, ratio
 
@@ -39,7 +39,7 @@ def measure(settings: Settings, name: str) -> list[dict]:
     with watching() as peak:
         model = _add_packed(ways, "packed", "reference", "auto")
         ways.epochs["packed"]()
-        model.evaluate(ways.data.batches("validation", PREDICTION_BATCH), verbose=0)
+        model.evaluate(ways.data.batches("validation", VALIDATION_BATCH), verbose=0)
     _add_memory(ways)
     if ways.precision["packed"] != "float32":
         _add_packed(ways, "packed float32", "reference", "float32")
@@ -69,16 +69,17 @@ def _row(settings: Settings, name: str, ways: Ways, way: str, rates: Rates, peak
 
 def _add_packed(ways: Ways, way: str, architecture: str, precision: str) -> keras.Model:
     model, ways.precision[way] = prepared(ways.project, ways.options, ways.data, architecture, precision)
-    adapt(model, ways.data)
+    begin_at_constants(model, ways.data)
     ways.epochs[way] = packed_epoch(model, ways.data)
     return model
 
 
 def _add_memory(ways: Ways) -> None:
     model, ways.precision["memory"] = prepared(ways.project, ways.options, ways.data, "reference", "auto")
-    adapt(model, ways.data)
-    inputs = {ways.project.input.name: ways.data.inputs("train")}
-    target = kind_of(ways.project.output).encode(ways.data.truth("train"))
+    begin_at_constants(model, ways.data)
+    name, data = ways.project.input.name, ways.data
+    inputs = {name: data.gather(data.parts["train"])[name]}
+    (target,) = data.targets("train")[0].values()
 
     def epoch() -> int:
         model.fit(inputs, target, batch_size=BATCH, verbose=0)
@@ -91,7 +92,7 @@ def _add_naive(ways: Ways, name: str) -> None:
     model, ways.precision["naive"] = prepared(
         ways.project, ways.options, ways.data, "reference", "float32", naively=True
     )
-    adapt(model, ways.data)
+    begin_at_constants(model, ways.data)
     batches = NaiveBatches(ways.folder, name, ways.data.objid("train")[: NAIVE_BATCHES * BATCH])
 
     def epoch() -> int:

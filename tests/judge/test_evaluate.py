@@ -70,7 +70,7 @@ def test_other_data_are_judged_whole(store, repository, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--model", "models:/b2r/99"], "models:/b2r/99: expected a model in this store, found none"),
+        (["--model", "models:/b2r/99"], "models:/b2r/99: expected a trained model, found none"),
         (["--part", "some"], "part: expected one of test, all, found 'some'"),
         (["--ds", "nowhere"], "ds=nowhere: expected a folder with data.csv"),
         (["--epochs", "3"], "epochs: b2r evaluate has no such option"),
