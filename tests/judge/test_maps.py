@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import survey_rows, write_survey
 from helpers.folders import architectures_of
+from helpers.several import FUNCTIONS, patchy_rows
 from mlflow import MlflowClient
 
 from common import train
@@ -16,6 +17,7 @@ from common.judge.maps.draw import Mapped, html_page, sprite
 from common.judge.maps.reduce import available, reduce
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import OUTPUTS
+from sdss_gs.split import split
 
 RNG = np.random.default_rng(0)
 
@@ -81,9 +83,19 @@ def test_champion_draws_maps_of_its_data(tmp_path, monkeypatch, repository, caps
     assert "pictures.png" in (folder / "projector_config.pbtxt").read_text()
 
 
-def test_maps_of_other_models_are_refused(tmp_path, monkeypatch, repository, capsys):
+def test_map_of_several_inputs_shows_the_objects_that_have_the_first_output(tmp_path, monkeypatch, repository, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri := f"sqlite:///{tmp_path}/mlflow.db")
     mlflow.set_tracking_uri(uri)
     monkeypatch.chdir(tmp_path)
-    assert train._run(repository / "b2r", {}, ["embed"]) == 1
-    assert "embed: expected a model of images, found b2r" in capsys.readouterr().err
+    rows = patchy_rows(120)
+    folder = write_survey(tmp_path / "survey", rows)
+    options = ["--ds", str(folder), "--epochs", "1", "--inputs", "bands,wise", "--outputs", "redshift,subclass"]
+    assert train._run(repository / "x2y", FUNCTIONS, options) == 0
+    assert train._run(repository / "x2y", FUNCTIONS, ["embed", "--ds", str(folder), "--maps", "pca"]) == 0
+    run, *_ = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
+    page = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/map.html")
+    shown = json.loads(re.search(r"const data = (\{.*\});", page).group(1))["objid"]
+    usable = [row for number, row in enumerate(rows) if number % 10 != 3 and (row["redshift"] or row["subclass"])]
+    parts = split(np.array([int(row["objid"]) for row in usable]))
+    seen = [usable[number] for part in ("train", "validation") for number in parts[part]]
+    assert set(shown) == {row["objid"] for row in seen if row["redshift"]}

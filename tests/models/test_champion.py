@@ -2,13 +2,14 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
-import numpy as np
 import pytest
 from conftest import survey_rows, write_survey
 from helpers.folders import architectures_of
+from helpers.trained import untried
 from mlflow import MlflowClient
 
 from common import train
@@ -16,6 +17,7 @@ from common.backend import keras
 from common.cli.command import main
 from common.models.champion import FINGERPRINT_TAG, SCORE_TAG, Training, promote, promote_champion, promote_first
 from common.models.library import champions
+from common.models.model import serving_network
 from common.models.store import log_model
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS
@@ -37,10 +39,10 @@ def stored(uri):
     """Log a model by which every version of these tests is made: what it predicts is of no interest."""
     mlflow.set_tracking_uri(uri)
     inputs = keras.Input((5,), name="bands")
-    model = keras.Model({"bands": inputs}, keras.layers.Dense(1, name="redshift")(inputs), name="b2r")
-    example, facts = np.ones((1, 5), np.float32), {"reading": BEST_FIT}
+    network = keras.Model({"bands": inputs}, keras.layers.Dense(1, name="redshift")(inputs), name="b2r")
+    model = untried(serving_network(network, INPUTS["bands"]), [INPUTS["bands"]], [OUTPUTS["redshift"]])
     with mlflow.start_run():
-        return log_model(model, "b2r", INPUTS["bands"], OUTPUTS["redshift"], example, facts, register=False)
+        return log_model(replace(model, reading=BEST_FIT), model.example(), register=False)
 
 
 @pytest.fixture
