@@ -39,7 +39,7 @@ REQUIREMENTS = [
     "click>=8.5,<9",
 ]
 
-SERVE = ["fastapi>=0.115", "starlette>=0.49.1", "uvicorn>=0.30,<1", "python-multipart>=0.0.32"]
+SERVE = ["fastapi>=0.115", "starlette>=0.49.1", "uvicorn>=0.30,<1", "h11>=0.16,<1", "python-multipart>=0.0.32"]
 EXPORT = ["astropy-healpix>=1.1,<3"]
 POSTGRESQL = ["psycopg[binary]>=3.2,<4"]
 EXTRAS = {

@@ -17,7 +17,7 @@ from sdss_gs.formats.raw import served_by
 from sdss_gs.logs import LOG
 from sdss_gs.packing.pack import pack
 from sdss_gs.packing.packed import Packed, packed_folder
-from sdss_gs.schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, VERSION, Output, in_windows
+from sdss_gs.schema import INPUTS, OUTPUTS, PIXEL_SCALE, QUANTITIES, SPECTRUM_COLUMNS, VERSION, Output, in_windows
 from sdss_gs.tables.catalogue import Catalogue, Problem, read_catalogue
 from sdss_gs.tables.votes import find_votes, read_votes
 
@@ -237,8 +237,9 @@ def open_catalogue(folder: str | Path) -> Catalogue:
     source, copy = folder / "data.csv", packed_folder(folder) / "catalogue.npz"
     stamp = None
     if source.is_file():
-        # The outputs too: a copy made before an output was known lacks its labels.
-        stamp = [VERSION, source.stat().st_size, source.stat().st_mtime_ns, *OUTPUTS]
+        # What is read too: a copy made before a column, a valid range or a class was known is another table.
+        known = hashlib.sha256(repr([QUANTITIES, OUTPUTS]).encode()).hexdigest()[:16]
+        stamp = [VERSION, source.stat().st_size, source.stat().st_mtime_ns, known]
     try:
         with open(copy, "rb") as file, np.load(file, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))

@@ -126,7 +126,7 @@ QUANTITIES = {
 
 @dataclass(frozen=True)
 class Input:
-    """One of the six things a model can look at.
+    """One of the things a model can look at.
 
     Parameters
     ----------

@@ -9,42 +9,6 @@ from common.options import convert
 from common.project import parse_options, read_folder, read_project
 from sdss_gs.errors import OptionError
 
-HIGHLIGHTED = {
-    "i2r": (20, 32, "mae", "adam"),
-    "f2r": (20, 64, "mae", "adam"),
-    "s2r": (20, 32, "mae", "adam"),
-    "ss2r": (20, 32, "mae", "adam"),
-    "b2r": (20, 32, "mae", "adam"),
-    "w2r": (20, 32, "mae", "adam"),
-    "i2sm": (20, 64, "mae", "adam"),
-    "f2sm": (20, 32, "mae", "adam"),
-    "s2sm": (20, 32, "mae", "adam"),
-    "ss2sm": (20, 64, "mae", "adam"),
-    "b2sm": (20, 64, "mae", "adam"),
-    "w2sm": (20, 64, "mae", "adam"),
-    "i2s": (20, 64, None, "adam"),
-    "f2s": (20, 32, None, "adam"),
-    "s2s": (20, 32, None, "adam"),
-    "ss2s": (20, 32, None, "adam"),
-    "b2s": (20, 32, None, "adam"),
-    "w2s": (20, 32, None, "adam"),
-    "i2g": (20, 64, None, "adam"),
-    "f2g": (20, 64, None, "adam"),
-    "s2g": (20, 64, None, "adam"),
-    "ss2g": (20, 64, None, "adam"),
-    "b2g": (20, 64, None, "adam"),
-    "w2g": (20, 64, None, "adam"),
-    "i2c": (20, 64, None, "adam"),
-    "s2c": (20, 32, None, "adam"),
-    "b2c": (20, 32, None, "adam"),
-    "w2c": (20, 32, None, "adam"),
-    "i2m": (20, 64, None, "adam"),
-    "i2v": (20, 64, "rmse", "adam"),
-}
-"""Epochs, batch size, loss and optimizer of the predecessor's best runs; for redshifts, whose networks are now others,
-what those learn best with; for outputs that it did not have, those of the model with the same input and network."""
-
-
 FOLDERS = [*MODELS, "x2y"]
 DECLARED = {"epochs", "batch_size", "loss", "optimizer", "ds"}
 """What the predecessor's MLprojects showed."""
@@ -71,12 +35,6 @@ def test_mlproject_passes_what_it_declares_and_every_entry_point_is_train(name):
 
 def test_mlprojects_stay_short():
     assert sum(len((ROOT / name / "MLproject").read_text().splitlines()) for name in FOLDERS) <= 650
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_defaults_are_the_highlighted_rows(name):
-    defaults = read_project(ROOT / name).defaults
-    assert tuple(defaults.get(key) for key in ("epochs", "batch_size", "loss", "optimizer")) == HIGHLIGHTED[name]
 
 
 def test_models_have_the_options_of_their_input_and_output():

@@ -147,8 +147,8 @@ class TrainingData:
         return self._data.target(output, self.parts[part][self.known(part, output)])
 
     def magnitudes(self, part: str) -> np.ndarray:
-        """Return the catalogue's ``bands`` and ``wise`` of a part, mag, float32 ``(n, 9)``; NaN where missing."""
-        columns = (*INPUTS["bands"].columns, *INPUTS["wise"].columns)
+        """Return the magnitudes of a part that the catalogue has, float32 ``(n, m)``; NaN where missing."""
+        columns = [column for item in INPUTS.values() for column in item.columns]
         return self._data.catalogue.table(columns)[self.parts[part]]
 
     # === What the network is fed ===

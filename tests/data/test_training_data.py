@@ -145,7 +145,7 @@ def test_own_column_takes_the_place_of_the_one_output_of_classes(patchy, data):
 
 
 def test_own_column_for_two_outputs_of_classes_is_refused(patchy):
-    with pytest.raises(OptionError, match="target: expected one output of classes .*, found redshift, subclass, gz2c"):
+    with pytest.raises(OptionError, match=r"target: expected one output of classes .*, found redshift, subclass, gz2c"):
         TrainingData(task(outputs=("redshift", "subclass", "gz2c")), OPTIONS | {"ds": patchy, "target": "shape"})
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import survey_rows, write_survey
@@ -5,7 +7,7 @@ from conftest import survey_rows, write_survey
 from sdss_gs import dataset as dataset_module
 from sdss_gs.dataset import open_catalogue, open_dataset
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.schema import SSEL_INDEX
+from sdss_gs.schema import QUANTITIES, SSEL_INDEX
 
 
 def opened(folder, *inputs):
@@ -135,3 +137,10 @@ def test_missing_folder_and_unknown_input_are_clear(survey, tmp_path):
         opened(tmp_path / "nowhere", "img")
     with pytest.raises(OptionError, match="input 'jpeg': expected one of img, fits"):
         opened(survey, "jpeg")
+
+
+def test_packed_copy_of_the_catalogue_is_made_anew_when_the_valid_range_of_a_column_changes(survey, monkeypatch):
+    known = np.isfinite(open_catalogue(survey).numbers["redshift"]).sum()
+    narrow = replace(QUANTITIES["redshift"], high=0.1)
+    monkeypatch.setitem(QUANTITIES, "redshift", narrow)
+    assert 0 < np.isfinite(open_catalogue(survey).numbers["redshift"]).sum() < known
