@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from common.judge.evaluate import evaluate
 from common.options import ENTRY_POINTS
 from common.project import ModelFolder, parse_options, read_folder, read_project
 from common.runs.dead_runs import DIED, close_dead_runs, how_to_go_on
@@ -127,12 +128,6 @@ def _compare(project: ModelFolder, arguments: list[str]) -> int:
     return 0
 
 
-def _evaluate(project: ModelFolder, record: Run, options: dict) -> str:
-    from common.judge.evaluate import evaluate
-
-    return evaluate(project, record, options)
-
-
 def _embed(project: ModelFolder, record: Run, options: dict) -> str:
     # Only here: scikit-learn takes a second to import.
     from common.judge.maps.dataset import draw_maps
@@ -140,7 +135,7 @@ def _embed(project: ModelFolder, record: Run, options: dict) -> str:
     return draw_maps(project, record, options)
 
 
-JUDGEMENTS = {"evaluate": _evaluate, "embed": _embed}
+JUDGEMENTS = {"evaluate": evaluate, "embed": _embed}
 
 
 def _tell_of_dead_runs(project: ModelFolder, resumed: str = "") -> None:

@@ -52,9 +52,7 @@ def _list() -> None:
     """List the trained models."""
     from common.models.library import champions
 
-    found = champions()
-    if found:
-        lines = [(entry.name, entry.version, entry.score, entry.data) for entry in found]
+    if lines := [(entry.name, entry.version, entry.score, entry.data) for entry in champions()]:
         print_table([("model", "version", "test score", "data"), *lines])
     else:
         print("No trained model in this store yet: mlflow run b2r --no-conda trains one in a minute.")

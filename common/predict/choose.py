@@ -41,13 +41,13 @@ def choose_models(names: Sequence[str]) -> tuple[list[Model], Combination]:
 
 def _costs(model: Model, entry: Entry) -> dict[str, float]:
     """Say what a model reached on its validation objects, by output; without those of which its run did not say."""
-    found = {}
+    costs = {}
     for output in model.outputs:
         kind = kind_of(output)
         name = f"{output.name}_{kind.headline}" if len(model.outputs) > 1 else kind.headline
         if name in entry.validation:
-            found[output.name] = kind.metrics[kind.headline].cost(entry.validation[name])
-    return found
+            costs[output.name] = kind.metrics[kind.headline].cost(entry.validation[name])
+    return costs
 
 
 def averaging(models: Sequence[Model]) -> list[Model]:

@@ -62,10 +62,10 @@ def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], combina
     OptionError
         If models have an own output of the same name with different classes.
     """
-    outputs = {output.name: output for model in models for output in model.outputs}
+    outputs = {output.name for model in models for output in model.outputs}
     parts = []
     # In the order of the schema, users' own at the end.
-    for name in (*(name for name in OUTPUTS if name in outputs), *sorted(set(outputs) - set(OUTPUTS))):
+    for name in (*(name for name in OUTPUTS if name in outputs), *sorted(outputs - set(OUTPUTS))):
         members = {model.name: output for model in models for output in model.outputs if output.name == name}
         first = next(iter(members))
         for other, output in members.items():
@@ -98,7 +98,7 @@ def _combined(kind: Kind, names: Sequence[str], frames: Mapping[str, pd.DataFram
     share = np.divide(weights, total[:, None], out=np.zeros_like(weights), where=total[:, None] > 0)
 
     def mean(values: np.ndarray) -> np.ndarray:
-        return np.where(none, np.nan, np.nansum(np.where(share > 0, share * values, 0), axis=1))
+        return np.where(none, np.nan, np.nansum(share * values, axis=1))
 
     labels, name = np.array(names, object), kind.output.name
     return pd.DataFrame(

@@ -76,23 +76,23 @@ def predict(
         If the source has no object or no input of a model, or the output cannot be written.
     """
     check_source(models, source)
-    began, flags = time.perf_counter(), Counter()
+    done, began = Done(0, 0.0), time.perf_counter()
     plan = {
         "models": [[model.name, model.version, model.sha256] for model in models],
         "together": together.way,
         "tta": [model.name for model in models if model.tta],
     }
-
     about = {"zoo": json.dumps({"code": code_version(), "source": source.stamp} | plan)}
 
     def work(pieces: Pieces) -> Iterator[int]:
-        for rows, found in (engine or here)(models, source, together, pieces):
-            flags.update(found)
+        for rows, flags in (engine or here)(models, source, together, pieces):
+            done.flags.update(flags)
             yield rows
 
-    rows = write_in_pieces(source, output, plan, work, "predicting", overwrite, about)
-    LOG.info("predicted rows=%d seconds=%.1f output=%s", rows, time.perf_counter() - began, output)
-    return Done(rows, time.perf_counter() - began, flags)
+    done.rows = write_in_pieces(source, output, plan, work, "predicting", overwrite, about)
+    done.seconds = time.perf_counter() - began
+    LOG.info("predicted rows=%d seconds=%.1f output=%s", done.rows, done.seconds, output)
+    return done
 
 
 def check_source(models: Sequence[Model], source: Source) -> None:
@@ -106,10 +106,10 @@ def check_source(models: Sequence[Model], source: Source) -> None:
     if not source.count:
         raise DataError("input: expected at least one object, found none")
     for model in models:
-        taken = [item.name for item in model.inputs]
-        if not set(taken) & set(source.inputs):
-            found = ", ".join(source.inputs) or "nothing a model takes"
-            raise OptionError(f"{model.name}: expected an input with {' or '.join(taken)}, found {found}")
+        names = [item.name for item in model.inputs]
+        if not set(names) & set(source.inputs):
+            there = ", ".join(source.inputs) or "nothing a model takes"
+            raise OptionError(f"{model.name}: expected an input with {' or '.join(names)}, found {there}")
 
 
 def here(
@@ -159,8 +159,7 @@ def predict_together(
         ``weights``, see `Model.weights`.
     """
     frames = {model.name: predict_chunk(model, chunk, source) for model in models}
-    ids = next(iter(frames.values()))[[source.id_name]]
-    parts = [ids]
+    parts = [frames[models[0].name][[source.id_name]]]
     if together.way:
         parts.append(combine(models, frames, together))
     for model in models:

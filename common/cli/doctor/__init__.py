@@ -35,16 +35,15 @@ def examine(ds: str = "", thorough: bool = False) -> list[Finding]:
     }  # fmt: skip
     if thorough:
         examinations["models"] = models_open
-    return [finding for subject, examination in examinations.items() for finding in _safely(subject, examination)]
-
-
-def _safely(subject: str, examination: Callable[[], list[Finding]]) -> list[Finding]:
-    try:
-        return examination()
-    except Exception as error:
-        # Whatever is wrong on the machine, a diagnosis goes on with the next point.
-        text = user_message(error) or f"{type(error).__name__}: {first_line(error)[:200]}"
-        return [Finding(subject, BROKEN, without_password(text))]
+    findings = []
+    for subject, examination in examinations.items():
+        try:
+            findings += examination()
+        except Exception as error:
+            # Whatever is wrong on the machine, a diagnosis goes on with the next point.
+            text = user_message(error) or f"{type(error).__name__}: {first_line(error)[:200]}"
+            findings.append(Finding(subject, BROKEN, without_password(text)))
+    return findings
 
 
 def as_data(findings: list[Finding]) -> dict:
@@ -65,5 +64,4 @@ def as_text(findings: list[Finding]) -> str:
         lines.append(f"{finding.state:<6}  {finding.subject:<{width}}  {finding.text}")
         if finding.fix:
             lines.append(f"{'':<6}  {'':<{width}}  → {finding.fix}")
-    count = broken(findings)
-    return "\n".join([*lines, "", f"{count} broken" if count else "nothing is broken"])
+    return "\n".join([*lines, "", f"{broken(findings) or 'nothing is'} broken"])

@@ -28,6 +28,7 @@ CUDA = "nvidia-cudnn-cu12"
 """Part of what ``pip install -e .[gpu]`` brings and the plain TensorFlow does not."""
 GIGABYTE = 10**9
 LITTLE_DISK, NO_DISK = 5 * GIGABYTE, GIGABYTE // 2
+"""Free bytes below which a disk is noted, and below which it is broken."""
 
 
 def python_and_packages() -> list[Finding]:
@@ -38,24 +39,23 @@ def python_and_packages() -> list[Finding]:
     except PackageNotFoundError:
         return [Finding("zoo", BROKEN, f"{REPOSITORY}: not installed in this Python ({sys.executable})", install)]
     python, wanted = platform.python_version(), SpecifierSet(zoo.metadata["Requires-Python"] or "")
-    found = [Finding("python", OK, f"{python}, {sys.executable}")]
+    findings = [Finding("python", OK, f"{python}, {sys.executable}")]
     if not wanted.contains(python, prereleases=True):
-        found = [Finding("python", BROKEN, f"expected {wanted}, found {python}", "install the zoo in another Python")]
-    found.append(Finding("zoo", OK, f"{zoo.version}, {Path(sdss_gs.__file__).parent.parent}"))
+        another = "install the zoo in another Python"
+        findings = [Finding("python", BROKEN, f"expected {wanted}, found {python}", another)]
+    findings.append(Finding("zoo", OK, f"{zoo.version}, {Path(sdss_gs.__file__).parent.parent}"))
     if zoo.version != sdss_gs.__version__:
-        found.append(Finding("zoo", NOTE, f"{sdss_gs.__version__} here, but {zoo.version} is installed", install))
+        findings.append(Finding("zoo", NOTE, f"{sdss_gs.__version__} here, but {zoo.version} is installed", install))
     required = [Requirement(text) for text in zoo.requires or []]
     problems = _problems(required, "")
-    found += [Finding(name, BROKEN, problem, install) for name, problem in problems.items()]
+    findings += [Finding(name, BROKEN, problem, install) for name, problem in problems.items()]
     if not problems:
         versions = ", ".join(f"{name} {version(name)}" for name in SHOWN)
-        found.append(Finding("packages", OK, f"as the zoo wants them: {versions} and the others"))
+        findings.append(Finding("packages", OK, f"as the zoo wants them: {versions} and the others"))
     for extra, use in EXTRAS.items():
-        problems = _problems(required, extra)
-        text = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
-        state = NOTE if problems else OK
-        found.append(Finding(use, state, text or "installed", f"{install}[{extra}]" if problems else ""))
-    return found
+        text = "; ".join(f"{name}: {problem}" for name, problem in _problems(required, extra).items())
+        findings.append(Finding(use, NOTE, text, f"{install}[{extra}]") if text else Finding(use, OK, "installed"))
+    return findings
 
 
 def _problems(required: list[Requirement], extra: str) -> dict[str, str]:
@@ -65,27 +65,26 @@ def _problems(required: list[Requirement], extra: str) -> dict[str, str]:
         if ("extra" in str(item.marker)) != bool(extra) or (item.marker and not item.marker.evaluate({"extra": extra})):
             continue
         try:
-            found = version(item.name)
+            if not item.specifier.contains(version(item.name), prereleases=True):
+                problems[item.name] = f"expected {item.specifier}, found {version(item.name)}"
         except PackageNotFoundError:
-            found = ""
-        if not (found and item.specifier.contains(found, prereleases=True)):
-            problems[item.name] = f"expected {item.specifier}, found {found or 'none'}"
+            problems[item.name] = f"expected {item.specifier}, found none"
     return problems
 
 
 def programs() -> list[Finding]:
     """Check that the commands of this Python are those that the shell finds, and what steers them is sane."""
-    found, here = [], Path(sys.executable).parent
+    findings, here = [], Path(sys.executable).parent
     # `mlflow run --no-conda` starts the `python` of the shell.
     for program in ("python", "mlflow", "zoo"):
         path = shutil.which(program)
         if path is None or Path(path).parent.resolve() != here.resolve():
             text = f"expected {here / program}, found {path or 'none'} in the shell: mlflow run would use that"
-            found.append(Finding(f"command {program}", NOTE, text, f'export PATH="{here}:$PATH"'))
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+            findings.append(Finding(f"command {program}", NOTE, text, f'export PATH="{here}:$PATH"'))
+    backend, name = os.environ.get("KERAS_BACKEND", "tensorflow"), "KERAS_BACKEND"
     if backend != "tensorflow":
-        found.append(Finding("KERAS_BACKEND", BROKEN, f"expected tensorflow, found {backend}", "unset KERAS_BACKEND"))
-    return found
+        findings.append(Finding(name, BROKEN, f"expected tensorflow, found {backend}", f"unset {name}"))
+    return findings
 
 
 def processors() -> list[Finding]:
@@ -93,33 +92,32 @@ def processors() -> list[Finding]:
     cores = Finding("cores", OK, f"{cpu_count()} of {os.cpu_count()} may be used")
     query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
     try:
-        names = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout.split("\n")
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
     except FileNotFoundError:
         return [cores, Finding("GPU", OK, "none of NVIDIA's: the CPU trains")]
     except (OSError, subprocess.SubprocessError) as error:
         text = f"nvidia-smi does not answer ({type(error).__name__})"
         return [cores, Finding("GPU", NOTE, text, "restart, or mend the driver")]
-    text = "; ".join(name.strip() for name in names if name.strip()) or "none"
+    text = "; ".join(name.strip() for name in answer.splitlines() if name.strip()) or "none"
     try:
         version(CUDA)
+        return [cores, Finding("GPU", OK, text)]
     except PackageNotFoundError:
         text = f"{text}, but without {CUDA} TensorFlow uses the CPU"
         return [cores, Finding("GPU", NOTE, text, f'pip install -e "{REPOSITORY}[gpu]"')]
-    return [cores, Finding("GPU", OK, text)]
 
 
 def disks() -> list[Finding]:
     """Tell how much room there is for runs, temporary files and the cache, once for each disk."""
-    found = {}
-    for use, folder in (
-        ("runs", REPOSITORY), ("temporary files", Path(tempfile.gettempdir())), ("cache", cache_folder()),
-    ):  # fmt: skip
+    findings = {}
+    uses = {"runs": REPOSITORY, "temporary files": Path(tempfile.gettempdir()), "cache": cache_folder()}
+    for use, folder in uses.items():
         folder = next(path for path in (folder, *folder.parents) if path.is_dir())
         if not os.access(folder, os.W_OK):
-            found[use] = Finding("disk", NOTE, f"{folder} ({use}) cannot be written", f"chmod u+w {folder}")
+            findings[use] = Finding("disk", NOTE, f"{folder} ({use}) cannot be written", f"chmod u+w {folder}")
         free = shutil.disk_usage(folder).free
         state = BROKEN if free < NO_DISK else NOTE if free < LITTLE_DISK else OK
         text = f"{free / GIGABYTE:.1f} GB free at {folder} ({use})"
         fix = "mlflow gc removes deleted runs; <data set>/packed may be deleted, it is made again"
-        found.setdefault(folder.stat().st_dev, Finding("disk", state, text, "" if state == OK else fix))
-    return list(found.values())
+        findings.setdefault(folder.stat().st_dev, Finding("disk", state, text, "" if state == OK else fix))
+    return list(findings.values())

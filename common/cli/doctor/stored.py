@@ -45,13 +45,13 @@ def store() -> list[Finding]:
         client = mlflow.MlflowClient()
         models = list(client.search_registered_models(max_results=1000))
         champions = [client.get_model_version(m.name, m.aliases[CHAMPION]) for m in models if CHAMPION in m.aliases]
-        found = [_champion(client, version) for version in champions if HASH_TAG in version.tags]
+        findings = [_champion(client, version) for version in champions if HASH_TAG in version.tags]
         dead = _dead_runs()
     except mlflow.MlflowException as error:
         text = user_message(error) or first_line(error)[:200]
         return [Finding("store", BROKEN, f"{shown}: {without_password(text)}", _fix(str(error), shown))]
-    text = f"{shown}: {len(models)} models, {len(found)} champions"
-    return [Finding("store", OK if found else NOTE, text, "" if found else TRAIN), *found, *dead]
+    text = f"{shown}: {len(models)} models, {len(findings)} champions"
+    return [Finding("store", OK if findings else NOTE, text, "" if findings else TRAIN), *findings, *dead]
 
 
 def _fix(text: str, address: str) -> str:
@@ -102,12 +102,12 @@ def dataset(ds: str = "") -> list[Finding]:
         return [Finding("data set", NOTE, text, "zoo data download brings the SDSS Galaxy Subset")]
     inputs = {name: facts for name, facts in summary["inputs"].items() if INPUTS[name].suffix}
     states = ", ".join(f"{name} {facts['state'].replace('none', 'without files')}" for name, facts in inputs.items())
-    found = [Finding("data set", OK, f"{as_typed(str(folder))}: {summary['objects']:,} objects; {states}")]
+    findings = [Finding("data set", OK, f"{as_typed(str(folder))}: {summary['objects']:,} objects; {states}")]
     refused = {"data.csv": summary["problems"]} | {name: facts["rejected"] for name, facts in inputs.items()}
     text = ", ".join(f"{count:,} of {name}" for name, count in refused.items() if count)
     if text:
-        found.append(Finding("data set", NOTE, f"left out: {text}", f"zoo data verify {folder} says why"))
-    return found
+        findings.append(Finding("data set", NOTE, f"left out: {text}", f"zoo data verify {folder} says why"))
+    return findings
 
 
 def models_open() -> list[Finding]:
@@ -116,11 +116,12 @@ def models_open() -> list[Finding]:
     from common.models.opening import load
     from common.training import device as gpu
 
-    found = [Finding("TensorFlow", OK, gpu.prepare("float32").line())]
+    findings = [Finding("TensorFlow", OK, gpu.prepare("float32").line())]
     for entry in champions():
         try:
             load(entry.name)
-            found.append(Finding(f"{entry.name}/{entry.version}", OK, "opens"))
+            findings.append(Finding(f"{entry.name}/{entry.version}", OK, "opens"))
         except ZooError as error:
-            found.append(Finding(entry.name, BROKEN, str(error), f"train it again: mlflow run {entry.name} --no-conda"))
-    return found
+            again = f"train it again: mlflow run {entry.name} --no-conda"
+            findings.append(Finding(entry.name, BROKEN, str(error), again))
+    return findings

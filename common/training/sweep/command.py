@@ -90,17 +90,13 @@ def _with_helpers(sweep: Sweep) -> None:
     except BaseException:
         for process in started:
             process.terminate()
+        raise
+    finally:
         for process in started:
             process.wait()
-        raise
 
 
-def sweep(
-    main: ModelFolder,
-    project: ModelFolder,
-    functions: dict[str, Callable],
-    arguments: list[str],
-) -> int:
+def sweep(main: ModelFolder, project: ModelFolder, functions: dict[str, Callable], arguments: list[str]) -> int:
     """Run the entry point ``sweep`` of a model folder.
 
     Parameters
@@ -117,29 +113,28 @@ def sweep(
     int
         The exit code.
     """
-    found = None
+    begun = None
     try:
-        found = Sweep(main, project, partial(Session, functions=functions), arguments)
-        _run(found)
+        begun = Sweep(main, project, partial(Session, functions=functions), arguments)
+        _run(begun)
     except KeyboardInterrupt:
-        _end(main, found, "KILLED", "interrupted")
-        if found and not found.helper:
+        _end(main, begun, "KILLED", "interrupted")
+        if begun and not begun.helper:
             print("\ninterrupted; what is finished is kept; go on with the same command, or", file=sys.stderr)
-            print(f"mlflow run {main.name} -e sweep -P resume={found.parent} --no-conda", file=sys.stderr)
+            print(f"mlflow run {main.name} -e sweep -P resume={begun.parent} --no-conda", file=sys.stderr)
         return 130
     except Exception as error:
-        _end(main, found, "FAILED", user_message(error) or f"{type(error).__name__}: {error}")
+        _end(main, begun, "FAILED", user_message(error) or f"{type(error).__name__}: {error}")
         return report(error)
-    _end(main, found, "FINISHED", "")
+    _end(main, begun, "FINISHED", "")
     return 0
 
 
-def _end(main: ModelFolder, found: Sweep | None, status: str, reason: str) -> None:
+def _end(main: ModelFolder, begun: Sweep | None, status: str, reason: str) -> None:
     """Close this process's MLflow run; one that `mlflow run` made is there before the sweep is."""
-    record = found.record if found else None
-    if found:
-        found.storage.close()
-    if record is None and mlflow.environment_variables.MLFLOW_RUN_ID.get():
-        record = Run(main)
-    if record:
-        record.end(status, reason)
+    if begun:
+        begun.storage.close()
+    if begun and begun.record:
+        begun.record.end(status, reason)
+    elif mlflow.environment_variables.MLFLOW_RUN_ID.get():
+        Run(main).end(status, reason)

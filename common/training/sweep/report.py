@@ -50,9 +50,9 @@ def table(trials: Sequence[FrozenTrial], space: Space, metrics: Sequence[str]) -
         {
             "trial": str(facts[NUMBER]),
             **{name: shown(trial.params[name]) for name in swept(space)},
-            **{_validation(metric): _number(facts.get(SCORES, {}).get(metric)) for metric in metrics},
+            **{_validation(metric): shown(facts.get(SCORES, {}).get(metric, "")) for metric in metrics},
             "epoch kept": str(facts.get(EPOCH, "")),
-            "seconds": _number(facts.get(SECONDS), 3),
+            "seconds": f"{facts[SECONDS]:.3g}" if SECONDS in facts else "",
             "end": end_of(trial),
             "run": facts.get(RUN, ""),
         }
@@ -115,8 +115,8 @@ def markdown(model: str, frame: pd.DataFrame, space: Space, metrics: Sequence[st
 
 
 def _markdown_table(lines: list[list[str]]) -> str:
-    header, *others = ([cell.replace("|", "/") for cell in line] for line in lines)
-    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *others])
+    rows = [f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines]
+    return "\n".join([rows[0], f"|{' --- |' * len(lines[0])}", *rows[1:]])
 
 
 def shown(value: object) -> str:
@@ -124,14 +124,8 @@ def shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _number(value: float | None, digits: int = 4) -> str:
-    return "" if value is None else f"{value:.{digits}g}"
-
-
 def slices(trials: Sequence[FrozenTrial], space: Space, metric: str) -> Figure:
     """Draw the score of each finished trial against each option; the best trial is marked.
-
-    Optuna's parallel coordinates lay all trials of a grid on the same few lines, which tell nothing.
 
     Parameters
     ----------
@@ -156,8 +150,7 @@ def slices(trials: Sequence[FrozenTrial], space: Space, metric: str) -> Figure:
         axes.scatter(values[:1], scores[:1], color=ACCENT, marker="*", s=150)
         axes.set_xlabel(name)
         axes.grid(axis="y", alpha=0.3)
-    number = finished[0].user_attrs[NUMBER]
-    figure.suptitle(f"{len(finished)} trials; star: the best, trial {number}", fontsize=10)
+    figure.suptitle(f"{len(finished)} trials; star: the best, trial {finished[0].user_attrs[NUMBER]}", fontsize=10)
     figure.axes[0].set_ylabel(_validation(metric))
     return figure
 

@@ -61,8 +61,8 @@ class Storage(RDBStorage):
             return
         with self.engine.begin() as connection:
             # Of a machine that has lost its power.
-            connection.execute(sqlalchemy.text(f"SET LOCAL idle_in_transaction_session_timeout = '{BUSY}s'"))
-            connection.execute(sqlalchemy.text(f"SELECT pg_advisory_xact_lock({SWEEP_LOCK})"))
+            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{BUSY}s'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SWEEP_LOCK})")
             yield
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values=None) -> bool:
@@ -127,12 +127,10 @@ def beside(tracking: str, repository: Path) -> str:
 
 def results(study: optuna.Study) -> list[FrozenTrial]:
     """List the trials that ended with a score, pruned, or with a failure of their own options, as in the plan."""
-    return sorted(filter(_done, study.get_trials(deepcopy=False)), key=lambda trial: trial.user_attrs[NUMBER])
-
-
-def _done(trial: FrozenTrial) -> bool:
-    failed = trial.state == TrialState.FAIL and FAILURE in trial.user_attrs
-    return failed or trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
+    # One that failed without a reason was left by its process: it is done again.
+    ended = [trial for trial in ended if trial.state != TrialState.FAIL or FAILURE in trial.user_attrs]
+    return sorted(ended, key=lambda trial: trial.user_attrs[NUMBER])
 
 
 def work(
@@ -176,8 +174,9 @@ def _take(study: optuna.Study, space: Space, cells: list[dict[str, object]], sam
     trials = study.get_trials(deepcopy=False)
     numbers = [trial.user_attrs[NUMBER] for trial in trials if trial.state == TrialState.WAITING]
     if not numbers:
-        taken = {t.user_attrs[NUMBER] for t in trials if t.state == TrialState.RUNNING or _done(t)}
-        numbers = [number for number in range(1, len(cells) + 1) if number not in taken]
+        running = [trial for trial in trials if trial.state == TrialState.RUNNING]
+        others = {trial.user_attrs[NUMBER] for trial in (*running, *results(study))}
+        numbers = [number for number in range(1, len(cells) + 1) if number not in others]
         if not numbers:
             return None
         # What a dead trial was given by the sampler, it is given again.

@@ -152,19 +152,15 @@ def silenced() -> Iterator[None]:
 
 
 def pruned_by(main: ModelFolder, prune: str, names: list[str]) -> str:
-    """Choose the number of each epoch that is alike for all trials: another loss has another unit.
+    """Choose the number of each epoch that is alike for all trials; empty if none is to end early.
 
     Parameters
     ----------
     main : ModelFolder
     prune : str
+        One of `options.PRUNERS`.
     names : list of str
-        The options that are explored.
-
-    Returns
-    -------
-    str
-        Name of a metric; empty if no trial is to end early.
+        The options that are explored: another loss has another unit.
 
     Raises
     ------

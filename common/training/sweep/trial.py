@@ -50,9 +50,9 @@ def run_trial(sweep: Sweep, trial: optuna.Trial) -> float:
             raise ZooError(problem) from None
         numbers = {f"validation_{name.removeprefix('validation_')}": value for name, value in scores.items()}
         record.metrics(numbers, 0, part="test")
-        facts = {SCORES: scores, EPOCH: session.progress.best_epoch, SECONDS: time.perf_counter() - began}
-        for key, value in facts.items():
-            trial.set_user_attr(key, value)
+        trial.set_user_attr(SCORES, scores)
+        trial.set_user_attr(EPOCH, session.progress.best_epoch)
+        trial.set_user_attr(SECONDS, time.perf_counter() - began)
     _say(sweep, trial, f"validation {sweep.metrics[0]} {scores[sweep.metrics[0]]:.5g}", began)
     return cost
 
@@ -114,8 +114,8 @@ def _say(sweep: Sweep, trial: optuna.Trial, text: str, began: float) -> None:
     trials = sweep.study.get_trials(deepcopy=False)
     ended, running = len(results(sweep.study)) + 1, sum(other.state == TrialState.RUNNING for other in trials)
     seconds = [other.user_attrs[SECONDS] for other in trials if SECONDS in other.user_attrs]
-    line = f"trial {trial.user_attrs[NUMBER]:>3}/{len(sweep.cells)}  {options}  {text}"
-    line += f"  {time.perf_counter() - began:.1f} s"
+    lasted = time.perf_counter() - began
+    line = f"trial {trial.user_attrs[NUMBER]:>3}/{len(sweep.cells)}  {options}  {text}  {lasted:.1f} s"
     if seconds:
         rounds = (len(sweep.cells) - ended) / max(1, running)
         last = sweep.options["refit_epochs"] / sweep.options["epochs"]
