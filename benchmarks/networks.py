@@ -13,7 +13,8 @@ from common.backend import keras
 from common.data.batches import EpochOrder, steps_per_execution
 from common.data.task import task_of
 from common.data.training_data import TrainingData
-from common.models.model import Model, serving_network
+from common.models.model import Model
+from common.models.running import serving_network
 from common.networks.build import build_flat
 from common.project import Project, read_project
 from common.training import device as gpu

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -17,7 +16,7 @@ from common.backend import keras
 from common.cli.command import main
 from common.models.champion import FINGERPRINT_TAG, SCORE_TAG, Training, promote, promote_champion, promote_first
 from common.models.library import champions
-from common.models.model import serving_network
+from common.models.running import serving_network
 from common.models.store import log_model
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS
@@ -42,7 +41,7 @@ def stored(uri):
     network = keras.Model({"bands": inputs}, keras.layers.Dense(1, name="redshift")(inputs), name="b2r")
     model = untried(serving_network(network, INPUTS["bands"]), [INPUTS["bands"]], [OUTPUTS["redshift"]])
     with mlflow.start_run():
-        return log_model(replace(model, reading=BEST_FIT), model.example(), register=False)
+        return log_model(model, model.example(), facts={"reading": BEST_FIT}, register=False)
 
 
 @pytest.fixture
