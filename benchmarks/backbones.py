@@ -13,6 +13,7 @@ import numpy as np
 from common.backend import forget_networks
 from common.networks.backbones import BACKBONES, image_features
 from common.networks.build import build_flat
+from common.options import TrainingOptions, typed
 from common.project import read_project
 from common.training import device as gpu
 from common.training.compile import compile_model
@@ -43,10 +44,10 @@ def main() -> int:
 
 def measured(name: str, batch: int, steps: int) -> tuple[int, float, float]:
     """Return parameters, and per image of a training step seconds of processor time and of the clock."""
-    defaults = read_project(ROOT / MODEL).defaults | {"backbone": name, "weights": "none"}
+    options = typed(TrainingOptions, read_project(ROOT / MODEL).defaults)
     item, output = INPUTS["img"], OUTPUTS["morph10"]
-    model = build_flat(item, output, item.shape, image_features(defaults, lambda x: x), MODEL)
-    compile_model(model, [output], defaults, 1)
+    model = build_flat(item, output, item.shape, image_features(lambda x: x, name), MODEL)
+    compile_model(model, [output], options, 1)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch, *item.shape), dtype=np.uint8)
     labels = np.eye(output.size, dtype=np.float32)[rng.integers(0, output.size, batch)]

@@ -23,6 +23,7 @@ from common.judge.views import predict_part, validation_scores
 from common.models.model import ANY
 from common.networks.build import build_flat
 from common.networks.training_wrappers import training_model
+from common.options import TrainingOptions, typed
 from common.outputs.kinds import kind_of
 from common.project import read_project
 from common.training import device as gpu
@@ -67,20 +68,21 @@ def main() -> int:
 def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]]:
     """Train one network; return ``seconds`` and the headline ``score`` after each epoch, and its ``parameters``."""
     project = read_project(ROOT / name)
-    options = project.defaults | {"ds": ds, "epochs": epochs}
+    values = project.defaults | {"ds": ds, "epochs": epochs}
     if kind == "reference":
-        options |= REFERENCE.get(project.output.name, {}) | {"augment": "none"}
+        values |= REFERENCE.get(project.output.name, {}) | {"augment": "none"}
+    options = typed(TrainingOptions, values)
     data = TrainingData(task_of(project, options), options)
     gpu.prepare(name=project.input.name)
     keras.utils.set_random_seed(0)
     (shape,) = data.shapes().values()
     network = build_flat(project.input, project.output, shape, network_of(project, kind), name)
-    model = training_model(network, str(options.get("augment", "none")), seed=0)
+    model = training_model(network, options.augment, seed=0)
     keras.config.set_dtype_policy("float32")
     order = EpochOrder(0, data.sizes()["train"])
-    batches = data.batches("train", options["batch_size"], order=order)
+    batches = data.batches("train", options.batch_size, order=order)
     steps = int(batches.cardinality())
-    together = steps_per_execution(data.bytes_of_one() * options["batch_size"], steps)
+    together = steps_per_execution(data.bytes_of_one() * options.batch_size, steps)
     compile_model(model, data.outputs, options, steps, together)
     begin_at_constants(network, data)
     curve = {"parameters": network.count_params(), "seconds": [], "score": []}

@@ -16,6 +16,7 @@ from common.data.training_data import TrainingData
 from common.models.model import Model
 from common.models.running import serving_network
 from common.networks.build import build_flat
+from common.options import TrainingOptions, typed
 from common.project import Project, read_project
 from common.training import device as gpu
 from common.training.compile import compile_model
@@ -36,15 +37,20 @@ def network_of(project: Project, architecture: str) -> Callable | None:
     return getattr(module, architecture, only)
 
 
-def open_project(name: str, folder: Path, **options: object) -> tuple[Project, dict, TrainingData]:
+def open_project(name: str, folder: Path, **options: object) -> tuple[Project, TrainingOptions, TrainingData]:
     """Open the redshift model of an input on a data set."""
     project = read_project(ROOT / model_name(name))
-    settings = project.defaults | {"ds": str(folder), "batch_size": BATCH} | options
+    settings = typed(TrainingOptions, project.defaults | {"ds": str(folder), "batch_size": BATCH} | options)
     return project, settings, TrainingData(task_of(project, settings), settings)
 
 
 def prepared(
-    project: Project, options: dict, data: TrainingData, architecture: str, precision: str, naively: bool = False
+    project: Project,
+    options: TrainingOptions,
+    data: TrainingData,
+    architecture: str,
+    precision: str,
+    naively: bool = False,
 ) -> tuple[keras.Model, str]:
     """Build and compile a network.
 
@@ -62,9 +68,9 @@ def prepared(
         The one that was taken.
     """
     device = gpu.prepare(precision, name=project.input.name)
-    network, stretch = network_of(project, architecture), str(options.get("stretch", "asinh"))
+    network = network_of(project, architecture)
     (shape,) = data.shapes().values()
-    model = build_flat(project.input, project.output, shape, network, project.name, stretch)
+    model = build_flat(project.input, project.output, shape, network, project.name, options.stretch)
     steps = -(-data.sizes()["train"] // BATCH)
     executed = 1 if naively else steps_per_execution(data.bytes_of_one() * BATCH, steps)
     compile_model(model, data.outputs, options, steps, executed)

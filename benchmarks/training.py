@@ -8,6 +8,7 @@ from pathlib import Path
 
 from common.backend import keras
 from common.data.training_data import TrainingData
+from common.options import TrainingOptions
 from common.project import Project
 from common.training.compile import begin_at_constants
 from common.training.session import VALIDATION_BATCH
@@ -24,7 +25,7 @@ class Ways:
     """The competing ways of one input: what each runs, and in which precision."""
 
     project: Project
-    options: dict
+    options: TrainingOptions
     data: TrainingData
     folder: Path
     epochs: dict[str, Callable[[], int]] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from common.networks.augment import AUGMENTATIONS
 from common.networks.backbones import BACKBONES, COLOURS, HEADS
@@ -58,6 +58,8 @@ class Option:
         Choices that models of an output have instead; none: any text.
     defaults : mapping of str to object
         Defaults that models of an output have instead.
+    absent : int, float or str, optional
+        Its value for a model that lacks it, where that is not the default.
     """
 
     default: int | float | str
@@ -71,6 +73,7 @@ class Option:
     multi: bool = True
     by_output: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)
+    absent: int | float | str | None = None
 
     @property
     def kind(self) -> type:
@@ -155,21 +158,23 @@ class TrainingOptions(DataOptions):
         outputs=(),
     )  # fmt: skip
     input_dropout: float = option(
-        0.3, "probability with which each input of an object is hidden while training", low=0, below=1, inputs=()
-    )
+        0.3, "probability with which each input of an object is hidden while training", low=0, below=1, inputs=(),
+        absent=0.0,
+    )  # fmt: skip
     augment: str = option(
         "dihedral",
         "vary each image at random while training: turn by right angles and mirror, turn by any angle, or also zoom, "
         "shift, brightness, colour, seeing and noise",
         choices=AUGMENTATIONS,
         inputs=("img", "fits"),
+        absent="none",
     )
     epochs: int = option(20, "passes over the training objects", low=1)
     batch_size: int = option(32, "objects per step", low=1)
     loss: str = option(
         "mae", "what training minimises", choices=LOSSES, outputs=REGRESSIONS,
         by_output={"votes": VOTE_LOSSES, SEVERAL: (*LOSSES, *VOTE_LOSSES)},
-        defaults={"votes": VOTE_LOSSES[0]},
+        defaults={"votes": VOTE_LOSSES[0]}, absent="mse",
     )  # fmt: skip
     optimizer: str = option("adam", "how the weights are changed", choices=OPTIMIZERS)
     learning_rate: float = option(0.001, "first step size of the optimizer", low=1e-12)
@@ -257,7 +262,9 @@ class CompareOptions:
     output: str = option("", "folder to write; empty: comparison in the repository")
 
 
-ENTRY_POINTS = {
+Options = TrainingOptions | SweepOptions | EvaluateOptions | EmbedOptions | CompareOptions
+Kind = TypeVar("Kind", bound=Options)
+ENTRY_POINTS: dict[str, type[Options]] = {
     "main": TrainingOptions, "sweep": SweepOptions, "evaluate": EvaluateOptions, "embed": EmbedOptions,
     "compare": CompareOptions,
 }  # fmt: skip
@@ -287,6 +294,19 @@ def options_of(entry_point: str, item: str, output: str) -> dict[str, Option]:
         for name, found in declared(entry_point).items()
         if (item in found.inputs and output in found.outputs if item else found.multi)
     }
+
+
+def typed(kind: type[Kind], values: Mapping[str, object]) -> Kind:
+    """Make options from those that a model has; values of other names are passed over.
+
+    Examples
+    --------
+    >>> typed(TrainingOptions, {"epochs": 3, "fold": 1}).augment
+    'none'
+    """
+    known = {one.name: one.metadata["option"] for one in fields(kind)}
+    lacking = {name: found.default if found.absent is None else found.absent for name, found in known.items()}
+    return kind(**{name: values.get(name, value) for name, value in lacking.items()})
 
 
 def convert(name: str, value: object, output: str = "") -> object:

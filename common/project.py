@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from common.options import ENTRY_POINTS, OPTIONS, convert, options_of
+from common.options import ENTRY_POINTS, OPTIONS, Options, convert, options_of, typed
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import OWN_LABEL, Input, Output, parse_model_name
 from sdss_gs.tables.own import is_own
@@ -46,6 +46,10 @@ class ModelFolder:
     def subject(self) -> str:
         """What goes in and what comes out, in words."""
         return "any of the inputs → any of the outputs"
+
+    def recorded(self, options: Options) -> dict[str, object]:
+        """List the options that the model has, by name, as a run's record and state have them."""
+        return {name: getattr(options, name) for name in self.defaults}
 
 
 @dataclass(frozen=True)
@@ -121,13 +125,8 @@ class _Parser(argparse.ArgumentParser):
         raise OptionError(message.removeprefix("argument --"))
 
 
-def parse_options(project: ModelFolder, arguments: list[str]) -> dict[str, object]:
+def parse_options(project: ModelFolder, arguments: list[str]) -> Options:
     """Read the command line of an entry point.
-
-    Returns
-    -------
-    dict of str to object
-        Typed values of all options that the model has there.
 
     Raises
     ------
@@ -156,7 +155,8 @@ def parse_options(project: ModelFolder, arguments: list[str]) -> dict[str, objec
     if unknown:
         name = unknown[0].partition("=")[0].lstrip("-")
         raise OptionError(_unknown(name, project.defaults, project.folder.name, project.entry_point))
-    return {name: convert(name, value, output) for name, value in vars(given).items()}
+    values = {name: convert(name, value, output) for name, value in vars(given).items()}
+    return typed(ENTRY_POINTS[project.entry_point], values)
 
 
 def _unknown(name: str, options: Iterable[str], model: str, entry_point: str) -> str:

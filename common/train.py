@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from common.judge.evaluate import evaluate
-from common.options import ENTRY_POINTS
+from common.options import ENTRY_POINTS, EmbedOptions, TrainingOptions
 from common.project import ModelFolder, parse_options, read_folder, read_project
 from common.runs.dead_runs import DIED, close_dead_runs, how_to_go_on
 from common.runs.failures import report
@@ -68,7 +68,7 @@ def _run(folder: Path, functions: dict[str, Callable], arguments: list[str]) -> 
         if entry_point == "main":
             _train(project, record, options, functions)
         else:
-            record.parameters({name: value for name, value in options.items() if value != ""})
+            record.parameters({name: value for name, value in project.recorded(options).items() if value != ""})
             print(JUDGEMENTS[entry_point](project, record, options), flush=True)
     except KeyboardInterrupt as interruption:
         _ignore_interruptions()
@@ -83,16 +83,16 @@ def _run(folder: Path, functions: dict[str, Callable], arguments: list[str]) -> 
     return 0
 
 
-def _train(project: ModelFolder, record: Run, options: dict, functions: dict[str, Callable]) -> None:
-    if spread.on_jax() and (options.get("folds") or FUSE in functions):
+def _train(project: ModelFolder, record: Run, options: TrainingOptions, functions: dict[str, Callable]) -> None:
+    if spread.on_jax() and (options.folds or FUSE in functions):
         raise OptionError(f"{project.name}: expected one input and folds=0 on JAX")
-    if options.get("folds"):
+    if options.folds:
         _tell_of_dead_runs(project)
         cross_validate(project, record, options, functions)
         return
     session = Session(project, record, options, functions)
     # A run that was resumed is closed when it is noted where this one comes from.
-    _tell_of_dead_runs(project, str(options["resume"]))
+    _tell_of_dead_runs(project, options.resume)
     try:
         session.train()
         if spread.on_jax():
@@ -121,14 +121,14 @@ def _compare(project: ModelFolder, arguments: list[str]) -> int:
     from common.judge.compare import write
     from common.runs.store_location import choose_store
 
-    output = str(parse_options(project, arguments)["output"])
+    output = parse_options(project, arguments).output
     folder = as_typed(output) if output else project.repository / "comparison"
     choose_store(project.repository)
     print(f"{write(folder)}\n{folder}/comparison.html")
     return 0
 
 
-def _embed(project: ModelFolder, record: Run, options: dict) -> str:
+def _embed(project: ModelFolder, record: Run, options: EmbedOptions) -> str:
     # Only here: scikit-learn takes a second to import.
     from common.judge.maps.dataset import draw_maps
 

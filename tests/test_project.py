@@ -66,13 +66,13 @@ def test_folder_that_declares_nothing_has_the_defaults_of_its_output(tmp_path):
 
 def test_train_without_options_takes_the_defaults_of_mlproject():
     project = read_project(ROOT / "b2r")
-    assert parse_options(project, []) == project.defaults
+    assert project.recorded(parse_options(project, [])) == project.defaults
 
 
 def test_options_are_typed():
     options = parse_options(read_project(ROOT / "b2r"), ["--epochs", "10.0", "--learning_rate", "1e-2", "--ds", "a b"])
-    assert (options["epochs"], options["learning_rate"], options["ds"]) == (10, 0.01, "a b")
-    assert isinstance(options["epochs"], int)
+    assert (options.epochs, options.learning_rate, options.ds) == (10, 0.01, "a b")
+    assert isinstance(options.epochs, int)
 
 
 @pytest.mark.parametrize(

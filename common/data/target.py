@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from common.options import TrainingOptions
 from common.outputs.kinds.mass import TARGETS
 from common.outputs.kinds.votes import SUMMING_LOSSES
 from sdss_gs.dataset import Dataset
@@ -32,7 +33,7 @@ class Target:
     votes: Votes | None = None
 
 
-def find_target(data: Dataset, output: Output, options: Mapping[str, object]) -> Target:
+def find_target(data: Dataset, output: Output, options: TrainingOptions) -> Target:
     """Find out what is learnt, and put its truth into the data set where the catalogue does not have it.
 
     Parameters
@@ -40,7 +41,7 @@ def find_target(data: Dataset, output: Output, options: Mapping[str, object]) ->
     data : Dataset
     output : Output
         Of the model folder, or of a stored model.
-    options : mapping of str to object
+    options : TrainingOptions
         ``target`` of a classification may name a user's own column; ``class_weights``.
 
     Raises
@@ -56,16 +57,15 @@ def find_target(data: Dataset, output: Output, options: Mapping[str, object]) ->
         if votes.tree.name != output.tree:
             output = replace(output, column=votes.tree.columns[0], tree=votes.tree.name)
         return Target(output, votes)
-    column = output.column if is_own(output) else str(options.get("target", "")) if output.classes else ""
+    column = output.column if is_own(output) else options.target if output.classes else ""
     if not column or column in TARGETS:
         return Target(output)
     path = data.folder / CATALOGUE_FILE
     text = read_columns(path, (column,), objid)[column]
     if not is_own(output):
         output = own_output(path, column, text, output.code)
-    weights = options.get("class_weights", "none")
-    if not output.classes and weights != "none":
-        raise OptionError(f"class_weights: expected none for the numbers of {column}, found {weights}")
+    if not output.classes and options.class_weights != "none":
+        raise OptionError(f"class_weights: expected none for the numbers of {column}, found {options.class_weights}")
     data.truths[output.name] = own_truth(output, text)
     return Target(output)
 

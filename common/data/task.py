@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.options import TrainingOptions
 from common.project import ModelFolder, Project
 from sdss_gs.schema import INPUTS, OUTPUTS, OWN_LABEL, Input, Output
 from sdss_gs.tables.own import is_own
@@ -44,9 +44,9 @@ class Task:
         return self.folder.parent
 
 
-def task_of(project: ModelFolder, options: Mapping[str, object]) -> Task:
+def task_of(project: ModelFolder, options: TrainingOptions) -> Task:
     """Return the task of a model folder: what its name says, else what the options ``inputs`` and ``outputs`` do."""
     if isinstance(project, Project):
         return Task(project.folder, (project.input,), (project.output,))
-    inputs, outputs = (str(options[name]).split(",") for name in ("inputs", "outputs"))
-    return Task(project.folder, tuple(INPUTS[n] for n in inputs), tuple(OUTPUTS[n] for n in outputs), flat=False)
+    inputs = tuple(INPUTS[name] for name in options.inputs.split(","))
+    return Task(project.folder, inputs, tuple(OUTPUTS[name] for name in options.outputs.split(",")), flat=False)

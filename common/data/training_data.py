@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
@@ -15,9 +15,9 @@ from common.data.target import described, find_target, require_learnable, standa
 from common.data.task import Task
 from common.networks.inputs import PRESENT
 from common.networks.training_wrappers import POSITION
+from common.options import TrainingOptions
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.classes import class_weights
-from common.outputs.kinds.mass import TARGETS
 from sdss_gs.check import layout_notes
 from sdss_gs.dataset import open_dataset
 from sdss_gs.errors import DataError, OptionError
@@ -25,7 +25,7 @@ from sdss_gs.formats import fits, img
 from sdss_gs.formats.raw import list_paths
 from sdss_gs.locate import find_dataset, is_sample
 from sdss_gs.packing.packed import Manifest
-from sdss_gs.schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, Input
+from sdss_gs.schema import INPUTS, Input
 from sdss_gs.split import fold_split, limited, split
 
 RESIDENT = ("train", "validation")
@@ -40,10 +40,12 @@ class TrainingData:
     Parameters
     ----------
     task : Task
-    options : dict
-        Typed options of the run.
+    options : TrainingOptions
+        Of the run; of a stored model, with its own target and column.
     whole : bool
         Take every object as a test object, to judge a model that was trained on other data.
+    fold : int, optional
+        Which of the folds of a cross-validation are the test objects.
 
     Attributes
     ----------
@@ -62,13 +64,12 @@ class TrainingData:
         If there is no data set, a part has no object with one of the outputs, or no training object has an input.
     """
 
-    def __init__(self, task: Task, options: Mapping[str, object], whole: bool = False):
+    def __init__(self, task: Task, options: TrainingOptions, whole: bool = False, fold: int | None = None):
         self.task, self.inputs, self._whole = task, task.inputs, whole
         self._options, self._measured = options, {}
-        self._column = str(options.get("column", SPECTRUM_COLUMNS[0]))
-        self.folder = find_dataset(str(options["ds"]), task.repository, partial(print, flush=True))
+        self.folder = find_dataset(options.ds, task.repository, partial(print, flush=True))
         names = [item.name for item in self.inputs]
-        self._data = open_dataset(self.folder, names, image_scale=float(options.get("image_scale", PIXEL_SCALE)))
+        self._data = open_dataset(self.folder, names, image_scale=options.image_scale)
         targets = [find_target(self._data, output, options) for output in task.outputs]
         self._targets = {target.output.name: target for target in targets}
         if len(self._targets) < len(targets):
@@ -76,7 +77,7 @@ class TrainingData:
             raise OptionError(f"target: expected one output of classes with a column of your own, found {names_of}")
         self._present = np.stack([self._data.rows[name] >= 0 for name in names], axis=1)
         self._known = {name: self._data.known(name) for name in self._targets}
-        self._divide(options)
+        self._divide(fold)
         self._check()
         # Only now is it known which objects a user's own number is learnt from.
         self.outputs = tuple(
@@ -84,16 +85,16 @@ class TrainingData:
             for name, target in self._targets.items()
         )
 
-    def _divide(self, options: Mapping[str, object]) -> None:
+    def _divide(self, fold: int | None) -> None:
         """Choose the objects and divide them into parts."""
         objects = np.flatnonzero(self._present.any(axis=1) & np.any(list(self._known.values()), axis=0))
         objid = self._data.catalogue.objid
-        if options["limit"]:
-            objects = objects[limited(objid[objects], int(options["limit"]))]
+        if self._options.limit:
+            objects = objects[limited(objid[objects], self._options.limit)]
         if self._whole:
             parts = {"train": [], "validation": [], "test": np.arange(len(objects))}
-        elif "fold" in options:
-            parts = fold_split(objid[objects], options["folds"], options["fold"])
+        elif fold is not None:
+            parts = fold_split(objid[objects], self._options.folds, fold)
         else:
             parts = split(objid[objects])
         self.parts = {name: objects[np.asarray(chosen, np.int64)] for name, chosen in parts.items()}
@@ -118,7 +119,7 @@ class TrainingData:
         """Refuse what no network can learn; see `target.require_learnable`."""
         for name, target in self._targets.items():
             parts = {part: objects[self.known(part, name)] for part, objects in self.parts.items()}
-            require_learnable(self._data, target, parts, kind_of(target.output).loss_name(self._options))
+            require_learnable(self._data, target, parts, kind_of(target.output).loss_name(self._options.loss))
 
     # === Who is there, and what each has ===
 
@@ -169,11 +170,11 @@ class TrainingData:
         present, inputs = self._present[objects], {}
         for item, has in zip(self.inputs, present.T, strict=True):
             if has.all():
-                inputs[item.name] = self._data.load(item.name, objects, self._column)
+                inputs[item.name] = self._data.load(item.name, objects, self._options.column)
                 continue
             inputs[item.name] = np.zeros((len(objects), *self._data.shape(item.name)), item.dtype)
             if has.any():
-                inputs[item.name][has] = self._data.load(item.name, objects[has], self._column)
+                inputs[item.name][has] = self._data.load(item.name, objects[has], self._options.column)
         return inputs | {PRESENT: present.astype(np.float32)}
 
     def targets(self, part: str) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -190,17 +191,16 @@ class TrainingData:
         targets, weights = {}, {}
         for output in self.outputs:
             name, known = output.name, self.known(part, output.name)
-            encoded = kind_of(output).encode(self.truth(part, name), str(self._options.get("target", TARGETS[0])))
+            encoded = kind_of(output).encode(self.truth(part, name), self._options.target)
             votes = self._targets[name].votes
-            if votes and kind_of(output).loss_name(self._options) == "dirichlet":
+            if votes and kind_of(output).loss_name(self._options.loss) == "dirichlet":
                 encoded *= votes.totals[self.parts[part][known], None].astype(np.float32)
             targets[name] = np.zeros((len(known), encoded.shape[1]), np.float32)
             targets[name][known] = encoded
             weights[name] = (known / known.mean()).astype(np.float32)
             # Validation stays unweighted: it must compare runs with different weights.
             if output.classes and part == "train":
-                kind = str(self._options.get("class_weights", "none"))
-                weights[name][known] *= class_weights(kind, self.truth(part, name))
+                weights[name][known] *= class_weights(self._options.class_weights, self.truth(part, name))
         return targets, weights
 
     def batches(
@@ -235,7 +235,7 @@ class TrainingData:
         if self.task.flat:
             names = (POSITION if resident else self.inputs[0].name,)
             (known,) = targets.values()
-            weighted = part == "train" and self._options.get("class_weights", "none") != "none"
+            weighted = part == "train" and self._options.class_weights != "none"
             truths = [known, *(weights.values() if weighted else ())]
         else:
             names, truths = (*(item.name for item in self.inputs), PRESENT), [*targets.values(), *weights.values()]
@@ -255,7 +255,7 @@ class TrainingData:
     def resident(self) -> np.ndarray:
         """Gather the input of all training and then all validation objects, to be held on the device."""
         objects = np.concatenate([self.parts[name] for name in RESIDENT])
-        return self._data.load(self.inputs[0].name, objects, self._column)
+        return self._data.load(self.inputs[0].name, objects, self._options.column)
 
     def bytes_of_one(self) -> int:
         """Return the size of the inputs of one object."""
@@ -279,7 +279,7 @@ class TrainingData:
         """
         objects = self.parts[part][self.present(part)[:, [item.name for item in self.inputs].index(name)]]
         for start in range(0, len(objects), size):
-            yield self._data.load(name, objects[start : start + size], self._column)
+            yield self._data.load(name, objects[start : start + size], self._options.column)
 
     def measured(self, part: str, item: Input) -> np.ndarray:
         """Measure one input of the objects of a part that have it, see `measure.measure`; each object once per run."""
@@ -295,7 +295,7 @@ class TrainingData:
         if shown := next((name for name in SHOWN if name in seen), None):
             objects = self.parts[part][chosen]
             has = np.flatnonzero(self._present[objects, seen.index(shown)])
-            for position, values in zip(has, self._data.load(shown, objects[has], self._column), strict=True):
+            for position, values in zip(has, self._data.load(shown, objects[has], self._options.column), strict=True):
                 pictures[position] = fits.colour(values) if shown == "fits" else values
             return pictures
         files = list_paths(self.folder, "img")
@@ -337,7 +337,7 @@ class TrainingData:
                 lines.append(f"  {column}: missing {counts}")
         for name, target in self._targets.items():
             objects = np.concatenate([part[self._known[name][part]] for part in self.parts.values()])
-            loss = kind_of(target.output).loss_name(self._options)
+            loss = kind_of(target.output).loss_name(self._options.loss)
             if text := described(target, data.target(name, objects), objects, loss):
                 lines.append(f"  {text}")
         for name, manifest in self._manifests().items():

@@ -11,21 +11,22 @@ from common.judge.record_summary import record_summary
 from common.judge.views import alone, champion_cost, predict_part, validation_scores
 from common.models.model import ANY
 from common.models.opening import load
+from common.options import EvaluateOptions, TrainingOptions, typed
 from common.project import ModelFolder
 from common.runs.record import Run
 from common.runs.store_location import CHAMPION
 from sdss_gs.errors import DataError
 
 
-def evaluate(project: ModelFolder, record: Run, options: dict) -> str:
+def evaluate(project: ModelFolder, record: Run, options: EvaluateOptions) -> str:
     """Judge a stored model.
 
     Parameters
     ----------
     project : ModelFolder
     record : Run
-    options : dict
-        Of the entry point ``evaluate``. ``model`` is ``models:/<name>/<version>`` or ``models:/<name>@champion``, empty
+    options : EvaluateOptions
+        ``model`` is ``models:/<name>/<version>`` or ``models:/<name>@champion``, empty
         for the latter; ``part`` is ``test``, the test objects of the split, beside baselines fitted to its training
         objects, or ``all``, every object, for a data set the model has seen nothing of.
 
@@ -34,17 +35,17 @@ def evaluate(project: ModelFolder, record: Run, options: dict) -> str:
     str
         What to tell the user.
     """
-    address, part = str(options["model"]) or f"models:/{project.name}@{CHAMPION}", str(options["part"])
-    model = replace(load(address), tta=options.get("tta") == "yes")
+    address, part = options.model or f"models:/{project.name}@{CHAMPION}", options.part
+    model = replace(load(address), tta=options.tta == "yes")
     task = Task(project.folder, model.inputs, model.outputs, model.flat)
-    data = TrainingData(task, options | model.reading, whole=part == "all")
+    data = TrainingData(task, typed(TrainingOptions, vars(options) | model.reading), whole=part == "all")
     for learnt, found in zip(model.outputs, data.outputs, strict=True):
         if found != learnt:
             raise DataError(f"{data.folder}: expected {learnt.name} like {learnt.column}, found {found.column}")
     print(data.description(), flush=True)
     predictions = predict_part(model, data, "test", alone(model))
     rivals = predict_baselines(data, 0) if part == "test" else {}
-    shown = {"model": address, "part": part} | ({"tta": options["tta"]} if "tta" in options else {})
+    shown = {"model": address, "part": part} | ({"tta": options.tta} if "tta" in project.defaults else {})
     summary = judge(model, data, predictions, rivals, record.id, shown | model.reading)
     page = record_summary(record, summary)
     size = data.sizes()["test"]

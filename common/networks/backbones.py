@@ -210,38 +210,41 @@ OWN = {"small": small, "vit": transformer}
 BACKBONES = ("none", *OWN, *APPLICATIONS)
 
 
-def image_features(options: dict, own: Callable, pretrained: bool = False) -> Callable:
+def image_features(
+    own: Callable,
+    backbone: str = "none",
+    weights: str = NO_WEIGHTS,
+    head: str = "light",
+    crop: int = 0,
+    colour: str = "rgb",
+) -> Callable:
     """Choose what sees the images.
 
     Parameters
     ----------
-    options : dict
-        ``backbone``, ``weights``, ``head``, ``crop`` and ``colour``.
     own : callable
         The model folder's function, for ``backbone=none``.
-    pretrained : bool
-        Whether to begin with the weights of the options.
+    backbone, weights, head, crop, colour
+        As the options.
 
     Returns
     -------
     callable
         Takes images between 0 and 1, ``(batch, side, side, channels)``, and returns features ``(batch, n)``.
     """
-    name, crop = str(options["backbone"]), int(options["crop"])
-    weights = str(options["weights"]) if pretrained else NO_WEIGHTS
 
     def features(x: keras.KerasTensor) -> keras.KerasTensor:
-        x = view(x, crop, str(options["colour"]))
-        if name not in APPLICATIONS:
+        x = view(x, crop, colour)
+        if backbone not in APPLICATIONS:
             try:
-                return OWN.get(name, own)(x)
+                return OWN.get(backbone, own)(x)
             except ValueError:
                 if not crop:
                     raise
                 raise OptionError(f"crop: expected more pixels for this network, found {crop}") from None
-        x = preprocess(name, x)
-        x = application(name, tuple(x.shape[1:]), weights)(x)
+        x = preprocess(backbone, x)
+        x = application(backbone, tuple(x.shape[1:]), weights)(x)
         x = layers.GlobalAveragePooling2D()(x)
-        return dense_stack(x, DEEP_HEAD) if options["head"] == "deep" else layers.Dropout(LIGHT_DROPOUT)(x)
+        return dense_stack(x, DEEP_HEAD) if head == "deep" else layers.Dropout(LIGHT_DROPOUT)(x)
 
     return features

@@ -9,6 +9,7 @@ import numpy as np
 from common.backend import keras, tf
 from common.data.training_data import TrainingData
 from common.networks.build import adapt_normalisation, decider_of, encoder_of, is_flat
+from common.options import TrainingOptions
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import Kind
 from sdss_gs.schema import Output
@@ -22,7 +23,7 @@ STEP_EPOCHS, STEP_FACTOR = 10, 0.5
 def compile_model(
     model: keras.Model,
     outputs: Sequence[Output],
-    options: Mapping[str, object],
+    options: TrainingOptions,
     steps: int,
     steps_per_execution: int = 1,
     compiled: bool = False,
@@ -34,7 +35,7 @@ def compile_model(
     ----------
     model : keras.Model
     outputs : sequence of Output
-    options : mapping
+    options : TrainingOptions
         Of the run or of its phase.
     steps : int
         Steps of one epoch.
@@ -49,31 +50,31 @@ def compile_model(
     if is_flat(model):
         (output,) = outputs
         losses = {
-            "loss": kind_of(output).loss(options),
+            "loss": kind_of(output).loss(options.loss, options.label_smoothing),
             # A user's number may be of any size: its squared error counts in units of its own variance.
             "loss_weights": output.spread**-2,
-            "metrics": kind_of(output).training_metrics(options),
+            "metrics": kind_of(output).training_metrics(options.loss),
         }
     else:
         losses = {
-            "loss": {output.name: kind_of(output).loss(options) for output in outputs},
+            "loss": {output.name: kind_of(output).loss(options.loss, options.label_smoothing) for output in outputs},
             "loss_weights": {name: 1 / max(value, 1e-12) for name, value in constants.items()},
         }
     optimizer = optimizer_of(options, steps)
     model.compile(optimizer, steps_per_execution=steps_per_execution, jit_compile=compiled, **losses)
 
 
-def optimizer_of(options: dict, steps: int) -> keras.optimizers.Optimizer:
+def optimizer_of(options: TrainingOptions, steps: int) -> keras.optimizers.Optimizer:
     """Make the optimizer with its schedule; `steps` is the number of steps of one epoch."""
-    rate = options["learning_rate"]
-    if options["schedule"] == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, options["epochs"] * steps)
-    elif options["schedule"] == "step":
+    rate = options.learning_rate
+    if options.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, options.epochs * steps)
+    elif options.schedule == "step":
         rate = keras.optimizers.schedules.ExponentialDecay(rate, STEP_EPOCHS * steps, STEP_FACTOR, staircase=True)
     config = {"learning_rate": rate}
-    if decay := options.get("weight_decay"):
-        config["weight_decay"] = decay
-    return keras.optimizers.get({"class_name": options["optimizer"], "config": config})
+    if options.weight_decay:
+        config["weight_decay"] = options.weight_decay
+    return keras.optimizers.get({"class_name": options.optimizer, "config": config})
 
 
 def begin_at_constants(network: keras.Model, data: TrainingData) -> None:
@@ -94,10 +95,10 @@ def _known_targets(data: TrainingData) -> Iterator[tuple[Kind, np.ndarray]]:
         yield kind_of(output), targets[output.name][data.known("train", output.name)]
 
 
-def constant_losses(data: TrainingData, options: dict) -> dict[str, float]:
+def constant_losses(data: TrainingData, options: TrainingOptions) -> dict[str, float]:
     """Compute each output's loss, on the training objects that have it, for the best constant."""
     found = {}
     for kind, known in _known_targets(data):
-        loss = keras.losses.get(kind.loss(options))
+        loss = keras.losses.get(kind.loss(options.loss, options.label_smoothing))
         found[kind.output.name] = float(np.mean(loss(known, np.broadcast_to(kind.constant(known), known.shape))))
     return found

@@ -6,13 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
+from common.options import TrainingOptions
 from common.project import ModelFolder
 from common.runs.record import Run
 from common.training.session import Session
 from sdss_gs.errors import OptionError
 
 
-def cross_validate(project: ModelFolder, record: Run, options: dict, architectures: dict[str, Callable]) -> None:
+def cross_validate(
+    project: ModelFolder, record: Run, options: TrainingOptions, architectures: dict[str, Callable]
+) -> None:
     """Train one network per fold as nested runs, and record mean and standard deviation of their test scores.
 
     Parameters
@@ -30,15 +33,14 @@ def cross_validate(project: ModelFolder, record: Run, options: dict, architectur
     OptionError
         If a run is to be resumed.
     """
-    if options["resume"]:
+    if options.resume:
         raise OptionError("resume: expected a run without folds, found folds; start the cross-validation again")
-    count = int(options["folds"])
     scores = []
-    for fold in range(count):
-        print(f"\nfold {fold + 1} of {count}", flush=True)
+    for fold in range(options.folds):
+        print(f"\nfold {fold + 1} of {options.folds}", flush=True)
         nested = Run(project, nested=True)
         try:
-            session = Session(project, nested, options | {"fold": fold}, architectures)
+            session = Session(project, nested, options, architectures, fold)
             session.train()
             scores.append(session.finish(register=False))
         except BaseException as error:
@@ -52,4 +54,4 @@ def cross_validate(project: ModelFolder, record: Run, options: dict, architectur
     lines = (f"{name:<22}{values.mean():>12.5g} ± {values.std(ddof=1):.2g}" for name, values in columns.items())
     table = "\n".join(lines)
     record.text(table, "folds.txt")
-    print(f"\n{project.name}, mean ± standard deviation over {count} folds\n{table}", flush=True)
+    print(f"\n{project.name}, mean ± standard deviation over {options.folds} folds\n{table}", flush=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.backend import keras
 from common.networks.backbones import APPLICATIONS, NO_WEIGHTS
+from common.options import TrainingOptions
 from sdss_gs.errors import OptionError
 
 ALL, NONE = "all", "none"
@@ -30,9 +31,9 @@ class Phase:
     frozen: str = NONE
     rate: float = 1.0
 
-    def options(self, options: dict) -> dict:
+    def options(self, options: TrainingOptions) -> TrainingOptions:
         """Return a run's options as they are for this phase alone: its epochs, its learning rate."""
-        return options | {"epochs": self.last - self.first, "learning_rate": self.rate * options["learning_rate"]}
+        return replace(options, epochs=self.last - self.first, learning_rate=self.rate * options.learning_rate)
 
     def freeze(self, network: keras.Model) -> None:
         """Choose what learns; a frozen batch normalisation keeps its statistics and uses them."""
@@ -43,7 +44,7 @@ class Phase:
                     layer.trainable = False
 
 
-def phases(options: dict) -> list[Phase]:
+def phases(options: TrainingOptions) -> list[Phase]:
     """Divide a run into its phases.
 
     Parameters
@@ -56,15 +57,15 @@ def phases(options: dict) -> list[Phase]:
     OptionError
         If `freeze` is neither word nor number, or random weights would be frozen.
     """
-    epochs, freeze = int(options["epochs"]), str(options.get("freeze", NONE))
+    epochs, freeze = options.epochs, options.freeze
     if freeze not in (ALL, NONE) and not (freeze.isascii() and freeze.isdigit()):
         raise OptionError(f"freeze: expected {ALL}, {NONE} or how many of the last layers learn, found {freeze!r}")
-    if options.get("backbone") not in APPLICATIONS or options["weights"] == NO_WEIGHTS:
+    if options.backbone not in APPLICATIONS or options.weights == NO_WEIGHTS:
         if freeze != NONE:
             raise OptionError(f"freeze: expected a backbone with weights to keep, found freeze={freeze} without them")
         return [Phase(0, epochs)]
     if freeze == ALL:
         return [Phase(0, epochs, ALL)]
-    head = min(int(options["head_epochs"]), epochs)
-    both = [Phase(0, head, ALL), Phase(head, epochs, freeze, float(options["fine_tune_rate"]))]
+    head = min(options.head_epochs, epochs)
+    both = [Phase(0, head, ALL), Phase(head, epochs, freeze, options.fine_tune_rate)]
     return [phase for phase in both if phase.last > phase.first]

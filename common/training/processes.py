@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from common.data.batches import Share
+from common.options import TrainingOptions
 from common.runs.store_location import REPOSITORY
 from sdss_gs.errors import OptionError, ZooError
 
@@ -54,7 +55,7 @@ def share() -> Share:
     return Share(count, rank()) if count > 1 else Share()
 
 
-def join(options: dict) -> None:
+def join(options: TrainingOptions) -> None:
     """Meet the other processes, on JAX; call it before a model is built.
 
     Parameters
@@ -72,12 +73,12 @@ def join(options: dict) -> None:
     if not on_jax():
         return
     count = int(os.environ.get(PROCESSES, 1))
-    if options["patience"]:
-        raise OptionError(f"patience: expected 0 on JAX, found {options['patience']}")
-    if options["batch_size"] % count:
-        raise OptionError(f"batch_size: expected a multiple of {count} processes, found {options['batch_size']}")
+    if options.patience:
+        raise OptionError(f"patience: expected 0 on JAX, found {options.patience}")
+    if options.batch_size % count:
+        raise OptionError(f"batch_size: expected a multiple of {count} processes, found {options.batch_size}")
     if count > 1:
-        keras.utils.set_random_seed(options["seed"])
+        keras.utils.set_random_seed(options.seed)
         keras.distribution.initialize()
     keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
 

@@ -22,9 +22,10 @@ from common.models.champion import Training, promote_champion
 from common.models.model import ANY, Model
 from common.models.running import serving_inputs, serving_network
 from common.models.store import HEADLINE_TAG, log_model
-from common.networks.backbones import image_features
+from common.networks.backbones import NO_WEIGHTS, image_features
 from common.networks.build import build_flat, build_fused
 from common.networks.training_wrappers import training_model
+from common.options import TrainingOptions, typed
 from common.outputs.kinds import kind_of
 from common.project import ModelFolder
 from common.runs.dead_runs import RESUMED_TAG, STATE
@@ -52,10 +53,11 @@ class Session:
     ----------
     project : ModelFolder
     record : Run
-    options : dict
-        Typed options, from `project.parse_options`.
+    options : TrainingOptions
     functions : dict of str to callable
         The model folder's functions.
+    fold : int, optional
+        Which fold of a cross-validation is the test set.
 
     Attributes
     ----------
@@ -69,18 +71,26 @@ class Session:
         For a data set or an option that cannot be used.
     """
 
-    def __init__(self, project: ModelFolder, record: Run, options: dict, functions: dict[str, Callable]):
+    def __init__(
+        self,
+        project: ModelFolder,
+        record: Run,
+        options: TrainingOptions,
+        functions: dict[str, Callable],
+        fold: int | None = None,
+    ):
         self.project, self.record = project, record
         self.callbacks: list[keras.callbacks.Callback] = []
-        self.progress, self._arrays = self._begin(options)
-        self.options = self.progress.options
+        self.progress, self._arrays = self._begin(options, fold)
+        self.recorded = self.progress.options
+        self.options = typed(TrainingOptions, self.recorded)
         self.functions, self.task, self.phases = functions, task_of(project, self.options), phases(self.options)
         if self.task.flat:
-            chosen(functions, self.options)
-        record.parameters({name: value for name, value in self.options.items() if value != ""})
-        self.data = self._open()
+            chosen(functions, self.options.architecture)
+        record.parameters({name: value for name, value in self.recorded.items() if value != ""})
+        self.data = self._open(fold)
         # A continuation may be started in another folder, without naming the data set again.
-        self.options["ds"] = str(self.data.folder)
+        self.recorded["ds"] = str(self.data.folder)
         if self._arrays and self.data.fingerprint != self.progress.fingerprint:
             expected, found = self.progress.fingerprint, self.data.fingerprint
             raise DataError(f"{self.data.folder}: expected the data the run began with ({expected}), found {found}")
@@ -89,28 +99,29 @@ class Session:
         self._seconds = 0.0
         self._describe()
 
-    def _begin(self, options: dict) -> tuple[state.Progress, dict[str, np.ndarray]]:
+    def _begin(self, options: TrainingOptions, fold: int | None) -> tuple[state.Progress, dict[str, np.ndarray]]:
         """Start a new run's progress, or take up that of the run that is resumed."""
-        if not options["resume"]:
-            return state.Progress(options, ""), {}
-        logs = logs_of(options["resume"])
+        recorded = self.project.recorded(options)
+        if not options.resume:
+            return state.Progress(recorded | ({} if fold is None else {"fold": fold}), ""), {}
+        logs = logs_of(options.resume)
         if logs is None:
-            raise OptionError(f"resume: expected the id of a run in this store, found {options['resume']!r}")
+            raise OptionError(f"resume: expected the id of a run in this store, found {options.resume!r}")
         progress, arrays = state.load_state(logs / STATE)
         if "fold" in progress.options:
             raise OptionError("resume: expected a run of its own, found a fold; start the cross-validation again")
-        for name, value in options.items():
+        for name, value in recorded.items():
             stored = progress.options.get(name)
             if name not in RESUMED_FREELY and value not in (stored, self.project.defaults[name]):
                 raise OptionError(f"resume: the run goes on with {name}={stored}, found {name}={value}")
-        progress.options |= {name: options[name] for name in RESUMED_FREELY if options[name] or name != "ds"}
-        self.record.tags({RESUMED_TAG: options["resume"]})
+        progress.options |= {name: recorded[name] for name in RESUMED_FREELY if recorded[name] or name != "ds"}
+        self.record.tags({RESUMED_TAG: options.resume})
         for epoch, metrics in enumerate(progress.history, 1):
             self.record.metrics(metrics, epoch)
         return progress, arrays
 
-    def _open(self) -> TrainingData:
-        data = TrainingData(self.task, self.options)
+    def _open(self, fold: int | None) -> TrainingData:
+        data = TrainingData(self.task, self.options, fold=fold)
         data.require_learnable()
         # What is learnt may be known only from the data: a user's own label.
         self.task = replace(self.task, outputs=data.outputs)
@@ -131,35 +142,35 @@ class Session:
 
     def _build(self, pretrained: bool = False) -> keras.Model:
         """Build the network that is stored, before a table's is given names of columns."""
-        task, shapes, stretch = self.task, self.data.shapes(), str(self.options.get("stretch", "asinh"))
+        task, shapes, options = self.task, self.data.shapes(), self.options
         if not task.flat:
-            return build_fused(task.inputs, task.outputs, shapes, self.functions, task.name, stretch)
+            return build_fused(task.inputs, task.outputs, shapes, self.functions, task.name, options.stretch)
         (item,), (output,) = task.inputs, task.outputs
-        features = chosen(self.functions, self.options)
-        if "backbone" in self.options:
-            features = image_features(self.options, features, pretrained)
-        return build_flat(item, output, shapes[item.name], features, task.name, stretch)
+        features = chosen(self.functions, options.architecture)
+        if item.name == "img":
+            weights = options.weights if pretrained else NO_WEIGHTS
+            features = image_features(features, options.backbone, weights, options.head, options.crop, options.colour)
+        return build_flat(item, output, shapes[item.name], features, task.name, options.stretch)
 
     def train(self) -> None:
         """Fit the network and keep its best epoch."""
         options, data = self.options, self.data
         spread.join(options)
         convolved = [item.name for item in data.inputs if item.name in gpu.CONVOLVED]
-        device = gpu.prepare(options["precision"], options["memory_limit"], [*convolved, data.inputs[0].name][0])
+        device = gpu.prepare(options.precision, options.memory_limit, [*convolved, data.inputs[0].name][0])
         print(device.line(), flush=True)
-        keras.utils.set_random_seed(options["seed"])
+        keras.utils.set_random_seed(options.seed)
         one, sizes, share = data.bytes_of_one(), data.sizes(), spread.share()
         resident = self.task.flat and device.holds(one * sum(sizes[part] for part in RESIDENT))
-        order = EpochOrder(options["seed"], sizes["train"])
-        training = data.batches("train", options["batch_size"], order=order, resident=resident, share=share)
-        large = max(options["batch_size"], VALIDATION_BATCH)
+        order = EpochOrder(options.seed, sizes["train"])
+        training = data.batches("train", options.batch_size, order=order, resident=resident, share=share)
+        large = max(options.batch_size, VALIDATION_BATCH)
         validation = data.batches("validation", large, resident=resident, share=share)
         steps = int(training.cardinality())
-        augment, hide = str(options.get("augment", "none")), float(options.get("input_dropout", 0))
         with device.scope():
             network = self._build(pretrained=not self._arrays)
             values = data.resident() if resident else None
-            model = training_model(network, augment, options["seed"], hide, values)
+            model = training_model(network, options.augment, options.seed, options.input_dropout, values)
         self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
         if not self._arrays:
             self._begin_at(network)
@@ -169,7 +180,7 @@ class Session:
             with device.scope():
                 # Keras takes several steps at once on one device only.
                 one_by_one = spread.on_jax() or (device.kind == "GPU" and device.count > 1)
-                batch_bytes = (8 if resident else one) * options["batch_size"]
+                batch_bytes = (8 if resident else one) * options.batch_size
                 together = 1 if one_by_one else steps_per_execution(batch_bytes, steps)
                 compiled = device.kind == "GPU" or spread.on_jax()
                 compile_model(model, data.outputs, phase.options(options), steps, together, compiled, constants)
@@ -185,7 +196,7 @@ class Session:
             begin_at_constants(network, self.data)
             return
         with spread.alone():
-            keras.utils.set_random_seed(self.options["seed"])
+            keras.utils.set_random_seed(self.options.seed)
             first = self._build(pretrained=True)
             begin_at_constants(first, self.data)
         state.assign(network, [np.asarray(variable) for variable in first.variables])
@@ -228,7 +239,7 @@ class Session:
             outputs=data.outputs,
             network=serving_network(network, data.inputs[0]) if self.task.flat else network,
             shapes=data.shapes(),
-            reading={key: self.options[key] for key in READING if key in self.options},
+            reading={key: self.recorded[key] for key in READING if key in self.recorded},
             calibrations={},
             training_ranges={item.name: training_range(data.measured("train", item)) for item in data.inputs},
         )
@@ -276,8 +287,8 @@ class Session:
         data = self.data
         model, validation = self._best_model()
         predictions = predict_part(model, data, "test", alone(model))
-        rivals = predict_baselines(data, int(self.options["seed"]))
-        summary = judge(model, data, predictions, rivals, self.record.id, self.options)
+        rivals = predict_baselines(data, self.options.seed)
+        summary = judge(model, data, predictions, rivals, self.record.id, self.recorded)
         curves = figures.loss_curves(self.progress.history, self.progress.best_epoch, self._loss_shown())
         page = record_summary(self.record, replace(summary, figures=summary.figures | {"loss": curves}))
         address = self._log(model, register)
@@ -308,17 +319,17 @@ class Session:
         if len(self.data.outputs) > 1 or not self.task.flat:
             return "sum of the outputs' losses, each 1 for the best constant"
         # For votes, the mean squared error is what is shown: its root is that of the whole, not of a batch.
-        return kind_of(self.data.outputs[0]).loss_name(self.options).replace("rmse", "mse")
+        return kind_of(self.data.outputs[0]).loss_name(self.options.loss).replace("rmse", "mse")
 
     def _promote(self, address: str, cost: float) -> str:
         """Make the new version the champion if it has earned it; return what to say of it."""
-        data, options = self.data, self.options
+        data, recorded = self.data, self.recorded
         training = Training(
             fingerprint=data.fingerprint,
             objects=sum(data.sizes().values()),
             data=data.folder.name,
-            limit=int(options["limit"]),
-            reading={key: options[key] for key in ("inputs", "outputs", *READING) if key in options},
+            limit=self.options.limit,
+            reading={key: recorded[key] for key in ("inputs", "outputs", *READING) if key in recorded},
             metric=kind_of(data.outputs[0]).headline if len(data.outputs) == 1 else "validation_cost",
             cost=cost,
         )
@@ -344,11 +355,10 @@ class Session:
         return "\n".join(filter(None, lines))
 
 
-def chosen(functions: dict[str, Callable], options: dict) -> Callable:
+def chosen(functions: dict[str, Callable], architecture: str) -> Callable:
     """Choose a model folder's function; a folder with one need not name it."""
-    name = str(options.get("architecture", next(iter(functions))))
     if len(functions) == 1:
         return next(iter(functions.values()))
-    if name not in functions:
-        raise OptionError(f"architecture: expected one of {', '.join(functions)}, found {name!r}")
-    return functions[name]
+    if architecture not in functions:
+        raise OptionError(f"architecture: expected one of {', '.join(functions)}, found {architecture!r}")
+    return functions[architecture]

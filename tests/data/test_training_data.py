@@ -11,6 +11,7 @@ from common.data.training_data import TrainingData
 from common.networks.build import build_fused
 from common.networks.inputs import PRESENT
 from common.networks.training_wrappers import training_model
+from common.options import TrainingOptions
 from common.project import read_project
 from common.training.compile import begin_at_constants, compile_model, constant_losses
 from sdss_gs.errors import DataError, OptionError
@@ -18,9 +19,6 @@ from sdss_gs.sample import write_sample
 from sdss_gs.schema import INPUTS
 from sdss_gs.split import split
 from sdss_gs.tables.votes import USUAL_TOTAL
-
-OPTIONS = {"limit": 0, "epochs": 2, "learning_rate": 0.01, "schedule": "constant", "optimizer": "adam", "loss": "mae"}
-OPTIONS |= {"label_smoothing": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +36,7 @@ def patchy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(patchy):
-    return TrainingData(task(), OPTIONS | {"ds": patchy})
+    return TrainingData(task(), TrainingOptions(ds=str(patchy)))
 
 
 def test_objects_with_any_input_and_any_output_are_used_in_the_usual_parts(patchy, data):
@@ -50,7 +48,8 @@ def test_objects_with_any_input_and_any_output_are_used_in_the_usual_parts(patch
     for part, objects in data.parts.items():
         np.testing.assert_array_equal(objid[objects], expected[part])
         assert set(objects) <= set(whole[part])
-    single = TrainingData(task_of(read_project(ROOT / "b2r"), {}), {"ds": patchy, "limit": 0})
+    options = TrainingOptions(ds=str(patchy))
+    single = TrainingData(task_of(read_project(ROOT / "b2r"), options), options)
     assert set(single.parts["test"]) <= set(data.parts["test"])
 
 
@@ -78,7 +77,8 @@ def test_weights_leave_out_unknown_truths_and_balance_the_outputs(data):
 def test_training_begins_at_the_best_constants_with_a_loss_of_one_each(data):
     network = build_fused(data.inputs, data.outputs, data.shapes(), FUNCTIONS, "x2y")
     model = training_model(network, hide=0.3)
-    compile_model(model, data.outputs, OPTIONS, steps=4, constants=constant_losses(data, OPTIONS))
+    options = TrainingOptions(epochs=2, learning_rate=0.01, schedule="constant")
+    compile_model(model, data.outputs, options, steps=4, constants=constant_losses(data, options))
     begin_at_constants(network, data)
     found = model.evaluate(data.batches("train", 64), verbose=0, return_dict=True)
     assert found["loss"] == pytest.approx(len(NAMES), rel=1e-4)
@@ -100,7 +100,7 @@ def test_output_that_nobody_has_is_named(tmp_path):
     rows = [row | {"subclass": ""} for row in survey_rows(60)]
     folder = write_survey(tmp_path / "unlabelled", rows)
     with pytest.raises(DataError, match="expected objects with subclass and any of bands, wise in every part"):
-        TrainingData(task(outputs=("redshift", "subclass")), OPTIONS | {"ds": folder})
+        TrainingData(task(outputs=("redshift", "subclass")), TrainingOptions(ds=str(folder)))
 
 
 @pytest.mark.parametrize(("name", "synthetic"), [("sky", True), ("my-sample", False)])
@@ -110,7 +110,7 @@ def test_generated_data_are_known_by_what_is_in_the_folder_not_by_its_name(tmp_p
         write_sample(folder, 40, 0)
     else:
         write_survey(folder, survey_rows(60))
-    assert TrainingData(task(outputs=("redshift",)), OPTIONS | {"ds": folder}).synthetic() is synthetic
+    assert TrainingData(task(outputs=("redshift",)), TrainingOptions(ds=str(folder))).synthetic() is synthetic
 
 
 # === What an output of classes or votes brings along beside others ===
@@ -118,20 +118,20 @@ def test_generated_data_are_known_by_what_is_in_the_folder_not_by_its_name(tmp_p
 
 def test_rare_classes_weigh_more_among_those_that_are_known_and_only_in_training(patchy, data):
     of = task(outputs=("redshift", "subclass"))
-    balanced = TrainingData(of, OPTIONS | {"ds": patchy, "class_weights": "balanced"})
+    balanced = TrainingData(of, TrainingOptions(ds=str(patchy), class_weights="balanced"))
     truth, known = balanced.truth("train", "subclass"), balanced.known("train", "subclass")
     _, weights = balanced.targets("train")
     per_class = np.bincount(truth, weights["subclass"][known])
     np.testing.assert_allclose(per_class[per_class > 0], len(known) / (per_class > 0).sum(), rtol=1e-5)
     assert (weights["subclass"][~known] == 0).all()
-    plain = TrainingData(of, OPTIONS | {"ds": patchy})
+    plain = TrainingData(of, TrainingOptions(ds=str(patchy)))
     np.testing.assert_array_equal(weights["redshift"], plain.targets("train")[1]["redshift"])
     validation = (one.targets("validation")[1]["subclass"] for one in (balanced, plain))
     np.testing.assert_array_equal(*validation)
 
 
 def test_own_column_takes_the_place_of_the_one_output_of_classes(patchy, data):
-    used = TrainingData(task(outputs=("smass", "subclass")), OPTIONS | {"ds": patchy, "target": "shape"})
+    used = TrainingData(task(outputs=("smass", "subclass")), TrainingOptions(ds=str(patchy), target="shape"))
     assert [output.name for output in used.outputs] == ["smass", "shape"]
     assert used.outputs[1].classes == ("far", "near")
     targets, _ = used.targets("train")
@@ -146,12 +146,12 @@ def test_own_column_takes_the_place_of_the_one_output_of_classes(patchy, data):
 
 def test_own_column_for_two_outputs_of_classes_is_refused(patchy):
     with pytest.raises(OptionError, match=r"target: expected one output of classes .*, found redshift, subclass, gz2c"):
-        TrainingData(task(outputs=("redshift", "subclass", "gz2c")), OPTIONS | {"ds": patchy, "target": "shape"})
+        TrainingData(task(outputs=("redshift", "subclass", "gz2c")), TrainingOptions(ds=str(patchy), target="shape"))
 
 
 def test_votes_beside_another_output_are_learnt_as_counts_where_the_loss_wants_them(patchy):
     of = task(outputs=("redshift", "votes"))
-    used = TrainingData(of, OPTIONS | {"ds": patchy, "loss": "dirichlet"})
+    used = TrainingData(of, TrainingOptions(ds=str(patchy), loss="dirichlet"))
     used.require_learnable()
     targets, _ = used.targets("test")
     known = used.known("test", "votes")

@@ -16,12 +16,13 @@ from common.judge.views import champion_cost, every_set, fit_calibrations, predi
 from common.models.model import ANY
 from common.networks.build import build_fused
 from common.networks.inputs import PRESENT
+from common.options import TrainingOptions
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = write_survey(tmp_path_factory.mktemp("data") / "patchy", patchy_rows(900))
-    return TrainingData(task(), {"ds": folder, "limit": 0})
+    return TrainingData(task(), TrainingOptions(ds=str(folder)))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_every_set_that_enough_objects_have_is_calibrated_for_each_output(data, 
 
 def test_champions_of_several_outputs_are_chosen_by_their_mean_against_constants(data):
     """The median of the training objects costs 1, a classifier 1 minus its score."""
-    two = TrainingData(task(outputs=("redshift", "subclass")), {"ds": data.folder, "limit": 0})
+    two = TrainingData(task(outputs=("redshift", "subclass")), TrainingOptions(ds=str(data.folder)))
     count = len(two.parts["validation"])
     redshift = np.full(count, np.median(two.truth("train", "redshift")))
     scores = validation_scores(two, {"redshift": redshift, "subclass": np.tile([0.1, 0.2, 0.3, 0.4], (count, 1))})

@@ -9,7 +9,7 @@ import warnings
 import mlflow
 import numpy as np
 import pytest
-from conftest import ROOT, survey_rows, write_survey
+from conftest import survey_rows, write_survey
 from helpers.folders import architectures_of
 
 from common import train
@@ -18,7 +18,6 @@ from common.models.safe_file import check_description
 from common.networks.backbones import APPLICATIONS, OWN, application, image_features, preprocess, view
 from common.networks.build import build_flat
 from common.networks.inputs import enter
-from common.project import read_project
 from common.training import session
 from common.training.phases import Phase, phases
 from sdss_gs.errors import OptionError
@@ -48,13 +47,13 @@ def marked(names, cheap=(*CHEAP, "fast", "reference")):
 
 
 def options(**given):
-    return read_project(ROOT / "i2s").defaults | {"weights": "none"} | given
+    return TrainingOptions(**{"weights": "none"} | given)
 
 
 def network(side=32, output="subclass", **given):
     keras.utils.set_random_seed(0)
     own = architectures_of("i2s")[given.pop("architecture", "fast")]
-    features = image_features(options(**given), own)
+    features = image_features(own, **given)
     return build_flat(INPUTS["img"], OUTPUTS[output], (side, side, 3), features, "i2s")
 
 
@@ -134,7 +133,7 @@ def every_layer(model):
 )
 def test_deep_head_has_the_published_parameters(name, count):
     inputs = keras.Input((150, 150, 3), dtype="uint8", name="img")
-    features = image_features(options(backbone=name, head="deep"), None)(enter(INPUTS["img"], inputs))
+    features = image_features(None, name, head="deep")(enter(INPUTS["img"], inputs))
     assert keras.Model(inputs, keras.layers.Dense(3)(features)).count_params() == count
 
 
@@ -155,14 +154,14 @@ def test_impossible_middle_is_named(crop):
 
 def test_middle_too_small_for_the_network_is_named():
     with pytest.raises(OptionError, match="crop: expected more pixels for this network, found 20"):
-        image_features(options(crop=20), architectures_of("i2s")["reference"])(keras.Input((150, 150, 3)))
+        image_features(architectures_of("i2s")["reference"], crop=20)(keras.Input((150, 150, 3)))
 
 
 def test_own_networks_take_the_middle_too():
     own = architectures_of("i2s")
     for name, crop in (("fast", 80), ("reference", 80), ("vit", 60), ("small", 64)):
-        chosen = options(backbone="none" if name in own else name, crop=crop)
-        assert image_features(chosen, own.get(name))(keras.Input((150, 150, 3))).shape[1] > 3
+        backbone = "none" if name in own else name
+        assert image_features(own.get(name), backbone, crop=crop)(keras.Input((150, 150, 3))).shape[1] > 3
 
 
 def test_weights_that_cannot_be_downloaded_are_one_clear_line(monkeypatch):
@@ -205,7 +204,7 @@ def test_phases_follow_from_the_options():
     assert phases(fine_tuned(freeze="all")) == [Phase(0, 10, "all")]
     assert phases(options(backbone="mobilenet", epochs=10)) == [Phase(0, 10)]
     assert phases(options(backbone="small", weights="imagenet", epochs=10)) == [Phase(0, 10)]
-    assert phases({"epochs": 4}) == [Phase(0, 4)]
+    assert phases(options(epochs=4)) == [Phase(0, 4)]
 
 
 @pytest.mark.parametrize(

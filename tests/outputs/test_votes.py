@@ -22,6 +22,7 @@ from common.judge import compare
 from common.judge.baselines import BaselineInputs, baselines, collapse
 from common.models.opening import load
 from common.networks.layers import dense_stack, standardise
+from common.options import TrainingOptions
 from common.outputs.calibration import LEVELS
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.votes import VOTE_LOSSES
@@ -38,7 +39,7 @@ from sdss_gs.schema import INPUTS, OUTPUTS
 from sdss_gs.tables.votes import USUAL_TOTAL, read_votes
 
 TREE, VOTES = TREES[KAGGLE], OUTPUTS["votes"]
-I2V = task_of(read_project(ROOT / "i2v"), {})
+I2V = task_of(read_project(ROOT / "i2v"), TrainingOptions())
 OBJID = np.array([int(row["objid"]) for row in survey_rows(6)])
 
 
@@ -329,12 +330,9 @@ def test_models_of_votes_are_averaged(store, data):
     assert set(found["votes_models"]) == {"i2v|again"}
 
 
-OPTIONS = {"ds": "", "limit": 0, "loss": "rmse"}
-
-
 def test_image_and_votes_belong_together(data):
     """Known rows, end to end: what the network is shown of a galaxy comes with that galaxy's votes."""
-    used = TrainingData(I2V, OPTIONS | {"ds": data})
+    used = TrainingData(I2V, TrainingOptions(ds=str(data), loss="rmse"))
     rows = {int(row["objid"]): row for row in survey_rows(DATA_ROWS)}
     expected = dict(zip(rows, striking_votes(rows.values()), strict=True))
     (images, targets), *_ = used.batches("train", 1000).as_numpy_iterator()
@@ -344,7 +342,7 @@ def test_image_and_votes_belong_together(data):
 
 
 def test_counts_are_the_shares_times_the_volunteers(data):
-    used = TrainingData(I2V, OPTIONS | {"ds": data, "loss": "dirichlet"})
+    used = TrainingData(I2V, TrainingOptions(ds=str(data), loss="dirichlet"))
     targets, _ = used.targets("test")
     np.testing.assert_allclose(targets["votes"], USUAL_TOTAL * used.truth("test", "votes"), rtol=1e-6)
     assert "no numbers of volunteers (total_classifications), taken as 40" in used.description()
@@ -357,7 +355,7 @@ def test_votes_that_sum_to_something_else_are_refused_where_they_would_mean_noth
     values = striking_votes(rows)
     values[:, 3] *= 0.5
     write_votes(folder, [row["objid"] for row in rows], values)
-    options = OPTIONS | {"ds": folder, "loss": loss}
+    options = TrainingOptions(ds=str(folder), loss=loss)
     if loss == "rmse":
         used = TrainingData(I2V, options)
         assert "of 89 objects they do not sum as they must" in used.description()
@@ -376,6 +374,6 @@ def test_losses_are_those_of_the_output():
 def test_votes_go_with_other_outputs(data):
     """x2y learns them beside the rest."""
     task = Task(ROOT / "x2y", (INPUTS["bands"],), (OUTPUTS["redshift"], VOTES), flat=False)
-    used = TrainingData(task, {"ds": data, "limit": 0})
+    used = TrainingData(task, TrainingOptions(ds=str(data)))
     targets, weights = used.targets("train")
     assert targets["votes"].shape == (len(weights["votes"]), 37)

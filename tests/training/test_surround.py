@@ -12,6 +12,7 @@ from common.data.task import task_of
 from common.data.training_data import TrainingData
 from common.networks.augment import Dihedral
 from common.networks.training_wrappers import training_model
+from common.options import TrainingOptions
 from common.project import read_project
 from common.training import device as gpu
 from common.training.state import Progress, load_state, restore, save_state
@@ -61,9 +62,8 @@ def test_surrounded_network_trains_the_networks_own_weights():
 
 
 def test_objects_on_the_device_train_as_those_that_are_fed(tmp_path):
-    data = TrainingData(
-        task_of(read_project(ROOT / "b2r"), {}), {"ds": write_survey(tmp_path, survey_rows(60)), "limit": 0}
-    )
+    options = TrainingOptions(ds=str(write_survey(tmp_path, survey_rows(60))))
+    data = TrainingData(task_of(read_project(ROOT / "b2r"), options), options)
     weights = []
     for resident in (False, True):
         keras.utils.set_random_seed(0)
@@ -111,13 +111,15 @@ from common.networks.augment import Dihedral
 from common.data.task import task_of
 from common.data.training_data import TrainingData
 from common.data.batches import EpochOrder
+from common.options import TrainingOptions
 from common.project import read_project
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 mirrored = tf.distribute.MirroredStrategy
 tf.distribute.MirroredStrategy = lambda: mirrored(["CPU:0", "CPU:1"])
-data = TrainingData(task_of(read_project(sys.argv[1] + "/b2r"), {}), {"ds": sys.argv[2], "limit": 0})
+options = TrainingOptions(ds=sys.argv[2])
+data = TrainingData(task_of(read_project(sys.argv[1] + "/b2r"), options), options)
 losses = []
 for count in (1, 2):
     keras.utils.set_random_seed(0)

@@ -15,6 +15,7 @@ from common import train
 from common.backend import keras
 from common.models.running import serving_inputs
 from common.models.store import load_model
+from common.options import TrainingOptions
 from common.training import session
 from common.training.compile import optimizer_of
 from common.training.state import load_state
@@ -276,7 +277,7 @@ def test_patience_stops_a_run_that_no_longer_improves(launch, magnitudes):
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "adamw", "sgd"])
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "step"])
 def test_optimizer_and_schedule_are_those_asked_for(optimizer, schedule):
-    options = {"optimizer": optimizer, "schedule": schedule, "learning_rate": 0.5, "epochs": 20}
+    options = TrainingOptions(optimizer=optimizer, schedule=schedule, learning_rate=0.5, epochs=20)
     made = optimizer_of(options, steps=10)
     assert type(made).__name__.lower() == optimizer
     made.iterations.assign(150)

@@ -11,6 +11,7 @@ from common.judge.maps.draw import Mapped, figures, html_page, write_projector
 from common.judge.maps.reduce import available, reduce
 from common.models.opening import load
 from common.networks.inputs import PRESENT
+from common.options import EmbedOptions, TrainingOptions, typed
 from common.outputs.flags import Flag
 from common.predict.embed import Embedder, embedder
 from common.project import ModelFolder
@@ -23,24 +24,24 @@ MOST = {"train": 3000, "validation": 1000}
 PAGE, PIECE = "map.html", 512
 
 
-def draw_maps(project: ModelFolder, record: Run, options: dict) -> str:
+def draw_maps(project: ModelFolder, record: Run, options: EmbedOptions) -> str:
     """Compute features of training and validation objects, place them on planes, draw and record them.
 
     Parameters
     ----------
     project : ModelFolder
     record : Run
-    options : dict
-        ``model`` (empty: the champion), ``maps``, ``ds``, ``limit``, ``seed`` and ``image_scale``.
+    options : EmbedOptions
 
     Returns
     -------
     str
         What to tell the user.
     """
-    address = str(options["model"]) or f"models:/{project.name}@{CHAMPION}"
+    address = options.model or f"models:/{project.name}@{CHAMPION}"
     model = load(address)
-    data = TrainingData(Task(project.folder, model.inputs, model.outputs, model.flat), options | model.reading)
+    task = Task(project.folder, model.inputs, model.outputs, model.flat)
+    data = TrainingData(task, typed(TrainingOptions, vars(options) | model.reading))
     print(data.description(), flush=True)
     # A point has one colour: the truth of the first output.
     output, chosen, features = data.outputs[0], {}, []
@@ -48,11 +49,11 @@ def draw_maps(project: ModelFolder, record: Run, options: dict) -> str:
         chosen[part] = np.flatnonzero(data.known(part, output.name))[: MOST[part]]
         features.append(_features(embedder(model), data, part, chosen[part]))
     together = np.concatenate(features)
-    methods, note = available(str(options["maps"]).split(","))
+    methods, note = available(options.maps.split(","))
     places = {}
     for method in methods:
         print(f"{method} of {len(together):,} objects", flush=True)
-        places[method] = reduce(together, method, int(options["seed"]))
+        places[method] = reduce(together, method, options.seed)
     mapped = Mapped(
         name=project.name,
         output=output,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -104,15 +103,15 @@ class Classes(Kind):
         odds = np.exp(self.constant_bias(target))
         return odds / odds.sum()
 
-    def loss_name(self, options: Mapping[str, object]) -> str:
+    def loss_name(self, loss: str) -> str:
         return CLASS_LOSS
 
-    def loss(self, options: Mapping[str, object]) -> keras.losses.Loss:
+    def loss(self, loss: str, label_smoothing: float = 0.0) -> keras.losses.Loss:
         from common.backend import keras
 
-        return keras.losses.CategoricalCrossentropy(label_smoothing=options["label_smoothing"])
+        return keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
 
-    def training_metrics(self, options: Mapping[str, object]) -> list[str]:
+    def training_metrics(self, loss: str) -> list[str]:
         return ["accuracy"]
 
     # === Scores ===

@@ -123,17 +123,16 @@ class Kind(ABC):
         """Return what a network with that bias gives for every object, float32 ``(size,)``."""
         return target.mean(axis=0, dtype=np.float64).astype(np.float32)
 
-    def loss_name(self, options: Mapping[str, object]) -> str:
-        """Name what training minimises."""
-        loss = str(options.get("loss", "mse"))
+    def loss_name(self, loss: str) -> str:
+        """Name what training minimises where the option says `loss`."""
         # A model of several outputs has one option for the losses of its numbers and of its votes.
         return loss if loss in LOSSES else "mae"
 
-    def loss(self, options: Mapping[str, object]) -> keras.losses.Loss | Callable | str:
+    def loss(self, loss: str, label_smoothing: float = 0.0) -> keras.losses.Loss | Callable | str:
         """Choose the loss as Keras takes it."""
-        return self.loss_name(options)
+        return self.loss_name(loss)
 
-    def training_metrics(self, options: Mapping[str, object]) -> list[keras.metrics.Metric | str]:
+    def training_metrics(self, loss: str) -> list[keras.metrics.Metric | str]:
         """Choose what is shown beside the loss."""
         return ["mae"]
 

@@ -106,21 +106,20 @@ class Votes(Kind):
     def constant(self, target: np.ndarray) -> np.ndarray:
         return target.mean(axis=0)
 
-    def loss_name(self, options: Mapping[str, object]) -> str:
+    def loss_name(self, loss: str) -> str:
         """Name the loss; a model of several outputs has one for its numbers, which votes do not have."""
-        loss = str(options.get("loss", VOTE_LOSSES[0]))
         return loss if loss in VOTE_LOSSES else VOTE_LOSSES[0]
 
-    def loss(self, options: Mapping[str, object]) -> Callable:
+    def loss(self, loss: str, label_smoothing: float = 0.0) -> Callable:
         from common.outputs.vote_losses import vote_loss
 
-        return vote_loss(self.tree, self.loss_name(options))
+        return vote_loss(self.tree, self.loss_name(loss))
 
-    def training_metrics(self, options: Mapping[str, object]) -> list[keras.metrics.Metric]:
+    def training_metrics(self, loss: str) -> list[keras.metrics.Metric]:
         """Show the RMSE; the target of ``dirichlet`` is counts, of which no score can be made with shares."""
         from common.backend import keras
 
-        counts = self.loss_name(options) == "dirichlet"
+        counts = self.loss_name(loss) == "dirichlet"
         return [] if counts else [keras.metrics.RootMeanSquaredError(self.headline)]
 
     @property

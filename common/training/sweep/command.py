@@ -35,10 +35,10 @@ def _run(sweep: Sweep) -> None:
     count, done = len(sweep.cells), len(results(sweep.study))
     if not sweep.helper:
         word = "sweep" if sweep.begins else f"goes on: {count - done} of {count} trials left of sweep"
-        print(f"{sweep.main.name}: {word} {sweep.parent}, {count} trials; {sweep.options['space']}", flush=True)
-    if sweep.options["workers"] > 1 and done < count:
+        print(f"{sweep.main.name}: {word} {sweep.parent}, {count} trials; {sweep.options.space}", flush=True)
+    if sweep.options.workers > 1 and done < count:
         _with_helpers(sweep)
-    sampler = partial(sampler_of, str(sweep.options["search"]), int(sweep.options["seed"]))
+    sampler = partial(sampler_of, sweep.options.search, sweep.options.seed)
     work(sweep.storage, sweep.study, sweep.space, sweep.cells, partial(run_trial, sweep), sampler)
     if sweep.helper:
         return
@@ -78,8 +78,8 @@ def _publish(sweep: Sweep) -> None:
 
 def _with_helpers(sweep: Sweep) -> None:
     """Start processes that join the sweep and wait for them; one that dies is made up for by the others."""
-    count = int(sweep.options["workers"])
-    joins = ("--resume", sweep.parent, "--storage", sweep.storage_url, "--ds", str(sweep.options["ds"]))
+    count = sweep.options.workers
+    joins = ("--resume", sweep.parent, "--storage", sweep.storage_url, "--ds", sweep.options.ds)
     threads = str(max(1, cpu_count() // count))
     environment = os.environ | {STARTED_BY: str(os.getpid()), "TF_NUM_INTRAOP_THREADS": threads}
     command = (sys.executable, "train.py", "sweep", *joins)

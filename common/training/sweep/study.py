@@ -8,11 +8,13 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import mlflow
 import optuna
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from common.options import SweepOptions, TrainingOptions, typed
 from common.project import ModelFolder, Project, parse_options
 from common.runs.dead_runs import SWEEP_TAG
 from common.runs.record import Run, choose_store
@@ -62,7 +64,7 @@ class Sweep:
         self._session = session
         choose_store(main.repository)
         given = parse_options(project, arguments)
-        self.storage_url = str(given["storage"]) or beside(mlflow.get_tracking_uri(), main.repository)
+        self.storage_url = given.storage or beside(mlflow.get_tracking_uri(), main.repository)
         if self.storage_url == mlflow.get_tracking_uri():
             raise OptionError("storage: expected another data base than MLflow's own, found the same")
         self.storage = open_storage(self.storage_url)
@@ -75,43 +77,43 @@ class Sweep:
 
     def begin(self, record: Run, chosen: dict) -> Session:
         """Begin a training run with the options of a trial."""
-        own = {name: self.options[name] for name in ("epochs", "seed", "ds", "limit")}
-        never = {name: value for name, value in (("resume", ""), ("folds", 0)) if name in self.main.defaults}
-        return self._session(self.main, record, self.main.defaults | own | chosen | never)
+        own = {name: getattr(self.options, name) for name in ("epochs", "seed", "ds", "limit")}
+        values = self.main.defaults | own | chosen | {"resume": "", "folds": 0}
+        return self._session(self.main, record, typed(TrainingOptions, values))
 
-    def _prepare(self, given: dict, project: ModelFolder) -> None:
+    def _prepare(self, given: SweepOptions, project: ModelFolder) -> None:
         """Check everything that may be wrong before the sweep is there."""
-        self.options = self._resumed(given, project) if given["resume"] else given
-        self.space = parse_space(str(self.options["space"]), self.main)
-        self.cells = cells_of(self.space, *(self.options[name] for name in ("search", "trials", "seed")))
-        self.pruned_by = pruned_by(self.main, str(self.options["prune"]), swept(self.space))
+        self.options = self._resumed(given, project) if given.resume else given
+        self.space = parse_space(self.options.space, self.main)
+        self.cells = cells_of(self.space, self.options.search, self.options.trials, self.options.seed)
+        self.pruned_by = pruned_by(self.main, self.options.prune, swept(self.space))
         fixed = {name: suggested.choices[0] for name, suggested in self.space.items() if suggested.single()}
         # What is in the data has been said by the process that started this one.
         with silenced() if self.helper else contextlib.nullcontext():
             session = self.begin(_NoRecord(), fixed)
         self.data, self.metrics = session.data, shown_metrics(session.data.outputs)
 
-    def _resumed(self, given: dict, project: ModelFolder) -> dict:
+    def _resumed(self, given: SweepOptions, project: ModelFolder) -> SweepOptions:
         """Take the options of the sweep that is to go on."""
         try:
-            name = mlflow.get_run(str(given["resume"])).data.tags[SWEEP_TAG]
+            name = mlflow.get_run(given.resume).data.tags[SWEEP_TAG]
             stored = optuna.load_study(study_name=name, storage=self.storage).user_attrs[SETTINGS]
         except (mlflow.MlflowException, KeyError):
-            raise OptionError(f"resume: expected the parent run of a sweep, found {given['resume']!r}") from None
-        for key, value in given.items():
+            raise OptionError(f"resume: expected the parent run of a sweep, found {given.resume!r}") from None
+        for key, value in vars(given).items():
             if key not in MINE and value not in (stored[key], project.defaults[key]):
                 raise OptionError(f"resume: the sweep goes on with {key}={stored[key]}, found {key}={value}")
-        return stored | {key: given[key] for key in MINE if given[key] or key != "ds"}
+        return replace(given, **stored)
 
     def _join(self) -> None:
         """Find the sweep of these options in the storage, or begin it."""
-        settings = {key: value for key, value in self.options.items() if key not in MINE}
+        settings = {key: value for key, value in vars(self.options).items() if key not in MINE}
         whole = settings | {"version": __version__, "data": self.data.fingerprint, "defaults": self.main.defaults}
         digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:12]
         self.name = f"{self.main.name}-sweep-{digest}"
-        if self.options["resume"] and mlflow.get_run(str(self.options["resume"])).data.tags[SWEEP_TAG] != self.name:
+        if self.options.resume and mlflow.get_run(self.options.resume).data.tags[SWEEP_TAG] != self.name:
             raise OptionError("resume: the data, the defaults or the zoo are not those that the sweep began with")
-        pruner = pruner_of(str(self.options["prune"]), int(self.options["epochs"]))
+        pruner = pruner_of(self.options.prune, self.options.epochs)
         with self.storage.alone():
             self.study, self.final = (
                 optuna.create_study(study_name=name, storage=self.storage, pruner=pruner, load_if_exists=True)
@@ -131,7 +133,9 @@ class Sweep:
 
     def _begin_record(self, settings: dict) -> None:
         self.record = Run(self.main, tags={SWEEP_TAG: self.name})
-        self.record.parameters({key: value for key, value in self.options.items() if value != "" and key != "storage"})
+        self.record.parameters(
+            {key: value for key, value in vars(self.options).items() if value != "" and key != "storage"}
+        )
         self.record.data(self.data.folder, self.data.fingerprint)
         self.study.set_user_attr(SETTINGS, settings)
         self.study.set_user_attr(PARENT, self.record.id)

@@ -60,7 +60,7 @@ def run_trial(sweep: Sweep, trial: optuna.Trial) -> float:
 def refit(sweep: Sweep, trial: optuna.Trial) -> float:
     """Train the winner for longer, judge it on the test objects and register it."""
     best = ranked(results(sweep.study))[0]
-    number, chosen = best.user_attrs[NUMBER], best.params | {"epochs": sweep.options["refit_epochs"]}
+    number, chosen = best.user_attrs[NUMBER], best.params | {"epochs": sweep.options.refit_epochs}
     options = "  ".join(f"{name}={value}" for name, value in chosen.items())
     print(f"\nbest: trial {number}; trained again with {options}", flush=True)
     with _nested_run(sweep, trial, "best", f"best {trial.number}", **{"zoo.refit": str(number)}) as record:
@@ -118,7 +118,7 @@ def _say(sweep: Sweep, trial: optuna.Trial, text: str, began: float) -> None:
     line = f"trial {trial.user_attrs[NUMBER]:>3}/{len(sweep.cells)}  {options}  {text}  {lasted:.1f} s"
     if seconds:
         rounds = (len(sweep.cells) - ended) / max(1, running)
-        last = sweep.options["refit_epochs"] / sweep.options["epochs"]
+        last = sweep.options.refit_epochs / sweep.options.epochs
         line += f", about {in_words(np.mean(seconds) * (rounds + last))} left"
     print(line, flush=True)
 
