@@ -18,6 +18,7 @@ from common.models.safe_file import check_description
 from common.networks.backbones import APPLICATIONS, OWN, application, image_features, preprocess, view
 from common.networks.build import build_flat
 from common.networks.inputs import enter
+from common.options import TrainingOptions
 from common.training import session
 from common.training.phases import Phase, phases
 from sdss_gs.errors import OptionError
