@@ -58,6 +58,15 @@ def test_defaults_follow_the_output():
     assert [folder_of(name).defaults["label_smoothing"] for name in ("i2s", "x2y")] == [0.0, 0.1]
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("b2c", ("none", "mse", 0.0, 0)), ("i2r", ("dihedral", "mae", 0.0, 0)), ("x2y", ("dihedral", "mae", 0.3, 0))],
+)
+def test_an_option_that_a_model_lacks_changes_nothing(name, expected):
+    options = parse_options(folder_of(name), [])
+    assert (options.augment, options.loss, options.input_dropout, options.folds) == expected
+
+
 def test_folder_that_declares_nothing_has_the_defaults_of_its_output(tmp_path):
     (tmp_path / "b2v").mkdir()
     (tmp_path / "b2v" / "MLproject").write_text("entry_points: {main: {command: python train.py}}")

@@ -331,7 +331,7 @@ def command(repository, folder, monkeypatch):
     keras.config.set_dtype_policy("float32")
 
 
-def test_interrupted_sweep_goes_on_and_ends_with_tables_and_one_registered_model(command, monkeypatch, capsys):
+def test_interrupted_sweep_goes_on_and_ends_with_tables_and_one_registered_model(command, folder, monkeypatch, capsys):
     space = {"space": "learning_rate=1e-3|1e-2|1e30,schedule=constant", "prune": "median"}
     original, ended = session.Session.validate, []
 
@@ -382,8 +382,9 @@ def test_interrupted_sweep_goes_on_and_ends_with_tables_and_one_registered_model
     assert len(lines) == 4
     assert sum("failed: training: expected a finite validation loss" in line for line in lines) == 1
 
-    # A finished sweep is shown again, not done again.
-    assert command(resume=parent.info.run_id) == 0
+    # A finished sweep is shown again, not done again; what to train on need not be said again.
+    monkeypatch.setenv("SDSS_GS", str(folder))
+    assert command(resume=parent.info.run_id, ds="") == 0
     assert "0 of 3 trials left" in capsys.readouterr().out
     assert len(MlflowClient().search_runs(["0"])) == len(runs)
     assert command(resume=parent.info.run_id, seed=1) == 1
