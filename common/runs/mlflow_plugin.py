@@ -47,14 +47,8 @@ def extend_run(cli: Any) -> None:
         if given:
             context.params["env_manager"] = "local"
 
-    flag = click.Option(
-        ["--no-conda"],
-        is_flag=True,
-        expose_value=False,
-        callback=use_local,
-        help="Use the Python this command runs in (the same as --env-manager=local).",
-    )
-    cli.run.params.append(flag)
+    text = "Use the Python this command runs in (the same as --env-manager=local)."
+    cli.run.params.append(click.Option(["--no-conda"], is_flag=True, expose_value=False, callback=use_local, help=text))
     cli.run.callback = _with_store(cli.run.callback)
 
 
