@@ -69,7 +69,7 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
     if kind == "reference":
         options |= REFERENCE.get(project.output.name, {}) | {"augment": "none"}
     data = TrainingData(project, options)
-    gpu.prepare(name=project.input.name)
+    gpu.select_device(name=project.input.name)
     keras.utils.set_random_seed(0)
     network = build_flat(project.input, project.output, data.shape(), network_of(project, kind), name)
     model = training_model(network, str(options.get("augment", "none")), seed=0)

@@ -58,7 +58,7 @@ def prepared(
     precision : str
         The one that was taken.
     """
-    device = gpu.prepare(precision, name=project.input.name)
+    device = gpu.select_device(precision, name=project.input.name)
     network, stretch = network_of(project, architecture), str(options.get("stretch", "asinh"))
     model = build_flat(project.input, project.output, data.shape(), network, project.name, stretch)
     steps = -(-data.sizes()["train"] // BATCH)

@@ -94,9 +94,7 @@ class HidingModel(keras.Model):
             shares += [ALONE_SHARE / count * present[:, column] for column in range(count)]
             views = (count + 2) * keras.ops.concatenate(shares)
             y = {name: keras.ops.tile(target, (count + 2, 1)) for name, target in y.items()}
-            sample_weight = {
-                name: views * keras.ops.tile(weight, (count + 2,)) for name, weight in sample_weight.items()
-            }
+            sample_weight = {name: views * keras.ops.tile(one, (count + 2,)) for name, one in sample_weight.items()}
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
 

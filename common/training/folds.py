@@ -17,13 +17,8 @@ def cross_validate(project: ModelFolder, record: Run, options: dict, architectur
 
     Parameters
     ----------
-    project : ModelFolder
-    record : Run
-        Parent of the nested runs.
-    options : dict
-        Typed options; ``folds`` is at least 2.
-    architectures : dict of str to callable
-        The model folder's functions.
+    project, record, options, architectures
+        As for `Session`; the record is the parent of the nested runs, and ``folds`` is at least 2.
 
     Raises
     ------
@@ -46,10 +41,12 @@ def cross_validate(project: ModelFolder, record: Run, options: dict, architectur
             raise
         nested.end("FINISHED")
     metrics = [name for name in scores[0] if all(name in fold for fold in scores)]
-    columns = {name: np.array([fold[name] for fold in scores]) for name in metrics}
-    record.metrics({f"folds_mean_{name}": float(values.mean()) for name, values in columns.items()}, 0, part="test")
-    record.metrics({f"folds_std_{name}": float(values.std(ddof=1)) for name, values in columns.items()}, 0, part="test")
-    lines = (f"{name:<22}{values.mean():>12.5g} ± {values.std(ddof=1):.2g}" for name, values in columns.items())
-    table = "\n".join(lines)
+    values = np.array([[fold[name] for name in metrics] for fold in scores])
+    means, deviations = (
+        dict(zip(metrics, row.tolist(), strict=True)) for row in (values.mean(0), values.std(0, ddof=1))
+    )
+    for word, row in (("mean", means), ("std", deviations)):
+        record.metrics({f"folds_{word}_{name}": value for name, value in row.items()}, 0, part="test")
+    table = "\n".join(f"{name:<22}{means[name]:>12.5g} ± {deviations[name]:.2g}" for name in metrics)
     record.text(table, "folds.txt")
     print(f"\n{project.name}, mean ± standard deviation over {count} folds\n{table}", flush=True)

@@ -28,7 +28,7 @@ def processor(monkeypatch, flags):
 )
 def test_auto_takes_bfloat16_where_it_is_faster(monkeypatch, flags, name, expected):
     processor(monkeypatch, flags)
-    device = gpu.prepare("auto", name=name)
+    device = gpu.select_device("auto", name=name)
     assert device.precision == expected
     assert keras.config.dtype_policy().compute_dtype == expected
     assert keras.config.dtype_policy().variable_dtype == "float32"
@@ -37,16 +37,16 @@ def test_auto_takes_bfloat16_where_it_is_faster(monkeypatch, flags, name, expect
 @pytest.mark.parametrize("precision", gpu.PRECISIONS)
 def test_precision_that_was_asked_for_is_set(monkeypatch, precision):
     processor(monkeypatch, "")
-    assert gpu.prepare(precision).precision == precision
+    assert gpu.select_device(precision).precision == precision
     assert keras.config.dtype_policy().compute_dtype == precision
 
 
 def test_unknown_precision_lists_the_known():
     with pytest.raises(OptionError, match="precision: expected auto, float32, bfloat16, float16, found 'half'"):
-        gpu.prepare("half")
+        gpu.select_device("half")
 
 
 def test_one_line_says_what_runs_where(monkeypatch):
     processor(monkeypatch, "avx512_bf16")
     monkeypatch.setattr(gpu, "cpu_count", lambda: 2)
-    assert gpu.prepare().line() == "CPU: Test CPU, 2 cores, bfloat16"
+    assert gpu.select_device().line() == "CPU: Test CPU, 2 cores, bfloat16"
