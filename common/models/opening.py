@@ -47,7 +47,8 @@ def load(name: str | Path) -> Model:
         If there is no such model, it is not what was stored, or it was stored before models knew how sure they are.
     """
     if (Path(name) / DESCRIPTION).is_file():
-        return _exported(Path(name))
+        about = read_description(Path(name))
+        return model_of(about["name"], about["version"], about["sha256"], Path(name) / MODEL_FILE, about["facts"])
     use_store()
     address = address_of(str(name))
     try:
@@ -58,9 +59,8 @@ def load(name: str | Path) -> Model:
         folder, facts = Path(mlflow.artifacts.download_artifacts(address)), facts_of(address)
     except (mlflow.MlflowException, OSError) as error:
         # The store knows it, but somebody moved or removed the folder of its files.
-        raise ZooError(
-            f"{name}: expected the files of this trained model, found them gone ({first_line(error)})"
-        ) from None
+        gone = f"found them gone ({first_line(error)})"
+        raise ZooError(f"{name}: expected the files of this trained model, {gone}") from None
     registered, _, version = version_of(address).rpartition("/")
     LOG.info("model name=%s version=%s sha256=%s", registered or name, version, digest)
     return model_of(registered or str(name), version, digest, folder / WEIGHTS, facts)
@@ -98,14 +98,17 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
         If something is missing.
     """
     facts = _of_today(facts)
-    missing = [fact for fact in FACTS if fact not in facts]
-    if missing:
+    if missing := [fact for fact in FACTS if fact not in facts]:
         raise ZooError(f"{name}: expected a model with {', '.join(missing)}, found an older one; train it again")
     network = checked_model(path, digest)
     try:
         inputs = tuple(INPUTS[key] for key in facts["inputs"])
-        own = facts.get("own_outputs", {})
-        outputs = {key: _own(own[key]) if key in own else OUTPUTS[key] for key in facts["outputs"]}
+        # A user's own, or votes in another tree than the schema's.
+        own = {
+            key: Output(**fields | {"classes": tuple(fields["classes"])})
+            for key, fields in facts.get("own_outputs", {}).items()
+        }
+        outputs = {key: own[key] if key in own else OUTPUTS[key] for key in facts["outputs"]}
         return Model(
             name=name,
             version=version,
@@ -118,17 +121,17 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
             },
             reading=dict(facts["reading"]),
             calibrations={
-                shown: {key: kind_of(outputs[key]).calibration_from(one) for key, one in found.items()}
-                for shown, found in facts["calibration"].items()
+                shown: {key: kind_of(outputs[key]).calibration_from(one) for key, one in by_output.items()}
+                for shown, by_output in facts["calibration"].items()
             },
             training_ranges={key: TrainingRange(**one) for key, one in facts["training_range"].items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # A later zoo may note other things; what is not understood could change what the numbers mean.
-        other = facts.get("zoo_version", "another version")
+        other = f"{facts.get('zoo_version', 'another version')} ({type(error).__name__}: {first_line(error)})"
         raise ZooError(
-            f"{name}: expected a model as zoo {__version__} stores it, found one of zoo {other} "
-            f"({type(error).__name__}: {first_line(error)}); bring the zoo up to date, or train it again"
+            f"{name}: expected a model as zoo {__version__} stores it, found one of zoo {other}; "
+            "bring the zoo up to date, or train it again"
         ) from None
 
 
@@ -138,24 +141,14 @@ def _of_today(facts: Mapping) -> dict:
         return dict(facts)
     own = facts.get("own_output")
     output = own["name"] if own else facts["output"]
-    told = {"inputs": [facts["input"]], "outputs": [output]} | ({"own_outputs": {output: own}} if own else {})
+    today = dict(facts) | {"inputs": [facts["input"]], "outputs": [output]}
+    if own:
+        today["own_outputs"] = {output: own}
     if "calibration" in facts:
-        told["calibration"] = {ANY: {output: facts["calibration"]}}
+        today["calibration"] = {ANY: {output: facts["calibration"]}}
     if "training_range" in facts:
-        told["training_range"] = {facts["input"]: facts["training_range"]}
-    return dict(facts) | told
-
-
-def _own(fields: Mapping) -> Output:
-    """Make a user's own output, or votes in another tree than the schema's, from its fields."""
-    return Output(**dict(fields) | {"classes": tuple(fields["classes"])})
-
-
-def _exported(folder: Path) -> Model:
-    description = read_description(folder)
-    return model_of(
-        description["name"], description["version"], description["sha256"], folder / MODEL_FILE, description["facts"]
-    )
+        today["training_range"] = {facts["input"]: facts["training_range"]}
+    return today
 
 
 def read_description(folder: Path) -> dict:
