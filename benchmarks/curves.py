@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from common.backend import keras
-from common.data.batches import EpochOrder, steps_per_execution
+from common.data.batches import EpochOrder
 from common.data.training_data import TrainingData
 from common.judge.judge import predict
 from common.networks.build import adapt_normalisation, build_flat
@@ -69,7 +69,7 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
     if kind == "reference":
         options |= REFERENCE.get(project.output.name, {}) | {"augment": "none"}
     data = TrainingData(project, options)
-    gpu.select_device(name=project.input.name)
+    device = gpu.select_device(name=project.input.name)
     keras.utils.set_random_seed(0)
     network = build_flat(project.input, project.output, data.shape(), network_of(project, kind), name)
     model = training_model(network, str(options.get("augment", "none")), seed=0)
@@ -77,7 +77,7 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
     order = EpochOrder(0, data.sizes()["train"])
     batches = data.batches("train", options["batch_size"], order=order)
     steps = int(batches.cardinality())
-    together = steps_per_execution(data.inputs("train", 1).nbytes * options["batch_size"], steps)
+    together = device.steps_per_execution(data.inputs("train", 1).nbytes * options["batch_size"], steps)
     compile_model(model, project.output, options, steps, together)
     chunks = data.batches("train", 2048, with_target=False)
     adapt_normalisation(network, chunks.map(lambda inputs: inputs[project.input.name]))

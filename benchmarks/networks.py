@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from common.backend import keras
-from common.data.batches import EpochOrder, steps_per_execution
+from common.data.batches import EpochOrder
 from common.data.training_data import TrainingData
 from common.networks.build import adapt_normalisation, build_flat
 from common.project import Project, read_project
@@ -62,7 +62,7 @@ def prepared(
     network, stretch = network_of(project, architecture), str(options.get("stretch", "asinh"))
     model = build_flat(project.input, project.output, data.shape(), network, project.name, stretch)
     steps = -(-data.sizes()["train"] // BATCH)
-    executed = 1 if naively else steps_per_execution(data.inputs("train", 1).nbytes * BATCH, steps)
+    executed = 1 if naively else device.steps_per_execution(data.inputs("train", 1).nbytes * BATCH, steps)
     compile_model(model, project.output, options, steps, executed)
     keras.config.set_dtype_policy("float32")
     return model, device.precision

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from common.backend import tf
-from common.data.batches import ALONE, EpochOrder, Share, arranged_batches
+from common.data.batches import ALONE, EpochOrder, Share, make_batches
 from common.data.measure import measure
 from common.data.target import described, find_target, require_learnable, standardised
 from common.data.task import Task
@@ -254,7 +254,7 @@ class TrainingData:
             shown = zip((targets, weights), (rest[: len(targets)], rest[len(targets) :]), strict=True)
             return (inputs, *(dict(zip(by_name, found, strict=True)) for by_name, found in shown))
 
-        return arranged_batches(gather, element, len(objects), batch_size, order, share)
+        return make_batches(gather, element, len(objects), batch_size, order, share)
 
     def resident(self) -> np.ndarray:
         """Gather the input of all training and then all validation objects, to be held on the device."""

@@ -41,12 +41,12 @@ def cross_validate(project: ModelFolder, record: Run, options: dict, architectur
             raise
         nested.end("FINISHED")
     metrics = [name for name in scores[0] if all(name in fold for fold in scores)]
-    values = np.array([[fold[name] for name in metrics] for fold in scores])
-    means, deviations = (
-        dict(zip(metrics, row.tolist(), strict=True)) for row in (values.mean(0), values.std(0, ddof=1))
-    )
-    for word, row in (("mean", means), ("std", deviations)):
-        record.metrics({f"folds_{word}_{name}": value for name, value in row.items()}, 0, part="test")
-    table = "\n".join(f"{name:<22}{means[name]:>12.5g} ± {deviations[name]:.2g}" for name in metrics)
+    values = np.array([[fold[name] for fold in scores] for name in metrics])
+    means, deviations = values.mean(axis=1).tolist(), values.std(axis=1, ddof=1).tolist()
+    for word, numbers in (("mean", means), ("std", deviations)):
+        named = zip(metrics, numbers, strict=True)
+        record.metrics({f"folds_{word}_{name}": number for name, number in named}, 0, part="test")
+    rows = zip(metrics, means, deviations, strict=True)
+    table = "\n".join(f"{name:<22}{mean:>12.5g} ± {deviation:.2g}" for name, mean, deviation in rows)
     record.text(table, "folds.txt")
     print(f"\n{project.name}, mean ± standard deviation over {count} folds\n{table}", flush=True)

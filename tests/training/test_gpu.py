@@ -50,3 +50,20 @@ def test_one_line_says_what_runs_where(monkeypatch):
     processor(monkeypatch, "avx512_bf16")
     monkeypatch.setattr(gpu, "cpu_count", lambda: 2)
     assert gpu.select_device().line() == "CPU: Test CPU, 2 cores, bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("batch_bytes", "steps", "expected"),
+    [(32 * 20, 458, 128), (32 * 20, 5, 5), (32 * 67500, 44, 1), (32 * 14088, 99, 9)],
+)
+def test_short_steps_are_bundled_and_long_ones_are_not(batch_bytes, steps, expected):
+    assert gpu.Device("CPU", "c", 2, "float32").steps_per_execution(batch_bytes, steps) == expected
+    assert gpu.Device("GPU", "g", 2, "float32").steps_per_execution(batch_bytes, steps) == 1
+    assert gpu.Device("CPU", "c", 2, "float32", jax=True).steps_per_execution(batch_bytes, steps) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "jax", "compiled"), [("CPU", False, False), ("GPU", False, True), ("CPU", True, True)]
+)
+def test_steps_are_compiled_on_gpus_and_on_jax(kind, jax, compiled):
+    assert gpu.Device(kind, "d", 1, "float32", jax=jax).compiled == compiled
