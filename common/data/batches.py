@@ -31,20 +31,10 @@ class Share:
     rank: int = 0
 
     def of(self, positions: np.ndarray, batch_size: int) -> np.ndarray:
-        """Choose what this process feeds.
+        """Choose what this process feeds of the positions of all objects, in the order of the epoch.
 
-        Parameters
-        ----------
-        positions : ndarray of int64, shape (n,)
-            Of all objects, in the order of the epoch.
-        batch_size : int
-            Of all processes together; a multiple of `processes`.
-
-        Returns
-        -------
-        ndarray of int64
-            ``batch_size / processes`` objects of each batch. All processes must feed as many: of a last batch that
-            cannot be divided, up to ``processes - 1`` objects are left out of this epoch.
+        That is ``batch_size / processes`` objects of each batch. All processes must feed as many: of a last batch that
+        cannot be divided, up to ``processes - 1`` objects are left out of this epoch.
         """
         whole = len(positions) // batch_size * batch_size
         rest = (len(positions) - whole) // self.processes
@@ -119,10 +109,10 @@ def make_batches(
         return element(*arrays)
 
     blocks = tf.data.Dataset.from_generator(positions, output_signature=tf.TensorSpec((None,), tf.int64))
-    objects = (
+    batches = (
         blocks.map(load)
         .prefetch(BLOCKS_AHEAD)
         .flat_map(lambda *arrays: tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size))
+        .apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
     )
-    batches = objects.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
     return batches.prefetch(BATCHES_AHEAD)

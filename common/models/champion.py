@@ -68,10 +68,8 @@ def promote_champion(address: str, training: Training, cost_of: Callable[[str], 
 
     Parameters
     ----------
-    address : str
-        ``models:/<name>/<version>``.
-    training : Training
-        Of this version.
+    address, training : str, Training
+        ``models:/<name>/<version>``, and what is known of it.
     cost_of : callable
         Judges the stored model at an address on the validation objects of this version's run; less is better. It is
         asked about both versions, and only if neither has been fitted to these objects.
@@ -181,19 +179,18 @@ def _difference(before: Training | None, now: Training) -> str:
 
 
 def _first(new: str) -> str:
-    _set(new)
-    return f"champion: {new} (the first of this name)"
+    return _becomes_champion(new, "(the first of this name)")
 
 
 def _replace(champion: ModelVersion, new: str, about: str) -> str:
-    _set(new)
-    return f"champion: {new} replaces {_name(champion)} ({about}); zoo promote {_name(champion)} goes back"
+    return _becomes_champion(new, f"replaces {_name(champion)} ({about}); zoo promote {_name(champion)} goes back")
+
+
+def _becomes_champion(new: str, how: str) -> str:
+    name, version = new.split("/")
+    MlflowClient().set_registered_model_alias(name, CHAMPION, version)
+    return f"champion: {new} {how}"
 
 
 def _stays(champion: ModelVersion, new: str, reason: str) -> str:
     return f"champion: {_name(champion)} stays ({reason}); zoo promote {new} makes this one the champion"
-
-
-def _set(new: str) -> None:
-    name, version = new.split("/")
-    MlflowClient().set_registered_model_alias(name, CHAMPION, version)

@@ -15,7 +15,6 @@ from mlflow.types import Schema, TensorSpec
 
 from common.backend import keras, tf
 from common.models.model import Model
-from common.models.safe_file import checked_model
 from common.runs.store_location import HASH_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.errors import ZooError
@@ -25,9 +24,6 @@ from sdss_gs.schema import OUTPUTS
 ARTIFACT = "model"
 HEADLINE_TAG = "zoo.headline"
 """Tag of a run: the metric by which its model is compared."""
-
-
-# === Keeping ===
 
 
 def facts_about(model: Model) -> dict[str, object]:
@@ -97,27 +93,6 @@ def log_model(
         return logged.model_uri
     # As the last step, and with its hash: a run that is killed before leaves no version that nobody can open.
     return f"models:/{model.name}/{mlflow.register_model(logged.model_uri, model.name, tags=hashed).version}"
-
-
-# === Opening ===
-
-
-def load_model(address: str) -> keras.Model:
-    """Open a stored model, ``models:/<name>/<version>``, ``models:/<name>@champion`` or ``models:/<id>``.
-
-    Raises
-    ------
-    ZooError
-        If there is no such model.
-    UnsafeModelError
-        As `checked_model` raises it.
-    """
-    try:
-        folder = Path(mlflow.artifacts.download_artifacts(address))
-        expected = recorded_hash(address)
-    except mlflow.MlflowException as error:
-        raise ZooError(f"{address}: expected a model in this store, found none ({error.error_code})") from None
-    return checked_model(folder / WEIGHTS, expected)
 
 
 def facts_of(address: str) -> dict[str, object]:
