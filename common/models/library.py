@@ -101,19 +101,13 @@ def artifact(name: str, file: str) -> Path:
     if (Path(name) / DESCRIPTION).is_file():
         return Path(name) / file
     try:
-        return Path(mlflow.artifacts.download_artifacts(run_id=run_of(name), artifact_path=file))
+        return Path(mlflow.artifacts.download_artifacts(run_id=_run_of(name), artifact_path=file))
     except (mlflow.MlflowException, ValueError, OSError):
         raise ZooError(f"{name}: expected a trained model with a {file}, found none; see zoo list") from None
 
 
-def run_of(name: str) -> str:
-    """Return the id of the MLflow run that made a model.
-
-    Raises
-    ------
-    mlflow.MlflowException, ValueError
-        If there is no such model.
-    """
+def _run_of(name: str) -> str:
+    """Return the id of the MLflow run that made a model; MLflow raises what it does if there is none."""
     use_store()
     registered, version = version_of(address_of(name)).split("/")
     return MlflowClient().get_model_version(registered, version).run_id
@@ -124,7 +118,7 @@ def run_page(name: str) -> str:
     if (Path(name) / DESCRIPTION).is_file():
         return ""
     try:
-        run = MlflowClient().get_run(run_of(name)).info
+        run = MlflowClient().get_run(_run_of(name)).info
     except (mlflow.MlflowException, ValueError):
         return ""
     return f"#/experiments/{run.experiment_id}/runs/{run.run_id}"

@@ -16,7 +16,6 @@ from common.backend import keras, tf
 from common.data.batches import ALONE, Share
 from common.training.processes import on_jax, share
 from common.training.state import assign
-from sdss_gs.errors import OptionError
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 """Keras dtype policies; with a mixed policy the weights stay float32."""
@@ -118,51 +117,37 @@ def select_device(precision: str = "auto", memory_limit: int = 0, name: str = CO
     Parameters
     ----------
     precision : str
-        ``auto``, ``float32``, ``bfloat16`` or ``float16``. ``auto`` takes bfloat16 where the hardware multiplies it
-        faster and the network convolves.
+        ``auto`` or one of `PRECISIONS`. ``auto`` takes bfloat16 where the hardware multiplies it faster and the network
+        convolves.
     memory_limit : int
         Megabytes of each GPU to use; 0 lets the use grow as needed.
     name : str
         The network's input.
-
-    Raises
-    ------
-    OptionError
-        If the precision is unknown.
     """
-    if precision not in ("auto", *PRECISIONS):
-        raise OptionError(f"precision: expected auto, {', '.join(PRECISIONS)}, found {precision!r}")
-    if on_jax():
-        return _jax_device(precision, name)
-    gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        if memory_limit:
-            limit = tf.config.LogicalDeviceConfiguration(memory_limit=memory_limit)
-            tf.config.set_logical_device_configuration(gpu, [limit])
-        else:
-            tf.config.experimental.set_memory_growth(gpu, True)
-    details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+    kind, title, memory, jax = "GPU", "JAX", 0, on_jax()
+    if jax:
+        # TensorFlow only feeds: the memory of the GPUs is left to JAX.
+        tf.config.set_visible_devices([], "GPU")
+        devices = keras.distribution.list_devices()
+        kind = devices[0].partition(":")[0].upper()
+        faster = kind == "GPU"
+    elif devices := tf.config.list_physical_devices("GPU"):
+        for gpu in devices:
+            if memory_limit:
+                limit = tf.config.LogicalDeviceConfiguration(memory_limit=memory_limit)
+                tf.config.set_logical_device_configuration(gpu, [limit])
+            else:
+                tf.config.experimental.set_memory_growth(gpu, True)
+        details = tf.config.experimental.get_device_details(devices[0])
+        title, faster = details.get("device_name", "unknown"), details.get("compute_capability", (0, 0)) >= (8, 0)
+        memory = memory_limit * 2**20 or _free_memory()
+    else:
+        kind, faster = "CPU", bool(BFLOAT16_FLAGS & set(_cpu_lines().get("flags", "").split()))
     if precision == "auto":
-        flags = set(_cpu_lines().get("flags", "").split())
-        faster = details.get("compute_capability", (0, 0)) >= (8, 0) if gpus else bool(flags & BFLOAT16_FLAGS)
         precision = "bfloat16" if faster and name in CONVOLVED else "float32"
     keras.config.set_dtype_policy(PRECISIONS[precision])
-    if gpus:
-        memory = memory_limit * 2**20 or _free_memory()
-        return Device("GPU", details.get("device_name", "unknown"), len(gpus), precision, memory)
-    return Device("CPU", _cpu_name(), cpu_count(), precision)
-
-
-def _jax_device(precision: str, name: str) -> Device:
-    # TensorFlow only feeds: the memory of the GPUs is left to JAX.
-    tf.config.set_visible_devices([], "GPU")
-    devices = keras.distribution.list_devices()
-    kind = devices[0].partition(":")[0].upper()
-    if precision == "auto":
-        precision = "bfloat16" if kind == "GPU" and name in CONVOLVED else "float32"
-    keras.config.set_dtype_policy(PRECISIONS[precision])
-    name, count = (_cpu_name(), cpu_count()) if kind == "CPU" else ("JAX", len(devices))
-    return Device(kind, name, count, precision, jax=True, share=share())
+    title, count = (_cpu_name(), cpu_count()) if kind == "CPU" else (title, len(devices))
+    return Device(kind, title, count, precision, memory, jax, share() if jax else ALONE)
 
 
 def _free_memory() -> int:
