@@ -9,18 +9,11 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
 
 from common.models.champion import promote_first
-from common.models.opening import (
-    DESCRIPTION,
-    MODEL_FILE,
-    address_of,
-    load,
-    read_description,
-    version_of,
-    write_description,
-)
-from common.models.store import HEADLINE_TAG, facts_of, log_model
+from common.models.opening import DESCRIPTION, MODEL_FILE, address_of, load, read_description, write_description
+from common.models.store import HEADLINE_TAG, facts_of, log_model, stored_version
 from common.outputs.kinds import kind_of
 from common.runs.dead_runs import MODEL_TAG
 from common.runs.record import REPORT
@@ -109,8 +102,8 @@ def artifact(name: str, file: str) -> Path:
 def _run_of(name: str) -> str:
     """Return the id of the MLflow run that made a model; MLflow raises what it does if there is none."""
     use_store()
-    registered, version = version_of(address_of(name)).split("/")
-    return MlflowClient().get_model_version(registered, version).run_id
+    stored = stored_version(address_of(name))
+    return stored.run_id if isinstance(stored, ModelVersion) else stored.source_run_id
 
 
 def run_page(name: str) -> str:

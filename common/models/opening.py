@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import mlflow
-from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
 
 from common.data.measure import TrainingRange
 from common.models.model import ANY, Model
 from common.models.safe_file import checked_model
-from common.models.store import facts_of, recorded_hash
+from common.models.store import facts_of, stored_version
 from common.outputs.kinds import kind_of
-from common.runs.store_location import CHAMPION, WEIGHTS, use_store
+from common.runs.store_location import CHAMPION, HASH_TAG, WEIGHTS, use_store
 from sdss_gs import __version__
 from sdss_gs.errors import ZooError, first_line
 from sdss_gs.files import sealed, unsealed
@@ -52,7 +52,7 @@ def load(name: str | Path) -> Model:
     use_store()
     address = address_of(str(name))
     try:
-        digest = recorded_hash(address)
+        stored = stored_version(address)
     except mlflow.MlflowException as error:
         raise ZooError(f"{name}: expected a trained model, found none ({error.error_code}); see zoo list") from None
     try:
@@ -61,9 +61,11 @@ def load(name: str | Path) -> Model:
         # The store knows it, but somebody moved or removed the folder of its files.
         gone = f"found them gone ({first_line(error)})"
         raise ZooError(f"{name}: expected the files of this trained model, {gone}") from None
-    registered, _, version = version_of(address).rpartition("/")
-    LOG.info("model name=%s version=%s sha256=%s", registered or name, version, digest)
-    return model_of(registered or str(name), version, digest, folder / WEIGHTS, facts)
+    digest, registered = stored.tags.get(HASH_TAG, "none"), isinstance(stored, ModelVersion)
+    # A model that is not registered has an id, and the name it was asked for by.
+    label, version = (stored.name, str(stored.version)) if registered else (str(name), stored.model_id)
+    LOG.info("model name=%s version=%s sha256=%s", label, version, digest)
+    return model_of(label, version, digest, folder / WEIGHTS, facts)
 
 
 def address_of(name: str) -> str:
@@ -71,15 +73,6 @@ def address_of(name: str) -> str:
     if name.startswith("models:/"):
         return name
     return f"models:/{name}" if "/" in name else f"models:/{name}@{CHAMPION}"
-
-
-def version_of(address: str) -> str:
-    """Return ``<name>/<version>`` of an address; the id where the model is not registered."""
-    reference = address.removeprefix("models:/")
-    if "@" in reference:
-        name, alias = reference.split("@")
-        return f"{name}/{MlflowClient().get_model_version_by_alias(name, alias).version}"
-    return reference
 
 
 def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -> Model:

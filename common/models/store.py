@@ -10,6 +10,8 @@ from pathlib import Path
 import mlflow
 import numpy as np
 from mlflow import MlflowClient
+from mlflow.entities import LoggedModel
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
@@ -109,13 +111,11 @@ def facts_of(address: str) -> dict[str, object]:
     return metadata
 
 
-def recorded_hash(address: str) -> str:
-    """Return the SHA-256 that was recorded when a model was stored, ``none`` where there is none."""
+def stored_version(address: str) -> ModelVersion | LoggedModel:
+    """Look up what an address names; MLflow raises its own error if there is nothing."""
     client, reference = MlflowClient(), address.removeprefix("models:/")
     if "@" in reference:
-        stored = client.get_model_version_by_alias(*reference.split("@"))
-    elif "/" in reference:
-        stored = client.get_model_version(*reference.split("/"))
-    else:
-        stored = client.get_logged_model(reference)
-    return stored.tags.get(HASH_TAG, "none")
+        return client.get_model_version_by_alias(*reference.split("@"))
+    if "/" in reference:
+        return client.get_model_version(*reference.split("/"))
+    return client.get_logged_model(reference)

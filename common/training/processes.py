@@ -18,6 +18,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+from common.backend import keras
 from common.data.batches import Share
 from common.runs.store_location import REPOSITORY
 from sdss_gs.errors import OptionError, ZooError
@@ -29,8 +30,6 @@ COORDINATOR = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 
 def on_jax() -> bool:
     """Tell whether this process trains on JAX."""
-    from common.backend import keras
-
     return keras.backend.backend() == "jax"
 
 
@@ -52,8 +51,6 @@ def join(options: dict) -> None:
     OptionError
         If an option cannot be had with several processes.
     """
-    from common.backend import keras
-
     if not on_jax():
         return
     count = share().processes
