@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import survey_rows, write_survey
 from helpers.folders import architectures_of
+from helpers.trained import untried
 from mlflow import MlflowClient
 
 from common import train
@@ -37,10 +39,11 @@ def stored(uri):
     """Log a model by which every version of these tests is made: what it predicts is of no interest."""
     mlflow.set_tracking_uri(uri)
     inputs = keras.Input((5,), name="bands")
-    model = keras.Model({"bands": inputs}, keras.layers.Dense(1, name="redshift")(inputs), name="b2r")
-    example, facts = np.ones((1, 5), np.float32), {"reading": BEST_FIT}
+    network = keras.Model({"bands": inputs}, keras.layers.Dense(1, name="redshift")(inputs), name="b2r")
+    model = replace(untried(network, [INPUTS["bands"]], [OUTPUTS["redshift"]]), reading=BEST_FIT)
     with mlflow.start_run():
-        return log_model(model, "b2r", INPUTS["bands"], OUTPUTS["redshift"], example, facts, register=False)
+        facts = {"reading": BEST_FIT}
+        return log_model(model, {"bands": np.ones((1, 5), np.float32)}, facts=facts, register=False)
 
 
 @pytest.fixture
