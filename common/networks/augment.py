@@ -35,8 +35,7 @@ class Varied(keras.layers.Layer):
         """Return the images, varied or as they are."""
         return self.vary(images) if training else images
 
-    def uniform(self, shape: tuple, low: float = 0.0, high: float = 1.0) -> keras.KerasTensor:
-        """Draw float32 numbers."""
+    def _uniform(self, shape: tuple, low: float = 0.0, high: float = 1.0) -> keras.KerasTensor:
         return keras.random.uniform(shape, low, high, seed=self.generator, dtype="float32")
 
 
@@ -49,7 +48,7 @@ class Dihedral(Varied):
     def vary(self, images: keras.KerasTensor) -> keras.KerasTensor:
         """Return images of the same shape."""
         for form in (lambda x: ops.flip(x, 1), lambda x: ops.flip(x, 2), lambda x: ops.transpose(x, (0, 2, 1, 3))):
-            images = ops.where(self.uniform((ops.shape(images)[0], 1, 1, 1)) < 0.5, form(images), images)
+            images = ops.where(self._uniform((ops.shape(images)[0], 1, 1, 1)) < 0.5, form(images), images)
         return images
 
 
@@ -74,7 +73,7 @@ class Turned(Varied):
     def vary(self, images: keras.KerasTensor) -> keras.KerasTensor:
         """Return images of the same shape."""
         side = images.shape[1]
-        angle, mirror, zoom, right, down = ops.unstack(self.uniform((5, ops.shape(images)[0]), -1.0, 1.0), axis=0)
+        angle, mirror, zoom, right, down = ops.unstack(self._uniform((5, ops.shape(images)[0]), -1.0, 1.0), axis=0)
         angle, scale = math.pi * angle, ops.exp(math.log(self.zoom) * zoom)
         cosine, sine = scale * ops.cos(angle), scale * ops.sin(angle)
         sign = ops.sign(mirror)
@@ -103,11 +102,11 @@ class Observed(Varied):
         """Return images of the same shape."""
         values = ops.cast(images, "float32")
         count, channels = ops.shape(images)[0], images.shape[-1]
-        gain = LARGEST_GAIN ** self.uniform((count, 1, 1, 1), -1)
-        tint = LARGEST_GAIN ** self.uniform((count, 1, 1, channels), -0.25, 0.25)
-        share = self.uniform((count, 1, 1, 1))
+        gain = LARGEST_GAIN ** self._uniform((count, 1, 1, 1), -1)
+        tint = LARGEST_GAIN ** self._uniform((count, 1, 1, channels), -0.25, 0.25)
+        share = self._uniform((count, 1, 1, 1))
         values = (values + share * (_blurred(values) - values)) * gain * tint
-        sigma = self.noise * self.uniform((count, 1, 1, 1))
+        sigma = self.noise * self._uniform((count, 1, 1, 1))
         values += sigma * keras.random.normal(ops.shape(values), seed=self.generator, dtype="float32")
         if images.dtype == "uint8":
             values = ops.clip(ops.round(values), 0, 255)
