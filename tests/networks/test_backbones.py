@@ -269,7 +269,7 @@ def test_frozen_backbone_is_kept_with_the_weights_and_statistics_it_came_with(ru
     run, file = run
     code, trained = run(freeze="all", epochs=2)
     assert code == 0
-    kept = backbone_of(trained._best_model()).get_weights()
+    kept = backbone_of(trained._best_model()[0].network).get_weights()
     for found, given in zip(kept, tiny(False, (32, 32, 3), file).get_weights(), strict=True):
         np.testing.assert_array_equal(found, given)
     assert len(trained.progress.history) == 2
@@ -277,7 +277,7 @@ def test_frozen_backbone_is_kept_with_the_weights_and_statistics_it_came_with(ru
 
 def test_statistics_of_batch_normalisation_are_kept(run):
     _, trained = run[0](weights="none", epochs=1)
-    assert np.abs(backbone_of(trained._best_model()).get_layer("statistics").moving_mean).max() > 1e-4
+    assert np.abs(backbone_of(trained._best_model()[0].network).get_layer("statistics").moving_mean).max() > 1e-4
 
 
 def test_interrupted_fine_tuning_goes_on_to_the_same_losses(run, monkeypatch):
