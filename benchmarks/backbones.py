@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=2, help="steps that are timed (default: %(default)s)")
     parser.add_argument("--precision", default="auto", help="as for training (default: %(default)s)")
     options = parser.parse_args()
-    print(gpu.prepare(options.precision).line())
+    print(gpu.select_device(options.precision).line())
     print("| backbone | parameters | processor time per image and step, ms | images/s |\n|---|---|---|---|")
     for name in options.backbones.split(","):
         count, busy, wall = measured(name, options.batch, options.steps)

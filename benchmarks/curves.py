@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from common.backend import keras
-from common.data.batches import EpochOrder, steps_per_execution
+from common.data.batches import EpochOrder
 from common.data.task import task_of
 from common.data.training_data import TrainingData
 from common.judge.views import predict_part, validation_scores
@@ -73,7 +73,7 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
         values |= REFERENCE.get(project.output.name, {}) | {"augment": "none"}
     options = typed(TrainingOptions, values)
     data = TrainingData(task_of(project, options), options)
-    gpu.prepare(name=project.input.name)
+    device = gpu.select_device(name=project.input.name)
     keras.utils.set_random_seed(0)
     (shape,) = data.shapes().values()
     network = build_flat(project.input, project.output, shape, network_of(project, kind), name)
@@ -82,7 +82,7 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
     order = EpochOrder(0, data.sizes()["train"])
     batches = data.batches("train", options.batch_size, order=order)
     steps = int(batches.cardinality())
-    together = steps_per_execution(data.bytes_of_one() * options.batch_size, steps)
+    together = device.steps_per_execution(data.bytes_of_one() * options.batch_size, steps)
     compile_model(model, data.outputs, options, steps, together)
     begin_at_constants(network, data)
     curve = {"parameters": network.count_params(), "seconds": [], "score": []}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from common.backend import keras
-from common.data.batches import EpochOrder, steps_per_execution
+from common.data.batches import EpochOrder
 from common.data.task import task_of
 from common.data.training_data import TrainingData
 from common.models.model import Model
@@ -67,12 +67,12 @@ def prepared(
     precision : str
         The one that was taken.
     """
-    device = gpu.prepare(precision, name=project.input.name)
+    device = gpu.select_device(precision, name=project.input.name)
     network = network_of(project, architecture)
     (shape,) = data.shapes().values()
     model = build_flat(project.input, project.output, shape, network, project.name, options.stretch)
     steps = -(-data.sizes()["train"] // BATCH)
-    executed = 1 if naively else steps_per_execution(data.bytes_of_one() * BATCH, steps)
+    executed = 1 if naively else device.steps_per_execution(data.bytes_of_one() * BATCH, steps)
     compile_model(model, data.outputs, options, steps, executed)
     keras.config.set_dtype_policy("float32")
     return model, device.precision

@@ -31,20 +31,10 @@ class Share:
     rank: int = 0
 
     def of(self, positions: np.ndarray, batch_size: int) -> np.ndarray:
-        """Choose what this process feeds.
+        """Choose what this process feeds of the positions of all objects, in the order of the epoch.
 
-        Parameters
-        ----------
-        positions : ndarray of int64, shape (n,)
-            Of all objects, in the order of the epoch.
-        batch_size : int
-            Of all processes together; a multiple of `processes`.
-
-        Returns
-        -------
-        ndarray of int64
-            ``batch_size / processes`` objects of each batch. All processes must feed as many: of a last batch that
-            cannot be divided, up to ``processes - 1`` objects are left out of this epoch.
+        That is ``batch_size / processes`` objects of each batch. All processes must feed as many: of a last batch that
+        cannot be divided, up to ``processes - 1`` objects are left out of this epoch.
         """
         whole = len(positions) // batch_size * batch_size
         rest = (len(positions) - whole) // self.processes
@@ -72,9 +62,9 @@ class EpochOrder(keras.callbacks.Callback):
         return np.random.default_rng([self.seed, self.epoch]).permutation(self.count)
 
 
-def batches(
+def make_batches(
     gather: Callable[[np.ndarray], tuple[np.ndarray, ...]],
-    name: str,
+    element: Callable[..., tuple],
     count: int,
     batch_size: int,
     order: EpochOrder | None = None,
@@ -85,10 +75,9 @@ def batches(
     Parameters
     ----------
     gather : callable
-        Takes positions, int64 ``(batch,)``, and returns the arrays of those objects: the input, and maybe target and
-        weight.
-    name : str
-        Name of the model's input.
+        Takes positions, int64 ``(batch,)``, and returns the arrays of those objects.
+    element : callable
+        Arranges tensors in the order of those arrays as Keras wants them: inputs, targets, weights.
     count : int
         Number of objects; each occurs once, the last batch may be smaller.
     batch_size : int
@@ -96,37 +85,6 @@ def batches(
         Shuffles; without it the objects come as they are.
     share : Share
         What this process feeds; `batch_size` is that of all processes together.
-
-    Returns
-    -------
-    tf.data.Dataset
-        Elements ``({name: input}, target, weight)``, without what `gather` does not return.
-    """
-
-    def element(*arrays: tf.Tensor) -> tuple:
-        return ({name: arrays[0]}, *arrays[1:])
-
-    return arranged_batches(gather, element, count, batch_size, order, share)
-
-
-def arranged_batches(
-    gather: Callable[[np.ndarray], tuple[np.ndarray, ...]],
-    element: Callable[..., tuple],
-    count: int,
-    batch_size: int,
-    order: EpochOrder | None = None,
-    share: Share = ALONE,
-) -> tf.data.Dataset:
-    """Make the batches of one epoch for a model with any inputs and outputs.
-
-    Parameters
-    ----------
-    gather : callable
-        Takes positions, int64 ``(batch,)``, and returns the arrays of those objects.
-    element : callable
-        Arranges tensors in the order of those arrays as Keras wants them: inputs, targets, weights.
-    count, batch_size, order, share
-        As for `batches`.
 
     Returns
     -------
@@ -151,15 +109,10 @@ def arranged_batches(
         return element(*arrays)
 
     blocks = tf.data.Dataset.from_generator(positions, output_signature=tf.TensorSpec((None,), tf.int64))
-    objects = (
+    batches = (
         blocks.map(load)
         .prefetch(BLOCKS_AHEAD)
         .flat_map(lambda *arrays: tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size))
+        .apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
     )
-    batches = objects.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
     return batches.prefetch(BATCHES_AHEAD)
-
-
-def steps_per_execution(batch_bytes: int, steps: int) -> int:
-    """Choose how many steps TensorFlow runs between two looks at Python: many where a step is short."""
-    return max(1, min(128, 2**22 // max(batch_bytes, 1), steps))

@@ -18,13 +18,7 @@ SPECTRUM_PIECES = 6
 
 @dataclass(frozen=True)
 class TrainingRange:
-    """What the training objects looked like.
-
-    Parameters
-    ----------
-    low, high : list of float
-        Of each number that `measure` returns: `USUAL` quantiles of the training objects.
-    """
+    """What the training objects looked like: the `USUAL` quantiles of each number that `measure` returns."""
 
     low: list[float]
     high: list[float]
@@ -32,7 +26,7 @@ class TrainingRange:
     def outside(self, item: Input, values: np.ndarray) -> np.ndarray:
         """Tell which objects look unlike the training objects in at least one number, bool ``(n,)``."""
         measured = measure(item, values)
-        return ((measured < np.array(self.low)) | (measured > np.array(self.high))).any(axis=1)
+        return ((measured < self.low) | (measured > self.high)).any(axis=1)
 
 
 def training_range(measured: np.ndarray) -> TrainingRange:
@@ -42,12 +36,7 @@ def training_range(measured: np.ndarray) -> TrainingRange:
 
 
 def measure(item: Input, values: np.ndarray) -> np.ndarray:
-    """Measure each object by itself.
-
-    Parameters
-    ----------
-    item : Input
-    values : ndarray, shape (n, ...)
+    """Measure each object of values ``(n, ...)`` by itself.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from common.backend import tf
-from common.data.batches import ALONE, EpochOrder, Share, arranged_batches
+from common.data.batches import ALONE, EpochOrder, Share, make_batches
 from common.data.measure import measure
 from common.data.target import described, find_target, require_learnable, standardised
 from common.data.task import Task
@@ -250,7 +250,7 @@ class TrainingData:
                 return (inputs, *rest)
             return inputs, dict(zip(targets, rest, strict=False)), dict(zip(weights, rest[len(targets) :], strict=True))
 
-        return arranged_batches(gather, element, len(objects), batch_size, order, share)
+        return make_batches(gather, element, len(objects), batch_size, order, share)
 
     def resident(self) -> np.ndarray:
         """Gather the input of all training and then all validation objects, to be held on the device."""

@@ -19,10 +19,8 @@ from common.models.store import facts_of
 from common.runs.store_location import CHAMPION, use_store
 from sdss_gs.errors import OptionError, first_line
 
-FINGERPRINT_TAG, SCORE_TAG = "zoo.fingerprint", "zoo.validation_cost"
-OBJECTS_TAG, DATA_TAG, LIMIT_TAG, READING_TAG, METRIC_TAG = (
-    "zoo.objects", "zoo.data", "zoo.limit", "zoo.reading", "zoo.metric"
-)  # fmt: skip
+FINGERPRINT_TAG, SCORE_TAG, OBJECTS_TAG, DATA_TAG = "zoo.fingerprint", "zoo.validation_cost", "zoo.objects", "zoo.data"
+LIMIT_TAG, READING_TAG, METRIC_TAG = "zoo.limit", "zoo.reading", "zoo.metric"
 
 
 @dataclass(frozen=True)
@@ -33,18 +31,14 @@ class Training:
     ----------
     fingerprint : str
         Hash of what the model sees, and so of the split as well.
-    objects : int
-        Of all parts; 0 where an older zoo did not say.
-    data : str
-        Name of the data set.
+    objects, data : int, str
+        Number in all parts, 0 where an older zoo did not say; name of the data set.
     limit : int
         The option of that name.
     reading : dict
         Options without which inputs or values cannot be understood: ``target``, ``column``, and with several inputs
         and outputs these.
-    metric : str
-        What `cost` was made of.
-    cost : float
+    metric, cost : str, float
         Validation score, as `metrics.cost` turns it: less is better.
     """
 
@@ -74,10 +68,8 @@ def promote_champion(address: str, training: Training, cost_of: Callable[[str], 
 
     Parameters
     ----------
-    address : str
-        ``models:/<name>/<version>``.
-    training : Training
-        Of this version.
+    address, training : str, Training
+        ``models:/<name>/<version>``, and what is known of it.
     cost_of : callable
         Judges the stored model at an address on the validation objects of this version's run; less is better. It is
         asked about both versions, and only if neither has been fitted to these objects.
@@ -98,11 +90,8 @@ def promote_champion(address: str, training: Training, cost_of: Callable[[str], 
         if not reason:
             costs = [cost_of(f"models:/{name}") for name in (_name(champion), new)]
             # Of a score of which more is better, the cost is the negative; no score by which models are compared is.
-            before, now = (f"{abs(cost):.4f}" for cost in costs)
-            reason = (
-                f"{training.objects:,} galaxies, {training.metric} {before} on the same validation objects, "
-                f"this one {now}"
-            )
+            scores = "{} on the same validation objects, this one {}".format(*(f"{abs(cost):.4f}" for cost in costs))
+            reason = f"{training.objects:,} galaxies, {training.metric} {scores}"
             if costs[1] < costs[0]:
                 return _replace(champion, new, reason)
     except Exception as error:
@@ -119,12 +108,7 @@ def promote_first(address: str) -> str:
 
 
 def promote(name: str) -> str:
-    """Make a version the champion, whatever it was trained on; return what it replaces and how to go back.
-
-    Parameters
-    ----------
-    name : str
-        ``<name>/<version>``.
+    """Make ``<name>/<version>`` the champion, whatever it was trained on; return what it replaces and how to go back.
 
     Raises
     ------
@@ -170,15 +154,9 @@ def _training_of(version: ModelVersion) -> Training | None:
         # An older zoo noted it with the model only.
         facts = facts_of(f"models:/{_name(version)}")
         reading = {key: ",".join(facts[key]) for key in ("inputs", "outputs") if key in facts} | facts["reading"]
-    return Training(
-        fingerprint=tags[FINGERPRINT_TAG],
-        objects=int(tags.get(OBJECTS_TAG, 0)),
-        data=tags.get(DATA_TAG, ""),
-        limit=int(tags.get(LIMIT_TAG, 0)),
-        reading=reading,
-        metric=tags.get(METRIC_TAG, ""),
-        cost=float(tags[SCORE_TAG]),
-    )
+    objects, limit = (int(tags.get(tag, 0)) for tag in (OBJECTS_TAG, LIMIT_TAG))
+    data, metric = (tags.get(tag, "") for tag in (DATA_TAG, METRIC_TAG))
+    return Training(tags[FINGERPRINT_TAG], objects, data, limit, reading, metric, float(tags[SCORE_TAG]))
 
 
 def _difference(before: Training | None, now: Training) -> str:
@@ -201,19 +179,18 @@ def _difference(before: Training | None, now: Training) -> str:
 
 
 def _first(new: str) -> str:
-    _set(new)
-    return f"champion: {new} (the first of this name)"
+    return _becomes_champion(new, "(the first of this name)")
 
 
 def _replace(champion: ModelVersion, new: str, about: str) -> str:
-    _set(new)
-    return f"champion: {new} replaces {_name(champion)} ({about}); zoo promote {_name(champion)} goes back"
+    return _becomes_champion(new, f"replaces {_name(champion)} ({about}); zoo promote {_name(champion)} goes back")
+
+
+def _becomes_champion(new: str, how: str) -> str:
+    name, version = new.split("/")
+    MlflowClient().set_registered_model_alias(name, CHAMPION, version)
+    return f"champion: {new} {how}"
 
 
 def _stays(champion: ModelVersion, new: str, reason: str) -> str:
     return f"champion: {_name(champion)} stays ({reason}); zoo promote {new} makes this one the champion"
-
-
-def _set(new: str) -> None:
-    name, version = new.split("/")
-    MlflowClient().set_registered_model_alias(name, CHAMPION, version)

@@ -9,18 +9,11 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
 
 from common.models.champion import promote_first
-from common.models.opening import (
-    DESCRIPTION,
-    MODEL_FILE,
-    address_of,
-    load,
-    read_description,
-    version_of,
-    write_description,
-)
-from common.models.store import HEADLINE_TAG, facts_of, log_model
+from common.models.opening import DESCRIPTION, MODEL_FILE, address_of, load, read_description, write_description
+from common.models.store import HEADLINE_TAG, facts_of, log_model, stored_version
 from common.outputs.kinds import kind_of
 from common.runs.dead_runs import MODEL_TAG
 from common.runs.record import REPORT
@@ -41,10 +34,8 @@ class Entry:
     name, version, run_id : str
     validation : dict of str to float
         Headline metrics on the validation objects, as MLflow names them without ``validation_``.
-    score : str
-        Headline metric on the test objects, as text; of each output where there are several.
-    data : str
-        What it was trained on.
+    score, data : str
+        Headline metrics on the test objects, of each output where there are several; what it was trained on.
     """
 
     name: str
@@ -58,7 +49,7 @@ class Entry:
 def champions() -> list[Entry]:
     """List the champions of all models, by name."""
     use_store()
-    client, found = MlflowClient(), []
+    client, entries = MlflowClient(), []
     for model in client.search_registered_models():
         if CHAMPION not in model.aliases:
             continue
@@ -67,17 +58,18 @@ def champions() -> list[Entry]:
             run = client.get_run(version.run_id)
         except mlflow.MlflowException:
             continue
-        metrics = _headlines(model.name, run)
-        values = {name: run.data.metrics[f"test_{name}"] for name in metrics if f"test_{name}" in run.data.metrics}
-        if not values and MODEL_TAG not in run.data.tags:
+        names, metrics = _headlines(model.name, run), run.data.metrics
+        test, validation = (
+            {name: metrics[f"{part}_{name}"] for name in names if f"{part}_{name}" in metrics}
+            for part in ("test", "validation")
+        )
+        if not test and MODEL_TAG not in run.data.tags:
             # Somebody else's model.
             continue
         data = run.inputs.dataset_inputs[0].dataset.name if run.inputs.dataset_inputs else ""
-        score = ", ".join(f"{name.replace('_', ' ', len(values) > 1)} {value:.4f}" for name, value in values.items())
-        validation = {name: run.data.metrics.get(f"validation_{name}") for name in metrics}
-        known = {name: value for name, value in validation.items() if value is not None}
-        found.append(Entry(model.name, str(version.version), version.run_id, known, score, data))
-    return sorted(found, key=lambda entry: entry.name)
+        score = ", ".join(f"{name.replace('_', ' ', len(test) > 1)} {value:.4f}" for name, value in test.items())
+        entries.append(Entry(model.name, str(version.version), version.run_id, validation, score, data))
+    return sorted(entries, key=lambda entry: entry.name)
 
 
 def _headlines(name: str, run: Run) -> list[str]:
@@ -102,23 +94,16 @@ def artifact(name: str, file: str) -> Path:
     if (Path(name) / DESCRIPTION).is_file():
         return Path(name) / file
     try:
-        run_id = run_of(name)
-        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=file))
+        return Path(mlflow.artifacts.download_artifacts(run_id=_run_of(name), artifact_path=file))
     except (mlflow.MlflowException, ValueError, OSError):
         raise ZooError(f"{name}: expected a trained model with a {file}, found none; see zoo list") from None
 
 
-def run_of(name: str) -> str:
-    """Return the id of the MLflow run that made a model.
-
-    Raises
-    ------
-    mlflow.MlflowException, ValueError
-        If there is no such model.
-    """
+def _run_of(name: str) -> str:
+    """Return the id of the MLflow run that made a model; MLflow raises what it does if there is none."""
     use_store()
-    registered, version = version_of(address_of(name)).split("/")
-    return MlflowClient().get_model_version(registered, version).run_id
+    stored = stored_version(address_of(name))
+    return stored.run_id if isinstance(stored, ModelVersion) else stored.source_run_id
 
 
 def run_page(name: str) -> str:
@@ -126,21 +111,14 @@ def run_page(name: str) -> str:
     if (Path(name) / DESCRIPTION).is_file():
         return ""
     try:
-        run = MlflowClient().get_run(run_of(name)).info
+        run = MlflowClient().get_run(_run_of(name)).info
     except (mlflow.MlflowException, ValueError):
         return ""
     return f"#/experiments/{run.experiment_id}/runs/{run.run_id}"
 
 
 def export(name: str, folder: Path) -> Path:
-    """Write a model as a folder that can be copied anywhere: weights, description, card, report, checksums.
-
-    Parameters
-    ----------
-    name : str
-        As for `opening.load`.
-    folder : Path
-        Is made; must not exist.
+    """Write a model as a new folder that can be copied anywhere: weights, description, card, report, checksums.
 
     Raises
     ------

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import mlflow
-from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
 
 from common.data.measure import TrainingRange
 from common.models.model import ANY, Model
 from common.models.safe_file import checked_model
-from common.models.store import facts_of, recorded_hash
+from common.models.store import facts_of, stored_version
 from common.outputs.kinds import kind_of
-from common.runs.store_location import CHAMPION, WEIGHTS, use_store
+from common.runs.store_location import CHAMPION, HASH_TAG, WEIGHTS, use_store
 from sdss_gs import __version__
 from sdss_gs.errors import ZooError, first_line
 from sdss_gs.files import sealed, unsealed
@@ -47,23 +47,25 @@ def load(name: str | Path) -> Model:
         If there is no such model, it is not what was stored, or it was stored before models knew how sure they are.
     """
     if (Path(name) / DESCRIPTION).is_file():
-        return _exported(Path(name))
+        about = read_description(Path(name))
+        return model_of(about["name"], about["version"], about["sha256"], Path(name) / MODEL_FILE, about["facts"])
     use_store()
     address = address_of(str(name))
     try:
-        digest = recorded_hash(address)
+        stored = stored_version(address)
     except mlflow.MlflowException as error:
         raise ZooError(f"{name}: expected a trained model, found none ({error.error_code}); see zoo list") from None
     try:
         folder, facts = Path(mlflow.artifacts.download_artifacts(address)), facts_of(address)
     except (mlflow.MlflowException, OSError) as error:
         # The store knows it, but somebody moved or removed the folder of its files.
-        raise ZooError(
-            f"{name}: expected the files of this trained model, found them gone ({first_line(error)})"
-        ) from None
-    registered, _, version = version_of(address).rpartition("/")
-    LOG.info("model name=%s version=%s sha256=%s", registered or name, version, digest)
-    return model_of(registered or str(name), version, digest, folder / WEIGHTS, facts)
+        gone = f"found them gone ({first_line(error)})"
+        raise ZooError(f"{name}: expected the files of this trained model, {gone}") from None
+    digest, registered = stored.tags.get(HASH_TAG, "none"), isinstance(stored, ModelVersion)
+    # A model that is not registered has an id, and the name it was asked for by.
+    label, version = (stored.name, str(stored.version)) if registered else (str(name), stored.model_id)
+    LOG.info("model name=%s version=%s sha256=%s", label, version, digest)
+    return model_of(label, version, digest, folder / WEIGHTS, facts)
 
 
 def address_of(name: str) -> str:
@@ -71,15 +73,6 @@ def address_of(name: str) -> str:
     if name.startswith("models:/"):
         return name
     return f"models:/{name}" if "/" in name else f"models:/{name}@{CHAMPION}"
-
-
-def version_of(address: str) -> str:
-    """Return ``<name>/<version>`` of an address; the id where the model is not registered."""
-    reference = address.removeprefix("models:/")
-    if "@" in reference:
-        name, alias = reference.split("@")
-        return f"{name}/{MlflowClient().get_model_version_by_alias(name, alias).version}"
-    return reference
 
 
 def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -> Model:
@@ -98,14 +91,17 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
         If something is missing.
     """
     facts = _of_today(facts)
-    missing = [fact for fact in FACTS if fact not in facts]
-    if missing:
+    if missing := [fact for fact in FACTS if fact not in facts]:
         raise ZooError(f"{name}: expected a model with {', '.join(missing)}, found an older one; train it again")
     network = checked_model(path, digest)
     try:
         inputs = tuple(INPUTS[key] for key in facts["inputs"])
-        own = facts.get("own_outputs", {})
-        outputs = {key: _own(own[key]) if key in own else OUTPUTS[key] for key in facts["outputs"]}
+        # A user's own, or votes in another tree than the schema's.
+        own = {
+            key: Output(**fields | {"classes": tuple(fields["classes"])})
+            for key, fields in facts.get("own_outputs", {}).items()
+        }
+        outputs = {key: own[key] if key in own else OUTPUTS[key] for key in facts["outputs"]}
         return Model(
             name=name,
             version=version,
@@ -118,17 +114,17 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
             },
             reading=dict(facts["reading"]),
             calibrations={
-                shown: {key: kind_of(outputs[key]).calibration_from(one) for key, one in found.items()}
-                for shown, found in facts["calibration"].items()
+                shown: {key: kind_of(outputs[key]).calibration_from(one) for key, one in by_output.items()}
+                for shown, by_output in facts["calibration"].items()
             },
             training_ranges={key: TrainingRange(**one) for key, one in facts["training_range"].items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # A later zoo may note other things; what is not understood could change what the numbers mean.
-        other = facts.get("zoo_version", "another version")
+        other = f"{facts.get('zoo_version', 'another version')} ({type(error).__name__}: {first_line(error)})"
         raise ZooError(
-            f"{name}: expected a model as zoo {__version__} stores it, found one of zoo {other} "
-            f"({type(error).__name__}: {first_line(error)}); bring the zoo up to date, or train it again"
+            f"{name}: expected a model as zoo {__version__} stores it, found one of zoo {other}; "
+            "bring the zoo up to date, or train it again"
         ) from None
 
 
@@ -138,24 +134,14 @@ def _of_today(facts: Mapping) -> dict:
         return dict(facts)
     own = facts.get("own_output")
     output = own["name"] if own else facts["output"]
-    told = {"inputs": [facts["input"]], "outputs": [output]} | ({"own_outputs": {output: own}} if own else {})
+    today = dict(facts) | {"inputs": [facts["input"]], "outputs": [output]}
+    if own:
+        today["own_outputs"] = {output: own}
     if "calibration" in facts:
-        told["calibration"] = {ANY: {output: facts["calibration"]}}
+        today["calibration"] = {ANY: {output: facts["calibration"]}}
     if "training_range" in facts:
-        told["training_range"] = {facts["input"]: facts["training_range"]}
-    return dict(facts) | told
-
-
-def _own(fields: Mapping) -> Output:
-    """Make a user's own output, or votes in another tree than the schema's, from its fields."""
-    return Output(**dict(fields) | {"classes": tuple(fields["classes"])})
-
-
-def _exported(folder: Path) -> Model:
-    description = read_description(folder)
-    return model_of(
-        description["name"], description["version"], description["sha256"], folder / MODEL_FILE, description["facts"]
-    )
+        today["training_range"] = {facts["input"]: facts["training_range"]}
+    return today
 
 
 def read_description(folder: Path) -> dict:

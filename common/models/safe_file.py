@@ -34,18 +34,15 @@ def checked_model(path: Path, expected: str) -> keras.Model:
     ZooError
         If this Keras cannot open it.
     """
-    found = sha256(path)
-    if found != expected:
-        raise UnsafeModelError(f"{path}: expected sha256 {expected}, found {found}")
+    if (digest := sha256(path)) != expected:
+        raise UnsafeModelError(f"{path}: expected sha256 {expected}, found {digest}")
     check_description(path)
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:
         # What is not as Keras describes layers today, a later version's for instance, may fail in any way.
-        reason = first_line(error)[:200]
-        raise UnsafeModelError(
-            f"{path}: expected a model that Keras {keras.__version__} opens, found {reason}"
-        ) from None
+        wanted, reason = f"a model that Keras {keras.__version__} opens", first_line(error)[:200]
+        raise UnsafeModelError(f"{path}: expected {wanted}, found {reason}") from None
 
 
 def check_description(path: Path) -> None:
@@ -60,8 +57,8 @@ def check_description(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
                 if entry.file_size > LARGEST_ENTRIES.get(entry.filename, -1):
-                    found = f"{entry.filename!r} of {entry.file_size:,} bytes"
-                    raise UnsafeModelError(f"{path}: expected {', '.join(LARGEST_ENTRIES)}, found {found}")
+                    large = f"{entry.filename!r} of {entry.file_size:,} bytes"
+                    raise UnsafeModelError(f"{path}: expected {', '.join(LARGEST_ENTRIES)}, found {large}")
             description = json.loads(archive.read("config.json"))
             with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
                 _refuse_other_files(path, weights)
@@ -89,11 +86,8 @@ def _refuse_other_files(path: Path, group: h5py.Group) -> None:
 
 def _objects(node: object) -> Iterator[dict]:
     """Walk a description and yield every serialised object in it."""
-    if isinstance(node, dict):
-        if "class_name" in node:
-            yield node
-        for value in node.values():
-            yield from _objects(value)
-    elif isinstance(node, list):
-        for value in node:
+    if isinstance(node, dict) and "class_name" in node:
+        yield node
+    if isinstance(node, dict | list):
+        for value in node.values() if isinstance(node, dict) else node:
             yield from _objects(value)

@@ -10,12 +10,13 @@ from pathlib import Path
 import mlflow
 import numpy as np
 from mlflow import MlflowClient
+from mlflow.entities import LoggedModel
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from common.backend import keras, tf
 from common.models.model import Model
-from common.models.safe_file import checked_model
 from common.runs.store_location import HASH_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.errors import ZooError
@@ -27,22 +28,20 @@ HEADLINE_TAG = "zoo.headline"
 """Tag of a run: the metric by which its model is compared."""
 
 
-# === Keeping ===
-
-
 def facts_about(model: Model) -> dict[str, object]:
     """Say, as JSON has it, what it takes to use a model beside its network."""
     own = {output.name: asdict(output) for output in model.outputs if OUTPUTS.get(output.name) != output}
-    facts = {
+    return {
         "inputs": [item.name for item in model.inputs],
         "outputs": [output.name for output in model.outputs],
         "reading": model.reading,
         "calibration": {
-            shown: {name: asdict(one) for name, one in found.items()} for shown, found in model.calibrations.items()
+            shown: {name: asdict(one) for name, one in by_output.items()}
+            for shown, by_output in model.calibrations.items()
         },
         "training_range": {name: asdict(one) for name, one in model.training_ranges.items()},
+        **({"own_outputs": own} if own else {}),
     }
-    return facts | ({"own_outputs": own} if own else {})
 
 
 def log_model(
@@ -72,10 +71,9 @@ def log_model(
     str
         ``models:/<name>/<version>``, or ``models:/<id>`` where the model is not registered.
     """
-    specifications = [TensorSpec(np.dtype("float32"), (-1, output.size), output.name) for output in model.outputs]
     signature = ModelSignature(
         inputs=Schema([TensorSpec(array.dtype, (-1, *array.shape[1:]), key) for key, array in example.items()]),
-        outputs=Schema(specifications),
+        outputs=Schema([TensorSpec(np.dtype("float32"), (-1, one.size), one.name) for one in model.outputs]),
     )
     with warnings.catch_warnings():
         # MLflow and what it calls warn about their own deprecations, which no user of the zoo can act on.
@@ -91,39 +89,12 @@ def log_model(
         )
     if original is not None:
         MlflowClient().log_model_artifact(logged.model_id, str(original), str(Path(WEIGHTS).parent))
-    digest = sha256(Path(mlflow.artifacts.download_artifacts(logged.model_uri)) / WEIGHTS)
-    MlflowClient().set_logged_model_tags(logged.model_id, {HASH_TAG: digest})
+    hashed = {HASH_TAG: sha256(Path(mlflow.artifacts.download_artifacts(logged.model_uri)) / WEIGHTS)}
+    MlflowClient().set_logged_model_tags(logged.model_id, hashed)
     if not register:
         return logged.model_uri
     # As the last step, and with its hash: a run that is killed before leaves no version that nobody can open.
-    version = mlflow.register_model(logged.model_uri, model.name, tags={HASH_TAG: digest}).version
-    return f"models:/{model.name}/{version}"
-
-
-# === Opening ===
-
-
-def load_model(address: str) -> keras.Model:
-    """Open a stored model after checking that it is the one that was stored and holds Keras layers only.
-
-    Parameters
-    ----------
-    address : str
-        ``models:/<name>/<version>``, ``models:/<name>@champion`` or ``models:/<id>``.
-
-    Raises
-    ------
-    ZooError
-        If there is no such model.
-    UnsafeModelError
-        If the file's SHA-256 is not the recorded one, or its description names a Lambda layer or foreign code.
-    """
-    try:
-        folder = Path(mlflow.artifacts.download_artifacts(address))
-        expected = recorded_hash(address)
-    except mlflow.MlflowException as error:
-        raise ZooError(f"{address}: expected a model in this store, found none ({error.error_code})") from None
-    return checked_model(folder / WEIGHTS, expected)
+    return f"models:/{model.name}/{mlflow.register_model(logged.model_uri, model.name, tags=hashed).version}"
 
 
 def facts_of(address: str) -> dict[str, object]:
@@ -140,11 +111,11 @@ def facts_of(address: str) -> dict[str, object]:
     return metadata
 
 
-def recorded_hash(address: str) -> str:
-    """Return the SHA-256 that was recorded when a model was stored, ``none`` where there is none."""
+def stored_version(address: str) -> ModelVersion | LoggedModel:
+    """Look up what an address names; MLflow raises its own error if there is nothing."""
     client, reference = MlflowClient(), address.removeprefix("models:/")
     if "@" in reference:
-        return client.get_model_version_by_alias(*reference.split("@")).tags.get(HASH_TAG, "none")
+        return client.get_model_version_by_alias(*reference.split("@"))
     if "/" in reference:
-        return client.get_model_version(*reference.split("/")).tags.get(HASH_TAG, "none")
-    return client.get_logged_model(reference).tags.get(HASH_TAG, "none")
+        return client.get_model_version(*reference.split("/"))
+    return client.get_logged_model(reference)

@@ -24,38 +24,36 @@ NOISE = {"img": 4.0, "fits": 0.02}
 """Largest added noise: grey levels, nanomaggies per pixel (about that of a frame)."""
 
 
-class Dihedral(keras.layers.Layer):
-    """Turns and mirrors each image at random into one of its eight symmetric forms, while training.
-
-    A galaxy has no up or left: each form is as likely to be seen as the others, and no pixel is interpolated.
-
-    Parameters
-    ----------
-    seed : int
-    """
+class Varied(keras.layers.Layer):
+    """Varies images ``(batch, side, side, channels)`` at random while training; their dtype stays."""
 
     def __init__(self, seed: int, **options):
         super().__init__(**options)
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        """Return images ``(batch, side, side, channels)`` of the same dtype."""
-        if not training:
-            return images
-        shape = (ops.shape(images)[0], 1, 1, 1)
-        forms = (
-            lambda x: ops.flip(x, 1),
-            lambda x: ops.flip(x, 2),
-            lambda x: ops.transpose(x, (0, 2, 1, 3)),
-        )
-        for form in forms:
-            chosen = keras.random.uniform(shape, seed=self.generator, dtype="float32") < 0.5
-            images = ops.where(chosen, form(images), images)
+        """Return the images, varied or as they are."""
+        return self.vary(images) if training else images
+
+    def _uniform(self, shape: tuple, low: float = 0.0, high: float = 1.0) -> keras.KerasTensor:
+        return keras.random.uniform(shape, low, high, seed=self.generator, dtype="float32")
+
+
+class Dihedral(Varied):
+    """Turns and mirrors each image at random into one of its eight symmetric forms.
+
+    A galaxy has no up or left: each form is as likely to be seen as the others, and no pixel is interpolated.
+    """
+
+    def vary(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        """Return images of the same shape."""
+        for form in (lambda x: ops.flip(x, 1), lambda x: ops.flip(x, 2), lambda x: ops.transpose(x, (0, 2, 1, 3))):
+            images = ops.where(self._uniform((ops.shape(images)[0], 1, 1, 1)) < 0.5, form(images), images)
         return images
 
 
-class Turned(keras.layers.Layer):
-    """Turns each image by any angle, mirrors half of them, and zooms and shifts within bounds, while training.
+class Turned(Varied):
+    """Turns each image by any angle, mirrors half of them, and zooms and shifts within bounds.
 
     One bilinear interpolation does it all; what comes in from beyond the edge mirrors the image.
 
@@ -69,18 +67,13 @@ class Turned(keras.layers.Layer):
     """
 
     def __init__(self, seed: int, zoom: float = 1.0, shift: float = 0.0, **options):
-        super().__init__(**options)
+        super().__init__(seed, **options)
         self.zoom, self.shift = zoom, shift
-        self.generator = keras.random.SeedGenerator(seed)
 
-    def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        """Return images ``(batch, side, side, channels)`` of the same dtype."""
-        if not training:
-            return images
+    def vary(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        """Return images of the same shape."""
         side = images.shape[1]
-        angle, mirror, zoom, right, down = ops.unstack(
-            keras.random.uniform((5, ops.shape(images)[0]), -1.0, 1.0, seed=self.generator, dtype="float32"), axis=0
-        )
+        angle, mirror, zoom, right, down = ops.unstack(self._uniform((5, ops.shape(images)[0]), -1.0, 1.0), axis=0)
         angle, scale = math.pi * angle, ops.exp(math.log(self.zoom) * zoom)
         cosine, sine = scale * ops.cos(angle), scale * ops.sin(angle)
         sign = ops.sign(mirror)
@@ -91,8 +84,8 @@ class Turned(keras.layers.Layer):
         return ops.image.affine_transform(images, matrix, fill_mode="reflect")
 
 
-class Observed(keras.layers.Layer):
-    """Varies brightness, colour, contrast, seeing and noise of each image, while training.
+class Observed(Varied):
+    """Varies brightness, colour, contrast, seeing and noise of each image.
 
     Parameters
     ----------
@@ -102,35 +95,30 @@ class Observed(keras.layers.Layer):
     """
 
     def __init__(self, seed: int, noise: float, **options):
-        super().__init__(**options)
+        super().__init__(seed, **options)
         self.noise = noise
-        self.generator = keras.random.SeedGenerator(seed)
 
-    def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        """Return images ``(batch, side, side, channels)`` of the same dtype."""
-        if not training:
-            return images
+    def vary(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        """Return images of the same shape."""
         values = ops.cast(images, "float32")
         count, channels = ops.shape(images)[0], images.shape[-1]
         gain = LARGEST_GAIN ** self._uniform((count, 1, 1, 1), -1)
         tint = LARGEST_GAIN ** self._uniform((count, 1, 1, channels), -0.25, 0.25)
         share = self._uniform((count, 1, 1, 1))
-        values = (values + share * (self._blurred(values) - values)) * gain * tint
+        values = (values + share * (_blurred(values) - values)) * gain * tint
         sigma = self.noise * self._uniform((count, 1, 1, 1))
         values += sigma * keras.random.normal(ops.shape(values), seed=self.generator, dtype="float32")
         if images.dtype == "uint8":
             values = ops.clip(ops.round(values), 0, 255)
         return ops.cast(values, images.dtype)
 
-    def _uniform(self, shape: tuple, low: float = 0.0, high: float = 1.0) -> keras.KerasTensor:
-        return keras.random.uniform(shape, low, high, seed=self.generator, dtype="float32")
 
-    def _blurred(self, values: keras.KerasTensor) -> keras.KerasTensor:
-        taps = np.exp(-0.5 * (np.arange(-BLUR_REACH, BLUR_REACH + 1) / BLUR_SIGMA) ** 2).astype(np.float32)
-        kernel = np.repeat((taps / taps.sum())[:, None], values.shape[-1], axis=1)[..., None]
-        for axis in (0, 1):
-            values = ops.depthwise_conv(values, np.expand_dims(kernel, 1 - axis), padding="same")
-        return values
+def _blurred(values: keras.KerasTensor) -> keras.KerasTensor:
+    taps = np.exp(-0.5 * (np.arange(-BLUR_REACH, BLUR_REACH + 1) / BLUR_SIGMA) ** 2).astype(np.float32)
+    kernel = np.repeat((taps / taps.sum())[:, None], values.shape[-1], axis=1)[..., None]
+    for axis in (0, 1):
+        values = ops.depthwise_conv(values, np.expand_dims(kernel, 1 - axis), padding="same")
+    return values
 
 
 def forms(images: np.ndarray) -> Iterator[np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from common.backend import keras
 from common.networks.layers import dense_stack
@@ -24,23 +25,21 @@ TORCH_MEAN, TORCH_SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's photographs, by channel, between 0 and 1."""
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 """The same between 0 and 255, blue first."""
+SCALINGS = {
+    "tf": (2.0, -1.0),
+    "caffe": (255.0, [-mean for mean in CAFFE_MEAN]),
+    "torch": (
+        [1 / spread for spread in TORCH_SPREAD],
+        [-mean / spread for mean, spread in zip(TORCH_MEAN, TORCH_SPREAD, strict=True)],
+    ),
+}
+"""Factor and shift that make of pixels between 0 and 1 what networks were trained on: -1 to 1; less the mean, up to
+255; standardised by channel."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network of `keras.applications`.
-
-    Parameters
-    ----------
-    function : str
-        Its name there.
-    scaling : str
-        What it was trained on: ``tf``, pixels from -1 to 1; ``torch``, standardised by channel; ``caffe``, blue first,
-        less the mean, up to 255.
-    smallest : int
-        Side of the smallest image it takes, pixels.
-    options : dict
-    """
+    """A network of `keras.applications`: name there, key of `SCALINGS`, smallest image side (pixels), options."""
 
     function: str
     scaling: str
@@ -64,11 +63,11 @@ APPLICATIONS = {
 
 
 def view(x: keras.KerasTensor, crop: int = 0, colour: str = "rgb") -> keras.KerasTensor:
-    """Look at the middle of the image, or at its mean over the channels, only.
+    """Look at the middle of images, ``(batch, side, side, channels)``, or at their mean over the channels, only.
 
     Parameters
     ----------
-    x : KerasTensor, shape (batch, side, side, channels)
+    x : KerasTensor
     crop : int
         Side of the middle, pixels; 0 for all.
     colour : str
@@ -95,12 +94,10 @@ def preprocess(name: str, x: keras.KerasTensor) -> keras.KerasTensor:
         x = layers.Concatenate()([x, x, x])
     if x.shape[1] < kind.smallest:
         x = layers.Resizing(kind.smallest, kind.smallest)(x)
-    if kind.scaling == "tf":
-        return layers.Rescaling(2.0, -1.0, dtype="float32")(x)
     if kind.scaling == "caffe":
-        return layers.Rescaling(255.0, [-mean for mean in CAFFE_MEAN], dtype="float32")(ops.flip(x, -1))
-    shift = [-mean / spread for mean, spread in zip(TORCH_MEAN, TORCH_SPREAD, strict=True)]
-    return layers.Rescaling([1 / spread for spread in TORCH_SPREAD], shift, dtype="float32")(x)
+        # Blue first.
+        x = ops.flip(x, -1)
+    return layers.Rescaling(*SCALINGS[kind.scaling], dtype="float32")(x)
 
 
 def application(name: str, shape: tuple[int, ...], weights: str = NO_WEIGHTS) -> keras.Model:
@@ -120,35 +117,25 @@ def application(name: str, shape: tuple[int, ...], weights: str = NO_WEIGHTS) ->
         If the weights cannot be had.
     """
     kind = APPLICATIONS[name]
-    make = getattr(keras.applications, kind.function)
-    given = {"include_top": False, "input_shape": shape} | kind.options
+    make = partial(getattr(keras.applications, kind.function), include_top=False, input_shape=shape, **kind.options)
     if weights == NO_WEIGHTS:
-        return make(weights=None, **given)
+        return make(weights=None)
     if weights != IMAGENET:
         weights = str(as_typed(weights))
     try:
         with warnings.catch_warnings():
             # MobileNet says that its weights are those of 224 pixels, which is the only kind for most networks.
             warnings.simplefilter("ignore")
-            return make(weights=weights, **given)
+            return make(weights=weights)
     except Exception as error:  # Keras' loader raises anything, down to a bare Exception for a failed download.
-        reason = " ".join(str(error).split())[:200]
-        wanted = f"weights: expected weights of {name} ({weights})"
-        raise OptionError(f"{wanted}; weights=none begins with random ones; found {reason}") from None
+        wanted = f"weights: expected weights of {name} ({weights}); weights=none begins with random ones"
+        raise OptionError(f"{wanted}; found {' '.join(str(error).split())[:200]}") from None
 
 
 def small(x: keras.KerasTensor) -> keras.KerasTensor:
-    """See through four blocks of convolution and normalisation, each at half the side; average over the image.
+    """See images through four blocks of convolution and normalisation, each at half the side; ``(batch, 256)`` means.
 
     The first halves by its stride: at full size, batch normalisation would cost more than all convolutions.
-
-    Parameters
-    ----------
-    x : KerasTensor, shape (batch, side, side, channels)
-
-    Returns
-    -------
-    KerasTensor, shape (batch, 256)
     """
     x = normalised(x, SMALL_STEM, 5, strides=2)
     x = layers.GlobalAveragePooling2D()(normalised_blocks(x, SMALL_WIDTHS))
@@ -170,30 +157,14 @@ def normalised(x: keras.KerasTensor, count: int, size: int, strides: int = 1) ->
 
 
 def normalised_blocks(x: keras.KerasTensor, filters: Sequence[int]) -> keras.KerasTensor:
-    """Stack blocks of a 3×3 convolution, batch normalisation, ReLU and a 2×2 maximum that halves the side.
-
-    Parameters
-    ----------
-    x : KerasTensor, shape (batch, height, width, channels)
-    filters : sequence of int
-        Filters of each block.
-    """
+    """Stack blocks of a 3×3 `normalised` convolution, of so many filters each, and a 2×2 maximum: half the side."""
     for count in filters:
         x = layers.MaxPooling2D(2)(normalised(x, count, 3))
     return x
 
 
 def transformer(x: keras.KerasTensor) -> keras.KerasTensor:
-    """See patches attend to each other (Dosovitskiy et al. 2021, arXiv:2010.11929), in Keras' own layers.
-
-    Parameters
-    ----------
-    x : KerasTensor, shape (batch, side, side, channels)
-
-    Returns
-    -------
-    KerasTensor, shape (batch, 96)
-    """
+    """See patches of images attend to each other (Dosovitskiy et al. 2021, arXiv:2010.11929): ``(batch, 96)``."""
     x = layers.Conv2D(TOKEN, PATCH, strides=PATCH)(x)
     count = x.shape[1] * x.shape[2]
     # A bias of its own for each patch says where it lies.

@@ -60,9 +60,8 @@ def build_fused(
         The model folder's: one encoder per input, by its name, which turns a KerasTensor ``(batch, ...)`` into
         features ``(batch, n)``; and ``fuse``, which turns a dict of the encoders' features, zero where the input is
         missing, the presence, float32 ``(batch, inputs)``, and an `Output` into that output's features ``(batch, m)``.
-    name : str
-    stretch : str
-        See `inputs.enter`.
+    name, stretch
+        As for `build_flat`.
 
     Returns
     -------
@@ -76,8 +75,8 @@ def build_fused(
     encoded = {}
     for item in inputs:
         entry = keras.Input(shapes[item.name], dtype=item.dtype, name=item.name)
-        features = functions[item.name](enter(item, entry, stretch))
-        encoded[item.name] = keras.Model(entry, features, name=f"{item.name}{ENCODER}")(entries[item.name])
+        encoder = keras.Model(entry, functions[item.name](enter(item, entry, stretch)), name=f"{item.name}{ENCODER}")
+        encoded[item.name] = encoder(entries[item.name])
     fusion = _fusion(encoded, outputs, functions["fuse"])
     return keras.Model(entries | {PRESENT: present}, fusion(encoded | {PRESENT: present}), name=name)
 
@@ -112,30 +111,16 @@ def decider_of(network: keras.Model) -> keras.Model:
 
 def architecture(model: keras.Model) -> list[str]:
     """Describe a network, a line per layer: name, type, output shape, parameters."""
-
-    def shape(layer: keras.layers.Layer) -> str:
-        return (
-            ", ".join(f"{key} {one.shape}" for key, one in layer.output.items())
-            if isinstance(layer.output, dict)
-            else str(layer.output.shape)
-        )
-
-    return [
-        f"{layer.name:<24}{type(layer).__name__:<18}{shape(layer):<28}{layer.count_params():>12,}"
-        for layer in model.layers
-    ]
+    lines = []
+    for layer in model.layers:
+        named = isinstance(layer.output, dict)
+        shapes = [f"{key} {one.shape}" for key, one in layer.output.items()] if named else [str(layer.output.shape)]
+        lines.append(f"{layer.name:<24}{type(layer).__name__:<18}{', '.join(shapes):<28}{layer.count_params():>12,}")
+    return lines
 
 
 def adapt_normalisation(model: keras.Model, chunks: tf.data.Dataset) -> None:
-    """Set the statistics of the model's `Normalization` layers from the training objects.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Updated in place.
-    chunks : tf.data.Dataset
-        Arrays ``(m, *shape)`` that together are the inputs of the training objects.
-    """
+    """Set the statistics of the model's `Normalization` layers from chunks of its input, ``(m, *shape)``."""
     for layer in normalisations(model):
         # What it sees may be derived from the input, as colours are from magnitudes.
         before = keras.Model(model.inputs, layer.input)

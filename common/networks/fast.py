@@ -18,17 +18,7 @@ FARTHEST = 10.0
 
 
 def dense(x: keras.KerasTensor, units: Sequence[int]) -> keras.KerasTensor:
-    """Stack fully connected ReLU layers in float32: half precision would round colours away.
-
-    Parameters
-    ----------
-    x : KerasTensor, shape (batch, features)
-    units : sequence of int
-
-    Returns
-    -------
-    KerasTensor of float32, shape (batch, units[-1])
-    """
+    """Stack fully connected ReLU layers of so many units in float32: half precision would round colours away."""
     for count in units:
         x = layers.Dense(count, activation="relu", kernel_initializer="he_normal", dtype="float32")(x)
     return x
@@ -45,24 +35,14 @@ def magnitudes_and_colours(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def apertures(x: keras.KerasTensor, sides: Sequence[int]) -> keras.KerasTensor:
-    """Measure the mean brightness in concentric squares about the centre.
+    """Measure the mean brightness in concentric squares about the centre, standardised, ``(batch, sides * channels)``.
 
-    Parameters
-    ----------
-    x : KerasTensor, shape (batch, side, side, channels)
-    sides : sequence of int
-        Pixels; odd or even as the image's own side, so that the squares share its centre. Larger ones than the image,
-        which may be a crop, are left out.
-
-    Returns
-    -------
-    KerasTensor of float32, shape (batch, sides * channels)
-        Standardised.
+    The sides are in pixels; odd or even as the image's own, so that the squares share its centre. Larger ones than the
+    image, which may be a crop, are left out.
     """
     measured = []
     for side in (side for side in sides if side <= x.shape[1]):
-        margin = (x.shape[1] - side) // 2
-        inside = layers.Cropping2D(margin, dtype="float32")(x)
+        inside = layers.Cropping2D((x.shape[1] - side) // 2, dtype="float32")(x)
         measured.append(layers.GlobalAveragePooling2D(dtype="float32")(inside))
     return within_reach(layers.Concatenate(dtype="float32")(measured))
 
@@ -97,29 +77,19 @@ def patch_blocks(x: keras.KerasTensor, patch: int, widths: Sequence[int]) -> ker
 
 
 def image_features(x: keras.KerasTensor, patch: int, sides: Sequence[int]) -> keras.KerasTensor:
-    """Join aperture photometry and what convolutions see.
+    """Join aperture photometry and what convolutions see: float32 ``(batch, 64)``.
 
     Parameters
     ----------
-    x : KerasTensor, shape (batch, side, side, channels)
-    patch, sides
+    x, patch, sides
         As for `patch_blocks` and `apertures`.
-
-    Returns
-    -------
-    KerasTensor of float32, shape (batch, 64)
     """
     photometry = dense(apertures(x, sides), (128, 128))
     return dense(layers.Concatenate(dtype="float32")([photometry, patch_blocks(x, patch, (32, 64, 128))]), (64,))
 
 
 def shape_and_brightness(x: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Part a spectrum from its brightness.
-
-    Parameters
-    ----------
-    x : KerasTensor, shape (batch, points)
-        Flux.
+    """Part the flux of spectra, ``(batch, points)``, from their brightness.
 
     Returns
     -------
@@ -135,12 +105,7 @@ def shape_and_brightness(x: keras.KerasTensor) -> tuple[keras.KerasTensor, keras
 
 
 def spectrum_features(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Find lines and breaks by strided residual convolutions; keep where they are.
-
-    Parameters
-    ----------
-    x : KerasTensor, shape (batch, points)
-        Flux.
+    """Find lines and breaks of flux, ``(batch, points)``, by strided residual convolutions that keep where they are.
 
     Returns
     -------
@@ -152,10 +117,8 @@ def spectrum_features(x: keras.KerasTensor) -> keras.KerasTensor:
     for stage in range(3):
         if stage:
             y = layers.Conv1D(64, 4, strides=4, kernel_initializer="he_normal")(layers.ReLU()(y))
-        branch = layers.Conv1D(y.shape[-1], 5, padding="same", activation="relu", kernel_initializer="he_normal")(
-            layers.ReLU()(y)
-        )
-        branch = layers.Conv1D(y.shape[-1], 5, padding="same", kernel_initializer="zeros")(branch)
-        y = layers.Add()([y, branch])
+        z, count = layers.ReLU()(y), y.shape[-1]
+        z = layers.Conv1D(count, 5, padding="same", activation="relu", kernel_initializer="he_normal")(z)
+        y = layers.Add()([y, layers.Conv1D(count, 5, padding="same", kernel_initializer="zeros")(z)])
     flat = layers.Flatten()(layers.ReLU()(y))
     return dense(layers.Concatenate(dtype="float32")([flat, brightness]), (128, 64))

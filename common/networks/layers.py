@@ -45,16 +45,7 @@ def separable_blocks(x: keras.KerasTensor, filters: Sequence[int], repeat: int =
 def spectral_blocks(x: keras.KerasTensor, filters: Sequence[int]) -> keras.KerasTensor:
     """Stack blocks of two convolutions over three points (valid padding, ReLU) and a maximum over two, stride 1.
 
-    Parameters
-    ----------
-    x : KerasTensor, shape (batch, points)
-    filters : sequence of int
-        Filters of each block.
-
-    Returns
-    -------
-    KerasTensor, shape (batch, points', filters[-1])
-        Each block takes 5 points off.
+    Each block, of so many filters, takes 5 points off: ``(batch, points)`` becomes ``(batch, points', filters[-1])``.
     """
     x = layers.Reshape((x.shape[1], 1))(x)
     for count in filters:
@@ -78,10 +69,6 @@ def dense_stack(
         Share of values dropped after each layer; 0 adds no dropout layer.
     decay : float
         Factor of the L2 penalty on each layer's kernel.
-
-    Returns
-    -------
-    KerasTensor, shape (batch, units[-1])
     """
     penalty = keras.regularizers.L2(decay) if decay else None
     for count in units:
@@ -101,17 +88,9 @@ def normalisations(model: keras.Model) -> Iterator[keras.layers.Normalization]:
 
 
 def standardise(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Subtract each feature's mean and divide by its standard deviation.
+    """Subtract each feature's mean, ``(batch, features)``, and divide by its standard deviation.
 
     The statistics are those of the training objects: the training core adapts every `Normalization` layer before the
     first epoch, and they are saved inside the model.
-
-    Parameters
-    ----------
-    x : KerasTensor, shape (batch, features)
-
-    Returns
-    -------
-    KerasTensor, shape (batch, features)
     """
     return layers.Normalization(dtype="float32")(x)

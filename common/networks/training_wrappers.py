@@ -15,12 +15,7 @@ WHOLE_SHARE, HIDDEN_SHARE, ALONE_SHARE = 0.4, 0.3, 0.3
 
 
 class Resident(keras.layers.Layer):
-    """Holds objects in the memory of the device, and gathers a batch of them there.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n, ...)
-    """
+    """Holds objects, ``(n, ...)``, in the memory of the device, and gathers a batch of them there."""
 
     def __init__(self, values: np.ndarray, **options):
         super().__init__(dtype=str(values.dtype), **options)
@@ -94,9 +89,7 @@ class HidingModel(keras.Model):
             shares += [ALONE_SHARE / count * present[:, column] for column in range(count)]
             views = (count + 2) * keras.ops.concatenate(shares)
             y = {name: keras.ops.tile(target, (count + 2, 1)) for name, target in y.items()}
-            sample_weight = {
-                name: views * keras.ops.tile(weight, (count + 2,)) for name, weight in sample_weight.items()
-            }
+            sample_weight = {name: views * keras.ops.tile(one, (count + 2,)) for name, one in sample_weight.items()}
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
 
@@ -109,10 +102,8 @@ def training_model(
     ----------
     network : keras.Model
         From `build.build_flat` or `build.build_fused`.
-    augment : str
-        See `augment.augmentation`; for images and cut-outs.
-    seed : int
-        Of the augmentation and of what is hidden.
+    augment, seed : str, int
+        See `augment.augmentation`, for images and cut-outs; of what is hidden too.
     hide : float
         Probability with which each present input of a fused network is hidden; with 0 nothing is, and no input is shown
         alone.

@@ -52,21 +52,12 @@ def dead_runs(folders: Iterable[Path]) -> list[Run]:
     """List the runs of model folders whose process died; `mlflow run` may have marked them as failed."""
     from mlflow import MlflowClient, MlflowException
 
-    found = []
+    ended = []
     for path in sorted(path for folder in folders for path in folder.glob(f"{LOGS}/*/*.lock")):
-        if _free(path):
-            # A run of another store is not known in this one.
-            with contextlib.suppress(MlflowException):
-                found.append(MlflowClient().get_run(path.stem))
-    return [run for run in found if run.info.status in ("RUNNING", "FAILED") and run.info.lifecycle_stage == "active"]
-
-
-def _free(path: Path) -> bool:
-    try:
-        with FileLock(path, timeout=0):
-            return True
-    except (OSError, Timeout):
-        return False
+        # Its process lives; or it is a run of another store, which is not known in this one.
+        with contextlib.suppress(OSError, Timeout, MlflowException), FileLock(path, timeout=0):
+            ended.append(MlflowClient().get_run(path.stem))
+    return [run for run in ended if run.info.status in ("RUNNING", "FAILED") and run.info.lifecycle_stage == "active"]
 
 
 def how_to_go_on(run: Run) -> str:

@@ -11,11 +11,10 @@ from sdss_gs import errors
 from sdss_gs.errors import first_line
 
 
-class Ending(Protocol):
+class Record(Protocol):
     """What can be closed: a run's record."""
 
-    def end(self, status: str, reason: str = "") -> None:
-        """Close it."""
+    def end(self, status: str, reason: str = "") -> None: ...  # noqa: D102
 
 
 def user_message(error: BaseException) -> str:
@@ -27,18 +26,15 @@ def user_message(error: BaseException) -> str:
     cause = (error.__cause__ or error.__context__) if type(error).__name__ == "MlflowException" else error
     if type(cause).__module__.partition(".")[0] not in ("sqlalchemy", "sqlite3"):
         return errors.user_message(error)
-    reason = first_line(getattr(cause, "orig", None) or cause)
-    found = f"store: expected a data base that MLflow can use, found {reason}"
+    line = f"store: expected a data base that MLflow can use, found {first_line(getattr(cause, 'orig', None) or cause)}"
     # Nobody is told to remove a store that is only locked, or on a full disk.
-    if not any(sign in found for sign in ("already exists", "duplicate column")):
-        return found
-    return (
-        f"{found}; if the process that made it was killed and it holds no runs yet, remove the file "
-        f"(without MLFLOW_TRACKING_URI: {DATABASE})"
-    )
+    if "already exists" in line or "duplicate column" in line:
+        line += "; if the process that made it was killed and it holds no runs yet, remove the file "
+        line += f"(without MLFLOW_TRACKING_URI: {DATABASE})"
+    return line
 
 
-def report(error: Exception, record: Ending | None = None) -> int:
+def report(error: Exception, record: Record | None = None) -> int:
     """Say in one line what went wrong, or print the traceback of a fault of the zoo; close the run; return 1."""
     line = user_message(error)
     if record:

@@ -47,18 +47,10 @@ def extend_run(cli: Any) -> None:
         if given:
             context.params["env_manager"] = "local"
 
-    flag = click.Option(
-        ["--no-conda"],
-        is_flag=True,
-        expose_value=False,
-        callback=use_local,
-        help="Use the Python this command runs in (the same as --env-manager=local).",
-    )
-    cli.run.params.append(flag)
-    cli.run.callback = _with_store(cli.run.callback)
+    text = "Use the Python this command runs in (the same as --env-manager=local)."
+    cli.run.params.append(click.Option(["--no-conda"], is_flag=True, expose_value=False, callback=use_local, help=text))
+    run = cli.run.callback
 
-
-def _with_store(run):
     @functools.wraps(run)
     def run_with_store(uri: str, **options: object) -> object:
         import mlflow
@@ -74,4 +66,4 @@ def _with_store(run):
             raise SystemExit(report(error)) from None
         return run(uri=uri, **options)
 
-    return run_with_store
+    cli.run.callback = run_with_store

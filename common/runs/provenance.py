@@ -14,25 +14,19 @@ SECONDS = 10
 
 def code_version(repository: Path = REPOSITORY) -> str:
     """Return the zoo's version; in a checkout ``0.1.0+<commit>``, and ``.dirty`` after that if files were changed."""
-    commit = _commit(repository)
-    return f"{__version__}+{commit}" if commit else __version__
-
-
-def _commit(repository: Path) -> str:
-    # Only the zoo's own: an installed zoo may lie inside somebody else's checkout.
+    # Only the zoo's own checkout: an installed zoo may lie inside somebody else's.
     if not (repository / ".git").exists():
-        return ""
-    describe = ["git", "--no-optional-locks", "-C", str(repository), "describe", "--always", "--exclude=*"]
+        return __version__
+    describe = ["describe", "--always", "--exclude=*", "--abbrev=40", "--dirty=.dirty"]
+    command = ["git", "--no-optional-locks", "-C", str(repository), *describe]
     try:
-        answer = subprocess.run(
-            [*describe, "--abbrev=40", "--dirty=.dirty"], capture_output=True, text=True, timeout=SECONDS, check=True
-        )
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.strip()
+        return __version__
+    return f"{__version__}+{answer.stdout.strip()}"
 
 
 def packages() -> str:
     """List the installed packages, ``name==version``, one a line, by name."""
-    found = {f"{one.metadata['Name']}=={one.version}" for one in distributions() if one.metadata["Name"]}
-    return "\n".join(sorted(found, key=str.lower)) + "\n"
+    lines = {f"{one.metadata['Name']}=={one.version}" for one in distributions() if one.metadata["Name"]}
+    return "\n".join(sorted(lines, key=str.lower)) + "\n"

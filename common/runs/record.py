@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import Metric, RunStatus
+from mlflow.entities import Metric
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.string_utils import quote
 from PIL import Image
@@ -34,27 +34,19 @@ class Run:
     Parameters
     ----------
     project : ModelFolder
-    nested : bool
-        Whether the run is a child of the active one.
     **start
-        What else `mlflow.start_run` is told: name, parent, first tags.
-
-    Attributes
-    ----------
-    id, name : str
-    logs : Path
+        What `mlflow.start_run` is told: name, parent, first tags, ``nested`` for a child of the active run.
     """
 
-    def __init__(self, project: ModelFolder, nested: bool = False, **start: object):
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        # It prints the traceback of an error that is raised, and told, anyway.
-        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    def __init__(self, project: ModelFolder, **start: object):
+        # The last one prints the traceback of an error that is raised, and told, anyway.
+        for name, level in {"mlflow": "WARNING", "alembic": "WARNING", "mlflow.store.db.utils": "CRITICAL"}.items():
+            logging.getLogger(name).setLevel(level)
         choose_store(project.repository)
         # `mlflow run` creates its runs without asking the context providers; a run started here has asked them.
         about = {**ZooRunContext().tags(), MODEL_TAG: project.name, "zoo.code": code_version()}
-        self._run = mlflow.start_run(nested=nested, **start)
-        self.id, self.name = self._run.info.run_id, self._run.info.run_name
+        info = mlflow.start_run(**start).info
+        self.id, self.name = info.run_id, info.run_name
         if project.name not in self.name:
             # All models share one list of runs: a name that MLflow made up does not say whose run it is.
             self.name = f"{project.name}-{self.name}"
@@ -72,14 +64,13 @@ class Run:
         ``mlflow run`` has recorded what was typed, and MLflow never changes a parameter: where a resumed run goes on
         with another value, that stands under ``resumed_<name>``.
         """
-        recorded = mlflow.get_run(self.id).data.params
-        new = {name: value for name, value in values.items() if name not in recorded}
-        other = {
-            f"resumed_{name}": value
-            for name, value in values.items()
-            if name in recorded and not _same(recorded[name], value)
-        }
-        mlflow.log_params(new | other)
+        recorded, new = mlflow.get_run(self.id).data.params, {}
+        for name, value in values.items():
+            if name not in recorded:
+                new[name] = value
+            elif not _same(recorded[name], value):
+                new[f"resumed_{name}"] = value
+        mlflow.log_params(new)
 
     def data(self, folder: Path, fingerprint: str) -> None:
         """Record the data set, with the hash of what the model sees as its digest."""
@@ -106,27 +97,27 @@ class Run:
         part : str
             Run of TensorBoard that shows them.
         """
-        now = int(time.time() * 1000)
         finite = {name: value for name, value in values.items() if np.isfinite(value)}
+        now = int(time.time() * 1000)
+        # Not `mlflow.log_metrics`, which asks the store for the run each time.
         entries = [Metric(name, value, now, epoch) for name, value in finite.items()]
-        mlflow.tracking.MlflowClient().log_batch(self.id, metrics=entries)
+        mlflow.MlflowClient().log_batch(self.id, metrics=entries)
         for name, value in finite.items():
             writer = part or ("validation" if name.startswith("val_") else "train")
             with self._writer(writer).as_default(step=epoch):
                 tf.summary.scalar(f"{part or 'epoch'}/{name.removeprefix('val_')}", value)
 
-    def _picture(self, image: bytes, name: str) -> None:
-        """Record a PNG as ``plots/<name>.png`` and as a TensorBoard image."""
-        pixels = np.asarray(Image.open(io.BytesIO(image)).convert("RGB"))
-        mlflow.log_image(pixels, f"{PLOTS}/{name}.png")
-        with self._writer("plots").as_default(step=0):
-            tf.summary.image(name, pixels[None])
-
     def pictures(self, figures: dict[str, Figure]) -> dict[str, bytes]:
-        """Record pictures; return them as PNG files by name."""
-        images = {name: _png(figure) for name, figure in figures.items()}
-        for name, image in images.items():
-            self._picture(image, name)
+        """Record pictures as ``plots/<name>.png`` and TensorBoard images; return them as PNG files by name."""
+        images = {}
+        for name, figure in figures.items():
+            file = io.BytesIO()
+            figure.savefig(file, dpi=110)
+            images[name] = file.getvalue()
+            pixels = np.asarray(Image.open(file).convert("RGB"))
+            mlflow.log_image(pixels, f"{PLOTS}/{name}.png")
+            with self._writer("plots").as_default(step=0):
+                tf.summary.image(name, pixels[None])
         return images
 
     def text(self, text: str, name: str) -> None:
@@ -143,7 +134,7 @@ class Run:
             mlflow.set_tag(FAILURE_TAG, reason[:5000])
         for writer in self._writers.values():
             writer.close()
-        mlflow.end_run(RunStatus.to_string(RunStatus.from_string(status)))
+        mlflow.end_run(status)
         let_go(self._lock)
 
     def _writer(self, part: str):
@@ -160,13 +151,6 @@ def _same(recorded: str, value: object) -> bool:
         return isinstance(value, int | float) and float(recorded) == value
     except ValueError:
         return False
-
-
-def _png(figure: Figure) -> bytes:
-    """Render a figure."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=110)
-    return buffer.getvalue()
 
 
 def logs_of(run_id: str) -> Path | None:

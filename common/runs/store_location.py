@@ -36,11 +36,6 @@ def make_store(uri: str) -> None:
     first run of all, for instance. So it makes them in a file beside, which then gets its name. The files of the
     store's runs will be in ``mlruns`` of the current folder, as with MLflow. Other stores are left alone.
 
-    Parameters
-    ----------
-    uri : str
-        As MLflow takes it, such as ``"sqlite:///mlflow.db"``.
-
     Raises
     ------
     OSError
@@ -71,8 +66,7 @@ def make_store(uri: str) -> None:
 
 def store_folder() -> Path:
     """Return the folder whose store is used where MLflow was told of none: the current one, else the repository."""
-    here = Path.cwd()
-    return here if (here / DATABASE).is_file() else REPOSITORY
+    return Path.cwd() if Path(DATABASE).is_file() else REPOSITORY
 
 
 def use_store() -> None:

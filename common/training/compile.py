@@ -33,16 +33,13 @@ def compile_model(
 
     Parameters
     ----------
-    model : keras.Model
-    outputs : sequence of Output
+    model, outputs : keras.Model, sequence of Output
     options : TrainingOptions
         Of the run or of its phase.
     steps : int
         Steps of one epoch.
-    steps_per_execution : int
-    compiled : bool
-        Compile with XLA, which pays on GPUs; on a CPU it is ten times slower than TensorFlow's graph for the reference
-        networks. JAX has nothing else.
+    steps_per_execution, compiled : int, bool
+        See `Device`.
     constants : mapping of str to float, optional
         Of a fused network, from `constant_losses`: each loss is divided by its value for the best constant. All so
         begin at 1, whatever their unit: a redshift in hundredths counts as much as 23 classes.
@@ -66,11 +63,11 @@ def compile_model(
 
 def optimizer_of(options: TrainingOptions, steps: int) -> keras.optimizers.Optimizer:
     """Make the optimizer with its schedule; `steps` is the number of steps of one epoch."""
-    rate = options.learning_rate
+    rate, schedules = options.learning_rate, keras.optimizers.schedules
     if options.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, options.epochs * steps)
+        rate = schedules.CosineDecay(rate, options.epochs * steps)
     elif options.schedule == "step":
-        rate = keras.optimizers.schedules.ExponentialDecay(rate, STEP_EPOCHS * steps, STEP_FACTOR, staircase=True)
+        rate = schedules.ExponentialDecay(rate, STEP_EPOCHS * steps, STEP_FACTOR, staircase=True)
     config = {"learning_rate": rate}
     if options.weight_decay:
         config["weight_decay"] = options.weight_decay
@@ -97,8 +94,8 @@ def _known_targets(data: TrainingData) -> Iterator[tuple[Kind, np.ndarray]]:
 
 def constant_losses(data: TrainingData, options: TrainingOptions) -> dict[str, float]:
     """Compute each output's loss, on the training objects that have it, for the best constant."""
-    found = {}
+    losses = {}
     for kind, known in _known_targets(data):
         loss = keras.losses.get(kind.loss(options.loss, options.label_smoothing))
-        found[kind.output.name] = float(np.mean(loss(known, np.broadcast_to(kind.constant(known), known.shape))))
-    return found
+        losses[kind.output.name] = float(np.mean(loss(known, np.broadcast_to(kind.constant(known), known.shape))))
+    return losses

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from joblib import cpu_count
 
 from common.backend import keras, tf
-from common.training.processes import on_jax
-from sdss_gs.errors import OptionError
+from common.data.batches import ALONE, Share
+from common.training.processes import on_jax, share
+from common.training.state import assign
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 """Keras dtype policies; with a mixed policy the weights stay float32."""
@@ -37,7 +40,11 @@ class Device:
     precision : str
         Key of `PRECISIONS`.
     memory : int
-        Bytes of one GPU that may be used; 0 on a CPU and where it is unknown.
+        Bytes of one GPU that may be used; 0 on a CPU and where it is unknown: no data are held on it.
+    jax : bool
+        Whether JAX computes, which compiles every step and takes them one by one.
+    share : Share
+        What this process feeds of every batch.
     """
 
     kind: str
@@ -45,18 +52,58 @@ class Device:
     count: int
     precision: str
     memory: int = 0
+    jax: bool = False
+    share: Share = ALONE
+
+    @property
+    def several(self) -> bool:
+        """Whether several GPUs compute."""
+        return self.kind == "GPU" and self.count > 1
+
+    @property
+    def compiled(self) -> bool:
+        """Whether XLA compiles what is trained; on a CPU it is ten times slower than TensorFlow's graph."""
+        return self.kind == "GPU" or self.jax
 
     def holds(self, size: int) -> bool:
         """Tell whether a data set of so many bytes should live on the device.
 
         On several GPUs it does not: each would have to hold all of it.
         """
-        return self.kind == "GPU" and self.count == 1 and size <= RESIDENT_SHARE * self.memory
+        return self.kind == "GPU" and not self.several and size <= RESIDENT_SHARE * self.memory
 
     def scope(self) -> AbstractContextManager:
         """Return the context to build and compile a model in: each of several GPUs takes a part of every batch."""
-        several = self.kind == "GPU" and self.count > 1 and not on_jax()
-        return tf.distribute.MirroredStrategy().scope() if several else nullcontext()
+        return tf.distribute.MirroredStrategy().scope() if self.several and not self.jax else nullcontext()
+
+    def steps_per_execution(self, batch_bytes: int, steps: int) -> int:
+        """Choose how many steps of an epoch TensorFlow runs between two looks at Python: many where a step is short."""
+        # Keras takes several at once on one device only.
+        return 1 if self.jax or self.several else max(1, min(128, 2**22 // max(batch_bytes, 1), steps))
+
+    def first_weights(
+        self, network: keras.Model, seed: int, build: Callable[[], keras.Model], begin: Callable[[keras.Model], None]
+    ) -> None:
+        """Give a new network its first weights: with several processes the same in all of them.
+
+        Parameters
+        ----------
+        network : keras.Model
+        seed : int
+        build : callable
+            Makes another one like it.
+        begin : callable
+            Gives one its weights, by itself.
+        """
+        if self.share.processes == 1:
+            begin(network)
+            return
+        together = keras.distribution.distribution()
+        keras.distribution.set_distribution(None)
+        keras.utils.set_random_seed(seed)
+        begin(first := build())
+        keras.distribution.set_distribution(together)
+        assign(network, [np.asarray(variable) for variable in first.variables])
 
     def line(self) -> str:
         """Say in one line what runs where."""
@@ -64,58 +111,43 @@ class Device:
         return f"{self.kind}: {self.name}, {self.count} {unit}{'s' * (self.count != 1)}, {self.precision}"
 
 
-def prepare(precision: str = "auto", memory_limit: int = 0, name: str = CONVOLVED[0]) -> Device:
+def select_device(precision: str = "auto", memory_limit: int = 0, name: str = CONVOLVED[0]) -> Device:
     """Find the device and set Keras' precision; call it before a model is built.
 
     Parameters
     ----------
     precision : str
-        ``auto``, ``float32``, ``bfloat16`` or ``float16``. ``auto`` takes bfloat16 where the hardware multiplies it
-        faster and the network convolves.
+        ``auto`` or one of `PRECISIONS`. ``auto`` takes bfloat16 where the hardware multiplies it faster and the network
+        convolves.
     memory_limit : int
         Megabytes of each GPU to use; 0 lets the use grow as needed.
     name : str
         The network's input.
-
-    Raises
-    ------
-    OptionError
-        If the precision is unknown.
     """
-    if precision not in ("auto", *PRECISIONS):
-        raise OptionError(f"precision: expected auto, {', '.join(PRECISIONS)}, found {precision!r}")
-    if on_jax():
-        return _jax_device(precision, name)
-    gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        if memory_limit:
-            limit = tf.config.LogicalDeviceConfiguration(memory_limit=memory_limit)
-            tf.config.set_logical_device_configuration(gpu, [limit])
-        else:
-            tf.config.experimental.set_memory_growth(gpu, True)
-    details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+    kind, title, memory, jax = "GPU", "JAX", 0, on_jax()
+    if jax:
+        # TensorFlow only feeds: the memory of the GPUs is left to JAX.
+        tf.config.set_visible_devices([], "GPU")
+        devices = keras.distribution.list_devices()
+        kind = devices[0].partition(":")[0].upper()
+        faster = kind == "GPU"
+    elif devices := tf.config.list_physical_devices("GPU"):
+        for gpu in devices:
+            if memory_limit:
+                limit = tf.config.LogicalDeviceConfiguration(memory_limit=memory_limit)
+                tf.config.set_logical_device_configuration(gpu, [limit])
+            else:
+                tf.config.experimental.set_memory_growth(gpu, True)
+        details = tf.config.experimental.get_device_details(devices[0])
+        title, faster = details.get("device_name", "unknown"), details.get("compute_capability", (0, 0)) >= (8, 0)
+        memory = memory_limit * 2**20 or _free_memory()
+    else:
+        kind, faster = "CPU", bool(BFLOAT16_FLAGS & set(_cpu_lines().get("flags", "").split()))
     if precision == "auto":
-        faster = details.get("compute_capability", (0, 0)) >= (8, 0) if gpus else _cpu_has_bfloat16()
         precision = "bfloat16" if faster and name in CONVOLVED else "float32"
     keras.config.set_dtype_policy(PRECISIONS[precision])
-    if gpus:
-        memory = memory_limit * 2**20 or _free_memory()
-        return Device("GPU", details.get("device_name", "unknown"), len(gpus), precision, memory)
-    return Device("CPU", _cpu_name(), cpu_count(), precision)
-
-
-def _jax_device(precision: str, name: str) -> Device:
-    # TensorFlow only feeds: the memory of the GPUs is left to JAX.
-    tf.config.set_visible_devices([], "GPU")
-    devices = keras.distribution.list_devices()
-    kind = devices[0].partition(":")[0].upper()
-    if precision == "auto":
-        precision = "bfloat16" if kind == "GPU" and name in CONVOLVED else "float32"
-    keras.config.set_dtype_policy(PRECISIONS[precision])
-    if kind == "CPU":
-        return Device(kind, _cpu_name(), cpu_count(), precision)
-    # Without a size, no data are held on it.
-    return Device(kind, "JAX", len(devices), precision)
+    title, count = (_cpu_name(), cpu_count()) if kind == "CPU" else (title, len(devices))
+    return Device(kind, title, count, precision, memory, jax, share() if jax else ALONE)
 
 
 def _free_memory() -> int:
@@ -135,10 +167,6 @@ def _cpu_lines() -> dict[str, str]:
     except OSError:
         return {}
     return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
-
-
-def _cpu_has_bfloat16() -> bool:
-    return bool(BFLOAT16_FLAGS & set(_cpu_lines().get("flags", "").split()))
 
 
 def _cpu_name() -> str:

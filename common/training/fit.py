@@ -23,18 +23,10 @@ DIVERGED = 1e15
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the lowest validation loss, writes the state, stops when patience ends."""
 
-    def __init__(
-        self,
-        network: keras.Model,
-        progress: Progress,
-        best: list[np.ndarray],
-        path: Path,
-        patience: int,
-        first_epoch: int = 0,
-    ):
+    def __init__(self, network: keras.Model, progress: Progress, best: list[np.ndarray], path: Path, phase: Phase):
         super().__init__()
-        self.network, self.progress, self.best, self.path, self.patience = network, progress, best, path, patience
-        self.first_epoch = first_epoch
+        self.network, self.progress, self.best, self.path, self.phase = network, progress, best, path, phase
+        self.patience = progress.options["patience"] if phase.last == progress.options["epochs"] else 0
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Record the epoch."""
@@ -47,7 +39,7 @@ class KeepBest(keras.callbacks.Callback):
             progress.best_epoch, progress.best_loss = progress.epoch, metrics["val_loss"]
             self.best[:] = [np.asarray(variable) for variable in self.network.variables]
         save_state(self.path, progress, self.model, self.best)
-        if self.patience and progress.epoch - max(progress.best_epoch, self.first_epoch) >= self.patience:
+        if self.patience and progress.epoch - max(progress.best_epoch, self.phase.first) >= self.patience:
             self.model.stop_training = True
 
 
@@ -57,9 +49,8 @@ class ProgressBar(keras.callbacks.Callback):
     def __init__(self, epochs: int, first_epoch: int, steps: int, objects: int):
         super().__init__()
         self.epochs, self.steps, self.objects = epochs, steps, objects
-        self.bar = tqdm(
-            total=epochs * steps, initial=first_epoch * steps, unit=" steps", desc="training", disable=hidden()
-        )
+        total, done = epochs * steps, first_epoch * steps
+        self.bar = tqdm(total=total, initial=done, unit=" steps", desc="training", disable=hidden())
         self.began = self.trained = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -81,10 +72,6 @@ class ProgressBar(keras.callbacks.Callback):
         # A pipe or a log file would otherwise show the epochs only at the end.
         sys.stdout.flush()
 
-    def on_train_end(self, logs: dict | None = None) -> None:
-        """Leave the bar as it is."""
-        self.bar.close()
-
 
 def fit(
     model: keras.Model,
@@ -102,16 +89,11 @@ def fit(
 
     Parameters
     ----------
-    model : keras.Model
-        What is trained: the network, or the network with what surrounds it.
-    network : keras.Model
-        What is kept.
+    model, network : keras.Model
+        What is trained, that is the network with what surrounds it; and what is kept.
     training, validation : tf.data.Dataset
-        From `feed.batches`.
-    progress : Progress
-        Updated in place, like `best`.
-    best : list of ndarray
-        Best weights so far; empty at the start.
+    progress, best : Progress, list of ndarray
+        Updated in place; the best weights so far are empty at the start.
     order : EpochOrder
         Of the training objects.
     state_path : Path
@@ -125,10 +107,8 @@ def fit(
     DataError
         If no epoch had a finite validation loss.
     """
-    options, steps = progress.options, int(training.cardinality())
-    bar = ProgressBar(options["epochs"], progress.epoch, steps, order.count)
-    patience = options["patience"] if phase.last == options["epochs"] else 0
-    keep = KeepBest(network, progress, best, state_path, patience, phase.first)
+    bar = ProgressBar(progress.options["epochs"], progress.epoch, int(training.cardinality()), order.count)
+    keep = KeepBest(network, progress, best, state_path, phase)
     try:
         model.fit(
             training,

@@ -20,13 +20,8 @@ def cross_validate(
 
     Parameters
     ----------
-    project : ModelFolder
-    record : Run
-        Parent of the nested runs.
-    options : dict
-        Typed options; ``folds`` is at least 2.
-    architectures : dict of str to callable
-        The model folder's functions.
+    project, record, options, architectures
+        As for `Session`; the record is the parent of the nested runs, and ``folds`` is at least 2.
 
     Raises
     ------
@@ -48,10 +43,12 @@ def cross_validate(
             raise
         nested.end("FINISHED")
     metrics = [name for name in scores[0] if all(name in fold for fold in scores)]
-    columns = {name: np.array([fold[name] for fold in scores]) for name in metrics}
-    record.metrics({f"folds_mean_{name}": float(values.mean()) for name, values in columns.items()}, 0, part="test")
-    record.metrics({f"folds_std_{name}": float(values.std(ddof=1)) for name, values in columns.items()}, 0, part="test")
-    lines = (f"{name:<22}{values.mean():>12.5g} ± {values.std(ddof=1):.2g}" for name, values in columns.items())
-    table = "\n".join(lines)
+    values = np.array([[fold[name] for fold in scores] for name in metrics])
+    means, deviations = values.mean(axis=1).tolist(), values.std(axis=1, ddof=1).tolist()
+    for word, numbers in (("mean", means), ("std", deviations)):
+        named = zip(metrics, numbers, strict=True)
+        record.metrics({f"folds_{word}_{name}": number for name, number in named}, 0, part="test")
+    rows = zip(metrics, means, deviations, strict=True)
+    table = "\n".join(f"{name:<22}{mean:>12.5g} ± {deviation:.2g}" for name, mean, deviation in rows)
     record.text(table, "folds.txt")
     print(f"\n{project.name}, mean ± standard deviation over {options.folds} folds\n{table}", flush=True)

@@ -20,10 +20,8 @@ class Phase:
     ----------
     first, last : int
         Finished epochs before and after it.
-    frozen : str
-        ``all`` of the backbone's layers, ``none``, or how many of the last ones learn.
-    rate : float
-        Factor of the learning rate.
+    frozen, rate : str, float
+        ``all`` of the backbone's layers, ``none``, or how many of the last ones learn; factor of the learning rate.
     """
 
     first: int
@@ -45,12 +43,7 @@ class Phase:
 
 
 def phases(options: TrainingOptions) -> list[Phase]:
-    """Divide a run into its phases.
-
-    Parameters
-    ----------
-    options : dict
-        ``epochs`` and, for images, ``backbone``, ``weights``, ``freeze``, ``head_epochs`` and ``fine_tune_rate``.
+    """Divide a run with some options into its phases.
 
     Raises
     ------

@@ -15,11 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from common.backend import keras
 from common.data.batches import Share
 from common.options import TrainingOptions
 from common.runs.store_location import REPOSITORY
@@ -32,8 +31,6 @@ COORDINATOR = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 
 def on_jax() -> bool:
     """Tell whether this process trains on JAX."""
-    from common.backend import keras
-
     return keras.backend.backend() == "jax"
 
 
@@ -42,37 +39,22 @@ def rank() -> int:
     return int(os.environ.get(RANK, 0))
 
 
-def processes() -> int:
-    """Return how many processes feed a batch together."""
-    from common.backend import keras
-
-    return 1 if keras.distribution.distribution() is None else int(os.environ.get(PROCESSES, 1))
-
-
 def share() -> Share:
     """Return what this process feeds of every batch."""
-    count = processes()
-    return Share(count, rank()) if count > 1 else Share()
+    return Share(int(os.environ.get(PROCESSES, 1)), rank())
 
 
 def join(options: TrainingOptions) -> None:
-    """Meet the other processes, on JAX; call it before a model is built.
-
-    Parameters
-    ----------
-    options : dict
-        Typed options of the run.
+    """Meet the other processes, on JAX, with a run's options; call it before a model is built.
 
     Raises
     ------
     OptionError
         If an option cannot be had with several processes.
     """
-    from common.backend import keras
-
     if not on_jax():
         return
-    count = int(os.environ.get(PROCESSES, 1))
+    count = share().processes
     if options.patience:
         raise OptionError(f"patience: expected 0 on JAX, found {options.patience}")
     if options.batch_size % count:
@@ -83,24 +65,8 @@ def join(options: TrainingOptions) -> None:
     keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
 
 
-@contextmanager
-def alone() -> Iterator[None]:
-    """Compute something in this process only."""
-    from common.backend import keras
-
-    if not on_jax():
-        yield
-        return
-    together = keras.distribution.distribution()
-    keras.distribution.set_distribution(None)
-    try:
-        yield
-    finally:
-        keras.distribution.set_distribution(together)
-
-
 class Silent:
-    """Stands in for `tracking.Run` in the processes that keep no record."""
+    """Stands in for `record.Run` in the processes that keep no record."""
 
     id = ""
 
@@ -114,7 +80,7 @@ class Silent:
 
 def leave() -> None:
     """Part from the other processes when all have come so far."""
-    if on_jax() and int(os.environ.get(PROCESSES, 1)) > 1:
+    if on_jax() and share().processes > 1:
         import jax
 
         jax.distributed.shutdown()
@@ -131,10 +97,10 @@ def give_up(code: int) -> None:
 def go_on(train_file: Path, run_id: str) -> None:
     """Replace this process by one that judges and stores, on TensorFlow, what a run has trained."""
     environment = {name: value for name, value in os.environ.items() if name not in (PROCESSES, RANK, COORDINATOR)}
-    environment |= {"KERAS_BACKEND": "tensorflow"}
     environment.pop("MLFLOW_RUN_ID", None)
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, str(train_file), "--resume", run_id], environment)
+    command = [sys.executable, str(train_file), "--resume", run_id]
+    os.execve(sys.executable, command, environment | {"KERAS_BACKEND": "tensorflow"})
 
 
 # === Launcher ===
@@ -142,40 +108,29 @@ def go_on(train_file: Path, run_id: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Start the processes of this machine; return the first exit code that is not 0."""
-    options = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser("python -m common.training.processes", allow_abbrev=False)
+    parser.description, add = __doc__.splitlines()[0], parser.add_argument
+    add("model", help="a model folder with one input, for example i2r")
+    add("--processes", type=int, default=2, metavar="N", help="of all machines (default: %(default)s)")
+    add("--rank", type=int, metavar="K", help="start this one only, from 0 (default: all of them on this machine)")
+    where = "where rank 0 listens, as the others see it (default: a free port of this machine's loopback)"
+    add("--coordinator", default="", metavar="HOST:PORT", help=where)
+    add("-P", dest="parameters", action="append", default=[], metavar="NAME=VALUE", help="as for mlflow run")
     try:
-        commands = _commands(options)
+        command, environments = _command(parser.parse_args(arguments))
     except ZooError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     running = [
         # The record is kept, and all is said, by rank 0.
         subprocess.Popen(command, env=environment, stdout=None if environment[RANK] == "0" else subprocess.DEVNULL)
-        for command, environment in commands
+        for environment in environments
     ]
     return _wait(running)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m common.training.processes", description=__doc__.splitlines()[0], allow_abbrev=False
-    )
-    parser.add_argument("model", help="a model folder with one input, for example i2r")
-    parser.add_argument("--processes", type=int, default=2, metavar="N", help="of all machines (default: %(default)s)")
-    parser.add_argument(
-        "--rank", type=int, metavar="K", help="start this one only, from 0 (default: all of them on this machine)"
-    )
-    parser.add_argument(
-        "--coordinator", default="", metavar="HOST:PORT",
-        help="where rank 0 listens, as the others see it (default: a free port of this machine's loopback)",
-    )  # fmt: skip
-    parser.add_argument(
-        "-P", dest="parameters", action="append", default=[], metavar="NAME=VALUE", help="as for mlflow run"
-    )
-    return parser
-
-
-def _commands(options: argparse.Namespace) -> list[tuple[list[str], dict[str, str]]]:
+def _command(options: argparse.Namespace) -> tuple[list[str], list[dict[str, str]]]:
+    """Return the command that each process runs, and the environment of each."""
     if find_spec("jax") is None:
         raise OptionError('several processes need jax; in the repository: pip install -e ".[jax]"')
     train_file = REPOSITORY / options.model / "train.py"
@@ -188,44 +143,38 @@ def _commands(options: argparse.Namespace) -> list[tuple[list[str], dict[str, st
         raise OptionError(f"rank: expected 0 to {options.processes - 1}, found {options.rank}")
     if options.rank is not None and not options.coordinator:
         raise OptionError("coordinator: expected HOST:PORT with --rank, found none")
-    chosen = []
+    command = [sys.executable, str(train_file)]
     for text in options.parameters:
         name, sign, value = text.partition("=")
         if not sign:
             raise OptionError(f"P: expected NAME=VALUE, found {text!r}")
-        chosen += [f"--{name}", value]
-    common = {
+        command += [f"--{name}", value]
+    environment = os.environ | {
         "KERAS_BACKEND": "jax",
         # Ignored on GPUs, which have NCCL.
         "JAX_CPU_COLLECTIVES_IMPLEMENTATION": "gloo",
         PROCESSES: str(options.processes),
-        COORDINATOR: options.coordinator or f"127.0.0.1:{_free_port()}",
+        COORDINATOR: options.coordinator or _free_address(),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH")))),
     }
-    command = [sys.executable, str(train_file), *chosen]
-    return [(command, os.environ | common | {RANK: str(number)}) for number in ranks]
+    return command, [environment | {RANK: str(number)} for number in ranks]
 
 
-def _free_port() -> int:
+def _free_address() -> str:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+        return "{}:{}".format(*server.getsockname())
 
 
 def _wait(running: list[subprocess.Popen]) -> int:
     """Wait for all processes; when one fails, the others would wait for it for ever."""
+    code = 0
     try:
-        while None in (codes := [process.poll() for process in running]):
-            if failed := [code for code in codes if code]:
-                _stop(running)
-                return failed[0]
+        while None in (codes := [process.poll() for process in running]) and not any(codes):
             time.sleep(0.2)
+        code = next(filter(None, codes), 0)
     except KeyboardInterrupt:
-        _stop(running)
-        return 130
-    return next((process.returncode for process in running if process.returncode), 0)
-
-
-def _stop(running: list[subprocess.Popen]) -> None:
+        code = 130
+    # Those that have ended are not harmed.
     for process in running:
         process.terminate()
     for process in running:
@@ -234,6 +183,7 @@ def _stop(running: list[subprocess.Popen]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    return code
 
 
 if __name__ == "__main__":

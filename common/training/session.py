@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from common.backend import keras
-from common.data.batches import EpochOrder, steps_per_execution
+from common.data.batches import EpochOrder
 from common.data.measure import training_range
 from common.data.task import task_of
 from common.data.training_data import RESIDENT, TrainingData
@@ -30,12 +31,12 @@ from common.outputs.kinds import kind_of
 from common.project import ModelFolder
 from common.runs.dead_runs import RESUMED_TAG, STATE
 from common.runs.record import PLOTS, LogEpochs, Run, logs_of
-from common.training import device as gpu
-from common.training import processes as spread
 from common.training import state
 from common.training.compile import begin_at_constants, compile_model, constant_losses
+from common.training.device import CONVOLVED, select_device
 from common.training.fit import fit
 from common.training.phases import Phase, phases
+from common.training.processes import join
 from sdss_gs.errors import DataError, OptionError
 
 VALIDATION_BATCH = 64
@@ -155,12 +156,12 @@ class Session:
     def train(self) -> None:
         """Fit the network and keep its best epoch."""
         options, data = self.options, self.data
-        spread.join(options)
-        convolved = [item.name for item in data.inputs if item.name in gpu.CONVOLVED]
-        device = gpu.prepare(options.precision, options.memory_limit, [*convolved, data.inputs[0].name][0])
+        join(options)
+        convolved = [item.name for item in data.inputs if item.name in CONVOLVED]
+        device = select_device(options.precision, options.memory_limit, [*convolved, data.inputs[0].name][0])
         print(device.line(), flush=True)
         keras.utils.set_random_seed(options.seed)
-        one, sizes, share = data.bytes_of_one(), data.sizes(), spread.share()
+        one, sizes, share = data.bytes_of_one(), data.sizes(), device.share
         resident = self.task.flat and device.holds(one * sum(sizes[part] for part in RESIDENT))
         order = EpochOrder(options.seed, sizes["train"])
         training = data.batches("train", options.batch_size, order=order, resident=resident, share=share)
@@ -173,33 +174,19 @@ class Session:
             model = training_model(network, options.augment, options.seed, options.input_dropout, values)
         self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
         if not self._arrays:
-            self._begin_at(network)
+            again = partial(self._build, pretrained=True)
+            device.first_weights(network, options.seed, again, partial(begin_at_constants, data=data))
         constants = None if self.task.flat else constant_losses(data, options)
         for phase in (phase for phase in self.phases if self.progress.epoch < phase.last):
             phase.freeze(network)
             with device.scope():
-                # Keras takes several steps at once on one device only.
-                one_by_one = spread.on_jax() or (device.kind == "GPU" and device.count > 1)
-                batch_bytes = (8 if resident else one) * options.batch_size
-                together = 1 if one_by_one else steps_per_execution(batch_bytes, steps)
-                compiled = device.kind == "GPU" or spread.on_jax()
-                compile_model(model, data.outputs, phase.options(options), steps, together, compiled, constants)
+                together = device.steps_per_execution((8 if resident else one) * options.batch_size, steps)
+                compile_model(model, data.outputs, phase.options(options), steps, together, device.compiled, constants)
             self._restore(model, phase)
             self._fit(model, network, training, validation, order, phase)
         if self._arrays:
             # The run that is resumed had ended: nothing is left to train.
             self._best[:] = state.best_of(self._arrays)
-
-    def _begin_at(self, network: keras.Model) -> None:
-        """Give a new network its first weights: with several processes the same in all of them."""
-        if spread.processes() == 1:
-            begin_at_constants(network, self.data)
-            return
-        with spread.alone():
-            keras.utils.set_random_seed(self.options.seed)
-            first = self._build(pretrained=True)
-            begin_at_constants(first, self.data)
-        state.assign(network, [np.asarray(variable) for variable in first.variables])
 
     def _restore(self, model: keras.Model, phase: Phase) -> None:
         """Take up the state of the run that is resumed, once; an optimizer's only within its phase."""

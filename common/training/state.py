@@ -25,13 +25,10 @@ class Progress:
         Typed options of the run.
     fingerprint : str
         Content hash of the training data.
-    epoch : int
-        Finished epochs.
-    history : list of dict of str to float
-        Metrics of each finished epoch.
-    best_epoch : int
+    epoch, history : int, list of dict of str to float
+        Number of finished epochs, and the metrics of each.
+    best_epoch, best_loss : int, float
         Epoch, from 1, with the lowest validation loss; 0 before the first.
-    best_loss : float
     """
 
     options: dict
@@ -47,27 +44,20 @@ def save_state(path: Path, progress: Progress, model: keras.Model, best: list[np
 
     Parameters
     ----------
-    path : Path
-    progress : Progress
+    path, progress : Path, Progress
     model : keras.Model
         What is trained, with its optimizer.
     best : list of ndarray
         Weights of the best epoch.
     """
-    arrays = {f"model_{number}": np.asarray(variable) for number, variable in enumerate(model.variables)}
-    arrays |= {f"optimizer_{number}": np.asarray(variable) for number, variable in enumerate(model.optimizer.variables)}
-    arrays |= {f"best_{number}": array for number, array in enumerate(best)}
+    kinds = {"model": model.variables, "optimizer": model.optimizer.variables, "best": best}
+    arrays = {f"{kind}_{number}": np.asarray(one) for kind, ones in kinds.items() for number, one in enumerate(ones)}
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, progress=np.array(json.dumps(asdict(progress))), **arrays)
 
 
 def load_state(path: Path) -> tuple[Progress, dict[str, np.ndarray]]:
-    """Read a state.
-
-    Returns
-    -------
-    progress : Progress
-    arrays : dict of str to ndarray
+    """Read a state: progress and arrays.
 
     Raises
     ------
@@ -78,12 +68,10 @@ def load_state(path: Path) -> tuple[Progress, dict[str, np.ndarray]]:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         return Progress(**json.loads(str(arrays.pop("progress")))), arrays
-    except FileNotFoundError:
-        raise OptionError(
-            f"resume: expected the state of a run in {path}, found none: it ended before its first epoch did"
-        ) from None
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise OptionError(f"resume: expected the state of a run in {path}, found {error}") from None
+        none = isinstance(error, FileNotFoundError)
+        reason = "none: it ended before its first epoch did" if none else error
+        raise OptionError(f"resume: expected the state of a run in {path}, found {reason}") from None
 
 
 def restore(model: keras.Model, arrays: dict[str, np.ndarray], with_optimizer: bool = True) -> list[np.ndarray]:
@@ -91,8 +79,7 @@ def restore(model: keras.Model, arrays: dict[str, np.ndarray], with_optimizer: b
 
     Parameters
     ----------
-    model : keras.Model
-    arrays : dict of str to ndarray
+    model, arrays : keras.Model, dict of str to ndarray
     with_optimizer : bool
         Whether its optimizer goes on too, or begins anew, as in another phase of fine-tuning.
 
@@ -103,10 +90,7 @@ def restore(model: keras.Model, arrays: dict[str, np.ndarray], with_optimizer: b
     """
     if with_optimizer:
         model.optimizer.build(model.trainable_variables)
-        optimizer = _numbered(arrays, "optimizer")
-        _check(model.optimizer.variables, optimizer)
-        for variable, array in zip(model.optimizer.variables, optimizer, strict=True):
-            variable.assign(array)
+        _assign(model.optimizer.variables, _numbered(arrays, "optimizer"))
     assign(model, _numbered(arrays, "model"))
     return best_of(arrays)
 
@@ -124,9 +108,7 @@ def assign(model: keras.Model, arrays: list[np.ndarray]) -> None:
     OptionError
         If the arrays are of another architecture.
     """
-    _check(model.variables, arrays)
-    for variable, array in zip(model.variables, arrays, strict=True):
-        variable.assign(array)
+    _assign(model.variables, arrays)
     for layer in normalisations(model):
         # The layer computes with constants that it derives from its variables.
         layer.finalize_state()
@@ -136,7 +118,9 @@ def _numbered(arrays: dict[str, np.ndarray], kind: str) -> list[np.ndarray]:
     return [array for name, array in arrays.items() if name.startswith(f"{kind}_")]
 
 
-def _check(variables, arrays) -> None:
-    expected, found = [tuple(variable.shape) for variable in variables], [array.shape for array in arrays]
-    if expected != found:
-        raise OptionError(f"resume: expected the arrays of this network ({len(expected)}), found others ({len(found)})")
+def _assign(variables: list[keras.Variable], arrays: list[np.ndarray]) -> None:
+    if [tuple(variable.shape) for variable in variables] != [array.shape for array in arrays]:
+        counts = len(variables), len(arrays)
+        raise OptionError("resume: expected the arrays of this network ({}), found others ({})".format(*counts))
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

@@ -18,7 +18,7 @@ from common.models.model import ANY
 from common.models.opening import DESCRIPTION, MODEL_FILE, load, read_description, write_description
 from common.models.running import serving_inputs, serving_network
 from common.models.safe_file import UnsafeModelError, check_description
-from common.models.store import facts_about, facts_of, load_model, log_model, sha256
+from common.models.store import facts_about, log_model, sha256
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS, Output
 
@@ -55,7 +55,7 @@ def test_stored_model_predicts_what_the_network_did(keep):
     model, address = keep()
     values = np.random.default_rng(0).normal(17, 1, (4, 5)).astype(np.float32)
     expected = model.predict({"bands": values}, verbose=0)
-    found = load_model(address).predict(serving_inputs(BANDS, values), verbose=0)
+    found = load(address).network.predict(serving_inputs(BANDS, values), verbose=0)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
@@ -65,7 +65,7 @@ def test_changed_file_is_refused_with_both_hashes(keep):
     before = sha256(path)
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(UnsafeModelError, match=f"expected sha256 {before}, found {sha256(path)}"):
-        load_model(address)
+        load(address)
 
 
 def test_model_whose_files_were_moved_away_is_named_as_such(keep):
@@ -80,8 +80,8 @@ def test_model_whose_files_were_moved_away_is_named_as_such(keep):
 @pytest.mark.parametrize("address", ["models:/b2r/999", "models:/nobody/1", "models:/b2r@nobody", "models:/m-0"])
 def test_unknown_model_is_one_clear_error(keep, address):
     keep()
-    with pytest.raises(ZooError, match="expected a model in this store, found none"):
-        load_model(address)
+    with pytest.raises(ZooError, match="expected a trained model, found none"):
+        load(address)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,7 @@ def test_model_of_somebody_else_is_refused(keep):
         warnings.simplefilter("ignore")
         logged = mlflow.tensorflow.log_model(model, name="model", pip_requirements=["tensorflow"])
     with pytest.raises(ZooError, match="expected a model stored by the zoo"):
-        facts_of(logged.model_uri)
-    with pytest.raises(UnsafeModelError, match="expected sha256 none"):
-        load_model(logged.model_uri)
+        load(logged.model_uri)
 
 
 def test_file_that_is_no_model_is_refused(tmp_path):

@@ -2,7 +2,6 @@ import pytest
 
 from common.backend import keras, tf
 from common.training import device as gpu
-from sdss_gs.errors import OptionError
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +27,7 @@ def processor(monkeypatch, flags):
 )
 def test_auto_takes_bfloat16_where_it_is_faster(monkeypatch, flags, name, expected):
     processor(monkeypatch, flags)
-    device = gpu.prepare("auto", name=name)
+    device = gpu.select_device("auto", name=name)
     assert device.precision == expected
     assert keras.config.dtype_policy().compute_dtype == expected
     assert keras.config.dtype_policy().variable_dtype == "float32"
@@ -37,16 +36,28 @@ def test_auto_takes_bfloat16_where_it_is_faster(monkeypatch, flags, name, expect
 @pytest.mark.parametrize("precision", gpu.PRECISIONS)
 def test_precision_that_was_asked_for_is_set(monkeypatch, precision):
     processor(monkeypatch, "")
-    assert gpu.prepare(precision).precision == precision
+    assert gpu.select_device(precision).precision == precision
     assert keras.config.dtype_policy().compute_dtype == precision
-
-
-def test_unknown_precision_lists_the_known():
-    with pytest.raises(OptionError, match="precision: expected auto, float32, bfloat16, float16, found 'half'"):
-        gpu.prepare("half")
 
 
 def test_one_line_says_what_runs_where(monkeypatch):
     processor(monkeypatch, "avx512_bf16")
     monkeypatch.setattr(gpu, "cpu_count", lambda: 2)
-    assert gpu.prepare().line() == "CPU: Test CPU, 2 cores, bfloat16"
+    assert gpu.select_device().line() == "CPU: Test CPU, 2 cores, bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("batch_bytes", "steps", "expected"),
+    [(32 * 20, 458, 128), (32 * 20, 5, 5), (32 * 67500, 44, 1), (32 * 14088, 99, 9)],
+)
+def test_short_steps_are_bundled_and_long_ones_are_not(batch_bytes, steps, expected):
+    assert gpu.Device("CPU", "c", 2, "float32").steps_per_execution(batch_bytes, steps) == expected
+    assert gpu.Device("GPU", "g", 2, "float32").steps_per_execution(batch_bytes, steps) == 1
+    assert gpu.Device("CPU", "c", 2, "float32", jax=True).steps_per_execution(batch_bytes, steps) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "jax", "compiled"), [("CPU", False, False), ("GPU", False, True), ("CPU", True, True)]
+)
+def test_steps_are_compiled_on_gpus_and_on_jax(kind, jax, compiled):
+    assert gpu.Device(kind, "d", 1, "float32", jax=jax).compiled == compiled

@@ -17,7 +17,6 @@ from common.data.sources import Loaded
 from common.models.library import artifact as card_file
 from common.models.library import champions
 from common.models.opening import load
-from common.models.store import load_model
 from common.networks.inputs import PRESENT
 from common.options import convert
 from common.outputs.flags import NO_PREDICTION, Flag
@@ -152,7 +151,7 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
     assert about.metadata["reading"] == {"target": "log", "column": "BestFit"}
     assert [entry["name"] for entry in about.signature.inputs.to_dict()] == ["bands", "wise", PRESENT]
     assert [entry["name"] for entry in about.signature.outputs.to_dict()] == list(NAMES)
-    model = load_model(address)
+    model = load(address).network
     bands = np.array([[17.9, 16.9, 16.4, 16.1, 15.9], [18.4, 17.2, 16.5, 15.9, 15.6]], np.float32)
     missing = {"bands": bands, "wise": np.zeros((2, 4), np.float32), PRESENT: np.array([[1, 0]] * 2, np.float32)}
     predicted = model.predict(missing, verbose=0)

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from common.data.batches import EpochOrder, Share, batches
+from common.data.batches import EpochOrder, Share, make_batches
 from common.training import processes as spread
 
 
@@ -25,8 +25,9 @@ def test_two_processes_feed_together_what_one_feeds():
     values = np.arange(50, dtype=np.float32)
 
     def fed(share):
-        found = batches(lambda index: (values[index],), "bands", 50, 16, EpochOrder(0, 50), share)
-        elements = [inputs["bands"] for (inputs,) in found.as_numpy_iterator()]
+        order = EpochOrder(0, 50)
+        found = make_batches(lambda index: (values[index],), lambda bands: (bands,), 50, 16, order, share)
+        elements = [bands for (bands,) in found.as_numpy_iterator()]
         assert int(found.cardinality()) == len(elements)
         return elements
 

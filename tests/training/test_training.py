@@ -13,8 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from common import train
 from common.backend import keras
+from common.models.opening import load
 from common.models.running import serving_inputs
-from common.models.store import load_model
 from common.options import TrainingOptions
 from common.training import session
 from common.training.compile import optimizer_of
@@ -67,7 +67,7 @@ def files_of(run, folder=""):
 
 def model_of(run):
     (version,) = MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
-    return load_model(f"models:/{version.name}/{version.version}")
+    return load(f"models:/{version.name}/{version.version}").network
 
 
 def predicted_by(model, item, values, **options):
@@ -208,7 +208,7 @@ def test_interrupted_run_keeps_its_best_weights_as_a_model(launch, magnitudes, m
     monkeypatch.setattr(session.LogEpochs, "on_epoch_end", interrupt)
     _, run = launch("b2r", ds=magnitudes, epochs=3)
     (logged,) = MlflowClient().search_logged_models(["0"], filter_string=f"source_run_id='{run.info.run_id}'")
-    assert load_model(logged.model_uri).count_params() == B2R_PARAMETERS
+    assert load(logged.model_uri).network.count_params() == B2R_PARAMETERS
     assert not MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
 
 

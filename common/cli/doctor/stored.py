@@ -114,9 +114,9 @@ def models_open() -> list[Finding]:
     """Load TensorFlow, and open every champion."""
     from common.models.library import champions
     from common.models.opening import load
-    from common.training import device as gpu
+    from common.training.device import select_device
 
-    findings = [Finding("TensorFlow", OK, gpu.prepare("float32").line())]
+    findings = [Finding("TensorFlow", OK, select_device("float32").line())]
     for entry in champions():
         try:
             load(entry.name)
