@@ -13,6 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from common import train
 from common.backend import keras
+from common.data import measure
+from common.judge import judge
 from common.models.opening import load
 from common.models.running import serving_inputs
 from common.options import TrainingOptions
@@ -292,8 +294,13 @@ def test_image_model_takes_smaller_images_and_stores_float32(launch, tmp_path, c
         write_image(path, 100, size=(120, 120))
     bad = folder / "img" / f"{rows[0]['objid']}.jpg"
     bad.write_bytes(bad.read_bytes()[:-20])
+    measured, image_features = [], measure.image_features
+    monkeypatch.setattr(measure, "image_features", lambda seen: measured.append(len(seen)) or image_features(seen))
+    monkeypatch.setattr(judge, "simple_features", lambda _: pytest.fail("what only votes are compared with"))
     code, run = launch("i2r", ds=folder, epochs=1, precision="bfloat16")
     assert code == 0
+    # Measuring an image takes milliseconds: each training and test object once for all who ask.
+    assert sum(measured) == sum(int(run.data.tags[f"zoo.{part}_objects"]) for part in ("train", "test"))
     output = capsys.readouterr().out
     assert "60 objects; 1 without img" in output
     assert "120x120 pixels, cropped or edge-padded" in output
