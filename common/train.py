@@ -33,7 +33,7 @@ def run(train_file: str, *functions: Callable) -> None:
     *functions : callable
         Of a model with one input and one output, architectures: they take the input as a KerasTensor ``(batch, ...)``
         and return features ``(batch, n)``; the option ``architecture`` chooses one by its name. Of a model of several,
-        one encoder per input, named like it, and ``fuse``; see `multi_network.build_multi`.
+        one encoder per input, named like it, and ``fuse``; see `build.build_fused`.
 
     Notes
     -----

@@ -39,7 +39,7 @@ class Training:
         Options without which inputs or values cannot be understood: ``target``, ``column``, and with several inputs
         and outputs these.
     metric, cost : str, float
-        Validation score, as `metrics.cost` turns it: less is better.
+        Validation score, as `Metric.cost` turns it: less is better.
     """
 
     fingerprint: str
