@@ -84,10 +84,6 @@ class Option:
         """List the choices that models of an output have."""
         return self.by_output.get(output, self.choices)
 
-    def default_of(self, output: str) -> object:
-        """Return the default of models of an output."""
-        return self.defaults.get(output, self.default)
-
 
 def option(default: int | float | str, help: str, **about: Any) -> Any:
     """Declare an option as the field of a dataclass; parameters as for `Option`.
@@ -329,11 +325,13 @@ def convert(name: str, value: object, output: str = "") -> object:
     >>> convert("batch_size", "64.0"), convert("outputs", "smass, redshift")
     (64, 'redshift,smass')
     """
-    if name not in OPTIONS:
-        raise OptionError(f"{name}: unknown option, expected one of {', '.join(OPTIONS)}")
     option, text = OPTIONS[name], str(value).strip()
     if option.several:
-        return ",".join(_several(name, option, text))
+        parts = [part.strip() for part in text.split(",")]
+        if unknown := [part for part in parts if part not in option.choices]:
+            raise OptionError(f"{name}: expected some of {', '.join(option.choices)}, found {unknown[0]!r}")
+        # In the order of the schema, so that no order is another model.
+        return ",".join(choice for choice in option.choices if choice in parts)
     choices = option.choices_of(output)
     if choices and text not in choices:
         own = f"; architecture={text} chooses it" if name == "backbone" and text in ARCHITECTURES else ""
@@ -351,12 +349,3 @@ def convert(name: str, value: object, output: str = "") -> object:
         bound = f" and below {option.below:g}" if math.isfinite(option.below) else ""
         raise OptionError(f"{name}: expected {wanted} of at least {option.low:g}{bound}, found {text!r}")
     return option.kind(number)
-
-
-def _several(name: str, option: Option, text: str) -> list[str]:
-    """Split names at the commas; return them in the order of the schema, so that no order is another model."""
-    found = [part.strip() for part in text.split(",")]
-    for part in found:
-        if part not in option.choices:
-            raise OptionError(f"{name}: expected some of {', '.join(option.choices)}, found {part!r}")
-    return [choice for choice in option.choices if choice in found]

@@ -116,7 +116,7 @@ def read_folder(folder: str | Path, entry_point: str = "main", item: str = "", o
     for name in own:
         if name not in options:
             raise OptionError(f"{path}: {_unknown(name, options, folder.name, entry_point)}")
-    defaults = {name: option.default_of(output) for name, option in options.items()} | own
+    defaults = {name: option.defaults.get(output, option.default) for name, option in options.items()} | own
     return ModelFolder(folder, {name: convert(name, value, output) for name, value in defaults.items()}, entry_point)
 
 

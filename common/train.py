@@ -15,6 +15,7 @@ from common.runs.failures import report
 from common.runs.record import Run
 from common.training import processes as spread
 from common.training.folds import cross_validate
+from common.training.keeping import finish, keep_best
 from common.training.session import Session
 from sdss_gs.errors import OptionError
 from sdss_gs.locate import as_typed
@@ -98,10 +99,10 @@ def _train(project: ModelFolder, record: Run, options: TrainingOptions, function
         if spread.on_jax():
             spread.leave()
         else:
-            session.finish()
+            finish(session)
     except KeyboardInterrupt:
         _ignore_interruptions()
-        kept = session.keep_best()
+        kept = keep_best(session)
         raise KeyboardInterrupt(
             f"\nbest weights so far: {kept}\ngo on with: mlflow run {project.name} -P resume={record.id} --no-conda"
             if kept

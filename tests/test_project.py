@@ -5,7 +5,6 @@ import yaml
 from conftest import ROOT
 from helpers.folders import MODELS
 
-from common.options import convert
 from common.project import parse_options, read_folder, read_project
 from sdss_gs.errors import OptionError
 
@@ -148,8 +147,3 @@ def test_mlproject_that_declares_what_the_model_does_not_have_is_named(tmp_path,
     )
     with pytest.raises(OptionError, match=f"b2r/MLproject: {option}: {expected}"):
         read_project(tmp_path / "b2r")
-
-
-def test_unknown_option_name_lists_the_known():
-    with pytest.raises(OptionError, match="momentum: unknown option, expected one of ds, limit, architecture"):
-        convert("momentum", 1)

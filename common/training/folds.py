@@ -9,6 +9,7 @@ import numpy as np
 from common.options import TrainingOptions
 from common.project import ModelFolder
 from common.runs.record import Run
+from common.training.keeping import finish
 from common.training.session import Session
 from sdss_gs.errors import OptionError
 
@@ -37,7 +38,7 @@ def cross_validate(
         try:
             session = Session(project, nested, options, architectures, fold)
             session.train()
-            scores.append(session.finish(register=False))
+            scores.append(finish(session, register=False))
         except BaseException as error:
             nested.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", str(error) or "interrupted")
             raise

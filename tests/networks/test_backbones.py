@@ -20,6 +20,7 @@ from common.networks.build import build_flat
 from common.networks.inputs import enter
 from common.options import TrainingOptions
 from common.training import session
+from common.training.keeping import best_model
 from common.training.phases import Phase, phases
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import INPUTS, OUTPUTS
@@ -244,8 +245,8 @@ def run(repository, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     done = []
-    monkeypatch.setattr(session.Session, "finish", lambda self: done.append(self))
-    monkeypatch.setattr(session.Session, "keep_best", lambda self: done.append(self) or "")
+    monkeypatch.setattr(train, "finish", done.append)
+    monkeypatch.setattr(train, "keep_best", lambda trained: done.append(trained) or "")
     data = write_survey(tmp_path / "data", survey_rows(60), ("img",))
     file = tmp_path / "tiny.weights.h5"
     with warnings.catch_warnings():
@@ -263,7 +264,7 @@ def run(repository, monkeypatch, tmp_path):
 
 def backbone_of(trained):
     """The backbone of the model that a session would store."""
-    model, _ = trained._best_model()
+    model, _ = best_model(trained)
     return next(layer for layer in model.network.layers if isinstance(layer, keras.Model))
 
 

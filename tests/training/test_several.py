@@ -23,7 +23,7 @@ from common.outputs.flags import NO_PREDICTION, Flag
 from common.predict.choose import choose_models
 from common.predict.embed import embedder
 from common.project import parse_options, read_folder
-from common.training import session
+from common.training import keeping, session
 from sdss_gs.dataset import open_catalogue
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import OUTPUTS
@@ -212,7 +212,7 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
 def test_champion_of_other_outputs_or_equal_cost_stays(launch, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    monkeypatch.setattr(session, "predict_baselines", lambda *_: {})
+    monkeypatch.setattr(keeping, "predict_baselines", lambda *_: {})
     for outputs in ("redshift", "redshift", "smass"):
         launch(epochs=1, inputs="bands,wise", outputs=outputs)
     first, equal, other = [line for line in capsys.readouterr().out.splitlines() if line.startswith("champion: ")]
@@ -223,7 +223,7 @@ def test_champion_of_other_outputs_or_equal_cost_stays(launch, monkeypatch, tmp_
 
 def test_interrupted_run_goes_on_to_the_losses_of_a_whole_one_with_the_same_seed(launch, monkeypatch, capsys):
     options = {"epochs": 3, "inputs": "wise,bands", "outputs": "redshift"}
-    monkeypatch.setattr(session, "predict_baselines", lambda *_: {})
+    monkeypatch.setattr(keeping, "predict_baselines", lambda *_: {})
     _, whole = launch(**options)
     original = session.LogEpochs.on_epoch_end
 

@@ -23,9 +23,9 @@ from optuna.trial import TrialState, create_trial
 from common import train
 from common.backend import keras
 from common.project import read_folder, read_project
-from common.training import session
 from common.training.sweep import report as sweep_report
 from common.training.sweep import storage as sweep_storage
+from common.training.sweep import trial
 from common.training.sweep.report import NUMBER, SCORES, in_words, slices
 from common.training.sweep.space import cells_of, parse_space, swept
 from common.training.sweep.study import pruned_by
@@ -333,22 +333,22 @@ def command(repository, folder, monkeypatch):
 
 def test_interrupted_sweep_goes_on_and_ends_with_tables_and_one_registered_model(command, folder, monkeypatch, capsys):
     space = {"space": "learning_rate=1e-3|1e-2|1e30,schedule=constant", "prune": "median"}
-    original, ended = session.Session.validate, []
+    original, ended = trial.validate, []
 
-    def interrupt(self):
-        ended.append(self)
+    def interrupt(session):
+        ended.append(session)
         if len(ended) == 1:
             raise KeyboardInterrupt
-        return original(self)
+        return original(session)
 
-    monkeypatch.setattr(session.Session, "validate", interrupt)
+    monkeypatch.setattr(trial, "validate", interrupt)
     assert command(**space) == 130
     said = capsys.readouterr()
     (parent,) = [run for run in MlflowClient().search_runs(["0"]) if "mlflow.parentRunId" not in run.data.tags]
     assert f"-P resume={parent.info.run_id}" in said.err
     assert not MlflowClient().search_registered_models()
 
-    monkeypatch.setattr(session.Session, "validate", original)
+    monkeypatch.setattr(trial, "validate", original)
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: trial.user_attrs[NUMBER] == 2)
     assert command(**space) == 0
     said = capsys.readouterr()

@@ -18,7 +18,7 @@ from common.judge import judge
 from common.models.opening import load
 from common.models.running import serving_inputs
 from common.options import TrainingOptions
-from common.training import session
+from common.training import keeping, session
 from common.training.compile import optimizer_of
 from common.training.state import load_state
 from sdss_gs.schema import INPUTS
@@ -249,7 +249,7 @@ def test_failed_run_is_marked_with_its_reason_in_one_line(launch, magnitudes, op
 
 
 def test_fault_of_the_program_marks_the_run_failed_too(launch, magnitudes, monkeypatch):
-    monkeypatch.setattr(session, "predict_baselines", lambda *_: 1 / 0)
+    monkeypatch.setattr(keeping, "predict_baselines", lambda *_: 1 / 0)
     code, run = launch("b2r", ds=magnitudes, epochs=1)
     assert (code, run.info.status) == (1, "FAILED")
     assert run.data.tags["zoo.failure"] == "ZeroDivisionError: division by zero"

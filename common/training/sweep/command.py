@@ -22,7 +22,6 @@ from common.project import ModelFolder
 from common.runs.dead_runs import FAILURE_TAG
 from common.runs.failures import report, user_message
 from common.runs.record import Run
-from common.training.session import Session
 from common.training.sweep.report import RUN, SCORES, end_of, markdown, ranked, slices, table
 from common.training.sweep.storage import results, sampler_of, work
 from common.training.sweep.study import STARTED_BY, Sweep
@@ -115,7 +114,7 @@ def sweep(main: ModelFolder, project: ModelFolder, functions: dict[str, Callable
     """
     begun = None
     try:
-        begun = Sweep(main, project, partial(Session, functions=functions), arguments)
+        begun = Sweep(main, project, functions, arguments)
         _run(begun)
     except KeyboardInterrupt:
         _end(main, begun, "KILLED", "interrupted")

@@ -40,8 +40,8 @@ class Sweep:
     ----------
     main, project : ModelFolder
         The model folder with the defaults of its entry points ``main`` and ``sweep``.
-    session : callable
-        Begins a training run: takes a model folder, the run's record and its options.
+    functions : dict of str to callable
+        The model folder's functions.
     arguments : list of str
         Command line of the entry point.
 
@@ -58,10 +58,11 @@ class Sweep:
         For an option or a data set that cannot be used.
     """
 
-    def __init__(self, main: ModelFolder, project: ModelFolder, session: Callable[..., Session], arguments: list[str]):
-        self.main, self.record = main, None
+    def __init__(
+        self, main: ModelFolder, project: ModelFolder, functions: dict[str, Callable], arguments: list[str]
+    ):  # fmt: skip
+        self.main, self.functions, self.record = main, functions, None
         self.helper = os.environ.get(STARTED_BY, "")
-        self._session = session
         choose_store(main.repository)
         given = parse_options(project, arguments)
         self.storage_url = given.storage or beside(mlflow.get_tracking_uri(), main.repository)
@@ -79,7 +80,7 @@ class Sweep:
         """Begin a training run with the options of a trial."""
         own = {name: getattr(self.options, name) for name in ("epochs", "seed", "ds", "limit")}
         values = self.main.defaults | own | chosen | {"resume": "", "folds": 0}
-        return self._session(self.main, record, typed(TrainingOptions, values))
+        return Session(self.main, record, typed(TrainingOptions, values), self.functions)
 
     def _prepare(self, given: SweepOptions, project: ModelFolder) -> None:
         """Check everything that may be wrong before the sweep is there."""

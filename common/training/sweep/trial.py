@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from common.backend import forget_networks, keras, tf
 from common.runs.dead_runs import SWEEP_TAG, close
 from common.runs.record import Run
+from common.training.keeping import finish, validate
 from common.training.sweep.report import EPOCH, RUN, SCORES, SECONDS, in_words, ranked, shown
 from common.training.sweep.space import swept
 from common.training.sweep.storage import NUMBER, results
@@ -38,7 +39,7 @@ def run_trial(sweep: Sweep, trial: optuna.Trial) -> float:
                 if sweep.pruned_by:
                     session.callbacks.append(_Prune(trial, sweep.pruned_by))
                 session.train()
-                cost, scores = session.validate()
+                cost, scores = validate(session)
         except optuna.TrialPruned:
             record.tags({"zoo.pruned": f"after epoch {session.progress.epoch}"})
             _say(sweep, trial, f"pruned after epoch {session.progress.epoch}", began)
@@ -66,7 +67,7 @@ def refit(sweep: Sweep, trial: optuna.Trial) -> float:
     with _nested_run(sweep, trial, "best", f"best {trial.number}", **{"zoo.refit": str(number)}) as record:
         session = sweep.begin(record, chosen)
         session.train()
-        trial.set_user_attr(SCORES, session.finish())
+        trial.set_user_attr(SCORES, finish(session))
     return 0.0
 
 

@@ -1,0 +1,153 @@
+"""A training run from its best weights on: the model that is judged, stored, and perhaps the champion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from common.backend import keras
+from common.data.measure import training_range
+from common.judge import figures
+from common.judge.evaluate import validation_cost
+from common.judge.judge import judge, predict_baselines, verdict
+from common.judge.record_summary import numbers, record_summary
+from common.judge.views import alone, champion_cost, every_set, fit_calibrations, predict_part, validation_scores
+from common.models.champion import Training, promote_champion
+from common.models.model import ANY, Model
+from common.models.running import serving_inputs, serving_network
+from common.models.store import HEADLINE_TAG, log_model
+from common.outputs.kinds import kind_of
+from common.runs.record import PLOTS
+from common.training import state
+from common.training.session import Session
+
+READING = ("target", "column")
+"""Options without which a stored model's inputs or values cannot be understood."""
+
+
+def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
+    """Make the model of the best epoch, in float32: what is judged is what is stored and used.
+
+    Returns
+    -------
+    model : Model
+    predicted : dict of str to ndarray
+        Of all validation objects, by output.
+    """
+    keras.config.set_dtype_policy("float32")
+    network, data = session.build(), session.data
+    state.assign(network, session.best)
+    model = Model(
+        name=session.task.name,
+        version="",
+        sha256="",
+        inputs=data.inputs,
+        outputs=data.outputs,
+        network=serving_network(network, data.inputs[0]) if session.task.flat else network,
+        shapes=data.shapes(),
+        reading={key: session.recorded[key] for key in READING if key in session.recorded},
+        calibrations={},
+        training_ranges={item.name: training_range(data.measured("train", item)) for item in data.inputs},
+    )
+    predictions = predict_part(model, data, "validation", every_set(model))
+    return replace(model, calibrations=fit_calibrations(model, data, predictions)), predictions[ANY]
+
+
+def _log(session: Session, model: Model, register: bool) -> str:
+    piece = session.data.gather(session.data.parts["train"][:1])
+    item = session.data.inputs[0]
+    example = serving_inputs(item, piece[item.name]) if model.flat else piece
+    return log_model(model, example, register=register)
+
+
+def keep_best(session: Session) -> str:
+    """Log the best weights so far as an unregistered model; return its address, empty if there are none."""
+    return _log(session, best_model(session)[0], register=False) if session.best else ""
+
+
+def validate(session: Session) -> tuple[float, dict[str, float]]:
+    """Judge the best epoch on the validation objects.
+
+    Returns
+    -------
+    cost : float
+        What champions are chosen by; less is better.
+    scores : dict of str to float
+    """
+    scores = validation_scores(session.data, best_model(session)[1])
+    cost = champion_cost(session.data, scores)
+    return cost, next(iter(scores.values())) if len(scores) == 1 else {"validation_cost": cost}
+
+
+def finish(session: Session, register: bool = True) -> dict[str, float]:
+    """Judge the best epoch on the test objects beside the baselines; draw, store, and say where everything is.
+
+    Parameters
+    ----------
+    session : Session
+    register : bool
+        Whether the model enters the registry, where it may become the champion.
+
+    Returns
+    -------
+    dict of str to float
+        Test scores by the names under which MLflow has them, without ``test_``.
+    """
+    data, record, progress = session.data, session.record, session.progress
+    model, validation = best_model(session)
+    predictions = predict_part(model, data, "test", alone(model))
+    rivals = predict_baselines(data, session.options.seed)
+    summary = judge(model, data, predictions, rivals, record.id, session.recorded)
+    curves = figures.loss_curves(progress.history, progress.best_epoch, _loss_shown(session))
+    page = record_summary(record, replace(summary, figures=summary.figures | {"loss": curves}))
+    address = _log(session, model, register)
+    cost = _record_validation(session, validation_scores(data, validation))
+    lines = (
+        f"report  {page}",
+        f"plots   {record.artifacts()}/{PLOTS}",
+        f"model   {address}",
+        _promote(session, address, cost) if register else "",
+        "look    mlflow ui",
+        f"        tensorboard --logdir {session.task.folder.name}/logs/",
+    )
+    kept = f"kept: epoch {progress.best_epoch} of {progress.epoch}"
+    print(f"\n{session.task.name} on {data.sizes()['test']:,} test galaxies ({kept})\n{verdict(summary)}\n")
+    print("\n".join(filter(None, lines)), flush=True)
+    scores = numbers(summary).items()
+    return {name.removeprefix("test_"): value for name, value in scores if name.startswith("test_")}
+
+
+def _loss_shown(session: Session) -> str:
+    if len(session.data.outputs) > 1 or not session.task.flat:
+        return "sum of the outputs' losses, each 1 for the best constant"
+    # For votes, the mean squared error is what is shown: its root is that of the whole, not of a batch.
+    return kind_of(session.data.outputs[0]).loss_name(session.options.loss).replace("rmse", "mse")
+
+
+def _record_validation(session: Session, scores: dict[str, dict[str, float]]) -> float:
+    """Record by what this run is compared with others; return its cost."""
+    cost, headlines = champion_cost(session.data, scores), {}
+    for output in session.data.outputs:
+        metric = kind_of(output).headline
+        headlines[f"{output.name}_{metric}" if len(scores) > 1 else metric] = scores[output.name][metric]
+    shown = headlines | ({"cost": cost} if len(scores) > 1 else {})
+    session.record.metrics({f"validation_{name}": value for name, value in shown.items()}, 0, part="test")
+    session.record.tags({HEADLINE_TAG: ",".join(headlines)})
+    return cost
+
+
+def _promote(session: Session, address: str, cost: float) -> str:
+    """Make the new version the champion if it has earned it; return what to say of it."""
+    data, recorded = session.data, session.recorded
+    training = Training(
+        fingerprint=data.fingerprint,
+        objects=sum(data.sizes().values()),
+        data=data.folder.name,
+        limit=session.options.limit,
+        reading={key: recorded[key] for key in ("inputs", "outputs", *READING) if key in recorded},
+        metric=kind_of(data.outputs[0]).headline if len(data.outputs) == 1 else "validation_cost",
+        cost=cost,
+    )
+    return promote_champion(address, training, partial(validation_cost, data=data))
