@@ -10,7 +10,7 @@ import numpy as np
 
 from common.backend import keras, tf
 from common.models.model import Model
-from common.models.running import run
+from common.models.running import bare_network, run
 from common.networks.build import decider_of, encoder_of
 from common.networks.inputs import PRESENT
 from common.outputs.kinds import kind_of
@@ -44,9 +44,10 @@ def explain(model: Model, output: Output, item: Input, piece: Mapping[str, np.nd
         From 0, no influence, to 1, the largest within the image; 0 everywhere where nothing has any.
     """
     choices = kind_of(output).choices
-    endings = [layer for layer in model.network.layers if _flattens(layer)] if model.flat else []
+    network = bare_network(model.network)
+    endings = [layer for layer in network.layers if _flattens(layer)] if model.flat else []
     if len(endings) == 1:
-        method, maps = GRAD_CAM, grad_cam(model.network, choices, endings[0].input, piece[item.name])
+        method, maps = GRAD_CAM, grad_cam(network, choices, endings[0].input, piece[item.name])
     else:
         method, maps = OCCLUSION, occlusion(partial(_answers, model, output, item, piece), choices, piece[item.name])
     return method, (maps / np.maximum(maps.max(axis=(1, 2), keepdims=True), TINY)).astype(np.float32)

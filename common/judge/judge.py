@@ -18,6 +18,7 @@ from common.judge.explain import explain
 from common.judge.summary import Summary
 from common.judge.views import Predictions, with_set
 from common.models.model import ANY, Model
+from common.models.running import bare_network
 from common.networks.augment import TURNED
 from common.networks.build import architecture
 from common.outputs.kinds import kind_of
@@ -111,7 +112,7 @@ def judge(
         run_id=run_id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         shapes=model.shapes,
-        architecture=architecture(model.network),
+        architecture=architecture(bare_network(model.network)),
         parameters=model.network.count_params(),
         options={key: value for key, value in options.items() if key not in NOT_JUDGED},
         data={

@@ -13,7 +13,7 @@ from common.backend import keras
 from common.data.sources import Chunk, Loaded, Source
 from common.data.sources.folder import dataset_source
 from common.models.model import HASH_DIGITS, Model, load_chunk, problems_of
-from common.models.running import run
+from common.models.running import bare_network, run
 from common.networks.build import decider_of
 from common.outputs.flags import NO_PREDICTION
 from common.outputs.kinds import kind_of
@@ -73,10 +73,7 @@ class Embedder:
 
 def embedder(model: Model) -> Embedder:
     """Take the head off a model; the features of one with several outputs are those of each output, side by side."""
-    network = decider_of(model.network)
-    if model.flat and model.inputs[0].columns:
-        # A table's network is stored inside one that takes each column by its name, see `running.serving_network`.
-        network = network.get_layer(network.name)
+    network = bare_network(decider_of(model.network))
     fed = [kind_of(output).head_of(network).input for output in model.outputs]
     joined = keras.layers.Concatenate(dtype="float32")(fed) if len(fed) > 1 else fed[0]
     layers = [next(layer.name for layer in network.operations if layer.output is features) for features in fed]

@@ -45,7 +45,7 @@ def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
         sha256="",
         inputs=data.inputs,
         outputs=data.outputs,
-        network=serving_network(network, data.inputs[0]) if session.task.flat else network,
+        network=serving_network(network, data.inputs),
         shapes=data.shapes(),
         reading={key: session.recorded[key] for key in READING if key in session.recorded},
         calibrations={},

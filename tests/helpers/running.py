@@ -22,4 +22,5 @@ def running(app):
         finally:
             server.should_exit = True
             thread.join(5)
-            app.state.workers.close()
+            if hasattr(app.state, "workers"):
+                app.state.workers.close()

@@ -39,7 +39,7 @@ def stored(uri):
     mlflow.set_tracking_uri(uri)
     inputs = keras.Input((5,), name="bands")
     network = keras.Model({"bands": inputs}, keras.layers.Dense(1, name="redshift")(inputs), name="b2r")
-    model = untried(serving_network(network, INPUTS["bands"]), [INPUTS["bands"]], [OUTPUTS["redshift"]])
+    model = untried(serving_network(network, [INPUTS["bands"]]), [INPUTS["bands"]], [OUTPUTS["redshift"]])
     with mlflow.start_run():
         return log_model(model, model.example(), facts={"reading": BEST_FIT}, register=False)
 

@@ -40,7 +40,7 @@ def keep(uri, monkeypatch, tmp_path):
         keras.utils.set_random_seed(seed)
         inputs = keras.Input((5,), name="bands")
         network = keras.Model({"bands": inputs}, keras.layers.Dense(1, name="redshift")(inputs), name=name)
-        model = untried(serving_network(network, BANDS), [BANDS], [REDSHIFT])
+        model = untried(serving_network(network, [BANDS]), [BANDS], [REDSHIFT])
         with mlflow.start_run():
             return network, log_model(model, model.example())
 

@@ -13,6 +13,7 @@ from common.data.sources import folder as folder_module
 from common.data.sources import open_source
 from common.data.sources.folder import open_folder
 from common.models import opening
+from common.models.running import bare_network
 from common.outputs.flags import Flag
 from common.predict import results
 from common.predict.embed import embed, embedding_of
@@ -59,7 +60,7 @@ def test_features_of_every_input_are_what_feeds_the_head(clusters, tmp_path, nam
     table, features = read(tmp_path / "y.parquet")
     (chunk,) = source.chunks()
     loaded = chunk.load(model.inputs[0], model.shapes[model.inputs[0].name], "BestFit")
-    network = model.network.get_layer(name) if model.inputs[0].columns else model.network
+    network = bare_network(model.network)
     expected = keras.Model(network.input, network.get_layer(model.outputs[0].name).input).predict_on_batch(
         {model.inputs[0].name: loaded.values}
     )

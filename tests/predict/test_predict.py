@@ -283,10 +283,10 @@ def test_input_without_what_the_model_needs_is_one_clear_error(tmp_path):
 
 def predictions(values, names):
     """What some models say of the same objects."""
-    models = [by_hand(name, spread=spread) for name, spread in names]
+    models = [by_hand(name, 0.0, spread) for name, spread in names]
     frames = {}
     for model, value in zip(models, values, strict=True):
-        found = model.predict(np.broadcast_to(0, (len(value), *next(iter(model.shapes.values())))))
+        found = model.predict(np.broadcast_to(15, (len(value), *next(iter(model.shapes.values())))))
         missing = np.isnan(value)
         for column in model.columns()[:-1]:
             found[column] = found[column] + value
@@ -312,7 +312,7 @@ def test_models_together_weigh_by_how_sure_they_are_and_drop_a_wild_one():
 
 def test_classes_together_are_mean_probabilities():
     one, other = by_hand("b2s", 0.0), by_hand("w2s", 0.1)
-    frames = {"b2s": one.predict(np.zeros((1, 5))), "w2s": other.predict(np.full((1, 4), 15.0))}
+    frames = {"b2s": one.predict(np.full((1, 5), 15.0)), "w2s": other.predict(np.full((1, 4), 15.0))}
     found = combine([one, other], frames, Combination("one2one"))
     column = "subclass_STARFORMING"
     assert found[column][0] == pytest.approx((frames["b2s"][column][0] + frames["w2s"][column][0]) / 2)
