@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from sdss_gs.dataset import is_known
+from sdss_gs.formats import img
 from sdss_gs.formats.raw import Layout, list_paths, probe_layout
 from sdss_gs.logs import hidden
 from sdss_gs.packing.reading import FILES_PER_GROUP, Group, read_groups
@@ -61,11 +64,14 @@ def verify(
         with tqdm(total=len(paths), desc=f"reading {name}", unit=" files", disable=hidden(progress)) as bar:
             starts = range(0, len(paths), FILES_PER_GROUP)
             groups = (Group(name, layout, start, paths[start : start + FILES_PER_GROUP]) for start in starts)
+            lacks: list[list[str]] = []
             for group, outcome in read_groups(groups, len(paths), processes):
+                lacks += outcome.lacks.values()
                 for path, problem in zip(group.paths, outcome.problems, strict=True):
                     if problem:
                         problems.append(Problem(str(Path(path).relative_to(folder)), name, problem))
                 bar.update(len(group.paths))
+        notes += lacking_notes(name, lacks)
     if find_votes(folder) is not None:
         votes = read_votes(folder, catalogue.objid)
         problems += votes.problems
@@ -75,16 +81,31 @@ def verify(
     return problems, notes
 
 
+def lacking_notes(name: str, lacks: Iterable[Sequence[str]]) -> list[str]:
+    """Say how many spectra can be used for one column only, whose names are given of each."""
+    counts = Counter(column for columns in lacks for column in columns)
+    return [f"{name}: {count} files have no usable {column}" for column, count in counts.items()]
+
+
 def layout_notes(name: str, layout: Layout) -> list[str]:
     """Say how a set whose files are not the standard ones enters."""
-    side = INPUTS["img"].shape[0]
-    if layout.scale not in (None, PIXEL_SCALE):
-        return [f"{name}: resampled from {layout.scale} to {PIXEL_SCALE} arcsec per pixel"]
-    if layout.size is not None and layout.size != (side, side):
-        width, height = layout.size
-        return [
-            f"{name}: {width}x{height} pixels, cropped or edge-padded about the centre to {side}x{side}, same scale"
-        ]
+    if layout.size is not None:
+        return _image_notes(name, layout)
     if layout.grid is not None:
         return [f"{name}: {len(layout.grid)} points (SDSS's standard is {INPUTS[name].shape[0]})"]
     return []
+
+
+def _image_notes(name: str, layout: Layout) -> list[str]:
+    """Say by which rule images of a size and scale enter, or that they do not."""
+    if problem := img.refusal(layout.size, layout.stated_scale):
+        return [f"{name}: refused: {problem}"]
+    width, height = layout.size
+    resampled, cropped = img.entering(layout.size, layout.stated_scale)
+    notes = [f"{name}: resampled from {layout.scale} to {PIXEL_SCALE} arcsec per pixel"] if resampled else []
+    if cropped:
+        scale = "" if resampled else f", taken for {PIXEL_SCALE} arcsec per pixel"
+        notes.append(
+            f"{name}: {width}x{height} pixels, cropped or edge-padded about the centre to {img.SIDE}x{img.SIDE}{scale}"
+        )
+    return notes

@@ -78,6 +78,12 @@ class Dataset:
             good &= self.known(output)
         return np.flatnonzero(good)
 
+    def lacks(self, name: str, column: str) -> np.ndarray:
+        """Tell which objects have spectra without a usable column (``BestFit`` or ``Flux``), bool ``(n,)``."""
+        lacks = getattr(getattr(self.arrays[name], "manifest", None), "lacks", {})
+        without = [int(objid) for objid, columns in lacks.items() if column in columns]
+        return np.isin(self.catalogue.objid, without) & (self.rows[name] >= 0)
+
     def load(self, name: str, objects: np.ndarray, column: str = SPECTRUM_COLUMNS[0]) -> np.ndarray:
         """Gather one input of some objects into a new array.
 
@@ -165,7 +171,12 @@ def is_known(truth: np.ndarray) -> np.ndarray:
 
 
 def open_dataset(
-    folder: str | Path, inputs: Sequence[str], *, image_scale: float = PIXEL_SCALE, progress: bool = True
+    folder: str | Path,
+    inputs: Sequence[str],
+    *,
+    image_scale: float = PIXEL_SCALE,
+    column: str = "",
+    progress: bool = True,
 ) -> Dataset:
     """Open a data set, packing first what has not been packed or has changed since.
 
@@ -180,6 +191,8 @@ def open_dataset(
         Inputs to open.
     image_scale : float
         Arcsec per pixel of the ``img`` files; another value than 0.2 has them resampled.
+    column : str
+        ``BestFit`` or ``Flux``: objects whose spectrum lacks it are taken to lack the spectrum.
     progress : bool
         Show a progress bar while packing.
 
@@ -207,7 +220,10 @@ def open_dataset(
         _require_some(folder, source, manifest)
         arrays[name] = Packed(packed_folder(folder) / source)
         rows[name], checksums[name] = arrays[name].locate(catalogue.objid)
-    return Dataset(folder, catalogue, rows, arrays, checksums)
+    data = Dataset(folder, catalogue, rows, arrays, checksums)
+    for name in inputs if column else ():
+        rows[name] = np.where(data.lacks(name, column), -1, rows[name])
+    return data
 
 
 def _require_some(folder: Path, source: str, manifest) -> None:

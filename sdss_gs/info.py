@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sdss_gs.check import layout_notes
+from sdss_gs.check import lacking_notes, layout_notes
 from sdss_gs.dataset import is_known, open_catalogue, truth_of
 from sdss_gs.formats.raw import list_paths, served_by
 from sdss_gs.packing.packed import Packed, packed_folder, read_manifest
@@ -79,7 +79,7 @@ def _files(folder: Path, catalogue, name: str) -> tuple[np.ndarray, dict]:
         "shape": list(manifest.layout.shape),
         "bytes": packed.nbytes() if source == name else 0,
         "missing": {},
-        "notes": layout_notes(source, manifest.layout),
+        "notes": layout_notes(source, manifest.layout) + lacking_notes(source, manifest.lacks.values()),
     }
     return present, summary | ({"low": manifest.low, "high": manifest.high} if manifest.available else {})
 

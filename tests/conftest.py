@@ -40,6 +40,13 @@ def write_image(path, level, size=(150, 150)):
     Image.fromarray(pixels).save(path, quality=95)
 
 
+def cutout(level):
+    """A cut-out of a level with a square half as bright in its middle."""
+    pixels = np.full((61, 61, 5), level, np.float32)
+    pixels[25:36, 25:36] /= 2
+    return pixels
+
+
 def survey_rows(n, seed=0):
     """Catalogue rows whose magnitudes, and images, tell the redshift."""
     rng = np.random.default_rng(seed)
@@ -72,7 +79,7 @@ def write_survey(folder, rows, inputs=()):
             if name == "img":
                 write_image(path, int(40 + 600 * z))
             elif name == "fits":
-                np.save(path, np.full((61, 61, 5), z, np.float32))
+                np.save(path, cutout(z))
             else:
                 wavelength = table if name == "spectra" else table[in_windows(table)]
                 write_spectrum(path, wavelength, z * wavelength / 1000)

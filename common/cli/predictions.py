@@ -25,8 +25,8 @@ SIMILAR_MODEL = "i2r"
 """With which zoo similar looks when it is not told."""
 
 
-def _check_scale(_context: click.Context, _option: click.Parameter, value: float) -> float:
-    if not 1e-3 <= value < 1e3:
+def _check_scale(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 1e-3 <= value < 1e3:
         raise click.BadParameter(f"expected arcsec per pixel above 0.001, found {value}")
     return value
 
@@ -35,7 +35,7 @@ def _with_input(function):
     """Give a command the options that say what its galaxies are; they go to `_opener`."""
     for option in (
         click.option(
-            "--image-scale", type=float, callback=_check_scale, default=PIXEL_SCALE, metavar="ARCSEC",
+            "--image-scale", type=float, callback=_check_scale, show_default=str(PIXEL_SCALE), metavar="ARCSEC",
             help=f"arcsec per pixel of the images; another scale is resampled to {PIXEL_SCALE}, then the centre is cut "
             "out or the edge repeated",
         ),
@@ -105,7 +105,7 @@ def predict(
 
 
 def _opener(
-    models: Sequence[Model], paths: Sequence[Path], columns: Sequence[str], id_column: str, image_scale: float
+    models: Sequence[Model], paths: Sequence[Path], columns: Sequence[str], id_column: str, image_scale: float | None
 ) -> Open:
     """Return what opens the input, once or, in another process, again."""
     from common.data.sources import open_source
@@ -166,7 +166,7 @@ def embed(name: str, output: Path | None, overwrite: bool, **source_options) -> 
     folder, *others = source_options["paths"]
     if others or not (folder / "data.csv").is_file():
         raise OptionError("output: expected a file that ends in .parquet, since the input is no SDSS-GS folder")
-    data = open_folder(folder, tuple(model.shapes), source_options["image_scale"])
+    data = open_folder(folder, tuple(model.shapes), source_options["image_scale"] or PIXEL_SCALE)
     print(embedding_of(model, data, overwrite=overwrite))
 
 

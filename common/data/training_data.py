@@ -69,7 +69,7 @@ class TrainingData:
         self._options, self._measured = options, {}
         self.folder = find_dataset(options.ds, task.repository, partial(print, flush=True))
         names = [item.name for item in self.inputs]
-        self._data = open_dataset(self.folder, names, image_scale=options.image_scale)
+        self._data = open_dataset(self.folder, names, image_scale=options.image_scale, column=options.column)
         targets = [find_target(self._data, output, options) for output in task.outputs]
         self._targets = {target.output.name: target for target in targets}
         if len(self._targets) < len(targets):
@@ -322,6 +322,16 @@ class TrainingData:
         return [
             *(f"{problem.where} {problem.item}: {problem.text}" for problem in wrong),
             *(f"{name} of {objid}: {problem}" for name, objid, problem in refused),
+            *(f"{name} of {objid}: no usable {self._options.column}" for name, objid in self._without_column()),
+        ]
+
+    def _without_column(self) -> list[tuple[str, str]]:
+        """List inputs and ids of spectra that lack the column which is learnt from."""
+        return [
+            (name, objid)
+            for name, one in self._manifests().items()
+            for objid, columns in one.lacks.items()
+            if self._options.column in columns
         ]
 
     def description(self) -> str:

@@ -35,6 +35,10 @@ class Varied(keras.layers.Layer):
         """Return the images, varied or as they are."""
         return self.vary(images) if training else images
 
+    def vary(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        """Return images of the same shape and dtype."""
+        return _rounded_once(images, self)
+
     def _uniform(self, shape: tuple, low: float = 0.0, high: float = 1.0) -> keras.KerasTensor:
         return keras.random.uniform(shape, low, high, seed=self.generator, dtype="float32")
 
@@ -70,10 +74,10 @@ class Turned(Varied):
         super().__init__(seed, **options)
         self.zoom, self.shift = zoom, shift
 
-    def vary(self, images: keras.KerasTensor) -> keras.KerasTensor:
-        """Return images of the same shape."""
-        side = images.shape[1]
-        angle, mirror, zoom, right, down = ops.unstack(self._uniform((5, ops.shape(images)[0]), -1.0, 1.0), axis=0)
+    def change(self, values: keras.KerasTensor) -> keras.KerasTensor:
+        """Return float32 images of the same shape."""
+        side = values.shape[1]
+        angle, mirror, zoom, right, down = ops.unstack(self._uniform((5, ops.shape(values)[0]), -1.0, 1.0), axis=0)
         angle, scale = math.pi * angle, ops.exp(math.log(self.zoom) * zoom)
         cosine, sine = scale * ops.cos(angle), scale * ops.sin(angle)
         sign = ops.sign(mirror)
@@ -81,7 +85,7 @@ class Turned(Varied):
         across = self.shift * side * right + middle * (1 - sign * cosine + sine)
         along = self.shift * side * down + middle * (1 - sign * sine - cosine)
         matrix = ops.stack([sign * cosine, -sine, across, sign * sine, cosine, along, none, none], axis=1)
-        return ops.image.affine_transform(images, matrix, fill_mode="reflect")
+        return ops.image.affine_transform(values, matrix, fill_mode="reflect")
 
 
 class Observed(Varied):
@@ -98,19 +102,46 @@ class Observed(Varied):
         super().__init__(seed, **options)
         self.noise = noise
 
-    def vary(self, images: keras.KerasTensor) -> keras.KerasTensor:
-        """Return images of the same shape."""
-        values = ops.cast(images, "float32")
-        count, channels = ops.shape(images)[0], images.shape[-1]
+    def change(self, values: keras.KerasTensor) -> keras.KerasTensor:
+        """Return float32 images of the same shape."""
+        count, channels = ops.shape(values)[0], values.shape[-1]
         gain = LARGEST_GAIN ** self._uniform((count, 1, 1, 1), -1)
         tint = LARGEST_GAIN ** self._uniform((count, 1, 1, channels), -0.25, 0.25)
         share = self._uniform((count, 1, 1, 1))
         values = (values + share * (_blurred(values) - values)) * gain * tint
         sigma = self.noise * self._uniform((count, 1, 1, 1))
-        values += sigma * keras.random.normal(ops.shape(values), seed=self.generator, dtype="float32")
-        if images.dtype == "uint8":
-            values = ops.clip(ops.round(values), 0, 255)
-        return ops.cast(values, images.dtype)
+        return values + sigma * keras.random.normal(ops.shape(values), seed=self.generator, dtype="float32")
+
+
+class InTurn(keras.layers.Layer):
+    """Varies images in several ways, one after the other, while training; their dtype stays.
+
+    Parameters
+    ----------
+    steps : Varied
+        That have a method ``change``.
+    """
+
+    def __init__(self, *steps: Varied, **options):
+        super().__init__(**options)
+        self.steps = steps
+
+    def build(self, _shape: tuple) -> None:
+        """Make nothing: the steps have no variables but their seeds."""
+
+    def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Return the images, varied or as they are."""
+        return _rounded_once(images, *self.steps) if training else images
+
+
+def _rounded_once(images: keras.KerasTensor, *steps: Varied) -> keras.KerasTensor:
+    """Change images in float32. A bare cast back to bytes cuts off on TensorFlow: half a grey level darker."""
+    values = ops.cast(images, "float32")
+    for step in steps:
+        values = step.change(values)
+    if images.dtype == "uint8":
+        values = ops.clip(ops.round(values), 0, 255)
+    return ops.cast(values, images.dtype)
 
 
 def _blurred(values: keras.KerasTensor) -> keras.KerasTensor:
@@ -147,5 +178,6 @@ def augmentation(kind: str, name: str, seed: int, dtype: str) -> list[keras.laye
     if kind == "rotation":
         return [Turned(seed, dtype=dtype)]
     if kind == "full":
-        return [Turned(seed, LARGEST_ZOOM, LARGEST_SHIFT, dtype=dtype), Observed(seed + 1, NOISE[name], dtype=dtype)]
+        steps = [Turned(seed, LARGEST_ZOOM, LARGEST_SHIFT, dtype=dtype), Observed(seed + 1, NOISE[name], dtype=dtype)]
+        return [InTurn(*steps, dtype=dtype)]
     return []

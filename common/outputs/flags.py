@@ -12,16 +12,18 @@ class Flag(enum.IntFlag):
     OUTSIDE_TRAINING = 8
     UNSURE = 16
     DISAGREEMENT = 32
+    CROPPED = 64
 
 
 NO_PREDICTION = Flag.MISSING | Flag.BAD_INPUT
 MEANING = {
     Flag.MISSING: "the input is missing (no file, or a magnitude that was not measured): no prediction",
     Flag.BAD_INPUT: "the input is unreadable or impossible (damaged file, NaN pixels, magnitude of 70): no prediction",
-    Flag.RESAMPLED: "the image had another size or scale and was cropped, padded or resampled",
+    Flag.RESAMPLED: "the image had another scale, which was stated, and was resampled",
     Flag.OUTSIDE_TRAINING: "the input looks unlike 99.8 % of the training objects: the model extrapolates",
     Flag.UNSURE: "the interval is over twice as wide, or the best class less than half as probable, as is usual",
     Flag.DISAGREEMENT: "a model that disagreed with the others by over four of its standard errors was left out",
+    Flag.CROPPED: "the image showed more than the field and was cut, or less and its edge was repeated",
 }
 
 
@@ -31,6 +33,6 @@ def words(flag: int) -> list[str]:
     Examples
     --------
     >>> [meaning.split(" (")[0] for meaning in words(Flag.MISSING | Flag.RESAMPLED)]
-    ['the input is missing', 'the image had another size or scale and was cropped, padded or resampled']
+    ['the input is missing', 'the image had another scale, which was stated, and was resampled']
     """
     return [meaning for bit, meaning in MEANING.items() if flag & bit]

@@ -123,9 +123,10 @@ class Objects:
         return _encoded(strip.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1), "PNG")
 
     def spectrum(self, objid: str) -> dict:
-        """Return an object's observed spectrum and best fit."""
+        """Return an object's observed spectrum and best fit, or one of them where it has no other."""
         row = self.find(objid)
         fluxes = {name: self._require("spectra", row, name) for name in SPECTRUM_COLUMNS}
+        fluxes = {name: flux for name, flux in fluxes.items() if not np.isnan(flux).any()}
         return {
             "objid": objid,
             "unit": INPUTS["spectra"].unit,

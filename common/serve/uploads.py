@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import logging
 import tempfile
@@ -13,17 +14,23 @@ import numpy as np
 from fastapi import HTTPException
 
 from common.data.sources import Loaded
-from common.data.sources.files import ENDINGS, read_object
+from common.data.sources.files import ENDINGS, ending_of, read_object
 from common.models.model import Model
 from sdss_gs.errors import BadFileError
+from sdss_gs.formats import img
+from sdss_gs.formats.compressed import MODULES
 from sdss_gs.formats.fits_units import open_fits
-from sdss_gs.formats.raw import STANDARD_GRIDS
-from sdss_gs.schema import PIXEL_SCALE, SPECTRUM_COLUMNS, Input
+from sdss_gs.formats.raw import FITS_ENDINGS, STANDARD_GRIDS
+from sdss_gs.schema import SPECTRUM_COLUMNS, Input
 
 LOG = logging.getLogger("zoo.serve")
-JPEG, PNG, NPY, FITS = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\x93NUMPY", b"SIMPLE  ="
+IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"II*\0", b"MM\0*")
+NPY, FITS, GZIP = b"\x93NUMPY", b"SIMPLE  =", b"\x1f\x8b"
+LARGEST_UNPACKED = 32 * 2**20
+"""Bytes to which an upload may be unpacked."""
 BEGINNINGS = {
-    ".jpg": (JPEG, PNG), ".jpeg": (JPEG, PNG), ".png": (JPEG, PNG), ".npy": (NPY,), ".fits": (FITS,), ".fit": (FITS,),
+    **dict.fromkeys(img.ENDINGS, IMAGES), ".npy": (NPY,),
+    **{ending: (GZIP,) if ending.endswith(".gz") else (FITS,) for ending in FITS_ENDINGS}, ".csv.gz": (GZIP,),
 }  # fmt: skip
 """How a file of each ending begins: anything else (an archive, another picture format) is not even opened."""
 
@@ -52,16 +59,21 @@ def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> dic
         415 for another kind of file than the model takes, 422 for one that is damaged or of a size that cannot enter,
         507 if it cannot be kept while it is read.
     """
-    ending = PurePath(name.replace("\\", "/")).suffix.lower()
+    given = PurePath(name.replace("\\", "/"))
+    ending = ending_of(given.name) or given.suffix.lower()
     item, arcsec = _checked_kind(model, ending, content), _scale(scale)
     shape = model.shapes[item.name]
     if item.name in STANDARD_GRIDS and shape != STANDARD_GRIDS[item.name].shape:
         raise HTTPException(422, f"file: {model.name} was trained on a grid of its own; send arrays as JSON instead")
     column = str(model.reading.get("column") or SPECTRUM_COLUMNS[0])
     try:
-        if ending in (".fits", ".fit"):
+        if ending.endswith(".gz"):
+            content = _unpacked(content)
+        if ending in FITS_ENDINGS:
             _check_fits(content)
-        with _kept(f"upload{'.fits' if ending == '.fit' else ending}", content) as path:
+        elif content.startswith(tuple(MODULES)):
+            raise BadFileError("upload", "expected a file that is compressed at most once, and named so, found another")
+        with _kept(f"upload{ending.removesuffix('.gz')}", content) as path:
             values, flag = read_object(item, path, shape, column, arcsec)
     except HTTPException:
         raise
@@ -105,9 +117,19 @@ def _checked_kind(model: Model, ending: str, content: bytes) -> Input:
     return next(item for item in model.inputs if item.name in ENDINGS[ending])
 
 
-def _scale(text: str) -> float:
+def _unpacked(content: bytes) -> bytes:
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        unpacked = file.read(LARGEST_UNPACKED + 1)
+    if len(unpacked) > LARGEST_UNPACKED:
+        raise BadFileError("upload", f"expected a file that unpacks to {LARGEST_UNPACKED:,} bytes at most")
+    return unpacked
+
+
+def _scale(text: str) -> float | None:
+    if not text:
+        return None
     try:
-        value = float(text) if text else PIXEL_SCALE
+        value = float(text)
     except ValueError:
         value = 0.0
     if not 0.001 <= value <= 1000:
@@ -120,6 +142,6 @@ def _check_fits(content: bytes) -> None:
     with open_fits(io.BytesIO(content), disable_image_compression=True) as units:
         for unit in units:
             if unit.header.get("ZIMAGE", False):
-                raise BadFileError("upload", "expected a FITS file without compressed images, found one")
+                raise BadFileError("upload", "expected FITS without compressed images, found one; unpack it (funpack)")
             if unit.size > len(content):
                 raise BadFileError("upload", f"expected {unit.size} bytes of data, found a file of {len(content)}")

@@ -169,9 +169,14 @@ def write_parquet(source: Source, objects: np.ndarray, path: Path, bar) -> None:
                 elif name == "fits":
                     arrays.append(_lists(contents, ()))
                 else:
-                    arrays += [_lists(contents, k) for k in range(len(SPECTRUM_COLUMNS))]
+                    arrays += [_lists(_with_flux(contents, k), k) for k in range(len(SPECTRUM_COLUMNS))]
             writer.write_table(pa.table(arrays, schema=schema), row_group_size=max(1, len(chunk)))
             bar.update(len(chunk))
+
+
+def _with_flux(contents: list, row: int) -> list:
+    """Leave out spectra that lack a column, which are NaN from end to end."""
+    return [None if content is None or np.isnan(content[row]).all() else content for content in contents]
 
 
 def _lists(contents: list, part) -> pa.ListArray:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from sdss_gs.files import read_bytes
+
 MODULES = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "lzma"}
 LARGEST_RATIO = 50
 """A file may grow to so many times its size (CSV tables shrink to a quarter, cut-outs hardly at all)."""
@@ -56,3 +58,9 @@ def read_unpacked(path: str | Path) -> bytes:
     if len(unpacked) > limit:
         raise ValueError(f"it unpacks to more than {limit:,} bytes")
     return unpacked
+
+
+def read_content(path: str | Path) -> bytes:
+    """Read a small file whole, as `read_unpacked` does, with as few calls of the system as that takes."""
+    content = read_bytes(path)
+    return read_unpacked(path) if content.startswith(tuple(MODULES)) else content

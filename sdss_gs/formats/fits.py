@@ -1,4 +1,4 @@
-"""Reader of ``fits``: the five-band cut-out stored as ``.npy``."""
+"""Reader of ``fits``: the five-band cut-out, a ``.npy`` array or a FITS file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from sdss_gs.errors import BadFileError, first_line
-from sdss_gs.files import read_bytes
+from sdss_gs.formats.compressed import read_content
+from sdss_gs.formats.cube import StatedError, cube_of
 from sdss_gs.formats.fits_units import open_fits
 from sdss_gs.schema import BANDS, INPUTS
 
@@ -24,12 +25,7 @@ PICTURE_STRETCH, PICTURE_SOFTENING = 0.5, 8.0
 
 
 def read(path: str | Path) -> np.ndarray:
-    """Read one cut-out.
-
-    Parameters
-    ----------
-    path : path-like
-        ``.npy`` file of floats; pickled arrays are refused.
+    """Read one cut-out as networks see it: the middle 61 × 61 pixels of what `read_any` finds.
 
     Returns
     -------
@@ -39,43 +35,48 @@ def read(path: str | Path) -> np.ndarray:
     Raises
     ------
     BadFileError
-        If the file is no array, has another shape or dtype, or holds a value that is not finite.
+        As `read_any` does, and if the cut-out is smaller, or a band of it has one value throughout.
     """
-    try:
-        array = _read_array(path)
-    except Exception as error:
-        # numpy raises nearly anything on a damaged header.
-        raise BadFileError(path, f"expected a .npy array, found an unreadable file ({first_line(error)})") from None
-    shape = INPUTS["fits"].shape
-    if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype.kind != "f":
-        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an archive"
-        raise BadFileError(path, f"expected float32 {shape}, found {found}")
-    return _finite(path, array)
+    return centre(path, read_any(path))
 
 
 def read_any(path: str | Path) -> np.ndarray:
-    """Read a five-band cut-out of any size: ``.npy`` as for `read`, or the first image of a FITS file.
+    """Read a five-band cut-out of any size: a ``.npy`` array of floats, or a FITS file (`sdss_gs.formats.cube`).
+
+    Parameters
+    ----------
+    path : path-like
+        Compressed or not; what it is, its content tells. Pickled arrays are refused.
 
     Returns
     -------
     ndarray of float32, shape (height, width, 5)
-        Nanomaggies per pixel; a FITS cube has its bands on the first axis (the last in FITS' own order).
+        Nanomaggies per pixel; axes y, x, band (u g r i z).
 
     Raises
     ------
     BadFileError
-        If the file is unreadable, no such cube, or holds a value that is not finite.
+        If the file is unreadable, no such cut-out, or holds a value that is not finite.
     """
-    expected = "a cut-out (height, width, 5)"
+    expected = "a cut-out (height, width, 5) of u g r i z"
     try:
-        array = _read_array(path) if str(path).lower().endswith(".npy") else _read_cube(path)
+        array = _read_content(read_content(path))
+    except StatedError as error:
+        raise BadFileError(path, str(error)) from None
     except Exception as error:
-        # So do astropy and the library that takes its compressed images apart.
+        # numpy and astropy raise nearly anything on a damaged header; so does what takes compressed images apart.
         raise BadFileError(path, f"expected {expected}, found an unreadable file ({first_line(error)})") from None
     if not isinstance(array, np.ndarray) or array.ndim != 3 or array.dtype.kind != "f" or array.shape[2] != len(BANDS):
-        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "no image"
-        raise BadFileError(path, f"expected {expected}, found {found}")
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "no array of pixels"
+        raise BadFileError(path, f"expected {expected}, floating-point nanomaggies, found {found}")
     return _finite(path, array)
+
+
+def _read_content(content: bytes) -> np.ndarray | None:
+    if content.startswith(b"SIMPLE"):
+        with open_fits(io.BytesIO(content), memmap=False) as units:
+            return cube_of(units)
+    return _read_array(content)
 
 
 def _finite(path: str | Path, array: np.ndarray) -> np.ndarray:
@@ -89,34 +90,29 @@ def _finite(path: str | Path, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _read_cube(path: str | Path) -> np.ndarray | None:
-    with open_fits(io.BytesIO(read_bytes(path)), memmap=False) as units:
-        cube = next((unit.data for unit in units if unit.is_image and unit.data is not None), None)
-    if cube is None or cube.ndim != 3:
-        return cube
-    native = cube.astype(cube.dtype.newbyteorder("="))
-    return np.moveaxis(native, 0, 2) if native.shape[0] == len(BANDS) else native
-
-
 def centre(path: str | Path, cutout: np.ndarray) -> np.ndarray:
     """Cut the middle 61 × 61 pixels out of a larger cut-out of the same scale.
 
     Raises
     ------
     BadFileError
-        If the cut-out is smaller: missing sky cannot be made up.
+        If the cut-out is smaller: missing sky cannot be made up. If a band has one value throughout: nothing was seen.
     """
     shape = INPUTS["fits"].shape
     excess = [have - want for have, want in zip(cutout.shape, shape, strict=True)]
     if min(excess) < 0:
         raise BadFileError(path, f"expected at least {shape[0]}x{shape[1]} pixels, found {cutout.shape[:2]}")
     y, x = (side // 2 for side in excess[:2])
-    return cutout[y : y + shape[0], x : x + shape[1]]
+    middle = cutout[y : y + shape[0], x : x + shape[1]]
+    empty = (middle == middle[0, 0]).all(axis=(0, 1))
+    if empty.any():
+        names = "".join(band for band, same in zip(BANDS, empty, strict=True) if same)
+        raise BadFileError(path, f"expected a picture of the sky in each band, found one value throughout in {names}")
+    return middle
 
 
-def _read_array(path: str | Path) -> np.ndarray:
+def _read_array(content: bytes) -> np.ndarray:
     """Read a ``.npy`` file as `numpy.load` does, but parse a header that was seen before only once."""
-    content = read_bytes(path)
     start = HEADER_LENGTH + int.from_bytes(content[HEADER_LENGTH - 2 : HEADER_LENGTH], "little")
     known = _shape_of(content[:start]) if content.startswith(VERSION_1) else None
     if known is None or len(content) != start + known[0].itemsize * math.prod(known[1]):

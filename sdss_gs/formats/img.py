@@ -1,10 +1,13 @@
-"""Reader of ``img``: a colour JPEG of the zoo's field and scale.
+"""Reader of ``img``: a colour picture of the zoo's field and scale.
 
 An image of another size enters by a stated rule, never by a silent stretch:
 
 - same scale (0.2 arcsec per pixel, assumed when no scale is given): a larger image is cropped to its centre, a smaller
   one is padded by repeating its edge pixels; sides of 100 to 300 pixels are accepted;
-- another scale, given explicitly: resampled to 0.2 arcsec per pixel first, then cropped or padded.
+- a scale that is given: the middle of the image is resampled to 0.2 arcsec per pixel, and padded where it is smaller
+  than the field. However large the image, the scale is what was said; sides under 100 pixels after that are refused.
+
+Colours enter as `sdss_gs.formats.colours` says. How a camera was held (EXIF) is not looked at.
 """
 
 from __future__ import annotations
@@ -17,11 +20,16 @@ from PIL import Image, UnidentifiedImageError
 
 from sdss_gs.errors import BadFileError
 from sdss_gs.files import read_bytes
+from sdss_gs.formats.colours import to_rgb
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
 
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+"""Of files that may hold an image; what one is, its content tells."""
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
+"""Names that Pillow has for them; it is not asked for others."""
 SIDE = INPUTS["img"].shape[0]
 SMALLEST, LARGEST = 100, 300
-"""Sides in pixels at 0.2 arcsec per pixel between which an image may be cropped or padded."""
+"""Sides in pixels at 0.2 arcsec per pixel between which an image may be cropped or padded where no scale is given."""
 JPEG = b"\xff\xd8\xff"
 LARGEST_FILE_SIDE = 4096
 
@@ -32,17 +40,75 @@ def probe(path: str | Path) -> tuple[int, int]:
         return image.size
 
 
-def read(path: str | Path, size: tuple[int, int] | None = None, scale: float = PIXEL_SCALE) -> np.ndarray:
+def refusal(size: tuple[int, int], scale: float | None = None) -> str:
+    """Say why an image of a size does not enter; empty where it does.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Width and height in pixels.
+    scale : float, optional
+        Arcsec per pixel that was given.
+
+    Examples
+    --------
+    >>> refusal((150, 150)), refusal((256, 256), 0.262)
+    ('', '')
+    >>> refusal((424, 424)).split("; ")[0]
+    'expected sides of 100 to 300 pixels at 0.2"/pixel, found 424x424'
+    """
+    target = _at_scale(size, scale)
+    found = f"{size[0]}x{size[1]}"
+    if min(target) >= SMALLEST and (scale is not None or max(target) <= LARGEST):
+        return ""
+    if scale is not None:
+        reach = f'{min(size) * scale:.3g}"'
+        least = f'at least {SMALLEST * PIXEL_SCALE:.0f}" a side'
+        return f'expected a field of {least}, found {found} pixels of {scale:g}", which is {reach}'
+    whole = SIDE * PIXEL_SCALE / max(size)
+    return (
+        f'expected sides of {SMALLEST} to {LARGEST} pixels at {PIXEL_SCALE}"/pixel, found {found}; state the scale of '
+        f"the files (--image-scale ARCSEC; image_scale), or {whole:.4g} to take images whole whose scale follows the "
+        f"size of the galaxy ({PIXEL_SCALE} x {SIDE} / {max(size)})"
+    )
+
+
+def entering(size: tuple[int, int], scale: float | None = None) -> tuple[bool, bool]:
+    """Tell whether an image of a size is resampled, and whether it is cropped or padded.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Width and height in pixels.
+    scale : float, optional
+        Arcsec per pixel that was given.
+
+    Examples
+    --------
+    >>> entering((150, 150)), entering((120, 120)), entering((256, 256), 0.262)
+    ((False, False), (False, True), (True, True))
+    """
+    resampled = scale is not None and scale != PIXEL_SCALE
+    return resampled, _at_scale(size, scale) != (SIDE, SIDE)
+
+
+def _at_scale(size: tuple[int, int], scale: float | None) -> tuple[int, int]:
+    """Return width and height in pixels of the zoo's scale."""
+    factor = 1.0 if scale is None else scale / PIXEL_SCALE
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def read(path: str | Path, size: tuple[int, int] | None = None, scale: float | None = None) -> np.ndarray:
     """Read one image into the zoo's field.
 
     Parameters
     ----------
     path : path-like
-        JPEG (any format Pillow identifies is taken), RGB.
+        JPEG, PNG, WebP or TIFF.
     size : tuple of int, optional
         Width and height all images of the set have; another size is refused.
-    scale : float
-        Arcsec per pixel of the file; when it is not 0.2, the image is resampled to that.
+    scale : float, optional
+        Arcsec per pixel of the file; where it is not 0.2, the image is resampled to that.
 
     Returns
     -------
@@ -51,27 +117,50 @@ def read(path: str | Path, size: tuple[int, int] | None = None, scale: float = P
     Raises
     ------
     BadFileError
-        If the file is truncated, no image, not RGB, or of a size that does not enter by the rule above.
+        If the file is truncated, no image, of colours or of a size that do not enter by the rules above, or shows
+        nothing.
     """
     with _open(path) as image:
         if size is not None and image.size != size:
             raise BadFileError(
                 path, f"expected {size[0]}x{size[1]} pixels as the rest of the set, found {_size(image)}"
             )
-        if image.mode != "RGB":
-            raise BadFileError(path, f"expected an RGB image, found mode {image.mode}")
-        target = tuple(max(1, round(side * scale / PIXEL_SCALE)) for side in image.size)
-        if not all(SMALLEST <= side <= LARGEST for side in target):
-            hint = "; state the scale of the files to resample them (image_scale)" if scale == PIXEL_SCALE else ""
-            raise BadFileError(
-                path,
-                f'expected sides of {SMALLEST} to {LARGEST} pixels at {PIXEL_SCALE}"/pixel, found {_size(image)}{hint}',
-            )
+        if problem := refusal(image.size, scale):
+            raise BadFileError(path, problem)
         try:
-            pixels = image if target == image.size else image.resize(target, Image.Resampling.LANCZOS)
-            return crop_or_pad(np.asarray(pixels))
+            pixels = into_field(to_rgb(path, image), scale)
+        except BadFileError:
+            raise
         except (OSError, SyntaxError, ValueError) as error:
-            raise BadFileError(path, f"expected a complete JPEG, found a damaged one ({error})") from None
+            raise BadFileError(path, f"expected a complete {image.format}, found a damaged one ({error})") from None
+    if (pixels == pixels[0, 0]).all():
+        raise BadFileError(path, "expected an image that shows something, found one colour throughout")
+    return pixels
+
+
+def into_field(image: Image.Image, scale: float | None = None) -> np.ndarray:
+    """Bring an image to the zoo's scale, and its middle to the zoo's field, as the rule at the top says.
+
+    Parameters
+    ----------
+    image : Image
+        RGB.
+    scale : float, optional
+        Arcsec per pixel.
+
+    Returns
+    -------
+    ndarray of uint8, shape (150, 150, 3)
+    """
+    resampled, _ = entering(image.size, scale)
+    if not resampled:
+        return crop_or_pad(np.asarray(image))
+    # Only what the field holds is resampled: an image may be many times as large.
+    sides = [min(SIDE, side) for side in _at_scale(image.size, scale)]
+    spans = [min(have, side * PIXEL_SCALE / scale) for have, side in zip(image.size, sides, strict=True)]
+    starts = [(have - span) / 2 for have, span in zip(image.size, spans, strict=True)]
+    box = (*starts, *(start + span for start, span in zip(starts, spans, strict=True)))
+    return crop_or_pad(np.asarray(image.resize(tuple(sides), Image.Resampling.LANCZOS, box=box)))
 
 
 def crop_or_pad(pixels: np.ndarray, side: int = SIDE) -> np.ndarray:
@@ -101,12 +190,24 @@ def crop_or_pad(pixels: np.ndarray, side: int = SIDE) -> np.ndarray:
 def _open(path) -> Image.Image:
     try:
         # From memory: Pillow reads a file in small pieces otherwise.
-        content = read_bytes(path)
-        # Told what it is, Pillow need not ask every format in turn.
-        image = Image.open(io.BytesIO(content), formats=("JPEG",) if content.startswith(JPEG) else None)
+        return opened(path, read_bytes(path))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         kind = "something else" if isinstance(error, UnidentifiedImageError) else f"an unreadable file ({error})"
-        raise BadFileError(path, f"expected a JPEG image, found {kind}") from None
+        raise BadFileError(path, f"expected an image (JPEG, PNG, WebP or TIFF), found {kind}") from None
+
+
+def opened(path: str | Path, content: bytes) -> Image.Image:
+    """Open the content of an image file, without decoding its pixels yet.
+
+    Raises
+    ------
+    BadFileError
+        If it has more pixels a side than anything that is expected here.
+    OSError, SyntaxError, ValueError, DecompressionBombError
+        If it is damaged or no image.
+    """
+    # Told what it is, Pillow need not ask every format in turn.
+    image = Image.open(io.BytesIO(content), formats=("JPEG",) if content.startswith(JPEG) else FORMATS)
     if max(image.size) > LARGEST_FILE_SIDE:
         found = _size(image)
         image.close()

@@ -19,7 +19,11 @@ from sdss_gs.schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, SSEL_INDEX, WA
 PROBED = 25
 """Files looked at to learn the layout of a set."""
 STANDARD_GRIDS = {"spectra": WAVELENGTH, "ssel": WAVELENGTH[SSEL_INDEX]}
-SUFFIXES = {".jpg": (".jpg", ".jpeg"), ".csv": (".csv", ".fits")}
+FITS_ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz")
+SUFFIXES = {
+    ".jpg": img.ENDINGS, ".npy": (".npy", *FITS_ENDINGS), ".csv": (".csv", ".csv.gz", *FITS_ENDINGS),
+}  # fmt: skip
+"""Endings of the files that may hold an input, by that of the schema."""
 
 
 class RawFile(NamedTuple):
@@ -51,6 +55,11 @@ class Layout:
     scale: float | None = None
     grid: tuple[float, ...] | None = None
 
+    @property
+    def stated_scale(self) -> float | None:
+        """Arcsec per pixel of the ``img`` files where another scale than the zoo's was given."""
+        return None if self.scale == PIXEL_SCALE else self.scale
+
     def wavelengths(self, name: str) -> np.ndarray:
         """Return the wavelength grid of ``spectra`` or ``ssel``, Å, float64 ``(n,)``."""
         return STANDARD_GRIDS[name] if self.grid is None else np.array(self.grid)
@@ -70,19 +79,23 @@ def stamped(path: str) -> RawFile:
 def list_paths(folder: str | Path, name: str) -> dict[int, str]:
     """List the files of one input by object id; an empty dict where there is no such folder.
 
-    Endings are compared without case (``.JPG`` is taken); files whose name is no id are passed over.
+    Endings are compared without case (``.JPG`` is taken); files whose name is no id are passed over. Of several
+    files of one object that with the first ending counts.
     """
-    suffix = INPUTS[name].suffix
-    endings = [ending[1:] for ending in SUFFIXES.get(suffix, (suffix,))]
+    rank = {ending[1:]: place for place, ending in enumerate(SUFFIXES[INPUTS[name].suffix])}
     # Plain joining of strings: this runs for every file whenever a set is opened.
     prefix = os.path.join(folder, name, "")
-    found = {}
+    found, places = {}, {}
     try:
         with os.scandir(prefix) as entries:
             for entry in entries:
-                stem, _, ending = entry.name.rpartition(".")
-                if stem.isdigit() and stem.isascii() and ending.lower() in endings and entry.is_file():
-                    found[int(stem)] = prefix + entry.name
+                stem, _, ending = entry.name.partition(".")
+                place = rank.get(ending.lower())
+                if place is None or not (stem.isdigit() and stem.isascii() and entry.is_file()):
+                    continue
+                number = int(stem)
+                if number not in found or place < places[number]:
+                    found[number], places[number] = prefix + entry.name, place
     except FileNotFoundError:
         return {}
     return found
@@ -125,7 +138,7 @@ def _spectrum_layout(name: str, probed: list[np.ndarray]) -> Layout:
     return Layout((len(SPECTRUM_COLUMNS), length), grid=tuple(grid.tolist()))
 
 
-def read_file(name: str, path: str, layout: Layout) -> np.ndarray:
+def read_file(name: str, path: str, layout: Layout, column: str = "") -> np.ndarray:
     """Read one raw file as the array that is packed: ``layout.shape``, dtype of the schema.
 
     Parameters
@@ -135,6 +148,8 @@ def read_file(name: str, path: str, layout: Layout) -> np.ndarray:
     path : str
     layout : Layout
         How the files of the data set look.
+    column : str
+        ``BestFit`` or ``Flux``, if only that is wanted of a spectrum.
 
     Raises
     ------
@@ -142,10 +157,10 @@ def read_file(name: str, path: str, layout: Layout) -> np.ndarray:
         Names the file, what was expected and what was found.
     """
     if name == "img":
-        return img.read(path, layout.size, layout.scale)
+        return img.read(path, layout.size, layout.stated_scale)
     if name == "fits":
         return fits.read(path)
-    return _tables(name).read(path, layout.wavelengths(name))
+    return _tables(name).read(path, layout.wavelengths(name), column)
 
 
 def _tables(name: str) -> ModuleType:

@@ -1,27 +1,25 @@
-"""Reader of ``spectra``: one spectrum, 4000–9000 Å, from a CSV export or the survey's own ``spec`` FITS file."""
+"""Reader of ``spectra``: one spectrum, 4000–9000 Å, from a table or the survey's own ``spec`` FITS file.
+
+A spectrum has two fluxes, and a model looks at one of them. A column that is absent, or cannot be used, is NaN from end
+to end: the object lacks it, and can be used for the other one.
+"""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-from pyarrow import csv
 
-from sdss_gs.errors import BadFileError, first_line
-from sdss_gs.files import read_bytes
-from sdss_gs.formats.fits_units import open_fits
+from sdss_gs.errors import BadFileError
+from sdss_gs.formats.spectrum_table import read_columns
 from sdss_gs.schema import SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
 
 FITS_COLUMNS = {"BestFit": "model", "Flux": "flux"}
 """Names in the first table of a ``spec-<plate>-<mjd>-<fibre>.fits`` file (SDSS data model, spec)."""
 TOLERANCE = 0.1
 """How far a wavelength may lie from the grid, Å: tables print three decimals, the grid step is 0.9 to 2.1 Å."""
-CSV_COLUMNS = ("Wavelength", *SPECTRUM_COLUMNS)
-# Made once: a file is read in less than half a millisecond.
-READING = csv.ReadOptions(use_threads=False)
-CONVERSION = csv.ConvertOptions(include_columns=CSV_COLUMNS, column_types=dict.fromkeys(CSV_COLUMNS, pa.float64()))
+FAINTEST = 1e-8
+"""Of the largest flux; real ones are 1 to 1000, and 1e-17 times that in erg/s/cm²/Å."""
 
 
 def probe(path: str | Path) -> np.ndarray:
@@ -29,31 +27,33 @@ def probe(path: str | Path) -> np.ndarray:
     return read_table(path)[0]
 
 
-def read(path: str | Path, grid: np.ndarray = WAVELENGTH) -> np.ndarray:
+def read(path: str | Path, grid: np.ndarray = WAVELENGTH, column: str = "") -> np.ndarray:
     """Read one spectrum.
 
     Parameters
     ----------
     path : path-like
-        CSV with the columns Wavelength, Flux and BestFit, or a ``spec`` FITS file.
+        CSV with the columns Wavelength, Flux and BestFit, or a ``spec`` FITS file; see `spectrum_table`.
     grid : ndarray of float64, shape (n,)
         Wavelengths, Å, that every spectrum of the set has; SDSS's 3522 by default.
+    column : str
+        ``BestFit`` or ``Flux``, if only one is wanted.
 
     Returns
     -------
     ndarray of float32, shape (2, n)
-        Rows `schema.SPECTRUM_COLUMNS`, 1e-17 erg/s/cm²/Å.
+        Rows `schema.SPECTRUM_COLUMNS`, 1e-17 erg/s/cm²/Å; a row of NaN for a column that cannot be used.
 
     Raises
     ------
     BadFileError
-        If the table is unreadable, has other wavelengths, or holds a flux that is not finite.
+        If the table is unreadable, has other wavelengths, or no usable flux of those that are wanted.
     """
-    return on_grid(path, *read_table(path), grid)
+    return on_grid(path, *read_table(path), grid, column)
 
 
-def on_grid(path, wavelength: np.ndarray, fluxes: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Check wavelengths against the set's grid and fluxes for being finite; return float32 ``(2, n)``.
+def on_grid(path, wavelength: np.ndarray, fluxes: np.ndarray, grid: np.ndarray, column: str = "") -> np.ndarray:
+    """Check wavelengths against the set's grid, and fluxes for saying something; return float32 ``(2, n)``.
 
     Parameters
     ----------
@@ -62,19 +62,52 @@ def on_grid(path, wavelength: np.ndarray, fluxes: np.ndarray, grid: np.ndarray) 
     wavelength : ndarray of float, shape (n,)
         Å.
     fluxes : ndarray of float, shape (2, n)
+        A row of NaN for a column that is absent.
     grid : ndarray of float, shape (n,)
         Wavelengths of the data set, Å.
+    column : str
+        See `read`.
+
+    Raises
+    ------
+    BadFileError
+        See `read`.
     """
     if len(wavelength) != len(grid):
         standard = "" if len(grid) == len(WAVELENGTH) else f" (SDSS's standard is {len(WAVELENGTH)})"
         raise BadFileError(path, f"expected {len(grid)} points{standard}, found {len(wavelength)}")
-    worst = float(np.abs(wavelength - grid).max())
+    worst = float(np.abs(wavelength - grid).max(initial=0))
     if not worst < TOLERANCE:
         raise BadFileError(path, f"expected wavelengths on the grid of the set, found one {worst:.2f} Å off")
-    bad = fluxes.size - int(np.isfinite(fluxes).sum())
-    if bad:
-        raise BadFileError(path, f"expected finite fluxes, found {bad} that are missing or not finite")
+    problems = {name: _problem(name, flux) for name, flux in zip(SPECTRUM_COLUMNS, fluxes, strict=True)}
+    wanted = (column,) if column else SPECTRUM_COLUMNS
+    if all(problems[name] for name in wanted):
+        # What is wrong with a column that is there says more than that the other one is not.
+        there = [name for name in wanted if not np.isnan(fluxes[SPECTRUM_COLUMNS.index(name)]).all()]
+        raise BadFileError(path, problems[(there or wanted)[0]])
+    for name, flux in zip(SPECTRUM_COLUMNS, fluxes, strict=True):
+        if problems[name]:
+            flux[...] = np.nan
     return fluxes
+
+
+def _problem(name: str, flux: np.ndarray) -> str:
+    """Say why a flux cannot be used; empty where it can."""
+    finite = np.isfinite(flux)
+    if not finite.all():
+        bad = len(flux) - int(finite.sum())
+        if bad == len(flux):
+            return f"expected a column {name} ({FITS_COLUMNS[name]}) with numbers, found none"
+        return f"expected finite fluxes, found {bad} of {name} that are missing or not finite"
+    largest = float(np.abs(flux).max(initial=0))
+    if (flux == flux[:1]).all():
+        return f"expected a spectrum, found a {name} that is {flux[0] if len(flux) else 0:g} throughout"
+    if largest < FAINTEST:
+        return (
+            f"expected fluxes in 1e-17 erg/s/cm²/Å, found a {name} of at most {largest:.3g}; "
+            "state the unit in the file (TUNIT), or multiply erg/s/cm²/Å by 1e17"
+        )
+    return ""
 
 
 def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
@@ -85,41 +118,16 @@ def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     BadFileError
         If the file is no such table.
     """
-    read = _read_fits if str(path).lower().endswith(".fits") else _read_csv
-    wavelength, columns = read(path)
+    wavelength, columns = read_columns(path)
     low, high = WAVELENGTH_RANGE
     inside = np.flatnonzero((wavelength >= low) & (wavelength <= high))
     if len(inside) and inside[-1] - inside[0] == len(inside) - 1:
         # In one piece, as in every table of the survey: a slice is copied faster.
         inside = slice(inside[0], inside[-1] + 1)
     wavelength = wavelength[inside]
-    fluxes = np.empty((len(columns), len(wavelength)), np.float32)
+    fluxes = np.empty((len(SPECTRUM_COLUMNS), len(wavelength)), np.float32)
     # What is too large for float32 becomes infinite, which `on_grid` refuses.
     with np.errstate(over="ignore"):
-        for row, column in zip(fluxes, columns, strict=True):
-            row[...] = column[inside]
+        for row, name in zip(fluxes, SPECTRUM_COLUMNS, strict=True):
+            row[...] = columns[name][inside] if name in columns else np.nan
     return wavelength, fluxes
-
-
-def _read_csv(path) -> tuple[np.ndarray, list[np.ndarray]]:
-    try:
-        # From memory: given a path, Arrow reads the file in a thread of its own and waits for it.
-        content = pa.BufferReader(read_bytes(path))
-        table = csv.read_csv(content, read_options=READING, convert_options=CONVERSION)
-    except (OSError, pa.ArrowException) as error:
-        expected = f"a table with {', '.join(CSV_COLUMNS)}"
-        raise BadFileError(path, f"expected {expected}, found an unreadable file ({first_line(error)})") from None
-    return table["Wavelength"].to_numpy(), [table[name].to_numpy() for name in SPECTRUM_COLUMNS]
-
-
-def _read_fits(path) -> tuple[np.ndarray, list[np.ndarray]]:
-    try:
-        # From memory: astropy leaves a file open that it refuses.
-        with open_fits(io.BytesIO(read_bytes(path)), memmap=False) as units:
-            table = units[1].data
-            wavelength = 10.0 ** table["loglam"].astype(np.float64)
-            return wavelength, [table[FITS_COLUMNS[name]].astype(np.float64) for name in SPECTRUM_COLUMNS]
-    except Exception as error:
-        # astropy raises nearly anything on a damaged header.
-        expected = "a spec FITS file with loglam, model and flux"
-        raise BadFileError(path, f"expected {expected}, found an unreadable file ({first_line(error)})") from None

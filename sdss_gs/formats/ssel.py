@@ -22,8 +22,8 @@ def probe(path: str | Path) -> np.ndarray:
     return wavelength[in_windows(wavelength)]
 
 
-def read(path: str | Path, grid: np.ndarray = SSEL_GRID) -> np.ndarray:
+def read(path: str | Path, grid: np.ndarray = SSEL_GRID, column: str = "") -> np.ndarray:
     """Read one selection, float32 ``(2, n)``; parameters, values and errors as in `spectra.read`."""
     wavelength, fluxes = spectra.read_table(path)
     inside = in_windows(wavelength)
-    return spectra.on_grid(path, wavelength[inside], fluxes[:, inside], grid)
+    return spectra.on_grid(path, wavelength[inside], fluxes[:, inside], grid, column)

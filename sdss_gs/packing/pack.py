@@ -15,7 +15,7 @@ from sdss_gs.errors import DataError
 from sdss_gs.files import TEMPORARY, remove_leftovers
 from sdss_gs.formats.raw import Layout, list_paths, probe_layout, stamped
 from sdss_gs.logs import hidden
-from sdss_gs.packing.packed import INDEX_DTYPE, Manifest, packed_folder, read_packed
+from sdss_gs.packing.packed import INDEX_DTYPE, RULES, Manifest, packed_folder, read_packed
 from sdss_gs.packing.reading import read_groups
 from sdss_gs.packing.shards import Record, Shard
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
@@ -102,7 +102,7 @@ def _listed(paths: dict[int, str]) -> np.ndarray:
 
 def _out_of_date(target: Path, manifest, index, paths: dict[int, str], image_scale: float, thorough: bool) -> bool:
     objid = _listed(paths)
-    if _has_leftovers(target, manifest):
+    if _has_leftovers(target, manifest) or (_under_older_rules(manifest) and os.access(target, os.W_OK)):
         return True
     if manifest.layout.scale not in (None, image_scale) or not np.array_equal(index["objid"], np.sort(objid)):
         return True
@@ -116,6 +116,10 @@ def _has_leftovers(target: Path, manifest: Manifest) -> bool:
     named = {manifest.index, *(name for name, _ in manifest.shards)}
     left = [path for path in target.iterdir() if path.suffix in (".npy", TEMPORARY) and path.name not in named]
     return bool(left) and os.access(target, os.W_OK)
+
+
+def _under_older_rules(manifest: Manifest) -> bool:
+    return manifest.rules < RULES and bool(manifest.rejects)
 
 
 def _entries(objid: np.ndarray, paths: dict[int, str]) -> np.ndarray:
@@ -142,6 +146,9 @@ def _bring_up_to_date(target, name, paths, image_scale, processes, progress) -> 
     if manifest is None or manifest.layout.scale not in (None, image_scale):
         layout = probe_layout(name, list(paths.values()), image_scale)
         manifest, index = Manifest(layout, INPUTS[name].dtype), index[:0]
+    if _under_older_rules(manifest):
+        index, manifest.rejects = index[index["row"] >= 0], {}
+    manifest.rules = RULES
     entries = _entries(_listed(paths), paths)
     record = Record(target, manifest, index[np.isin(index["objid"], entries["objid"])])
     todo = entries[_changed(record.index, entries)]

@@ -24,6 +24,9 @@ from sdss_gs.schema import VERSION
 INDEX_DTYPE = np.dtype([("objid", "i8"), ("size", "i8"), ("mtime", "i8"), ("row", "i8"), ("checksum", "u4")])
 """`row` is the object's row in the shards laid end to end, -1 for a refused file; `checksum` is CRC-32 of the row."""
 
+RULES = 1
+"""Grows when files are taken that were refused: what was refused under older rules is read once more."""
+
 
 def packed_folder(folder: str | Path) -> Path:
     """Return where a data set's packed arrays live: ``<folder>/packed``, or the user's cache for a read-only folder."""
@@ -56,11 +59,15 @@ class Manifest:
         Objects with a good row.
     rejects : dict of str to str
         Problem by object id, for files that were refused.
+    lacks : dict of str to list of str
+        Columns by object id, for spectra that can be used for the other column only; theirs are NaN.
     low, high : float
         Smallest and largest packed value, in the schema's unit.
     index_checksum : int, optional
         CRC-32 of the index.
     version : int
+    rules : int
+        `RULES` by which its files were refused.
     """
 
     layout: Layout
@@ -69,10 +76,12 @@ class Manifest:
     index: str = ""
     available: int = 0
     rejects: dict[str, str] = field(default_factory=dict)
+    lacks: dict[str, list[str]] = field(default_factory=dict)
     low: float = float("inf")
     high: float = float("-inf")
     index_checksum: int | None = None
     version: int = VERSION
+    rules: int = 0
 
 
 def read_manifest(folder: Path) -> Manifest | None:

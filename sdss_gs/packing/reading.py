@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sdss_gs.errors import BadFileError, DataError
-from sdss_gs.formats.raw import Layout, read_file
+from sdss_gs.formats.raw import STANDARD_GRIDS, Layout, read_file
+from sdss_gs.schema import SPECTRUM_COLUMNS
 
 FILES_PER_GROUP = 64
 AHEAD = 2
@@ -59,12 +60,15 @@ class Outcome:
         By file; None for a good one.
     checksums : list of int
         CRC-32 by file, 0 for a bad one; nothing where there was no destination.
+    lacks : dict of int to list of str
+        Columns that a good spectrum lacks, by position of the file.
     low, high : float
         Smallest and largest value written.
     """
 
     problems: list[str | None] = field(default_factory=list)
     checksums: list[int] = field(default_factory=list)
+    lacks: dict[int, list[str]] = field(default_factory=dict)
     low: float = float("inf")
     high: float = float("-inf")
 
@@ -87,6 +91,8 @@ def read_group(group: Group) -> Outcome:
             outcome.problems.append(error.problem)
         else:
             outcome.problems.append(None)
+            if absent := lacking(group.name, array):
+                outcome.lacks[position] = absent
         if rows is not None:
             rows[position] = 0 if array is None else array
             outcome.checksums.append(0 if array is None else zlib.crc32(rows[position].data))
@@ -97,8 +103,15 @@ def read_group(group: Group) -> Outcome:
             file.write(rows.data)
         good = rows if not any(outcome.problems) else rows[[problem is None for problem in outcome.problems]]
         if len(good):
-            outcome.low, outcome.high = float(good.min()), float(good.max())
+            outcome.low, outcome.high = float(np.nanmin(good)), float(np.nanmax(good))
     return outcome
+
+
+def lacking(name: str, array: np.ndarray) -> list[str]:
+    """Name the columns of a spectrum ``(2, n)`` that are NaN; none for other inputs."""
+    if name not in STANDARD_GRIDS:
+        return []
+    return [column for column, values in zip(SPECTRUM_COLUMNS, array, strict=True) if np.isnan(values[:1]).any()]
 
 
 def read_groups(groups: Iterator[Group], files: int, processes: int | None = None) -> Iterator[tuple[Group, Outcome]]:

@@ -30,6 +30,8 @@ class Shard:
     ----------
     rejects : dict of int to str
         Problem by object id.
+    lacks : dict of int to list of str
+        Columns that a spectrum lacks, by object id.
     low, high : float
         Smallest and largest value.
     """
@@ -38,6 +40,7 @@ class Shard:
         self.path, self.temporary = path, temporary_path(path)
         self.layout, self.dtype, self.entries = layout, dtype, entries
         self.rejects: dict[int, str] = {}
+        self.lacks: dict[int, list[str]] = {}
         self.low, self.high = float("inf"), float("-inf")
         self._missing = len(entries)
 
@@ -65,6 +68,7 @@ class Shard:
             if problem is not None:
                 entry["row"] = -1
                 self.rejects[int(entry["objid"])] = problem
+        self.lacks |= {int(part["objid"][position]): columns for position, columns in outcome.lacks.items()}
         self.low, self.high = min(self.low, outcome.low), max(self.high, outcome.high)
         self._missing -= len(part)
         return not self._missing
@@ -94,17 +98,20 @@ class Record:
         kept = ~np.isin(self.index["objid"], entries["objid"])
         for number in self.index["objid"][~kept].tolist():
             manifest.rejects.pop(str(number), None)
+            manifest.lacks.pop(str(number), None)
         manifest.rejects |= {str(number): problem for number, problem in shard.rejects.items()}
+        manifest.lacks |= {str(number): columns for number, columns in shard.lacks.items()}
         self.index = np.concatenate([self.index[kept], entries])
         self.commit()
 
     def commit(self) -> None:
         """Replace the index, then the manifest that names it."""
         self.index = self.index[np.argsort(self.index["objid"])]
-        known = set(self.index["objid"].tolist()) if self.manifest.rejects else ()
+        known = set(self.index["objid"].tolist()) if self.manifest.rejects or self.manifest.lacks else ()
         self.manifest.index = f"index-{len(self.manifest.shards):05d}-{os.urandom(3).hex()}.npy"
         self.manifest.available = int((self.index["row"] >= 0).sum())
         self.manifest.rejects = {key: text for key, text in self.manifest.rejects.items() if int(key) in known}
+        self.manifest.lacks = {key: columns for key, columns in self.manifest.lacks.items() if int(key) in known}
         with replacing(self.folder / self.manifest.index) as temporary, open(temporary, "wb") as file:
             np.save(file, self.index)
         self.manifest.index_checksum = checksum_of(self.index)

@@ -178,13 +178,13 @@ def post_form(model, body):
 
 def _jpeg():
     file = io.BytesIO()
-    Image.fromarray(np.full((150, 150, 3), 90, np.uint8)).save(file, "JPEG")
+    Image.fromarray(np.arange(150 * 150 * 3, dtype=np.uint32).reshape(150, 150, 3).astype(np.uint8)).save(file, "JPEG")
     return file.getvalue()
 
 
 def _npy():
     file = io.BytesIO()
-    np.save(file, np.ones((61, 61, 5), np.float32))
+    np.save(file, np.random.default_rng(0).random((61, 61, 5), np.float32))
     return file.getvalue()
 
 

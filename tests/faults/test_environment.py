@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import survey_rows, write_image, write_survey
+from conftest import cutout, survey_rows, write_image, write_survey
 
 from common.data.sources import chunk, open_source
 from common.predict import results
@@ -197,7 +197,7 @@ def test_clock_that_was_set_back_does_not_hide_a_changed_file(tmp_path):
     folder = write_survey(tmp_path / "ds", survey_rows(5), ("fits",))
     assert open_dataset(folder, ["fits"], progress=False).catalogue.numbers["redshift"].size == 5
     changed = sorted((folder / "fits").iterdir())[0]
-    np.save(changed, np.full((61, 61, 5), 9, np.float32))
+    np.save(changed, cutout(9))
     os.utime(changed, (1, 1))
     (folder / "data.csv").write_text((folder / "data.csv").read_text().replace("GALAXY", "QSO"))
     os.utime(folder / "data.csv", (1, 1))

@@ -67,6 +67,7 @@ def test_every_finite_number_comes_out_of_the_packed_array_as_it_went_in(tmp_pat
     objid = np.arange(1, 4)
     cutouts = np.zeros((3, 61, 61, 5), np.float32)
     cutouts[:, 0, 0, :4] = corner
+    cutouts[:, 1, 1] = 1
     for number, cutout in zip(objid.tolist(), cutouts, strict=True):
         np.save(folder / "fits" / f"{number}.npy", cutout)
     pack(folder, "fits", objid, progress=False)
@@ -86,6 +87,7 @@ def test_every_finite_number_comes_out_of_the_packed_array_as_it_went_in(tmp_pat
 def test_cutout_is_finite_or_refused(tmp_path_factory, array):
     path = tmp_path_factory.mktemp("one") / "1.npy"
     whole = np.zeros((61, 61, 5))
+    whole[-1, -1] = 1
     whole[: array.shape[0], : array.shape[1], : min(5, array.shape[2])] = array[:, :, :5]
     np.save(path, whole)
     try:

@@ -39,6 +39,22 @@ def test_views_differ_keep_the_dtype_and_follow_the_seed(kind):
     np.testing.assert_array_equal(untouched, images)
 
 
+@pytest.mark.parametrize("kind", ["rotation", "full"])
+def test_turned_images_of_bytes_are_as_bright_as_before(kind, monkeypatch):
+    """Keras 3.15 casts floats to bytes by cutting off on TensorFlow, and by rounding on JAX."""
+    monkeypatch.setitem(NOISE, "img", 0.0)
+    monkeypatch.setattr("common.networks.augment.LARGEST_GAIN", 1.0)
+    monkeypatch.setattr("common.networks.augment.LARGEST_ZOOM", 1.0)
+    monkeypatch.setattr("common.networks.augment.LARGEST_SHIFT", 0.0)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    waves = np.round(120 + 40 * np.sin(x / 3.0) * np.cos(y / 4.0)).astype(np.uint8)[None, ..., None]
+    images = np.repeat(np.repeat(waves, 200, axis=0), 3, axis=-1)
+    middle = (y - SIDE // 2) ** 2 + (x - SIDE // 2) ** 2 < 17**2
+    turned = drawn(augmentation(kind, "img", 2, "uint8"), images)[:, middle].mean(axis=(1, 2))
+    # What turns about the centre stays in the circle; half a grey level would be lost by cutting off.
+    assert abs(turned.mean() - images[0, middle].mean()) < 0.2
+
+
 def test_nothing_varies_without_augmentation():
     assert augmentation("none", "img", 0, "uint8") == []
 

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import survey_rows, write_image, write_spectrum, write_survey
+from conftest import cutout, survey_rows, write_image, write_spectrum, write_survey
 
 from sdss_gs.errors import DataError
 from sdss_gs.files import unsealed
@@ -305,7 +305,7 @@ def test_of_many_files_new_and_gone_ones_are_noticed_and_all_are_looked_at_when_
     pack_all(survey, "fits")
     assert (len(looked_at), opened) == (1, [])
     one, other = sorted((survey / "fits").iterdir())[:2]
-    np.save(one, np.full((61, 61, 5), 7, np.float32))
+    np.save(one, cutout(7))
     pack_all(survey, "fits", thorough=True)
     assert opened == [one.name]
     other.unlink()
@@ -368,7 +368,7 @@ def test_script_without_a_main_guard_may_pack_in_several_processes(tmp_path):
 def test_file_replaced_by_renaming_is_read_again(survey, tmp_path, monkeypatch):
     pack_all(survey, "fits")
     path = next((survey / "fits").iterdir())
-    np.save(tmp_path / "new.npy", np.full((61, 61, 5), 7, np.float32))
+    np.save(tmp_path / "new.npy", cutout(7))
     os.replace(tmp_path / "new.npy", path)
     opened = read_paths(monkeypatch)
     pack_all(survey, "fits")

@@ -48,20 +48,13 @@ def test_truncated_jpeg_is_refused(tmp_path, cut):
     write_image(tmp_path / "1.jpg", 90)
     content = (tmp_path / "1.jpg").read_bytes()
     (tmp_path / "1.jpg").write_bytes(content[:cut] if cut < 600 else content[:-40])
-    with pytest.raises(BadFileError, match=r"1\.jpg: expected a (complete )?JPEG"):
+    with pytest.raises(BadFileError, match=r"1\.jpg: expected (a complete JPEG|an image)"):
         img.read(tmp_path / "1.jpg")
 
 
 def test_web_page_named_jpg_is_refused(tmp_path):
     (tmp_path / "1.jpg").write_text("<html>error</html>")
-    with pytest.raises(BadFileError, match="expected a JPEG image, found something else"):
-        img.read(tmp_path / "1.jpg")
-
-
-@pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_image_without_three_colours_is_refused(tmp_path, mode):
-    Image.new(mode, (150, 150)).save(tmp_path / "1.jpg")
-    with pytest.raises(BadFileError, match=f"expected an RGB image, found mode {mode}"):
+    with pytest.raises(BadFileError, match="found something else"):
         img.read(tmp_path / "1.jpg")
 
 
@@ -94,7 +87,7 @@ def test_cutout_keeps_every_value_and_becomes_native_float32(tmp_path):
 @pytest.mark.parametrize(
     ("array", "expected"),
     [
-        (np.zeros((61, 60, 5), np.float32), r"expected float32 \(61, 61, 5\), found float32 \(61, 60, 5\)"),
+        (np.zeros((61, 60, 5), np.float32), r"expected at least 61x61 pixels, found \(61, 60\)"),
         (np.zeros((61, 61, 5), np.int16), "found int16"),
         (np.full((61, 61, 5), np.nan, np.float32), "18605 that are NaN or infinite"),
         (np.array([{"a": 1}], object), "unreadable"),
@@ -109,7 +102,7 @@ def test_cutouts_of_another_kind_are_refused(tmp_path, array, expected):
 @pytest.mark.parametrize("content", [b"", b"junk", b"\x93NUMPY\x01\x00"])
 def test_damaged_cutout_is_refused(tmp_path, content):
     (tmp_path / "1.npy").write_bytes(content)
-    with pytest.raises(BadFileError, match=r"1\.npy: expected a \.npy array"):
+    with pytest.raises(BadFileError, match=r"1\.npy: expected a cut-out"):
         fits.read(tmp_path / "1.npy")
 
 
@@ -147,10 +140,10 @@ def test_spec_fits_file_of_another_kind_is_refused(tmp_path, kind):
     if kind == "short":
         write_fits(path, TABLE[TABLE < 7350], TABLE[TABLE < 7350])
     elif kind == "no column":
-        write_fits(path, TABLE, TABLE, columns=("flux",))
+        write_fits(path, TABLE, TABLE, columns=())
     else:
         path.write_bytes(b"" if kind == "empty" else b"junk" * 1000)
-    with pytest.raises(BadFileError, match=r"1\.fits: expected (3522 points|a spec FITS file)"):
+    with pytest.raises(BadFileError, match=r"1\.fits: expected (3522 points|a table with)"):
         spectra.read(path)
 
 
@@ -180,14 +173,19 @@ def test_spectrum_with_a_flux_that_is_no_number_is_refused(tmp_path, cell):
     middle = lines[2000].split(",")
     lines[2000] = ",".join([middle[0], middle[1], cell, middle[3]])
     (tmp_path / "1.csv").write_text("\n".join(lines))
-    with pytest.raises(BadFileError, match="expected finite fluxes, found 1"):
-        spectra.read(tmp_path / "1.csv")
+    with pytest.raises(BadFileError, match="expected finite fluxes, found 1 of BestFit"):
+        spectra.read(tmp_path / "1.csv", column="BestFit")
+    # The other column is as good as before, and the whole of this one counts as missing.
+    best_fit, flux = spectra.read(tmp_path / "1.csv")
+    assert np.isnan(best_fit).all()
+    np.testing.assert_array_equal(flux, spectra.read(tmp_path / "1.csv", column="Flux")[1])
+    assert np.isfinite(flux).all()
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "Wavelength,Flux,BestFit,SkyFlux\n1,2\n", "<html>"])
 def test_file_that_is_no_spectrum_is_refused(tmp_path, content):
     (tmp_path / "1.csv").write_text(content)
-    with pytest.raises(BadFileError, match="expected a table with Wavelength, BestFit, Flux"):
+    with pytest.raises(BadFileError, match="expected a table with Wavelength"):
         spectra.read(tmp_path / "1.csv")
 
 
@@ -223,5 +221,5 @@ def test_cutout_of_any_float_and_order_is_what_numpy_loads(tmp_path, dtype, orde
         assert found.dtype == np.float32
     content = (tmp_path / "1.npy").read_bytes()
     (tmp_path / "1.npy").write_bytes(content[:-4])
-    with pytest.raises(BadFileError, match=r"expected a \.npy array"):
+    with pytest.raises(BadFileError, match=r"expected a cut-out"):
         fits.read(tmp_path / "1.npy")

@@ -1,12 +1,14 @@
 """The page of the service in a real browser, and uploads over HTTP."""
 
+import gzip
 import io
 import json
 import shutil
 
 import numpy as np
 import pytest
-from conftest import bomb, survey_rows, write_image, write_survey
+from astropy.io import fits as astropy_fits
+from conftest import bomb, cutout, survey_rows, write_image, write_survey
 from helpers.asking import ask
 from helpers.running import running
 from helpers.trained import by_hand, several_by_hand
@@ -170,7 +172,13 @@ def upload(url, model, name, content, scale=""):
 
 def encoded(kind, size=(150, 150)):
     buffer = io.BytesIO()
-    Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(buffer, kind)
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def cube(**cards):
+    buffer = io.BytesIO()
+    astropy_fits.PrimaryHDU(np.moveaxis(cutout(1), 2, 0), astropy_fits.Header(cards)).writeto(buffer)
     return buffer.getvalue()
 
 
@@ -191,7 +199,14 @@ def saved(array):
     [
         ("i2g", "a.jpg", encoded("JPEG"), "", 200),
         ("i2g", "a.png", encoded("PNG", (75, 75)), "0.4", 200),
-        ("f2r", "a.npy", saved(np.ones((61, 61, 5), np.float32)), "", 200),
+        ("f2r", "a.npy", saved(cutout(1)), "", 200),
+        ("i2g", "a.tiff", encoded("TIFF", (424, 424)), "0.1", 200),
+        ("i2g", "a.webp", encoded("WEBP", (424, 424)), "", 422),
+        ("f2r", "a.fits.gz", gzip.compress(cube()), "", 200),
+        ("f2r", "a.fits", cube(BANDS="grizy"), "", 422),
+        ("f2r", "a.npy", saved(np.ones((61, 61, 5), np.float32)), "", 422),
+        ("f2r", "a.fits.gz", gzip.compress(bytes(2**25 + 1)), "", 422),
+        ("f2r", "a.fits.gz", gzip.compress(gzip.compress(cube())), "", 422),
         ("i2g", "../../etc/a.jpg", encoded("JPEG"), "", 200),
         ("i2g", "a.png", encoded("PNG", (75, 75)), "", 422),
         ("i2g", "a.jpg", encoded("JPEG")[:800], "", 422),

@@ -23,7 +23,7 @@ def open_source(
     *,
     columns: Mapping[str, str] | None = None,
     id_column: str = "",
-    image_scale: float = PIXEL_SCALE,
+    image_scale: float | None = None,
     progress: bool = True,
 ) -> Source:
     """Open what is to be predicted.
@@ -40,8 +40,8 @@ def open_source(
         Name in the catalogue by name in the zoo.
     id_column : str
         The catalogue's column of ids.
-    image_scale : float
-        Arcsec per pixel of the images.
+    image_scale : float, optional
+        Arcsec per pixel of the images, where it is known; another one than 0.2 has them resampled.
     progress : bool
         Show a progress bar while an SDSS-GS folder is packed.
 
@@ -57,10 +57,11 @@ def open_source(
     tables = any(INPUTS[name].columns for name in inputs)
     if len(files) == 1 and files[0].is_dir():
         if (files[0] / "data.csv").is_file():
-            return dataset_source(open_folder(files[0], inputs, image_scale, progress))
+            return dataset_source(open_folder(files[0], inputs, image_scale or PIXEL_SCALE, progress))
         if tables and shards(files[0]):
             return catalogue_source(files[0], columns, id_column)
-        return files_source(folder_files(files[0]), image_scale)
+        paths_inside, notes = folder_files(files[0])
+        return files_source(paths_inside, image_scale, notes)
     if len(files) == 1 and files[0].suffix.lower() in CATALOGUES and tables:
         return catalogue_source(files[0], columns, id_column)
     return files_source(files, image_scale)

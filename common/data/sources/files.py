@@ -13,18 +13,41 @@ from common.data.sources.chunk import FILES_PER_CHUNK, Chunk, Loaded, Source, st
 from common.outputs.flags import Flag
 from sdss_gs.errors import BadFileError, DataError, OptionError
 from sdss_gs.formats import fits, img
-from sdss_gs.formats.raw import STANDARD_GRIDS, Layout, read_file
-from sdss_gs.schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, Input
+from sdss_gs.formats.raw import FITS_ENDINGS, STANDARD_GRIDS, Layout, read_file
+from sdss_gs.schema import INPUTS, SPECTRUM_COLUMNS, Input
 
 ENDINGS = {
-    ".jpg": ("img",), ".jpeg": ("img",), ".png": ("img",), ".npy": ("fits",), ".csv": ("spectra", "ssel"),
-    ".fits": ("fits", "spectra", "ssel"), ".fit": ("fits", "spectra", "ssel"),
+    **dict.fromkeys(img.ENDINGS, ("img",)), ".npy": ("fits",),
+    **dict.fromkeys((".csv", ".csv.gz"), ("spectra", "ssel")),
+    **dict.fromkeys(FITS_ENDINGS, ("fits", "spectra", "ssel")),
 }  # fmt: skip
 """Inputs that a file may hold, by its ending."""
+NAMED = 5
+"""Files that were passed over, of which a note names so many."""
 
 
-def files_source(paths: Sequence[Path], image_scale: float = PIXEL_SCALE) -> Source:
+def ending_of(name: str) -> str:
+    """Return the ending by which a file is known; empty for a hidden file, or one that no model takes.
+
+    Examples
+    --------
+    >>> ending_of("a.JPG"), ending_of("spec.fits.gz"), ending_of("._a.jpg"), ending_of("a.gif")
+    ('.jpg', '.fits.gz', '', '')
+    """
+    lower = name.lower()
+    return "" if lower.startswith(".") else next((ending for ending in ENDINGS if lower.endswith(ending)), "")
+
+
+def files_source(paths: Sequence[Path], image_scale: float | None = None, notes: Sequence[str] = ()) -> Source:
     """Take files, each of which is an object; its id is the file's name without the ending.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    image_scale : float, optional
+        Arcsec per pixel of the images, where it was given.
+    notes : sequence of str
+        What is to be said of them.
 
     Raises
     ------
@@ -32,39 +55,53 @@ def files_source(paths: Sequence[Path], image_scale: float = PIXEL_SCALE) -> Sou
         If there is none, or one has an ending that no model takes.
     """
     for path in paths:
-        if path.suffix.lower() not in ENDINGS:
+        if not ending_of(path.name):
             raise DataError(f"{path}: expected a file that ends in {', '.join(ENDINGS)}, or a catalogue")
-    held = {name for path in paths for name in ENDINGS[path.suffix.lower()]}
+    held = {name for path in paths for name in ENDINGS[ending_of(path.name)]}
 
     def chunks(first: int = 0) -> Iterator[Chunk]:
         for start in range(first, len(paths), FILES_PER_CHUNK):
             chosen = paths[start : start + FILES_PER_CHUNK]
-            yield Chunk(pa.array([path.stem for path in chosen]), partial(_load, chosen, image_scale))
+            yield Chunk(pa.array([_stem(path) for path in chosen]), partial(_load, chosen, image_scale))
 
     inputs = tuple(name for name in INPUTS if name in held)
-    return Source("id", len(paths), inputs, stamp_of(paths), [], chunks, FILES_PER_CHUNK)
+    return Source("id", len(paths), inputs, stamp_of(paths), list(notes), chunks, FILES_PER_CHUNK)
 
 
-def folder_files(folder: Path) -> list[Path]:
-    """List a folder's files that a model may take, by name.
+def _stem(path: Path) -> str:
+    return path.name[: -len(ending_of(path.name))]
+
+
+def folder_files(folder: Path) -> tuple[list[Path], list[str]]:
+    """List a folder's files that a model may take, by name; and say what else there is.
 
     Raises
     ------
     DataError
         If there is none.
     """
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and path.is_file())
+    entries = sorted(folder.iterdir())
+    paths = [path for path in entries if ending_of(path.name) and path.is_file()]
     if not paths:
         raise DataError(f"{folder}: expected data.csv, or files that end in {', '.join(ENDINGS)}, found neither")
-    return paths
+    taken = set(paths)
+    other = [f"{path.name}/" if path.is_dir() else path.name for path in entries if path not in taken]
+    return paths, [passed_over(folder, other)] if other else []
 
 
-def _load(paths: Sequence[Path], scale: float, item: Input, shape: tuple[int, ...], column: str) -> Loaded:
+def passed_over(folder: Path, names: Sequence[str]) -> str:
+    """Say in one line which files of a folder are not looked at."""
+    shown = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    files = "file" if len(names) == 1 else "files"
+    return f"{folder}: passed over {len(names):,} {files} or folders: {shown} (taken: {', '.join(ENDINGS)})"
+
+
+def _load(paths: Sequence[Path], scale: float | None, item: Input, shape: tuple[int, ...], column: str) -> Loaded:
     loaded = Loaded(np.zeros((len(paths), *shape), item.dtype), np.zeros(len(paths), np.int32))
     for position, path in enumerate(paths):
-        if item.name not in ENDINGS[path.suffix.lower()]:
+        if item.name not in ENDINGS[ending_of(path.name)]:
             loaded.flags[position] = Flag.MISSING
-            loaded.problems[position] = f"{path.name}: expected {item.name}, found a {path.suffix} file"
+            loaded.problems[position] = f"{path.name}: expected {item.name}, found a {ending_of(path.name)} file"
             continue
         try:
             loaded.values[position], loaded.flags[position] = read_object(item, path, shape, column, scale)
@@ -75,7 +112,7 @@ def _load(paths: Sequence[Path], scale: float, item: Input, shape: tuple[int, ..
 
 
 def read_object(
-    item: Input, path: Path, shape: tuple[int, ...], column: str = SPECTRUM_COLUMNS[0], scale: float = PIXEL_SCALE
+    item: Input, path: Path, shape: tuple[int, ...], column: str = SPECTRUM_COLUMNS[0], scale: float | None = None
 ) -> tuple[np.ndarray, int]:
     """Read one file as a network wants it.
 
@@ -87,14 +124,14 @@ def read_object(
         Shape of one object.
     column : str
         ``BestFit`` or ``Flux``, for spectra.
-    scale : float
-        Arcsec per pixel of an image.
+    scale : float, optional
+        Arcsec per pixel of an image, where it was given.
 
     Returns
     -------
     values : ndarray, shape `shape`
     flag : int
-        `Flag.RESAMPLED` for an image or cut-out of another size.
+        `Flag.RESAMPLED` for an image of another scale, `Flag.CROPPED` for an image or cut-out of another size.
 
     Raises
     ------
@@ -102,14 +139,19 @@ def read_object(
         If the file is damaged, or too small or large to enter by the stated rule (`img`, `fits.centre`).
     """
     if item.name == "img":
-        native = scale == PIXEL_SCALE and img.probe(path) == shape[1::-1]
-        return img.read(path, scale=scale), 0 if native else int(Flag.RESAMPLED)
+        values = img.read(path, scale=scale)
+        return values, entry_flag(*img.entering(img.probe(path), scale))
     if item.name == "fits":
         cutout = fits.read_any(path)
-        return fits.centre(path, cutout), 0 if cutout.shape == shape else int(Flag.RESAMPLED)
+        return fits.centre(path, cutout), entry_flag(False, cutout.shape != shape)
     if shape != STANDARD_GRIDS[item.name].shape:
         raise OptionError(
             f"{item.name}: expected an SDSS-GS folder for a model with a grid of its own ({shape[0]} points), "
             f"found {path}"
         )
-    return read_file(item.name, str(path), Layout(shape))[SPECTRUM_COLUMNS.index(column)], 0
+    return read_file(item.name, str(path), Layout(shape), column)[SPECTRUM_COLUMNS.index(column)], 0
+
+
+def entry_flag(resampled: bool, cropped: bool) -> int:
+    """Return the flag of an image that entered by a rule."""
+    return int(Flag.RESAMPLED) * resampled | int(Flag.CROPPED) * cropped

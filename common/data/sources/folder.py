@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from common.data.sources.chunk import FILES_PER_CHUNK, Chunk, Loaded, Source, stamp_of
+from common.data.sources.files import entry_flag
 from common.outputs.flags import Flag
 from sdss_gs.dataset import Dataset, open_dataset
 from sdss_gs.errors import OptionError
+from sdss_gs.formats import img
 from sdss_gs.schema import INPUTS, PIXEL_SCALE, Input
 
 
@@ -76,12 +78,19 @@ def loader(data: Dataset) -> Callable[[np.ndarray, Input, tuple[int, ...], str],
             return loaded
         if data.shape(item.name) != shape:
             raise OptionError(f"{data.folder}: expected {item.name} of shape {shape}, found {data.shape(item.name)}")
-        good = data.rows[item.name][objects] >= 0
+        layout = getattr(getattr(data.arrays[item.name], "manifest", None), "layout", None)
+        entered = 0
+        if layout is not None and layout.size is not None:
+            entered = entry_flag(*img.entering(layout.size, layout.stated_scale))
+        lacks = data.lacks(item.name, column)[objects]
+        good = (data.rows[item.name][objects] >= 0) & ~lacks
         loaded.values[good] = data.load(item.name, objects[good], column)
-        loaded.flags[good] = 0
+        loaded.flags[good] = entered
         for position in np.flatnonzero(~good).tolist():
             objid = int(data.catalogue.objid[objects[position]])
             texts = [reasons[objid, key] for key in (item.name, *item.columns) if (objid, key) in reasons]
+            if lacks[position]:
+                texts.append(f"{item.name}: expected a usable {column}, found none")
             if texts:
                 loaded.flags[position] = Flag.BAD_INPUT
                 loaded.problems[position] = "; ".join(texts)

@@ -27,11 +27,12 @@ function canvas(parent, width, height, label) {
 
 export function plotSpectrum(parent, spectrum, redshift, origin) {
   const svg = canvas(parent, WIDTH, HEIGHT, `spectrum from ${FIRST} to ${LAST} ångström`);
-  const sorted = [...spectrum.BestFit].sort((a, b) => a - b);
+  const sorted = [...(spectrum.BestFit ?? spectrum.Flux)].sort((a, b) => a - b);
   const low = Math.min(0, sorted[0]), high = sorted[sorted.length - 1] * 1.05 || 1;
   const x = (wavelength) => ((wavelength - FIRST) / (LAST - FIRST)) * WIDTH;
   const y = (flux) => BASE - ((Math.min(Math.max(flux, low), high) - low) / (high - low)) * (BASE - TOP);
   for (const [name, className] of [["Flux", "observed"], ["BestFit", "fit"]]) {
+    if (!spectrum[name]) continue;
     const points = spectrum.wavelength.map((w, n) => `${x(w).toFixed(1)},${y(spectrum[name][n]).toFixed(1)}`);
     draw(svg, "polyline", { points: points.join(" "), class: className });
   }
