@@ -23,7 +23,16 @@ def probe(path: str | Path) -> np.ndarray:
 
 
 def read(path: str | Path, grid: np.ndarray = SSEL_GRID, column: str = "") -> np.ndarray:
-    """Read one selection, float32 ``(2, n)``; parameters, values and errors as in `spectra.read`."""
+    """Read one selection, float32 ``(2, n)``; values and errors as in `spectra.read`.
+
+    Parameters
+    ----------
+    path : path-like
+    grid : ndarray of float64, shape (n,)
+        Wavelengths of the data set, Å.
+    column : str
+        ``BestFit`` or ``Flux``, if only one is wanted.
+    """
     wavelength, fluxes = spectra.read_table(path)
     inside = in_windows(wavelength)
     return spectra.on_grid(path, wavelength[inside], fluxes[:, inside], grid, column)
