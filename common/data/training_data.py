@@ -29,7 +29,7 @@ from sdss_gs.schema import INPUTS, Input
 from sdss_gs.split import fold_split, limited, split
 
 RESIDENT = ("train", "validation")
-"""Parts that may live on the device, in this order."""
+"""Parts that a network sees while it is fitted; they may live on the device, in this order."""
 SHOWN = ("img", "fits", "spectra", "ssel")
 """Inputs that a person can look at, the best first."""
 
@@ -185,7 +185,7 @@ class TrainingData:
         targets : dict of str to ndarray of float32, shape (n, size)
             Any number where there is no truth.
         weights : dict of str to ndarray of float32, shape (n,)
-            0 where there is no truth, else equal or, of training objects, by class, so that their mean is 1: an output
+            0 where there is no truth, else equal or by class, so that the mean of the training objects' is 1: an output
             that few objects have counts as much as the others.
         """
         targets, weights = {}, {}
@@ -198,9 +198,10 @@ class TrainingData:
             targets[name] = np.zeros((len(known), encoded.shape[1]), np.float32)
             targets[name][known] = encoded
             weights[name] = (known / known.mean()).astype(np.float32)
-            # Validation stays unweighted: it must compare runs with different weights.
-            if output.classes and part == "train":
-                weights[name][known] *= class_weights(self._options.class_weights, self.truth(part, name))
+            # Validation too, by the same weights: which epoch is the best is judged by what was asked for.
+            if output.classes and part in RESIDENT:
+                truths = self.truth(part, name), self.truth("train", name)
+                weights[name][known] *= class_weights(self._options.class_weights, *truths)
         return targets, weights
 
     def batches(
@@ -235,7 +236,7 @@ class TrainingData:
         if self.task.flat:
             names = (POSITION if resident else self.inputs[0].name,)
             (known,) = targets.values()
-            weighted = part == "train" and self._options.class_weights != "none"
+            weighted = self._options.class_weights != "none"
             truths = [known, *(weights.values() if weighted else ())]
         else:
             names, truths = (*(item.name for item in self.inputs), PRESENT), [*targets.values(), *weights.values()]

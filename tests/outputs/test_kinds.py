@@ -93,14 +93,17 @@ def test_loss_is_less_for_the_truth(kind):
 
 def test_class_weights_follow_their_formulas():
     labels = np.repeat([0, 1, 3], [900, 90, 10])
-    np.testing.assert_allclose(class_weights("none", labels), 1)
-    balanced = class_weights("balanced", labels)
+    np.testing.assert_allclose(class_weights("none", labels, labels), 1)
+    balanced = class_weights("balanced", labels, labels)
     expected = compute_sample_weight("balanced", labels)
     np.testing.assert_allclose(balanced, expected / expected.mean(), rtol=1e-5)
-    effective = class_weights("effective", labels)
+    effective = class_weights("effective", labels, labels)
     number = [(1 - 0.999**size) / (1 - 0.999) for size in (900, 10)]
     assert effective[-1] / effective[0] == pytest.approx(number[0] / number[1], rel=1e-5)
     assert effective.mean() == pytest.approx(1, rel=1e-6)
+    # Others are weighed as the training objects of their class; a class that these lack as one of a single object.
+    others = class_weights("balanced", np.array([3, 0, 2, 4]), labels)
+    np.testing.assert_allclose(others, [balanced[-1], balanced[0], 10 * balanced[-1], 10 * balanced[-1]], rtol=1e-5)
 
 
 # === Errors and scores ===

@@ -418,6 +418,8 @@ def test_losses_of_different_meaning_are_not_compared_by_epoch():
         pruned_by(*names)
     assert pruned_by(names[0], "median", ["loss", "batch_size"]) == "val_mae"
     assert pruned_by(names[0], "hyperband", ["batch_size"]) == "val_loss"
+    with pytest.raises(OptionError, match="prune: expected none where class_weights is explored"):
+        pruned_by(read_project(ROOT / "b2s"), "median", ["class_weights"])
 
 
 def test_time_is_in_the_unit_of_its_size():

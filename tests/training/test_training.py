@@ -21,7 +21,7 @@ from common.options import TrainingOptions
 from common.training import keeping, session
 from common.training.compile import optimizer_of
 from common.training.state import load_state
-from sdss_gs.schema import INPUTS
+from sdss_gs.schema import INPUTS, OUTPUTS
 from sdss_gs.split import split
 
 B2R_PARAMETERS = 34_452
@@ -136,6 +136,24 @@ def test_stored_model_is_the_best_epoch_and_predicts_alone_as_in_any_batch(launc
     np.testing.assert_allclose(shuffled, together[order], rtol=2e-6, atol=1e-7)
     alone = np.concatenate([predicted_by(model, "bands", bands[k : k + 1]) for k in range(5)])
     np.testing.assert_allclose(alone, together[:5], rtol=2e-6, atol=1e-7)
+
+
+def test_weighted_classes_also_decide_which_epoch_is_kept(launch, tmp_path):
+    rows = survey_rows(500)
+    for number, row in enumerate(rows):
+        # Rare ones hide among the others: what tells them best is not what pleases the majority.
+        row["subclass"] = "AGN" if number % 9 == 0 else "STARFORMING"
+    folder = write_survey(tmp_path / "unequal", rows)
+    _, run = launch("b2s", ds=folder, epochs=8, learning_rate=0.05, schedule="constant", class_weights="balanced")
+    parts = split(np.array([int(row["objid"]) for row in rows]))
+    bands = np.array([[float(row[f"modelMag_{band}"]) for band in "ugriz"] for row in rows], np.float32)
+    label = np.array([OUTPUTS["subclass"].classes.index(row["subclass"]) for row in rows])
+    predicted = predicted_by(model_of(run), "bands", bands[parts["validation"]])
+    truth, learnt = label[parts["validation"]], label[parts["train"]]
+    loss = -np.log(predicted[np.arange(len(truth)), truth])
+    weighted = (loss * len(learnt) / 2 / np.bincount(learnt)[truth]).mean()
+    assert weighted == pytest.approx(min(history_of(run, "val_loss")), rel=1e-4)
+    assert weighted != pytest.approx(loss.mean(), rel=1e-2)
 
 
 def test_stored_model_has_a_signature_and_no_pickle(launch, magnitudes):

@@ -234,15 +234,22 @@ class Classes(Kind):
         return [label for label in self.output.classes if label in set(labels)]
 
 
-def class_weights(name: str, labels: np.ndarray) -> np.ndarray:
-    """Weigh training objects by their class number, so that rare classes count; float32 ``(n,)``, mean 1.
+def class_weights(name: str, labels: np.ndarray, learnt: np.ndarray) -> np.ndarray:
+    """Weigh objects by their class number, so that rare classes count; float32 ``(n,)``.
 
-    ``none``; ``balanced``, inversely to the class's size; or ``effective``, inversely to its effective number of
-    samples (1 - β^n) / (1 - β).
+    Parameters
+    ----------
+    name : str
+        ``none``; ``balanced``, inversely to the class's size; or ``effective``, inversely to its effective number of
+        samples (1 - β^n) / (1 - β).
+    labels : ndarray of int, shape (n,)
+        Class numbers of the objects.
+    learnt : ndarray of int, shape (m,)
+        Those of the training objects, whose classes' sizes count and whose mean weight is 1.
     """
-    sizes = np.bincount(labels)[labels].astype(np.float64)
-    weight = 1 / {"none": np.ones(len(labels)), "balanced": sizes, "effective": 1 - EFFECTIVE_BETA**sizes}[name]
-    return (weight / weight.mean()).astype(np.float32)
+    sizes = np.maximum(np.bincount(learnt, minlength=labels.max(initial=0) + 1), 1).astype(np.float64)
+    weight = 1 / {"none": np.ones(len(sizes)), "balanced": sizes, "effective": 1 - EFFECTIVE_BETA**sizes}[name]
+    return (weight / weight[learnt].mean())[labels].astype(np.float32)
 
 
 def _tempered(predicted: np.ndarray, temperature: float) -> np.ndarray:

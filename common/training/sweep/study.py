@@ -176,7 +176,7 @@ def pruned_by(main: ModelFolder, prune: str, names: list[str]) -> str:
         return ""
     # Votes, and several outputs together, have no number beside the loss that all of their losses share.
     shared = isinstance(main, Project) and main.output.kind != "votes"
-    other = [name for name in names if name in ("label_smoothing", "target" if shared else "loss")]
+    other = [name for name in names if name in ("label_smoothing", "class_weights", "target" if shared else "loss")]
     if other:
         raise OptionError(f"prune: expected none where {other[0]} is explored (it changes what an epoch's loss means)")
     return "val_mae" if "loss" in names else "val_loss"
