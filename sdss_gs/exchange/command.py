@@ -24,15 +24,19 @@ def _add_import(commands) -> None:
     )
     command.set_defaults(command=_import)
     command.add_argument(
-        "source", choices=("kaggle", "gz2", "tree", "galaxy10"),
-        help="kaggle: the Galaxy Zoo challenge; gz2: as the package galaxy-datasets has it; tree: a folder per class",
+        "source", choices=("kaggle", "gz2", "tree", "labels", "galaxy10"),
+        help="kaggle: the Galaxy Zoo challenge; gz2: as the package galaxy-datasets has it; tree: a folder per class; "
+        "labels: images and a table labels.csv",
     )  # fmt: skip
     command.add_argument("path", metavar="IN", help="folder; the Parquet file of gz2; the HDF5 file of Galaxy10 DECaLS")
     command.add_argument("ds", metavar="DS", help="SDSS-GS folder to make")
     command.add_argument("--target", default="label", help="column for the class names of a tree")
-    command.add_argument("--images", metavar="FOLDER", help="images of gz2 (None: beside the catalogue)")
+    command.add_argument("--images", metavar="FOLDER", help="images of gz2 or labels (None: beside the table)")
     command.add_argument("--crop", type=int, help="side of the middle square to keep, pixels of the source")
     command.add_argument("--size", type=int, help="side after resampling, pixels (150 where resampling is needed)")
+    command.add_argument(
+        "--image-scale", type=float, metavar="ARCSEC", help="scale of the source per pixel: the zoo's field is cut out"
+    )
 
 
 def _add_export(commands) -> None:
@@ -58,17 +62,19 @@ def _add_export(commands) -> None:
 
 
 def _import(options) -> int:
+    from sdss_gs.exchange.entry import Entry
     from sdss_gs.exchange.importing import import_set
 
-    taken, refused = import_set(
+    taken, refused, notes = import_set(
         options.source,
         Path(options.path),
         Path(options.ds),
         target=options.target,
         images=options.images and Path(options.images),
-        crop=options.crop,
-        size=options.size,
+        entry=Entry(options.crop, options.size, options.image_scale),
     )
+    for note in notes:
+        print(note)
     print(f"{options.ds}: {taken:,} objects, {refused:,} refused (rejects.csv)")
     return 0
 

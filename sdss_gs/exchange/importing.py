@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from sdss_gs.errors import DataError, OptionError, one_line
-from sdss_gs.exchange.sources import SOURCES, Item
+from sdss_gs.errors import BadFileError, DataError, OptionError, one_line
+from sdss_gs.exchange.entry import Entry, image_bytes
+from sdss_gs.exchange.item import Item, LeftOut
+from sdss_gs.exchange.sources import SOURCES
 from sdss_gs.files import replacing
-from sdss_gs.formats.img import JPEG, LARGEST, SMALLEST, crop_or_pad
+from sdss_gs.formats.img import SIDE
 from sdss_gs.logs import hidden
-from sdss_gs.schema import INPUTS
+from sdss_gs.schema import PIXEL_SCALE
 
+FILES = "files.csv"
+"""Which file of the source each object is."""
 LARGEST_ID = np.iinfo(np.int64).max
 
 
@@ -35,53 +39,6 @@ def objid_of(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
 
 
-def image_bytes(item: Item, crop: int | None, size: int | None) -> bytes | None:
-    """Make an object's JPEG; None where the file enters the zoo as it is.
-
-    Without options, an RGB JPEG of 150 x 150 pixels is left alone, and another file of 100 to 300 pixels a side is
-    cropped or padded at its scale (`img.crop_or_pad`). Any other image: the middle square of `crop` pixels (the
-    source's own, else the shorter side) is resampled to `size` (150).
-
-    Parameters
-    ----------
-    item : Item
-    crop, size : int or None
-        Pixels.
-
-    Raises
-    ------
-    OSError, SyntaxError, ValueError, DecompressionBombError
-        If the image is absent, damaged, smaller than `crop`, or larger than a machine may hold.
-    """
-    if isinstance(item.image, np.ndarray):
-        picture, jpeg = Image.fromarray(item.image), False
-    else:
-        content = item.image.read_bytes()
-        jpeg = content.startswith(JPEG)
-        with Image.open(io.BytesIO(content)) as opened:
-            opened.load()
-            jpeg, picture = jpeg and opened.mode == "RGB", opened.convert("RGB")
-    standard = INPUTS["img"].shape[0]
-    if isinstance(item.image, Path) and crop is None and size is None:
-        if jpeg and picture.size == (standard, standard):
-            return None
-        if all(SMALLEST <= side <= LARGEST for side in picture.size):
-            # All images of a set must have one size, or the commonest wins and the others are refused.
-            return _as_jpeg(Image.fromarray(crop_or_pad(np.asarray(picture))))
-    side, target = crop or item.crop or min(picture.size), size or standard
-    if side > min(picture.size):
-        raise ValueError(f"expected at least {side} pixels a side, found {picture.width}x{picture.height}")
-    x, y = (picture.width - side) // 2, (picture.height - side) // 2
-    box = (x, y, x + side, y + side)
-    return _as_jpeg(picture.resize((target, target), Image.Resampling.LANCZOS, box=box))
-
-
-def _as_jpeg(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=95)
-    return buffer.getvalue()
-
-
 def import_set(
     source: str,
     path: Path,
@@ -89,9 +46,8 @@ def import_set(
     *,
     target: str = "label",
     images: Path | None = None,
-    crop: int | None = None,
-    size: int | None = None,
-) -> tuple[int, int]:
+    entry: Entry | None = None,
+) -> tuple[int, int, list[str]]:
     """Import a data set; run again, it does only what is missing.
 
     Parameters
@@ -103,14 +59,16 @@ def import_set(
     target : str
         Column for the class of a tree.
     images : Path, optional
-        Folder with the images of ``gz2``; the catalogue's by default.
-    crop, size : int, optional
-        See `image_bytes`.
+        Folder with the images of ``gz2`` or ``labels``; the catalogue's by default.
+    entry : Entry, optional
+        How images enter.
 
     Returns
     -------
     taken, refused : int
         Rows of ``data.csv`` and of ``rejects.csv``.
+    notes : list of str
+        What a user should know of how images entered.
 
     Raises
     ------
@@ -119,40 +77,76 @@ def import_set(
     OptionError
         If an option is impossible or `folder` was made with other options.
     """
-    if any(value is not None and value < 1 for value in (crop, size)):
-        raise OptionError(f"--crop {crop} --size {size}: expected at least 1 pixel")
-    if size is not None and not SMALLEST <= size <= LARGEST:
-        raise OptionError(f"--size {size}: expected {SMALLEST} to {LARGEST} pixels")
+    entry = entry or Entry()
+    entry.check()
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    more = {"tree": {"target": target}, "gz2": {"images": images or path.parent}}.get(source, {})
-    if images is not None and source != "gz2":
-        raise OptionError(f"--images {images}: only gz2 has its images beside a catalogue, not {source}")
+    own = {"tree": {"target": target}, "gz2": {"images": images or path.parent}, "labels": {"images": images}}
+    more = own.get(source, {})
+    if images is not None and source not in ("gz2", "labels"):
+        raise OptionError(f"--images {images}: only gz2 and labels have images beside a table, not {source}")
     (folder / "img").mkdir(parents=True, exist_ok=True)
-    chosen = {"source": source, "path": str(path.resolve()), "crop": crop, "size": size}
+    chosen = {"source": source, "path": str(path.resolve()), "crop": entry.crop, "size": entry.size}
+    chosen |= {} if entry.scale is None else {"scale": entry.scale}
     _same_options(folder, chosen | {name: str(value) for name, value in more.items()})
+    before = _files_before(folder)
     rows: dict[int, dict[str, str]] = {}
     names: dict[int, str] = {}
-    rejects = []
+    files: dict[int, str] = {}
+    rejects, whole = [], 0
     for item in tqdm(SOURCES[source](path, **more), desc=f"importing {source}", unit=" images", disable=hidden()):
+        if isinstance(item, LeftOut):
+            rejects.append({"name": item.name, "reason": one_line(item.reason)})
+            continue
         objid = objid_of(item.name)
         if names.setdefault(objid, item.name) != item.name or objid in rows:
             raise DataError(f"{path}: expected distinct ids, found {objid} for {names[objid]} and {item.name}")
+        called = files[objid] = _file_of(item, path)
         place = folder / "img" / f"{objid}.jpg"
         try:
-            content = None if place.exists() else _content(item, crop, size)
+            there = place.exists() and before.get(objid, called) == called
+            content, resampled = (None, False) if there else _content(item, entry)
+        except BadFileError as error:
+            rejects.append({"name": item.name, "reason": error.problem})
+            continue
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             rejects.append({"name": item.name, "reason": one_line(str(error))})
             continue
+        whole += resampled
         if content is not None:
             with replacing(place) as temporary:
                 temporary.write_bytes(content)
         rows[objid] = {"objid": str(objid), **item.cells}
     _write_table(folder / "rejects.csv", ["name", "reason"], rejects)
     if not rows:
-        raise DataError(f"{path}: expected at least one usable image, found none ({len(rejects)} refused)")
+        first = f", the first ({rejects[0]['name']}): {rejects[0]['reason']}" if rejects else ""
+        raise DataError(f"{path}: expected at least one usable image, found none ({len(rejects)} refused{first})")
+    _write_table(folder / FILES, ["objid", "file"], [{"objid": str(key), "file": files[key]} for key in rows])
     _write_table(folder / "data.csv", list(next(iter(rows.values()))), list(rows.values()))
-    return len(rows), len(rejects)
+    return len(rows), len(rejects), [_note(whole)] if whole else []
+
+
+def _note(count: int) -> str:
+    return (
+        f"{count:,} images were taken whole and resampled to {SIDE}x{SIDE}, which does not keep their scale "
+        f"(--image-scale does); predict files of the kind with --image-scale of {PIXEL_SCALE} * {SIDE} / side"
+    )
+
+
+def _file_of(item: Item, source: Path) -> str:
+    if not isinstance(item.image, Path):
+        return item.name
+    folder = source if source.is_dir() else source.parent
+    return os.path.relpath(item.image, folder).replace(os.sep, "/")
+
+
+def _files_before(folder: Path) -> dict[int, str]:
+    """Return which files the objects of an earlier run are: another one may have the id by now."""
+    try:
+        with open(folder / FILES, newline="") as file:
+            return {int(row["objid"]): row["file"] for row in csv.DictReader(file)}
+    except FileNotFoundError:
+        return {}
 
 
 def _same_options(folder: Path, options: dict) -> None:
@@ -163,10 +157,10 @@ def _same_options(folder: Path, options: dict) -> None:
         temporary.write_text(json.dumps(options))
 
 
-def _content(item: Item, crop: int | None, size: int | None) -> bytes:
-    content = image_bytes(item, crop, size)
+def _content(item: Item, entry: Entry) -> tuple[bytes, bool]:
+    content, whole = image_bytes(item, entry)
     # A copy, no hard link: what is done to the data set later must not reach the source.
-    return item.image.read_bytes() if content is None else content
+    return item.image.read_bytes() if content is None else content, whole
 
 
 def _write_table(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:

@@ -4,37 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from sdss_gs.decision_tree import KAGGLE, TREES, DecisionTree
 from sdss_gs.errors import DataError, first_line
+from sdss_gs.exchange.folders import labels, tree
+from sdss_gs.exchange.item import Item
 from sdss_gs.schema import INPUTS, MORPHOLOGIES, PIXEL_SCALE
-
-IMAGES = (".jpg", ".jpeg", ".png")
-
-
-@dataclass(frozen=True)
-class Item:
-    """One galaxy of a source.
-
-    Parameters
-    ----------
-    name : str
-        Its id where it is a number, else what an id is made from.
-    image : Path or ndarray of uint8, shape (height, width, 3)
-    cells : dict of str to str
-        Columns of ``data.csv``.
-    crop : int, optional
-        Side in pixels of the middle that has the zoo's field, where the source's scale is known.
-    """
-
-    name: str
-    image: Path | np.ndarray
-    cells: dict[str, str]
-    crop: int | None = None
 
 
 def kaggle(folder: Path) -> Iterator[Item]:
@@ -55,14 +33,6 @@ def kaggle(folder: Path) -> Iterator[Item]:
         name = (row["GalaxyID"] or "").strip()
         image = images.get(name, folder / "images_training_rev1" / f"{PurePosixPath(name).name}.jpg")
         yield Item(name, image, {column: row[column] for column in answers})
-
-
-def tree(folder: Path, target: str) -> Iterator[Item]:
-    """One folder per class; the class goes to the column `target`."""
-    for path in sorted(folder.glob("*/*")):
-        if path.suffix.lower() in IMAGES:
-            name = path.stem if path.stem.isdigit() else path.relative_to(folder).as_posix()
-            yield Item(name, path, {target: path.parent.name})
 
 
 def galaxy10(path: Path) -> Iterator[Item]:
@@ -159,4 +129,4 @@ def _gz2_image(images: Path, row: dict) -> Path:
     return images / f"{row['id_str']}.jpg"
 
 
-SOURCES = {"kaggle": kaggle, "gz2": gz2, "tree": tree, "galaxy10": galaxy10}
+SOURCES = {"kaggle": kaggle, "gz2": gz2, "tree": tree, "labels": labels, "galaxy10": galaxy10}

@@ -97,7 +97,9 @@ def _problem(name: str, flux: np.ndarray) -> str:
     if not finite.all():
         bad = len(flux) - int(finite.sum())
         if bad == len(flux):
-            return f"expected a column {name} ({FITS_COLUMNS[name]}) with numbers, found none"
+            other = next(column for column in SPECTRUM_COLUMNS if column != name)
+            need = f"a model trained with column={other} needs none"
+            return f"expected a column {name} ({FITS_COLUMNS[name]}) with numbers, found none; {need}"
         return f"expected finite fluxes, found {bad} of {name} that are missing or not finite"
     largest = float(np.abs(flux).max(initial=0))
     if (flux == flux[:1]).all():

@@ -25,7 +25,7 @@ def reader(source, place=lambda path: path, **options):
     def read(path):
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "ds"
-            taken, _ = import_set(source, place(path), target, **options)
+            taken, *_ = import_set(source, place(path), target, **options)
             catalogue = read_catalogue(target)
             assert len(catalogue) == taken > 0
             for number in catalogue.objid.tolist():
@@ -90,7 +90,16 @@ def pictures(folder):
     return made
 
 
+def labels(folder):
+    """Write images and a table that names them."""
+    for name in NAMES:
+        write_image(folder / f"{name}.jpg", 60)
+    rows = [f"{name}.jpg,ring,0.5" for name in NAMES]
+    return ["\n".join([header, *rows]).encode() for header in ("filename,shape,share", "id,shape,share")]
+
+
 READERS = {
+    "table of labels": ("labels.csv", labels, reader("labels")),
     "answers of the Galaxy Zoo challenge": (
         "training_solutions_rev1.csv", answers, reader("kaggle", lambda path: path.parent),
     ),

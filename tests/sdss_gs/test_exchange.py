@@ -43,6 +43,138 @@ def test_a_tree_keeps_its_classes_and_the_bytes_of_images_that_fit(tmp_path):
     assert main(["verify", str(tmp_path / "ds")]) == 0
 
 
+def files_of(folder):
+    return {row["file"]: row["objid"] for row in table(folder / "files.csv")}
+
+
+def test_images_of_one_name_in_two_classes_are_two_objects(tmp_path):
+    for number, (kind, name) in enumerate([("ring", "1"), ("disc", "1"), ("disc", "2"), ("ring", "02")]):
+        (tmp_path / "tree" / kind).mkdir(parents=True, exist_ok=True)
+        write_image(tmp_path / "tree" / kind / f"{name}.jpg", 40 + 40 * number)
+    assert main(["import", "tree", str(tmp_path / "tree"), str(tmp_path / "ds")]) == 0
+    files = files_of(tmp_path / "ds")
+    assert set(files) == {"ring/1.jpg", "disc/1.jpg", "disc/2.jpg", "ring/02.jpg"}
+    rows = {row["objid"]: row["label"] for row in table(tmp_path / "ds" / "data.csv")}
+    assert {name: rows[objid] for name, objid in files.items()} == {name: name[:4] for name in files}
+    # Once only one of them is left, the number is its own, with its own image.
+    (tmp_path / "tree" / "ring" / "1.jpg").unlink()
+    assert main(["import", "tree", str(tmp_path / "tree"), str(tmp_path / "ds")]) == 0
+    assert files_of(tmp_path / "ds")["disc/1.jpg"] == "1"
+    assert (tmp_path / "ds" / "img" / "1.jpg").read_bytes() == (tmp_path / "tree" / "disc" / "1.jpg").read_bytes()
+    write_image(tmp_path / "tree" / "ring" / "1.jpg", 200)
+    (tmp_path / "tree" / "disc" / "1.jpg").unlink()
+    assert main(["import", "tree", str(tmp_path / "tree"), str(tmp_path / "ds")]) == 0
+    assert (tmp_path / "ds" / "img" / "1.jpg").read_bytes() == (tmp_path / "tree" / "ring" / "1.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("parts", [("train",), ("Train", "valid", "test")])
+def test_classes_inside_parts_are_taken_and_what_is_left_out_is_listed(tmp_path, parts):
+    for number, part in enumerate(parts):
+        (tmp_path / "tree" / part / "ring").mkdir(parents=True)
+        write_image(tmp_path / "tree" / part / "ring" / f"{number}.jpg", 60)
+        write_image(tmp_path / "tree" / part / "ring" / "same.png", 60 + number)
+    for name in ("readme.txt", "train/._1.jpg", "train/stray.jpg", "train/ring/2.gif"):
+        (tmp_path / "tree" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "tree" / name).write_bytes(b"x")
+    write_image(tmp_path / "tree" / "alone.jpg", 60)
+    assert main(["import", "tree", str(tmp_path / "tree"), str(tmp_path / "ds"), "--target", "shape"]) == 0
+    rows = table(tmp_path / "ds" / "data.csv")
+    assert [(row["shape"], row["part"]) for row in rows] == [("ring", part) for part in sorted(parts) for _ in range(2)]
+    reasons = {row["name"]: row["reason"] for row in table(tmp_path / "ds" / "rejects.csv")}
+    assert set(reasons) == {"readme.txt", "train/._1.jpg", "train/stray.jpg", "train/ring/2.gif", "alone.jpg"}
+    assert "<train, valid or test>/<class>/<image>" in reasons["train/stray.jpg"]
+    assert main(["verify", str(tmp_path / "ds")]) == 0
+
+
+def write_labels(folder, text, names=("a.jpg", "b.png", "5.jpg", "more/c.jpg")):
+    (folder / "more").mkdir(parents=True)
+    for number, name in enumerate(names):
+        write_image(folder / name, 60 + number)
+    (folder / "labels.csv").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "filename,shape,votes\na.jpg,ring,3\nb.png,disc,4\n5.jpg,disc,\nmore/c.jpg,ring,1\n",
+        "ID;shape;votes\r\na;ring;3\r\nb;disc;4\r\n5;disc;\r\nc;ring;1\r\n",
+        "\ufeffshape,votes,Image\nring,3,a\ndisc,4,b.png\ndisc,,5\nring,1,/home/me/c.jpg\n",
+    ],
+)
+def test_images_with_a_table_of_labels(tmp_path, text):
+    source = write_labels(tmp_path / "in", text)
+    assert main(["import", "labels", str(source), str(tmp_path / "ds")]) == 0
+    rows = table(tmp_path / "ds" / "data.csv")
+    assert sorted((row["shape"], row["votes"]) for row in rows) == [
+        ("disc", ""),
+        ("disc", "4"),
+        ("ring", "1"),
+        ("ring", "3"),
+    ]
+    assert [row["shape"] for row in rows if row["objid"] == "5"] == ["disc"]
+    assert table(tmp_path / "ds" / "rejects.csv") == []
+    assert main(["verify", str(tmp_path / "ds")]) == 0
+
+
+def test_images_and_rows_without_one_another_are_listed(tmp_path):
+    text = "name,shape\na,ring\nb,disc\nb,ring\nnone,ring\n../secret,ring\n"
+    source = write_labels(tmp_path / "in", text, ("a.jpg", "b.png", "more/d.jpg"))
+    assert main(["import", "labels", str(source / "labels.csv"), str(tmp_path / "ds"), "--images", str(source)]) == 0
+    assert files_of(tmp_path / "ds") == {"a.jpg": str(objid_of("a.jpg"))}
+    reasons = {row["name"]: row["reason"] for row in table(tmp_path / "ds" / "rejects.csv")}
+    assert set(reasons) == {"none", "../secret", "b.png", "more/d.jpg"}
+    assert reasons["b.png"] == "expected one row of labels.csv, found several that differ"
+    assert reasons["more/d.jpg"] == "expected a row of labels.csv, found none"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "expected columns of different names"),
+        ("name,name\na,b\n", "expected columns of different names"),
+        ("name,shape\na,b,c\n", "expected 2 cells in each row, found 3 in row 2"),
+        ("name,shape\nx,b\n", "found none (5 refused, the first (x): expected one image of that name"),
+    ],
+)
+def test_table_of_labels_that_cannot_be_read_is_one_line(tmp_path, capsys, text, problem):
+    assert main(["import", "labels", str(write_labels(tmp_path / "in", text)), str(tmp_path / "ds")]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert problem in line
+
+
+def test_scale_of_a_source_cuts_the_field_out_and_whole_images_are_said(tmp_path, capsys):
+    (tmp_path / "tree" / "ring").mkdir(parents=True)
+    write_image(tmp_path / "tree" / "ring" / "1.jpg", 60, (424, 424))
+    command = ["import", "tree", str(tmp_path / "tree")]
+    assert main([*command, str(tmp_path / "whole")]) == 0
+    assert "1 images were taken whole and resampled to 150x150" in capsys.readouterr().out
+    assert main([*command, str(tmp_path / "scaled"), "--image-scale", "0.1"]) == 0
+    assert "whole" not in capsys.readouterr().out
+    spans = [image_span(tmp_path / name / "img" / "1.jpg") for name in ("whole", "scaled")]
+    # The square of 10 pixels in the middle: 150/424 of that, and half of it.
+    assert np.abs(np.array(spans) - [3.5, 5]).max() <= 1
+    assert main([*command, str(tmp_path / "both"), "--image-scale", "0.1", "--size", "150"]) == 1
+    assert "--image-scale: expected without --crop and --size" in capsys.readouterr().err
+
+
+def image_span(path):
+    with Image.open(path) as image:
+        return (np.asarray(image)[75, :, 0] > 130).sum()
+
+
+def test_images_that_could_be_read_in_two_ways_are_refused_as_everywhere(tmp_path):
+    (tmp_path / "tree" / "ring").mkdir(parents=True)
+    Image.fromarray(np.full((150, 150, 4), 90, np.uint8)).save(tmp_path / "tree" / "ring" / "1.png")
+    Image.new("RGB", (150, 150), (9, 9, 9)).save(tmp_path / "tree" / "ring" / "2.jpg")
+    write_image(tmp_path / "tree" / "ring" / "3.webp", 60)
+    assert main(["import", "tree", str(tmp_path / "tree"), str(tmp_path / "ds")]) == 0
+    reasons = {row["name"]: row["reason"] for row in table(tmp_path / "ds" / "rejects.csv")}
+    assert "transparent pixels" in reasons["1"]
+    assert "one colour throughout" in reasons["2"]
+    assert [row["objid"] for row in table(tmp_path / "ds" / "data.csv")] == ["3"]
+
+
 def test_bad_images_are_listed_and_a_second_run_brings_only_what_was_missing(tmp_path):
     write_tree(tmp_path / "tree")
     whole = (tmp_path / "tree" / "disc" / "7.jpg").read_bytes()
