@@ -15,6 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from sdss_gs.formats import fits
+from sdss_gs.formats.composite import colour
 from sdss_gs.schema import BANDS
 
 
@@ -33,7 +34,7 @@ def main() -> None:
             axis.imshow(np.arcsinh(pixels / (2 * noise)), origin="lower", cmap="gray")
             axis.hlines([30, 30], [24, 33], [27, 36], color="C1", lw=0.8)
             axis.vlines([30, 30], [24, 33], [27, 36], color="C1", lw=0.8)
-        line[-1].imshow(fits.colour(cutout))
+        line[-1].imshow(colour(cutout))
         for axis in line:
             axis.axis("off")
     for axis, title in zip(axes[0], (*BANDS, "i, r, g"), strict=True):

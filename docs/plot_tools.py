@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sdss_gs.formats.fits import compose
+from sdss_gs.formats.composite import compose
 from sdss_gs.picture.crop import crop, find_region
 from sdss_gs.picture.frames import align, read_frame, to_picture
 
@@ -30,7 +30,7 @@ def main() -> None:
     row = len(r.pixels) - 1 - options.row
     part = np.s_[row - HALF : row + HALF, options.column - HALF : options.column + HALF]
     grey = to_picture(r.pixels, stretch="log", interval="percentile", percent=99.99)[part]
-    colour = compose(align(i, r), r.pixels, align(g, r))[part]
+    colour = compose([align(i, r), r.pixels, align(g, r)])[part]
     panels = [np.repeat(grey[..., None], 3, axis=2), colour, crop(colour, find_region(colour), PANEL)]
     sheet = Image.new("RGB", (3 * PANEL + 2 * GAP, PANEL), "white")
     for number, panel in enumerate(panels):

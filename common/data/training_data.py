@@ -21,7 +21,8 @@ from common.outputs.kinds.classes import class_weights
 from sdss_gs.check import layout_notes
 from sdss_gs.dataset import open_dataset
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.formats import fits, img
+from sdss_gs.formats import img
+from sdss_gs.formats.composite import colour
 from sdss_gs.formats.raw import list_paths
 from sdss_gs.locate import find_dataset, is_sample
 from sdss_gs.packing.packed import Manifest
@@ -297,7 +298,7 @@ class TrainingData:
             objects = self.parts[part][chosen]
             has = np.flatnonzero(self._present[objects, seen.index(shown)])
             for position, values in zip(has, self._data.load(shown, objects[has], self._options.column), strict=True):
-                pictures[position] = fits.colour(values) if shown == "fits" else values
+                pictures[position] = colour(values) if shown == "fits" else values
             return pictures
         files = list_paths(self.folder, "img")
         for position, objid in enumerate(self.objid(part)[chosen].tolist()):

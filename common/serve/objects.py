@@ -18,7 +18,7 @@ from common.networks.inputs import SOFTENING
 from common.serve.answers import number
 from sdss_gs.dataset import Dataset, open_dataset
 from sdss_gs.errors import DataError, ZooError
-from sdss_gs.formats import fits
+from sdss_gs.formats.composite import colour
 from sdss_gs.schema import INPUTS, SPECTRUM_COLUMNS
 from sdss_gs.split import split
 
@@ -108,12 +108,12 @@ class Objects:
     def image(self, objid: str) -> bytes:
         """Draw an object's image as JPEG; composed of i, r and g where there is only a cut-out."""
         row = self.find(objid)
-        pixels = self._require("img", row) if self._has("img", row) else fits.colour(self._require("fits", row))
+        pixels = self._require("img", row) if self._has("img", row) else colour(self._require("fits", row))
         return _encoded(pixels, "JPEG", quality=JPEG_QUALITY)
 
     def bands(self, objid: str) -> bytes:
         """Draw an object's cut-out as PNG: u, g, r, i and z side by side, each with a stretch of its own."""
-        # The first row of a cut-out is its lowest, that of a picture its top: as `fits.colour` has it.
+        # The first row of a cut-out is its lowest, that of a picture its top: as `composite.colour` has it.
         cutout = self._require("fits", self.find(objid))[::-1]
         stretched = np.arcsinh(cutout / SOFTENING)
         low = np.median(stretched, axis=(0, 1)) - np.std(np.minimum(stretched, 0), axis=(0, 1))

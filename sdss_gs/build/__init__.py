@@ -5,3 +5,6 @@ and spectra, on which `addresses` agrees with it. But it returns an HTML error p
 request once, without limit of rate, begins cut downloads again, makes no cut-outs and fetches no colour pictures, and
 keeps its addresses in global settings. It would bring pyvo, keyring and two HTML parsers.
 """
+
+PICTURES = ("skyserver", "ps1", "frames")
+"""Where colour pictures come from: two servers, or frames of the user's own."""

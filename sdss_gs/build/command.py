@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from sdss_gs.build import PICTURES
 from sdss_gs.build.addresses import RELEASES, Addresses
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.logs import hidden
@@ -32,8 +33,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     selection.add_argument("--table", metavar="FILE", help="CSV, Parquet, FITS or VOTable with ra, dec and more")
     selection.add_argument("--top", type=int, metavar="N", help="N galaxies with sub-class and good redshift")
     command.add_argument("--show-query", action="store_true", help="print the query of --top, to be changed for --sql")
-    command.add_argument("--inputs", default=",".join(FILE_INPUTS), help="comma-separated")
-    command.add_argument("--images", default="skyserver", choices=("skyserver", "ps1"), help="source of the pictures")
+    command.add_argument("--frames", metavar="FOLDER", help="make img and fits of the frames there, without a server")
+    command.add_argument("--inputs", help=f"comma-separated ({','.join(FILE_INPUTS)}; with --frames img,fits)")
+    command.add_argument("--images", choices=PICTURES, help="source of the pictures (skyserver; with --frames frames)")
     command.add_argument("--release", type=int, default=default.release, help=f"one of {', '.join(map(str, RELEASES))}")
     command.add_argument("--workers", type=int, default=4, help="transfers at a time")
     command.add_argument("--rate", type=float, default=5.0, help="requests a second, of all workers together")
@@ -56,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     if options.show_query:
         print(query.selection(top=options.top))
         return 0
-    inputs = list(dict.fromkeys(options.inputs.split(",")))
+    inputs = list(dict.fromkeys((options.inputs or ",".join(FILE_INPUTS[: 2 if options.frames else 3])).split(",")))
     for name in inputs:
         if name not in FILE_INPUTS:
             raise OptionError(f"--inputs {name}: expected some of {', '.join(FILE_INPUTS)}")
@@ -70,11 +72,16 @@ def run(options: argparse.Namespace) -> int:
 def _build(options: argparse.Namespace, inputs: list[str]) -> int:
     from sdss_gs.build import query
     from sdss_gs.build.ledger import NAME, Ledger
+    from sdss_gs.build.local import FrameFolder
     from sdss_gs.build.run import build
     from sdss_gs.build.selection import write_catalogue
     from sdss_gs.build.work import Workshop
 
     folder = Path(options.ds)
+    pictures = options.images or ("frames" if options.frames else "skyserver")
+    if pictures == "frames" and not options.frames:
+        raise OptionError("--images frames: expected --frames FOLDER, where they are")
+    frames = FrameFolder(Path(options.frames)) if options.frames else None
     addresses = Addresses(options.skyserver, options.sas, options.ps1, options.release)
     if (folder / "data.csv").exists() and not (folder / NAME).exists():
         raise OptionError(f"{folder}: holds a data set that was not built by this command; give a new folder")
@@ -86,12 +93,12 @@ def _build(options: argparse.Namespace, inputs: list[str]) -> int:
             raise DataError(f"{folder}: no objects; say which with --sql, --query, --ids, --table or --top")
         write_catalogue(folder, rows)
         if "img" in inputs:
-            _same_pictures(ledger, options.images)
+            _same_pictures(ledger, pictures)
         cache = Path(options.cache) if options.cache else folder / "cache"
         try:
             with _client(options, options.workers, options.rate, options.timeout) as client:
-                workshop = Workshop(folder, cache, addresses, client, options.images)
-                build(workshop, ledger, rows, inputs, options.workers)
+                workshop = Workshop(folder, cache, addresses, client, pictures)
+                build(workshop, ledger, rows, inputs, options.workers, frames)
         finally:
             built = _report(folder, ledger, rows, inputs)
     return 0 if built else 1

@@ -16,19 +16,24 @@ bands, which is not corrected.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sdss_gs.errors import BadFileError, DataError, first_line
+from sdss_gs.formats.composite import COLOURS, compose, smooth
 from sdss_gs.formats.compressed import read_unpacked
 from sdss_gs.formats.fits_units import open_fits
-from sdss_gs.schema import BANDS, INPUTS
+from sdss_gs.schema import BANDS, CUTOUT_SCALE, INPUTS, PIXEL_SCALE
 
 SIDE = INPUTS["fits"].shape[0]
 HALF = SIDE // 2
+PICTURE_SIDE = INPUTS["img"].shape[0]
+PICTURE_HALF = math.ceil(PICTURE_SIDE / 2 * PIXEL_SCALE / CUTOUT_SCALE * 2**0.5) + 4
+"""Pixels of a frame on each side of an object that its picture needs, however it is turned, and the spline's margin."""
 REFERENCE = "r"
 WCS_CARDS = tuple(f"{name}{axis}" for name in ("CTYPE", "CUNIT", "CRPIX", "CRVAL", "CD1_", "CD2_") for axis in (1, 2))
 SPLINE_ORDER = 3
@@ -106,32 +111,74 @@ def cut(frames: Mapping[str, Frame], ra: float, dec: float) -> np.ndarray:
     DataError
         If a pixel is not finite.
     """
-    reference = frames[REFERENCE]
+    return _window(frames, BANDS, ra, dec, HALF)[0]
+
+
+def picture(frames: Mapping[str, Frame], ra: float, dec: float) -> np.ndarray:
+    """Draw an object's colour picture as SkyServer does: composed of i, r and g, then turned north up and resampled.
+
+    Parameters
+    ----------
+    frames : mapping of str to Frame
+        By band; i, r and g.
+    ra, dec : float
+        Degrees, J2000.
+
+    Returns
+    -------
+    ndarray of uint8, shape (150, 150, 3)
+        0.2 arcsec per pixel, north up and east to the left; the first row is the top.
+
+    Raises
+    ------
+    TooNearEdgeError, DataError
+        As `cut` does.
+    """
+    from astropy.wcs import WCS
+    from scipy.ndimage import map_coordinates
+
+    layers, (row, column) = _window(frames, COLOURS, ra, dec, PICTURE_HALF)
+    composed = compose([smooth(layer) for layer in np.moveaxis(layers, -1, 0)])[::-1]
+    sky = WCS(naxis=2)
+    sky.wcs.ctype, sky.wcs.crval = ["RA---TAN", "DEC--TAN"], [ra, dec]
+    sky.wcs.crpix, sky.wcs.cdelt = [(PICTURE_SIDE + 1) / 2] * 2, [-PIXEL_SCALE / 3600, PIXEL_SCALE / 3600]
+    rows, columns = np.mgrid[PICTURE_SIDE - 1 : -1 : -1, :PICTURE_SIDE]
+    x, y = frames[REFERENCE].wcs.all_world2pix(*sky.all_pix2world(columns.ravel(), rows.ravel(), 0), 0)
+    places = [y - row, x - column]
+    channels = [map_coordinates(one.astype(float), places, order=SPLINE_ORDER) for one in np.moveaxis(composed, -1, 0)]
+    return np.clip(np.round(np.stack(channels, -1)), 0, 255).astype(np.uint8).reshape(PICTURE_SIDE, PICTURE_SIDE, 3)
+
+
+def _window(
+    frames: Mapping[str, Frame], bands: Sequence[str], ra: float, dec: float, half: int
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Cut a square around a position, ``(side, side, bands)``, registered to r; tell its first row and column there."""
+    reference, side = frames[REFERENCE], 2 * half + 1
     centre = np.array(reference.wcs.all_world2pix(ra, dec, 0))
     if not np.isfinite(centre).all():
         raise TooNearEdgeError(f"the position ({ra}, {dec}) is not on the field's side of the sky")
-    column, row = np.floor(centre + 0.5).astype(int).tolist()
-    rows, columns = np.mgrid[row - HALF : row + HALF + 1, column - HALF : column + HALF + 1]
+    column, row = (np.floor(centre + 0.5).astype(int) - half).tolist()
+    rows, columns = np.mgrid[row : row + side, column : column + side]
     _check_inside(REFERENCE, reference.pixels.shape, rows, columns)
     sky = reference.wcs.all_pix2world(columns.ravel(), rows.ravel(), 0)
-    cutout = np.empty((SIDE, SIDE, len(BANDS)), np.float32)
-    for number, band in enumerate(BANDS):
+    window = np.empty((side, side, len(bands)), np.float32)
+    for number, band in enumerate(bands):
         if band == REFERENCE:
-            cutout[..., number] = reference.pixels[rows[0, 0] : rows[-1, 0] + 1, columns[0, 0] : columns[0, -1] + 1]
+            window[..., number] = reference.pixels[row : row + side, column : column + side]
         else:
             x, y = frames[band].wcs.all_world2pix(*sky, 0)
-            cutout[..., number] = _interpolate(band, frames[band].pixels, y, x).reshape(SIDE, SIDE)
-    if not np.isfinite(cutout).all():
-        raise DataError(f"{int((~np.isfinite(cutout)).sum())} pixels of the cut-out are not finite")
-    return cutout
+            window[..., number] = _interpolate(band, frames[band].pixels, y, x).reshape(side, side)
+    if not np.isfinite(window).all():
+        raise DataError(f"{int((~np.isfinite(window)).sum())} pixels of the cut-out are not finite")
+    return window, (row, column)
 
 
 def _check_inside(band: str, shape: tuple[int, int], y: np.ndarray, x: np.ndarray) -> None:
     height, width = shape
     if y.min() < 0 or x.min() < 0 or y.max() > height - 1 or x.max() > width - 1:
-        middle = f"({x.mean():.0f}, {y.mean():.0f})"
+        side, middle = round(len(y.ravel()) ** 0.5), f"({x.mean():.0f}, {y.mean():.0f})"
         raise TooNearEdgeError(
-            f"{SIDE}x{SIDE} pixels around {middle} reach over the edge of the {width}x{height} frame in {band}"
+            f"{side}x{side} pixels around {middle} reach over the edge of the {width}x{height} frame in {band}"
         )
 
 

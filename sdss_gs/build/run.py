@@ -13,6 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from sdss_gs.build.ledger import FAILED, REFUSED, Ledger, Outcome
+from sdss_gs.build.local import FrameFolder, build_from_frames
 from sdss_gs.build.work import Workshop, build_cutouts, build_picture, build_spectrum, fibre_in, field_in
 from sdss_gs.errors import DataError
 from sdss_gs.files import remove_leftovers, replacing
@@ -26,7 +27,14 @@ WAITING = 4
 Task = Callable[[], list[Outcome]]
 
 
-def build(workshop: Workshop, ledger: Ledger, rows: list[dict[str, str]], inputs: list[str], workers: int) -> None:
+def build(
+    workshop: Workshop,
+    ledger: Ledger,
+    rows: list[dict[str, str]],
+    inputs: list[str],
+    workers: int,
+    folder: FrameFolder | None = None,
+) -> None:
     """Build the files that are not there and have not been refused before.
 
     Parameters
@@ -39,6 +47,8 @@ def build(workshop: Workshop, ledger: Ledger, rows: list[dict[str, str]], inputs
         Some of ``img``, ``fits``, ``spectra``.
     workers : int
         Threads.
+    folder : FrameFolder, optional
+        The user's own frames: cut-outs, and pictures where these are to come from frames, are made of them.
 
     Raises
     ------
@@ -47,26 +57,29 @@ def build(workshop: Workshop, ledger: Ledger, rows: list[dict[str, str]], inputs
     """
     refused = {(outcome.object, outcome.input) for outcome in ledger.outcomes(REFUSED)}
     for name in inputs:
-        folder = workshop.folder / name
+        target = workshop.folder / name
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            remove_leftovers(folder)
+            target.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(target)
         except OSError as error:
-            raise DataError(f"{folder}: cannot write: {error}") from None
+            raise DataError(f"{target}: cannot write: {error}") from None
         there = list_paths(workshop.folder, name)
         todo = [row for row in rows if int(row["objid"]) not in there and (row["objid"], name) not in refused]
         with tqdm(total=len(todo), desc=f"building {name}", unit=" objects", disable=hidden(bool(todo))) as bar:
-            _work(workshop, _tasks(workshop, ledger, name, todo), ledger, workers, bar)
+            _work(workshop, _tasks(workshop, ledger, name, todo, folder), ledger, workers, bar)
     with suppress(OSError):
         workshop.cache.rmdir()
 
 
-def _tasks(workshop: Workshop, ledger: Ledger, name: str, rows: list[dict[str, str]]) -> Iterator[Task]:
+def _tasks(
+    workshop: Workshop, ledger: Ledger, name: str, rows: list[dict[str, str]], folder: FrameFolder | None
+) -> Iterator[Task]:
     """Make the tasks of an input; objects whose row does not say where their file is are recorded at once."""
-    if name == "img":
+    own = folder is not None and (name == "fits" or (name == "img" and workshop.pictures == "frames"))
+    if name == "img" and not own:
         return (partial(build_picture, workshop, row) for row in rows)
     places = defaultdict(list)
-    place_in = {"fits": field_in, "spectra": fibre_in}[name]
+    place_in = folder.field_of if own else {"fits": field_in, "spectra": fibre_in}[name]
     for row in rows:
         try:
             places[place_in(row)].append(row)
@@ -75,6 +88,8 @@ def _tasks(workshop: Workshop, ledger: Ledger, name: str, rows: list[dict[str, s
             ledger.record([Outcome(row["objid"], name, FAILED, str(error))])
     if name == "spectra":
         return (partial(build_spectrum, workshop, fibre, row) for fibre, rows in places.items() for row in rows)
+    if own:
+        return (partial(build_from_frames, workshop, folder, name, *place) for place in sorted(places.items()))
     workshop.cache.mkdir(parents=True, exist_ok=True)
     return (partial(build_cutouts, workshop, field, members) for field, members in sorted(places.items()))
 

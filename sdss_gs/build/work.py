@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sdss_gs.build import frames, picture, spectrum
+from sdss_gs.build import PICTURES, frames, picture, spectrum
 from sdss_gs.build.addresses import Addresses
 from sdss_gs.build.identity import Fibre, Field, fibre_of, field_of, parse_id
 from sdss_gs.build.ledger import BUILT, FAILED, REFUSED, Outcome
@@ -24,7 +24,6 @@ from sdss_gs.schema import BANDS, INPUTS
 GONE = (404, 410)
 """Statuses of what a server does not have, now and later."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-PICTURES = ("skyserver", "ps1")
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Workshop:
     addresses : Addresses
     client : Client
     pictures : str
-        ``skyserver`` or ``ps1``.
+        One of `PICTURES`.
     """
 
     folder: Path
@@ -55,8 +54,18 @@ class Workshop:
 
 
 @contextmanager
-def _judged(outcomes: list[Outcome], rows: list[dict[str, str]], name: str) -> Iterator[None]:
-    """Record the objects as built when the block ends well, else as refused or failed."""
+def judged(outcomes: list[Outcome], rows: list[dict[str, str]], name: str) -> Iterator[None]:
+    """Record the objects as built when the block ends well, else as refused or failed.
+
+    Parameters
+    ----------
+    outcomes : list of Outcome
+        Takes what became of them.
+    rows : list of dict
+        Of the catalogue.
+    name : str
+        Of the input.
+    """
     status, reason = BUILT, ""
     try:
         yield
@@ -91,7 +100,7 @@ def build_picture(workshop: Workshop, row: dict[str, str]) -> list[Outcome]:
     """Fetch the colour picture of an object."""
     outcomes: list[Outcome] = []
     target, client, addresses = workshop.target("img", row), workshop.client, workshop.addresses
-    with _judged(outcomes, [row], "img"), replacing(target) as temporary:
+    with judged(outcomes, [row], "img"), replacing(target) as temporary:
         ra, dec = read_position(row)
         if workshop.pictures == "ps1":
             names = picture.ps1_stacks(client.get(addresses.ps1_names(ra, dec)))
@@ -118,7 +127,7 @@ def build_spectrum(workshop: Workshop, fibre: Fibre, row: dict[str, str]) -> lis
     """
     outcomes: list[Outcome] = []
     target = workshop.target("spectra", row)
-    with _judged(outcomes, [row], "spectra"), replacing(target) as temporary:
+    with judged(outcomes, [row], "spectra"), replacing(target) as temporary:
         temporary.write_bytes(_first(workshop.client, workshop.addresses.spectra(fibre)))
         temporary.write_text(spectrum.convert(temporary, fibre.name), encoding="ascii", newline="")
     return outcomes
@@ -185,14 +194,14 @@ def build_cutouts(workshop: Workshop, field: Field, rows: list[dict[str, str]]) 
     try:
         loaded = {band: _frame(workshop, field, band, path) for band, path in paths.items()}
     except (DataError, RemoteError, OSError):
-        with _judged(outcomes, rows, "fits"):
+        with judged(outcomes, rows, "fits"):
             raise
         if outcomes[0].status == FAILED:
             return outcomes
     else:
         for row in rows:
             target = workshop.target("fits", row)
-            with _judged(outcomes, [row], "fits"), replacing(target) as temporary:
+            with judged(outcomes, [row], "fits"), replacing(target) as temporary:
                 cutout = frames.cut(loaded, *read_position(row))
                 content = io.BytesIO()
                 np.save(content, cutout)

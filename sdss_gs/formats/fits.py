@@ -18,10 +18,6 @@ from sdss_gs.schema import BANDS, INPUTS
 VERSION_1 = b"\x93NUMPY\x01\x00"
 HEADER_LENGTH = len(VERSION_1) + 2
 """Bytes before the header's text: magic, version, length of the text (numpy.lib.format)."""
-COLOURS = ("i", "r", "g")
-"""Bands shown as red, green and blue."""
-PICTURE_STRETCH, PICTURE_SOFTENING = 0.5, 8.0
-"""Of `compose`: nanomaggies per pixel shown linearly, and Lupton's Q."""
 
 
 def read(path: str | Path) -> np.ndarray:
@@ -127,52 +123,3 @@ def _shape_of(header: bytes) -> tuple[np.dtype, tuple[int, ...]] | None:
     stream = io.BytesIO(header[len(VERSION_1) :])
     shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
     return None if fortran_order or dtype.hasobject else (dtype, shape)
-
-
-def colour(cutout: np.ndarray) -> np.ndarray:
-    """Compose i, r and g of a cut-out to a colour picture, see `compose`.
-
-    Parameters
-    ----------
-    cutout : ndarray of float32, shape (height, width, 5)
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        The first row is the top.
-    """
-    return compose(*(cutout[..., BANDS.index(band)] for band in COLOURS))
-
-
-def compose(
-    red: np.ndarray,
-    green: np.ndarray,
-    blue: np.ndarray,
-    stretch: float = PICTURE_STRETCH,
-    softening: float = PICTURE_SOFTENING,
-) -> np.ndarray:
-    """Compose three aligned bands to a colour picture (Lupton et al. 2004, PASP 116, 133).
-
-    An array's first row is its lowest, a picture's first row its top: the picture is the array upside down, as DS9
-    shows it.
-
-    Parameters
-    ----------
-    red, green, blue : ndarray of float32, shape (height, width)
-        Nanomaggies per pixel; the sky is 0. A pixel that one band lacks (NaN) is black.
-    stretch, softening : float
-        Nanomaggies per pixel shown linearly, and Lupton's Q.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        The first row is the top.
-    """
-    # Reading and packing do not need astropy's pictures, which take a while to import.
-    from astropy.visualization import make_lupton_rgb
-
-    lacking = ~np.isfinite(red + green + blue)
-    layers = [np.where(lacking, 0, layer) for layer in (red, green, blue)]
-    # astropy divides by the intensity before it masks pixels without any.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return make_lupton_rgb(*layers, stretch=stretch, Q=softening)[::-1]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sdss_gs.errors import BadFileError, OptionError
 from sdss_gs.files import replacing
+from sdss_gs.formats.composite import BLACK, COLOURS, SOFTENING, STRETCH, WEIGHTS, compose
 from sdss_gs.logs import add_options, hidden
 from sdss_gs.picture import INTERVALS, STRETCHES, THRESHOLDS
 from sdss_gs.schema import BANDS
@@ -41,8 +42,10 @@ def add_parser(commands) -> None:
     rgb = add("rgb", _rgb, f"colour picture of three frames, aligned by WCS on RED, or of one cut-out; {ORIENTATION}")
     rgb.add_argument("input", nargs="+", metavar="IN", help="RED GREEN BLUE frames (for SDSS: i r g), or one cut-out")
     rgb.add_argument("output", metavar="OUT", help=".png or .jpg")
-    rgb.add_argument("--stretch", type=float, default=0.5, help="nanomaggies per pixel shown linearly")
-    rgb.add_argument("--softening", type=float, default=8.0, help="Lupton's Q")
+    rgb.add_argument("--weights", default=",".join(map(str, WEIGHTS)), help="of red, green and blue")
+    rgb.add_argument("--stretch", type=float, default=STRETCH, help="nanomaggies per pixel shown linearly")
+    rgb.add_argument("--softening", type=float, default=SOFTENING, help="Lupton's Q")
+    rgb.add_argument("--black", type=float, default=BLACK, help="nanomaggies per pixel shown black")
 
     sheet = add("sheet", _sheet, "contact sheet of a data set's images, or of image files")
     sheet.add_argument("input", nargs="+", metavar="DS", help="SDSS-GS folder, or image files")
@@ -94,9 +97,12 @@ def _convert(options) -> int:
 
 
 def _rgb(options) -> int:
-    from sdss_gs.formats.fits import COLOURS, compose, read_any
+    from sdss_gs.formats.fits import read_any
     from sdss_gs.picture.frames import align, read_frame
 
+    weights = _weights(options.weights)
+    if not (options.stretch > 0 and options.softening > 0):
+        raise OptionError(f"expected --stretch and --softening above 0, found {options.stretch}, {options.softening}")
     if len(options.input) == 1:
         cutout = read_any(options.input[0])
         layers = [cutout[..., BANDS.index(band)] for band in COLOURS]
@@ -105,9 +111,19 @@ def _rgb(options) -> int:
         layers = [red.pixels, *(align(other, red) for other in others)]
     else:
         raise OptionError(f"expected RED GREEN BLUE or one cut-out before OUT, found {len(options.input)} files")
-    _save(compose(*layers, options.stretch, options.softening), Path(options.output))
+    _save(compose(layers, options.stretch, options.softening, weights, options.black), Path(options.output))
     print(options.output)
     return 0
+
+
+def _weights(text: str) -> list[float]:
+    try:
+        weights = [float(part) for part in text.split(",")]
+    except ValueError:
+        weights = []
+    if len(weights) != len(COLOURS) or not all(0 < weight < float("inf") for weight in weights):
+        raise OptionError(f"--weights {text}: expected three numbers above 0, of red, green and blue: 1,1.285,1.8")
+    return weights
 
 
 def _sheet(options) -> int:

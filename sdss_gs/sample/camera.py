@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.visualization import make_lupton_rgb
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from sdss_gs.formats.composite import COLOURS, compose, smooth
 from sdss_gs.sample.image import FIELD, FINE_SCALE, OVERSAMPLING, sersic_map
 from sdss_gs.sample.morphology import Shape
 from sdss_gs.sample.photometry import GAIN, SKY_NOISE
@@ -150,9 +150,7 @@ def cutout(scene: np.ndarray) -> np.ndarray:
 
 
 def colour_image(scene: np.ndarray) -> Image.Image:
-    """Compose the colour picture as SkyServer does (Lupton et al. 2004, PASP 116, 133).
-
-    The stretch and the weights of the bands were fitted to a real frame and its JPEG.
+    """Compose the colour picture as SkyServer does, see `sdss_gs.formats.composite`.
 
     Parameters
     ----------
@@ -164,16 +162,12 @@ def colour_image(scene: np.ndarray) -> Image.Image:
     PIL.Image.Image
         RGB, 150 x 150, 0.2 arcsec per pixel, y upwards.
     """
-    # SkyServer resamples its tiles more than once: the noise of its pictures is smoother than a frame's.
-    smooth = gaussian_filter(scene[::-1, :, 1:4], (0.75, 0.75, 0))
-    i, r, g = smooth[..., 2], 1.285 * smooth[..., 1], 1.80 * smooth[..., 0]
-    # astropy divides by the intensity also where it is 0, and replaces the result afterwards.
-    with np.errstate(invalid="ignore", divide="ignore"):
-        composite = make_lupton_rgb(i, r, g, minimum=-0.02, stretch=0.56, Q=7.4)
+    layers = [smooth(scene[..., BANDS.index(band)]) for band in COLOURS]
     size = INPUTS["img"].shape[0]
     half = size / 2 * PIXEL_SCALE / CUTOUT_SCALE
     box = (FIELD / 2 - half, FIELD / 2 - half, FIELD / 2 + half, FIELD / 2 + half)
-    return Image.fromarray(composite).resize((size, size), Image.Resampling.BICUBIC, box=box)
+    picture = Image.fromarray(np.ascontiguousarray(compose(layers)))
+    return picture.resize((size, size), Image.Resampling.BICUBIC, box=box)
 
 
 def fibre_fractions(maps: np.ndarray, offset: np.ndarray, seeing: float) -> np.ndarray:

@@ -10,8 +10,9 @@ from conftest import FIRST_ID, survey_rows, write_survey
 from PIL import Image
 
 from sdss_gs.__main__ import main
-from sdss_gs.formats.fits import colour
+from sdss_gs.formats.composite import colour
 from sdss_gs.picture.crop import crop, find_region
+from sdss_gs.sample.camera import colour_image
 from sdss_gs.schema import BANDS, CUTOUT_SCALE
 
 
@@ -46,6 +47,32 @@ def test_colours_of_a_composite_lie_on_one_another_and_the_right_way_up(tmp_path
     picture = opened(tmp_path / "rgb.png").astype(float)
     for layer in np.moveaxis(picture, 2, 0):
         assert np.abs(centroid(np.where(layer > 100, layer, 0)) - [60, 80 - 1 - 25]).max() < 0.3
+
+
+def galaxy():
+    """Make a field around a galaxy with g − r = 0.75 and r − i = 0.4, nanomaggies per pixel."""
+    y, x = np.indices((81, 81))
+    light = np.exp(-((x - 40) ** 2 + (y - 40) ** 2) / 40)[..., None]
+    return (light * np.array([0.15, 0.5, 1.0, 1.45, 1.9])).astype(np.float32)
+
+
+def test_composites_have_the_colours_that_models_learn_from(tmp_path):
+    """Real frames have them too: see `sdss_gs.formats.composite`."""
+    np.save(tmp_path / "1.npy", galaxy())
+    assert main(["image", "rgb", str(tmp_path / "1.npy"), str(tmp_path / "rgb.png")]) == 0
+    found, expected = opened(tmp_path / "rgb.png"), np.asarray(colour_image(galaxy()))
+    core = [picture[picture.mean(axis=2) > 60].mean(axis=0) for picture in (found, expected)]
+    np.testing.assert_allclose(*core, atol=3)
+
+
+def test_weights_of_the_bands_are_the_user_s_to_choose(tmp_path, capsys):
+    np.save(tmp_path / "1.npy", galaxy())
+    command = ["image", "rgb", str(tmp_path / "1.npy"), str(tmp_path / "rgb.png")]
+    assert main([*command, "--weights", "1,1.45,2.9", "--black", "0"]) == 0
+    assert np.ptp(opened(tmp_path / "rgb.png").astype(int), axis=2).max() <= 1
+    for wrong in ("1,2", "1,x,2", "1,0,1", "1,nan,1"):
+        assert main([*command, "--weights", wrong]) == 1
+        assert f"--weights {wrong}: expected three numbers above 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("interval", ["zscale", "minmax", "percentile"])

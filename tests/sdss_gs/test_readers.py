@@ -8,6 +8,7 @@ from PIL import Image
 
 from sdss_gs.errors import BadFileError
 from sdss_gs.formats import fits, img, spectra, ssel
+from sdss_gs.formats.composite import colour
 from sdss_gs.schema import BANDS, INPUTS, SSEL_INDEX, WAVELENGTH
 from sdss_gs.tables.catalogue import read_catalogue
 
@@ -204,7 +205,7 @@ def test_cutout_is_shown_in_the_colours_of_i_r_g_with_its_first_row_at_the_botto
     cutout = np.zeros((61, 61, 5), np.float32)
     cutout[10, 20, BANDS.index("i")] = 3
     cutout[40, 50, BANDS.index("g")] = 3
-    picture = fits.colour(cutout)
+    picture = colour(cutout)
     assert (picture.shape, picture.dtype) == ((61, 61, 3), np.uint8)
     assert picture[50, 20, 0] > 100 > picture[50, 20, 2]
     assert picture[20, 50, 2] > 100 > picture[20, 50, 0]
