@@ -266,6 +266,8 @@ def open_catalogue(folder: str | Path) -> Catalogue:
                     {name[7:]: stored[name] for name in stored.files if name.startswith("labels_")},
                     about["missing"],
                     tuple(Problem(**problem) for problem in about["problems"]),
+                    about["photometry"],
+                    tuple(about["notes"]),
                 )
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
         # No copy yet, or a damaged one: it is made again.
@@ -280,6 +282,8 @@ def _store_catalogue(catalogue: Catalogue, copy: Path, stamp: list[int]) -> None
         "stamp": stamp,
         "missing": catalogue.missing,
         "problems": [asdict(problem) for problem in catalogue.problems],
+        "photometry": catalogue.photometry,
+        "notes": catalogue.notes,
     }
     columns = {f"numbers_{name}": values for name, values in catalogue.numbers.items()}
     columns |= {f"labels_{name}": values for name, values in catalogue.labels.items()}

@@ -108,7 +108,7 @@ class Quantity:
     unit: str
 
 
-_SENTINELS = (-9999.0, -999.0, -99.0, 99.0, 999.0, 9999.0)
+_SENTINELS = (-9999.0, -999.0, -99.99, -99.9, -99.0, 99.0, 99.9, 99.99, 999.0, 9999.0)
 # 0 is no sentinel of its own where it lies outside (low, high): it must be listed to count as missing, not as wrong.
 QUANTITIES = {
     quantity.column: quantity

@@ -40,7 +40,12 @@ def _with_input(function):
             "out or the edge repeated",
         ),
         click.option(
-            "--id", "id_column", default="", show_default="objid, else id", metavar="COLUMN", help="the catalogue's ids"
+            "--id", "id_column", default="", show_default="objid, id, source_id, …", metavar="COLUMN",
+            help="the catalogue's ids; none: number the rows",
+        ),
+        click.option(
+            "--table", default="", show_default="the one with magnitudes", metavar="N",
+            help="number or name of the table, where a FITS file or VOTable has several (or: --input stars.fits[2])",
         ),
         click.option(
             "--column", "columns", multiple=True, metavar="ZOO=FILE",
@@ -48,8 +53,8 @@ def _with_input(function):
         ),
         click.option(
             "--input", "paths", cls=Several, type=PATH, required=True, metavar="X...",
-            help="an SDSS-GS folder; a catalogue (.csv, .parquet, .fits, .vot, a folder of .parquet files); a folder "
-            "of images, cut-outs or spectra; or such files",
+            help="an SDSS-GS folder; a catalogue (CSV and other text, Parquet file or folder, FITS, VOTable, ECSV, "
+            "IPAC; also compressed); a folder of images, cut-outs or spectra; or such files",
         ),
     ):  # fmt: skip
         function = option(function)
@@ -105,16 +110,18 @@ def predict(
 
 
 def _opener(
-    models: Sequence[Model], paths: Sequence[Path], columns: Sequence[str], id_column: str, image_scale: float | None
-) -> Open:
+    models: Sequence[Model], paths: Sequence[Path], columns: Sequence[str], id_column: str, table: str,
+    image_scale: float | None,
+) -> Open:  # fmt: skip
     """Return what opens the input, once or, in another process, again."""
     from common.data.sources import open_source
 
     inputs = list(dict.fromkeys(item.name for model in models for item in model.inputs))
+    photometry = {name: kind for model in reversed(models) for name, kind in model.photometry().items()}
     # Another process may have another current folder.
     return functools.partial(
         open_source, [path.absolute() for path in paths], inputs, columns=dict(map(_assignment, columns)),
-        id_column=id_column, image_scale=image_scale,
+        id_column=id_column, table=table, photometry=photometry, image_scale=image_scale,
     )  # fmt: skip
 
 

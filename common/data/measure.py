@@ -18,10 +18,19 @@ SPECTRUM_PIECES = 6
 
 @dataclass(frozen=True)
 class TrainingRange:
-    """What the training objects looked like: the `USUAL` quantiles of each number that `measure` returns."""
+    """What the training objects looked like.
+
+    Parameters
+    ----------
+    low, high : list of float
+        The `USUAL` quantiles of each number that `measure` returns.
+    photometry : str
+        Kind of the magnitudes, see `sdss_gs.tables.names.Meaning`; empty for other inputs, and where nobody said.
+    """
 
     low: list[float]
     high: list[float]
+    photometry: str = ""
 
     def outside(self, item: Input, values: np.ndarray) -> np.ndarray:
         """Tell which objects look unlike the training objects in at least one number, bool ``(n,)``."""
@@ -29,10 +38,10 @@ class TrainingRange:
         return ((measured < self.low) | (measured > self.high)).any(axis=1)
 
 
-def training_range(measured: np.ndarray) -> TrainingRange:
+def training_range(measured: np.ndarray, photometry: str = "") -> TrainingRange:
     """Find the usual range of what `measure` returns of the training objects, ``(n, k)``."""
     low, high = np.quantile(measured, USUAL, axis=0)
-    return TrainingRange(low.tolist(), high.tolist())
+    return TrainingRange(low.tolist(), high.tolist(), photometry)
 
 
 def measure(item: Input, values: np.ndarray) -> np.ndarray:

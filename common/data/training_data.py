@@ -153,6 +153,10 @@ class TrainingData:
         columns = [column for item in INPUTS.values() for column in item.columns]
         return self._data.catalogue.table(columns)[self.parts[part]]
 
+    def photometry(self, name: str) -> str:
+        """Return the kind of an input's magnitudes, see `sdss_gs.tables.names.Meaning`; empty for other inputs."""
+        return self._data.catalogue.photometry.get(name, "")
+
     # === What the network is fed ===
 
     def gather(self, objects: np.ndarray) -> dict[str, np.ndarray]:

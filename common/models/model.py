@@ -12,7 +12,8 @@ import pandas as pd
 
 from common.backend import keras
 from common.data.measure import TrainingRange
-from common.data.sources import Chunk, Loaded, Source, open_source
+from common.data.sources import Chunk, Loaded, Source, open_source, open_table_source
+from common.data.sources.memory import loaded_rows, named_columns, opened_in_memory
 from common.models.running import run, serving_inputs, symmetric_forms
 from common.networks.build import decider_of, encoder_of, is_flat
 from common.networks.inputs import PRESENT
@@ -20,7 +21,7 @@ from common.outputs.calibration import Calibration
 from common.outputs.flags import NO_PREDICTION, Flag
 from common.outputs.kinds import kind_of
 from sdss_gs.errors import OptionError
-from sdss_gs.schema import Input, Output
+from sdss_gs.schema import INPUTS, Input, Output
 
 HASH_DIGITS = 12
 USED = "inputs"
@@ -109,16 +110,18 @@ class Model:
 
         Parameters
         ----------
-        values : ndarray, dict of str to ndarray, path, or list of paths
-            An array ``(n, *shape)``, or of one object, ``shape``; arrays by input, of which some may be left out and
-            rows of NaN count as missing; or whatever `sources.open_source` takes: an SDSS-GS folder, a catalogue, a
-            folder of files, single files.
+        values : table, ndarray, dict of str to ndarray, path, or list of paths
+            A table of pandas, polars, pyarrow, DuckDB or astropy, or a dict of columns, whose magnitudes are found by
+            name as in a catalogue; an array ``(n, *shape)``, or of one object, ``shape``; arrays by input, of which
+            some may be left out; or whatever `sources.open_source` takes: an SDSS-GS folder, a catalogue, files or a folder
+            of them.
+            Magnitudes that are masked, NaN or what surveys write for "not measured" are missing.
 
         Returns
         -------
         DataFrame
-            One row per object, in order, with the columns that `columns` lists; for files and catalogues also their
-            ids, and in words what is wrong with an input.
+            One row per object, in order, with the columns that `columns` lists; for files and tables also their
+            ids, and in words what is wrong with an input. Of a table of pandas it has the index.
 
         Raises
         ------
@@ -126,10 +129,28 @@ class Model:
             If `values` cannot be understood. A single bad object only gets a flag.
         """
         first = values[0] if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else values
-        if isinstance(first, str | os.PathLike):
+        names = [item.name for item in self.inputs]
+        if isinstance(values, Mapping) and values and not set(values) & set(self.shapes):
+            values = named_columns(values)
+        table = opened_in_memory(values)
+        if table is not None:
+            source = open_table_source(table, names, self.photometry())
+        elif isinstance(first, str | os.PathLike):
             paths = [values] if values is first else values
-            source = open_source(paths, [item.name for item in self.inputs], progress=False)
-            return pd.concat([predict_chunk(self, chunk, source) for chunk in source.chunks()], ignore_index=True)
+            source = open_source(paths, names, photometry=self.photometry(), progress=False)
+        else:
+            return self._predict_arrays(values)
+        frames = [predict_chunk(self, chunk, source) for chunk in source.chunks()]
+        if not frames:
+            raise OptionError(f"{self.name}: expected at least one object, found none")
+        frame = pd.concat(frames, ignore_index=True)
+        return frame.set_axis(values.index) if isinstance(values, pd.DataFrame) else frame
+
+    def photometry(self) -> dict[str, str]:
+        """Return the kind of magnitudes that it learnt from, by input; see `sdss_gs.tables.names.Meaning`."""
+        return {name: one.photometry for name, one in self.training_ranges.items() if one.photometry}
+
+    def _predict_arrays(self, values: object) -> pd.DataFrame:
         if self.flat and not isinstance(values, Mapping):
             values = {self.inputs[0].name: values}
         return self.predict_loaded(self._loaded(values))
@@ -141,12 +162,17 @@ class Model:
             raise OptionError(f"{self.name}: expected arrays by input ({', '.join(self.shapes)}), found {given}")
         loaded = {}
         for key, numbers in values.items():
-            array, shape = np.asarray(numbers), self.shapes[key]
+            array, shape = np.ma.asarray(numbers), self.shapes[key]
             if array.dtype.kind not in "fiu" or array.shape[-len(shape) :] != shape:
                 wanted, given = ", ".join(map(str, shape)), f"{array.dtype} {array.shape}"
                 raise OptionError(f"{self.name}: expected numbers of shape (n, {wanted}), found {given}")
-            array = array.reshape(-1, *shape)
-            loaded[key] = Loaded(array, np.zeros(len(array), np.int32))
+            array, item = array.reshape(-1, *shape), INPUTS[key]
+            if item.columns:
+                loaded[key] = loaded_rows(array, item)
+                continue
+            if np.ma.is_masked(array):
+                array = array.astype(np.float32).filled(np.nan) if item.dtype == "float32" else array
+            loaded[key] = Loaded(np.asarray(array), np.zeros(len(array), np.int32))
         if len({len(one.flags) for one in loaded.values()}) > 1:
             lengths = ", ".join(f"{len(one.flags)} of {key}" for key, one in loaded.items())
             raise OptionError(f"{self.name}: expected equally many objects of each input, found {lengths}")
@@ -307,11 +333,15 @@ def load_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, Loaded]:
         Where the chunk is from.
     """
     column = str(model.reading.get("column", ""))
-    return {
+    loaded = {
         item.name: chunk.load(item, model.shapes[item.name], column)
         for item in model.inputs
         if item.name in source.inputs
     }
+    for name, learnt in model.photometry().items():
+        if name in loaded and source.photometry.get(name) not in (None, "", learnt):
+            loaded[name].flags |= int(Flag.OTHER_MAGNITUDE)
+    return loaded
 
 
 def problems_of(loaded: Mapping[str, Loaded], count: int) -> list[str]:

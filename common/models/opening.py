@@ -20,6 +20,7 @@ from sdss_gs.errors import ZooError, first_line
 from sdss_gs.files import sealed, unsealed
 from sdss_gs.logs import LOG
 from sdss_gs.schema import INPUTS, OUTPUTS, Output
+from sdss_gs.tables.names import PHOTOMETRY
 
 DESCRIPTION = "zoo.json"
 """File of an exported folder that says what the model is."""
@@ -117,7 +118,11 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
                 shown: {key: kind_of(outputs[key]).calibration_from(one) for key, one in by_output.items()}
                 for shown, by_output in facts["calibration"].items()
             },
-            training_ranges={key: TrainingRange(**one) for key, one in facts["training_range"].items()},
+            # Until models noted their photometry they learnt from the zoo's own columns only.
+            training_ranges={
+                key: TrainingRange(**{"photometry": PHOTOMETRY.get(key, "")} | one)
+                for key, one in facts["training_range"].items()
+            },
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # A later zoo may note other things; what is not understood could change what the numbers mean.

@@ -9,11 +9,11 @@ import numpy as np
 from fastapi import HTTPException
 
 from common.data.sources import Loaded
-from common.data.sources.catalogue import WANTED
 from common.models.model import Model
 from common.outputs.flags import Flag
 from sdss_gs.schema import QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number
+from sdss_gs.tables.names import short_name
 
 ROWS, ARRAYS = "rows", "arrays"
 EXAMPLE = {"rows": [{"u": 19.5, "g": 18.1, "r": 17.3, "i": 16.9, "z": 16.6}]}
@@ -81,7 +81,7 @@ def _rows(model: Model, rows: list) -> dict[str, Loaded]:
             raise _refused(where, "an object with a magnitude by name", row)
         # By full or short name.
         keys = {
-            column: next((key for key in (column, WANTED[column]) if key in row), None)
+            column: next((key for key in (column, short_name(column)) if key in row), None)
             for item in items for column in item.columns
         }  # fmt: skip
         given = [item for item in items if any(keys[column] for column in item.columns)]
@@ -89,7 +89,7 @@ def _rows(model: Model, rows: list) -> dict[str, Loaded]:
             raise _refused(where, f"some of {', '.join(keys)}", ", ".join(row))
         for column in [column for item in given or items for column in item.columns]:
             if keys[column] is None:
-                raise _refused(where, f"{column} (or {WANTED[column]})", ", ".join(row))
+                raise _refused(where, f"{column} (or {short_name(column)})", ", ".join(row))
         for item in items:
             cells[item.name].append([row.get(keys[column]) for column in item.columns])
     return {item.name: _table(item, cells[item.name], ROWS) for item in items}

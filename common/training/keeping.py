@@ -49,7 +49,9 @@ def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
         shapes=data.shapes(),
         reading={key: session.recorded[key] for key in READING if key in session.recorded},
         calibrations={},
-        training_ranges={item.name: training_range(data.measured("train", item)) for item in data.inputs},
+        training_ranges={
+            item.name: training_range(data.measured("train", item), data.photometry(item.name)) for item in data.inputs
+        },
     )
     predictions = predict_part(model, data, "validation", every_set(model))
     return replace(model, calibrations=fit_calibrations(model, data, predictions)), predictions[ANY]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
+import pyarrow as pa
 
 from sdss_gs.build.identity import parse_id
-from sdss_gs.errors import DataError, OptionError, first_line
-from sdss_gs.formats.fits_units import open_fits
-
-ENDINGS = (".csv", ".parquet", ".pq", ".fits", ".fit", ".vot", ".xml", ".votable")
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.tables.identifiers import id_column, id_type
+from sdss_gs.tables.readers import ENDINGS, is_table, listed, open_tables, split_number
 
 
 def read_table(path: str | Path) -> list[dict[str, str]]:
-    """Read a table: CSV, Parquet, FITS or VOTable.
+    """Read a table, of any kind that `sdss_gs.tables.readers` opens.
 
     Returns
     -------
@@ -26,50 +25,28 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
     DataError
         If the file is no such table.
     """
-    path = Path(path)
+    path, chosen = split_number(Path(path))
     if not path.is_file():
         raise DataError(f"{path}: no such file (expected a table: {', '.join(ENDINGS)})")
-    try:
-        columns = _columns(path)
-    except Exception as error:
-        # pandas, Arrow and astropy raise nearly anything on a damaged file.
-        raise DataError(f"{path}: expected a table ({', '.join(ENDINGS)}), found {first_line(error)}") from None
-    texts = {name.lower(): [_text(value) for value in values] for name, values in columns.items()}
-    if len(texts) < len(columns):
-        raise DataError(f"{path}: expected columns of different names, found {', '.join(sorted(columns))}")
-    return [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
+    table, *others = open_tables(path, chosen)
+    if others:
+        there = listed([one.where for one in (table, *others)])
+        raise DataError(f"{path}: expected one table, found {there}; say which, as {table.where}")
+    lower = [name.lower() for name in table.names]
+    if len(set(lower)) < len(lower):
+        raise DataError(f"{path}: expected columns of different names, found {', '.join(sorted(table.names))}")
+    if name := id_column(table):
+        # Refuses ids whose digits a spreadsheet has rounded.
+        id_type(table, name)
+    rows = []
+    for piece in table.batches(table.names, 0):
+        cells = [_texts(piece[name]) for name in table.names]
+        rows += [dict(zip(lower, row, strict=True)) for row in zip(*cells, strict=True)]
+    return rows
 
 
-def _columns(path: Path) -> dict[str, np.ndarray]:
-    ending = path.suffix.lower()
-    if ending == ".csv":
-        import pandas
-
-        table = pandas.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig")
-        return {name: table[name].to_numpy(object) for name in table.columns}
-    if ending in (".parquet", ".pq"):
-        import pyarrow.parquet
-
-        table = pyarrow.parquet.read_table(path)
-        return {name: np.array(table[name].to_pylist(), object) for name in table.column_names}
-    if ending not in ENDINGS:
-        raise ValueError(f"a file that ends in {ending or 'nothing'}")
-    from astropy.table import Table
-
-    if ending in (".fits", ".fit"):
-        with open(path, "rb") as file, open_fits(file) as units:
-            table = Table.read(units, format="fits")
-    else:
-        table = Table.read(path, format="votable")
-    return {name: np.ma.asarray(table[name]) for name in table.colnames}
-
-
-def _text(value) -> str:
-    if value is None or value is np.ma.masked or (isinstance(value, float | np.floating) and np.isnan(value)):
-        return ""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    return str(value).strip()
+def _texts(cells: pa.ChunkedArray) -> list[str]:
+    return ["" if value is None else str(value) for value in cells.to_pylist()]
 
 
 def read_ids(path: str | Path) -> list[int]:
@@ -88,7 +65,7 @@ def read_ids(path: str | Path) -> list[int]:
         If the file is unreadable.
     """
     path = Path(path)
-    cells = _listed_cells(path) if path.suffix.lower() not in ENDINGS else _table_cells(path)
+    cells = _listed_cells(path) if not is_table(path) or path.suffix.lower() == ".txt" else _table_cells(path)
     ids = []
     for place, text in cells:
         number = parse_id(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv as csv
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -12,11 +11,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv as arrow_csv
 
-from sdss_gs.errors import DataError, first_line
+from sdss_gs.errors import DataError
 from sdss_gs.schema import OUTPUTS, QUANTITIES, Quantity
 from sdss_gs.tables.cells import MISSING, expected_number, read_numbers
+from sdss_gs.tables.columns import TABLES, Choice, Chosen, choose_columns
+from sdss_gs.tables.identifiers import id_column
+from sdss_gs.tables.names import same_name
+from sdss_gs.tables.readers.table import OpenTable, listed
+from sdss_gs.tables.readers.text import open_text
 
 ID_PATTERN = r"^[0-9]{1,19}$"
 LARGEST_ID = np.iinfo(np.int64).max
@@ -57,6 +60,10 @@ class Catalogue:
         Missing values by column and by reason (``empty``, ``sentinel -9999``, …).
     problems : tuple of Problem
         What is wrong (impossible values, duplicate ids, unknown classes); missing values are not wrong.
+    photometry : dict of str to str
+        Kind of the magnitudes, by input; see `names.Meaning`.
+    notes : tuple of str
+        Which columns are read under another name.
     """
 
     objid: np.ndarray
@@ -64,6 +71,8 @@ class Catalogue:
     labels: dict[str, np.ndarray]
     missing: dict[str, dict[str, int]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    photometry: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.objid)
@@ -109,98 +118,104 @@ def read_catalogue(folder: str | Path) -> Catalogue:
     """
     path = Path(folder) / "data.csv"
     problems: list[Problem] = []
-    wanted = ("objid", *QUANTITIES, *(output.column for output in OUTPUTS.values() if output.classes))
-    table = keep_good_ids(read_strings(path, wanted, problems), problems)
+    opened = open_csv(path, problems)
+    choice = _magnitudes(opened, problems)
+    magnitudes = [column for columns in TABLES.values() for column in columns]
+    wanted = [column for column in QUANTITIES if column not in magnitudes]
+    wanted += [output.column for output in OUTPUTS.values() if output.classes]
+    table = _strings(opened, ["objid", *wanted, *(chosen.name for chosen in choice.columns.values())])
+    table = keep_good_ids(table, problems)
     objid = pc.cast(table["objid"], pa.int64()).to_numpy()
     if not len(objid):
         raise DataError(f"{path}: expected at least one row with a usable objid, found none")
     numbers, labels, missing = {}, {}, {}
     for column, quantity in QUANTITIES.items():
-        numbers[column], missing[column] = _numbers(table, quantity, objid, problems)
+        chosen = choice.columns.get(column, Chosen(column))
+        numbers[column], missing[column] = _numbers(table, quantity, chosen, objid, problems)
     for output in OUTPUTS.values():
         if output.classes:
             labels[output.name], missing[output.column] = _labels(table, output, objid, problems)
-    return Catalogue(objid, numbers, labels, missing, tuple(problems))
+    return Catalogue(objid, numbers, labels, missing, tuple(problems), choice.photometry, tuple(choice.notes))
 
 
 # === Rows ===
 
 
-def read_strings(path: Path, wanted: Sequence[str], problems: list[Problem]) -> pa.Table:
-    """Read those of the wanted columns that are there as stripped strings.
+def open_csv(path: Path, problems: list[Problem]) -> OpenTable:
+    """Open ``data.csv`` or a table beside it, as any table of text (`sdss_gs.tables.readers`).
 
     Parameters
     ----------
     path : Path
-    wanted : sequence of str
     problems : list of Problem
         Rows with a wrong number of cells are left out and named here.
 
     Raises
     ------
     DataError
-        If the file is missing, no table, or has no column ``objid``.
+        If the file is missing, no table, or has no column of ids.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file (expected an SDSS-GS folder with data.csv)")
 
     def skip(row):
-        problems.append(
-            Problem(
-                f"{path.name} line {row.number}",
-                "row",
-                f"expected {row.expected_columns} cells, found {row.actual_columns}",
-            )
-        )
+        expected = f"expected {row.expected_columns} cells, found {row.actual_columns}"
+        problems.append(Problem(f"{path.name} line {row.number}", "row", expected))
         return "skip"
 
-    _check_text(path)
-    try:
-        present = read_header(path)
-        if "objid" not in present:
-            raise DataError(f"{path}: expected a column objid, found {', '.join(present[:8]) or 'an empty file'}")
-        columns = [name for name in wanted if name in present]
-        for name in columns:
-            if present.count(name) > 1:
-                raise DataError(f"{path}: expected one column {name}, found {present.count(name)}")
-        table = arrow_csv.read_csv(
-            path,
-            # Row numbers of skipped rows are only known to the single-threaded reader.
-            read_options=arrow_csv.ReadOptions(use_threads=False),
-            parse_options=arrow_csv.ParseOptions(invalid_row_handler=skip),
-            convert_options=arrow_csv.ConvertOptions(
-                include_columns=columns, column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
-            ),
-        )
-    except pa.ArrowException as error:
-        raise DataError(f"{path}: expected a comma-separated table: {first_line(error)}") from None
-    return pa.table({name: pc.utf8_trim_whitespace(table[name]) for name in table.column_names})
+    table = open_text(path, skip)
+    if not id_column(table):
+        raise DataError(f"{path}: expected a column objid, found {listed(table.names, 8) or 'an empty file'}")
+    return table
 
 
-def _check_text(path: Path) -> None:
-    """Refuse bytes that are no UTF-8: Arrow would print a traceback of its own where such a row is to be named."""
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                found = line[error.start : error.start + 1].hex()
-                raise DataError(f"{path} line {number}: expected text in UTF-8, found the byte 0x{found}") from None
+def read_strings(path: Path, wanted: Sequence[str], problems: list[Problem]) -> pa.Table:
+    """Read those of the wanted columns that are there as stripped text, empty where there is nothing.
 
-
-def read_header(path: Path) -> list[str]:
-    """Read the names of a table's columns; none of an empty file.
+    Parameters
+    ----------
+    path : Path
+    wanted : sequence of str
+        ``objid`` stands for the column of ids; a name in another case will do where there is none as it is written.
+    problems : list of Problem
+        Rows with a wrong number of cells are left out and named here.
 
     Raises
     ------
     DataError
-        If the first line is none of a comma-separated table.
+        If the file is missing, no table, or has no column of ids.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            return next(csv.reader(file), [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected a comma-separated table: {error}") from None
+    return _strings(open_csv(path, problems), wanted)
+
+
+def _strings(table: OpenTable, wanted: Sequence[str]) -> pa.Table:
+    names = {}
+    for name in wanted:
+        same = [id_column(table)] if name == "objid" else same_name(table.names, name)
+        if same and table.names.count(same[0]) + len(set(same)) > 2:
+            raise DataError(f"{table.where}: expected one column {name}, found {listed(same)}")
+        if same:
+            names[name] = same[0]
+    pieces = list(table.batches(list(dict.fromkeys(names.values())), 0))
+    whole = (
+        pa.concat_tables(pieces) if pieces else pa.table({name: pa.array([], pa.string()) for name in names.values()})
+    )
+    return pa.table({name: pc.fill_null(whole[theirs].cast(pa.string()), "") for name, theirs in names.items()})
+
+
+def _magnitudes(table: OpenTable, problems: list[Problem]) -> Choice:
+    """Choose the columns of magnitudes; where they cannot be understood, the objects lack them."""
+    choice = Choice()
+    for own in TABLES:
+        try:
+            one = choose_columns(table, [own])
+        except DataError as error:
+            problems.append(Problem("data.csv", own, str(error).removeprefix(f"{table.where}: ")))
+            continue
+        choice.columns.update(one.columns)
+        choice.photometry.update(one.photometry)
+        choice.notes.extend(one.notes)
+    return choice
 
 
 def keep_good_ids(table: pa.Table, problems: list[Problem]) -> pa.Table:
@@ -240,12 +255,12 @@ def _repeated(table: pa.Table, objid: np.ndarray, rows: np.ndarray, problems: li
 # === Cells ===
 
 
-def _numbers(table, quantity: Quantity, objid, problems) -> tuple[np.ndarray, dict[str, int]]:
+def _numbers(table, quantity: Quantity, chosen: Chosen, objid, problems) -> tuple[np.ndarray, dict[str, int]]:
     """Turn one string column into float64 with NaN for missing, and count why values are missing."""
-    if quantity.column not in table.column_names:
+    if chosen.name not in table.column_names:
         return np.full(len(objid), np.nan), {"no such column": len(objid)}
-    text = table[quantity.column]
-    cells = read_numbers(text, quantity)
+    text = table[chosen.name]
+    cells = read_numbers(text, quantity, chosen.convert)
     for row in np.flatnonzero(cells.unreadable | cells.impossible):
         expected = expected_number(quantity, bool(cells.unreadable[row]))
         found = text[int(row)].as_py()
@@ -272,7 +287,7 @@ def _labels(table, output, objid, problems) -> tuple[np.ndarray, dict[str, int]]
     for position, label in enumerate(encoded.dictionary.to_pylist()):
         count = int((rows == position).sum())
         words = label.split()
-        if label.lower() in (*MISSING, "nan"):
+        if label.lower() in MISSING:
             reasons["empty"] += count
         elif label in number_of:
             numbers[position] = number_of[label]

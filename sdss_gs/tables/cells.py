@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sdss_gs.schema import Quantity
+from sdss_gs.tables.units import NO_FLUX, Convert
 
 NUMBER_PATTERN = r"(?i)^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$"
-MISSING = ("", "null", "none", "na", "n/a", "--")
-"""Cells that say that there is no value, in lower case; ``nan`` in a number column is named as wrong."""
+MISSING = ("", "null", "none", "na", "n/a", "--", "-", "\\n", "<na>", "nan", "masked")
+"""Cells that say that there is no value, in lower case (``\\N`` is MySQL's)."""
+NOT_FINITE = r"(?i)^[+-]?(inf|infinity|nan)$"
 
 
 @dataclass(frozen=True)
@@ -39,21 +41,38 @@ class Numbers:
     sentinels: np.ndarray
 
 
-def read_numbers(column: pa.ChunkedArray | pa.Array, quantity: Quantity) -> Numbers:
-    """Read a column of stripped text, or of numbers, by the rules of a quantity."""
+def read_numbers(column: pa.ChunkedArray | pa.Array, quantity: Quantity, convert: Convert | None = None) -> Numbers:
+    """Read a column of stripped text, or of numbers, by the rules of a quantity.
+
+    Null, NaN, infinities and the quantity's sentinels are missing.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray or pyarrow.Array, n cells
+    quantity : Quantity
+    convert : callable, optional
+        Turns what the file holds (a flux) into the quantity; see `units.magnitudes_of`.
+    """
     if pa.types.is_string(column.type):
-        empty = pc.is_in(pc.utf8_lower(column), value_set=pa.array(MISSING)).to_numpy(zero_copy_only=False)
-        numeric = pc.match_substring_regex(column, NUMBER_PATTERN)
-        values = pc.cast(pc.if_else(numeric, column, "nan"), pa.float64()).to_numpy(zero_copy_only=False).copy()
+        text = pc.fill_null(column, "")
+        numeric = pc.match_substring_regex(text, NUMBER_PATTERN)
+        values = pc.cast(pc.if_else(numeric, text, "nan"), pa.float64()).to_numpy(zero_copy_only=False).copy()
+        empty = pc.is_in(pc.utf8_lower(text), value_set=pa.array(MISSING))
+        empty = pc.or_(empty, pc.match_substring_regex(text, NOT_FINITE)).to_numpy(zero_copy_only=False)
         unreadable = ~empty & ~numeric.to_numpy(zero_copy_only=False)
     else:
         values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
-        empty, unreadable = np.isnan(values), np.zeros(len(values), bool)
-    sentinel = np.isin(values, quantity.sentinels)
-    impossible = np.isfinite(values) & ~sentinel & ~((values > quantity.low) & (values < quantity.high))
-    impossible |= np.isinf(values)
+        empty, unreadable = ~np.isfinite(values), np.zeros(len(values), bool)
+    values[np.isinf(values)] = np.nan
+    sentinel = np.isin(values, quantity.sentinels if convert is None else NO_FLUX)
     found = values[sentinel]
-    values[sentinel | impossible] = np.nan
+    values[sentinel] = np.nan
+    if convert is not None:
+        values = convert(values)
+        # A flux that is not above zero has no magnitude.
+        empty |= ~np.isfinite(values) & ~sentinel & ~unreadable
+    impossible = np.isfinite(values) & ~((values > quantity.low) & (values < quantity.high))
+    values[impossible] = np.nan
     return Numbers(values, empty, sentinel, unreadable, impossible, found)
 
 

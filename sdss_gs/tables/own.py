@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 
 from sdss_gs.errors import DataError
 from sdss_gs.schema import INPUTS, OUTPUTS, Output, Quantity
-from sdss_gs.tables.catalogue import Problem, keep_good_ids, read_header, read_strings
+from sdss_gs.tables.catalogue import Problem, keep_good_ids, read_strings
 from sdss_gs.tables.cells import MISSING, NUMBER_PATTERN, read_numbers
+from sdss_gs.tables.readers.text import column_names
 
 MOST_CLASSES = 100
 NOT_MEASURED = "-9999"
@@ -47,7 +48,7 @@ def read_columns(path: Path, columns: tuple[str, ...], objid: np.ndarray) -> pa.
     table = keep_good_ids(read_strings(path, ("objid", *columns), problems), problems)
     for column in columns:
         if column not in table.column_names:
-            found = read_header(path)
+            found = column_names(path)
             more = ", …" if len(found) > _SHOWN else ""
             raise DataError(f"{path}: expected a column {column}, found {', '.join(found[:_SHOWN])}{more}")
     known = pc.cast(table["objid"], pa.int64()).to_numpy()

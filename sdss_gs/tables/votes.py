@@ -12,9 +12,10 @@ import pyarrow as pa
 from sdss_gs.decision_tree import TREES, DecisionTree
 from sdss_gs.errors import DataError
 from sdss_gs.schema import CATALOGUE_FILE, Quantity
-from sdss_gs.tables.catalogue import Problem, read_header
+from sdss_gs.tables.catalogue import Problem
 from sdss_gs.tables.cells import read_numbers
 from sdss_gs.tables.own import read_columns
+from sdss_gs.tables.readers.text import column_names
 
 VOTES_FILE = "votes.csv"
 USUAL_TOTAL = 40.0
@@ -80,7 +81,7 @@ def find_votes(folder: Path, trees: Sequence[str] = tuple(TREES)) -> tuple[Path,
     """Find the table of votes, ``votes.csv`` before ``data.csv``, and whose questions it answers."""
     for path in (folder / VOTES_FILE, folder / CATALOGUE_FILE):
         if path.is_file():
-            present = set(read_header(path))
+            present = set(column_names(path))
             for name in trees:
                 if present.issuperset(TREES[name].columns):
                     return path, TREES[name]
@@ -136,7 +137,7 @@ def _shares(
 
 
 def _totals(path: Path, tree: DecisionTree, objid: np.ndarray) -> tuple[np.ndarray, bool]:
-    if tree.total not in read_header(path):
+    if tree.total not in column_names(path):
         return np.full(len(objid), USUAL_TOTAL), False
     text = read_columns(path, (tree.total,), objid)[tree.total]
     found = read_numbers(text, Quantity(tree.total, 0, np.inf, (), "")).values

@@ -1,20 +1,20 @@
-"""What is to be predicted: an SDSS-GS folder, a catalogue, a folder of files, or single files."""
+"""What is to be predicted: an SDSS-GS folder, a catalogue, a folder of files, single files, or a table in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from common.data.sources.catalogue import catalogue_source
+from common.data.sources.catalogue import catalogue_source, table_source
 from common.data.sources.chunk import Chunk, Loaded, Source
 from common.data.sources.files import files_source, folder_files
 from common.data.sources.folder import dataset_source, open_folder
-from common.data.sources.formats import ENDINGS as CATALOGUES
-from common.data.sources.formats import shards
-from sdss_gs.errors import DataError
+from sdss_gs.errors import DataError, OptionError
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
+from sdss_gs.tables.columns import choose_columns, no_columns
+from sdss_gs.tables.readers import OpenTable, is_table, shards, split_number
 
-__all__ = ["Chunk", "Loaded", "Source", "open_source"]
+__all__ = ["Chunk", "Loaded", "Source", "open_source", "open_table_source"]
 
 
 def open_source(
@@ -23,6 +23,8 @@ def open_source(
     *,
     columns: Mapping[str, str] | None = None,
     id_column: str = "",
+    table: str = "",
+    photometry: Mapping[str, str] | None = None,
     image_scale: float | None = None,
     progress: bool = True,
 ) -> Source:
@@ -31,15 +33,19 @@ def open_source(
     Parameters
     ----------
     paths : sequence of path-like
-        An SDSS-GS folder; a catalogue (``.csv``, ``.parquet``, ``.fits``, ``.vot``, a folder of ``.parquet`` files);
-        a folder of images, cut-outs or spectra; or such files one by one.
+        An SDSS-GS folder; a catalogue (whatever `sdss_gs.tables.readers` opens, also a folder of Parquet files, and
+        ``stars.fits[2]``); a folder of images, cut-outs or spectra; or such files one by one.
     inputs : sequence of str
         Inputs that will be asked for. They decide what a ``.csv`` or ``.fits`` file is: a spectrum or cut-out where
         only file inputs are wanted, else a catalogue.
     columns : mapping of str to str, optional
         Name in the catalogue by name in the zoo.
     id_column : str
-        The catalogue's column of ids.
+        The catalogue's column of ids; ``none`` numbers the rows.
+    table : str
+        Which table of a file that has several.
+    photometry : mapping of str to str, optional
+        Kind of magnitudes that is preferred, by input.
     image_scale : float, optional
         Arcsec per pixel of the images, where it is known; another one than 0.2 has them resampled.
     progress : bool
@@ -50,18 +56,45 @@ def open_source(
     ZooError
         If there is nothing there, or it is none of these.
     """
-    files = [Path(path) for path in paths]
+    numbered = [split_number(Path(path)) for path in paths]
+    files = [path for path, _table in numbered]
     for path in files:
         if not path.exists():
             raise DataError(f"{path}: no such file or folder")
-    tables = any(INPUTS[name].columns for name in inputs)
-    if len(files) == 1 and files[0].is_dir():
-        if (files[0] / "data.csv").is_file():
-            return dataset_source(open_folder(files[0], inputs, image_scale or PIXEL_SCALE, progress))
-        if tables and shards(files[0]):
-            return catalogue_source(files[0], columns, id_column)
-        paths_inside, notes = folder_files(files[0])
-        return files_source(paths_inside, image_scale, notes)
-    if len(files) == 1 and files[0].suffix.lower() in CATALOGUES and tables:
-        return catalogue_source(files[0], columns, id_column)
+    wanted = [name for name in inputs if INPUTS[name].columns]
+    path, chosen = numbered[0]
+    if len(files) == 1:
+        if (path / "data.csv").is_file():
+            return dataset_source(open_folder(path, inputs, image_scale or PIXEL_SCALE, progress))
+        if wanted and (shards(path) if path.is_dir() else is_table(path)):
+            return catalogue_source(path, wanted, columns, id_column, table or chosen, photometry)
+        if path.is_dir():
+            paths_inside, notes = folder_files(path)
+            return files_source(paths_inside, image_scale, notes)
+    if len(files) > 1 and all(is_table(path) for path in files) and len(wanted) == len(inputs):
+        raise OptionError(
+            f"input: expected one catalogue, found {len(files)}; join them, or predict one after the other"
+        )
     return files_source(files, image_scale)
+
+
+def open_table_source(table: OpenTable, inputs: Sequence[str], photometry: Mapping[str, str] | None = None) -> Source:
+    """Take the rows of a table in memory.
+
+    Parameters
+    ----------
+    table : OpenTable
+    inputs : sequence of str
+        Those that will be asked for.
+    photometry : mapping of str to str, optional
+        Kind of magnitudes that is preferred, by input.
+
+    Raises
+    ------
+    ZooError
+        If it has no column of magnitudes that is known.
+    """
+    choice = choose_columns(table, [name for name in inputs if INPUTS[name].columns], None, photometry)
+    if not choice.columns:
+        raise OptionError(no_columns(table))
+    return table_source(table, choice)

@@ -1,45 +1,49 @@
-"""The rows of a catalogue: CSV, Parquet (one file or a folder of shards), FITS or VOTable, read in pieces."""
+"""The rows of a table that hold magnitudes: a catalogue on disk, or what Python has in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from common.data.sources import chunk
 from common.data.sources.chunk import Chunk, Loaded, Source, stamp_of
-from common.data.sources.formats import ENDINGS, FITS, ID_COLUMNS, PARQUET, open_table, rechunked, shards
 from common.outputs.flags import Flag
 from sdss_gs.errors import DataError, OptionError, ZooError, first_line
-from sdss_gs.schema import INPUTS, QUANTITIES, Input
+from sdss_gs.schema import QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number, read_numbers
-
-TABLES = {name: item.columns for name, item in INPUTS.items() if item.columns}
-WANTED = {
-    column: column.removeprefix("modelMag_").removesuffix("mag") for columns in TABLES.values() for column in columns
-}
-"""Columns that a model may need, with the short name that also does: ``modelMag_u``, ``u``; ``w1mag``, ``w1``."""
-ROW = "row"
-TEXTS = (
-    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary, pa.types.is_large_binary,
-)  # fmt: skip
+from sdss_gs.tables.columns import TABLES, Choice, choose_columns, no_columns
+from sdss_gs.tables.identifiers import NO_ID, ROW, as_ids, id_column, id_type
+from sdss_gs.tables.readers import OpenTable, listed, open_tables, shards
 
 
-def catalogue_source(path: Path, columns: Mapping[str, str] | None = None, id_column: str = "") -> Source:
+def catalogue_source(
+    path: Path,
+    inputs: Sequence[str] = tuple(TABLES),
+    columns: Mapping[str, str] | None = None,
+    id_name: str = "",
+    table: str = "",
+    photometry: Mapping[str, str] | None = None,
+) -> Source:
     """Take the rows of a catalogue.
 
     Parameters
     ----------
     path : Path
-        ``.csv``, ``.parquet``, ``.fits``, ``.vot`` or ``.xml``; or a folder of Parquet files, which are read by name.
+        Whatever `sdss_gs.tables.readers` opens.
+    inputs : sequence of str
+        Those of tables that are asked for.
     columns : mapping of str to str, optional
         Name in the file by name in the zoo (``modelMag_r`` or ``r``).
-    id_column : str
-        ``objid`` or ``id`` by default; a file without one gets ``row``, counted from 0.
+    id_name : str
+        Column of the ids; by default one whose name says so. ``none`` numbers the rows from 0, as does a file without.
+    table : str
+        Which table of a file that has several; by default the one with magnitudes.
+    photometry : mapping of str to str, optional
+        Preferred kind of magnitudes, by input.
 
     Raises
     ------
@@ -48,90 +52,109 @@ def catalogue_source(path: Path, columns: Mapping[str, str] | None = None, id_co
     DataError
         If the file is unreadable.
     """
+    opened, choice = _only(path, open_tables(path, table), inputs, columns or {}, photometry)
     files = shards(path) if path.is_dir() else [path]
-    try:
-        names, count, batches = open_table(files)
-    except ZooError:
-        raise
-    except Exception as error:
-        # The libraries raise nearly anything on a damaged file.
-        raise DataError(f"{path}: expected a catalogue ({', '.join(ENDINGS)}), found {first_line(error)}") from None
-    # Of names that differ by case only, the first.
-    by_lower = {name.lower(): name for name in reversed(names)}
-    name_of = _resolve(path, names, by_lower, columns or {})
-    if id_column and id_column not in names:
-        raise OptionError(f"id {id_column}: expected a column of {path}, which has {', '.join(names[:20])}")
-    id_name = id_column or next((by_lower[name] for name in ID_COLUMNS if name in by_lower), "")
-    wanted = list(dict.fromkeys(filter(None, (id_name, *name_of.values()))))
-    for name in wanted:
-        if names.count(name) > 1:
-            raise DataError(f"{path}: expected one column {name}, found {names.count(name)}")
-    inputs = tuple(name for name, needed in TABLES.items() if set(needed) <= set(name_of))
-    if not inputs:
-        needed = " or ".join(f"{', '.join(own)} ({name})" for name, own in TABLES.items())
-        raise OptionError(
-            f"{path}: expected columns {needed}, found {', '.join(names[:20])}; say which is which with --column r=NAME"
-        )
+    return table_source(opened, choice, id_name, stamp_of(files))
+
+
+def _only(
+    path: Path,
+    tables: list[OpenTable],
+    inputs: Sequence[str],
+    told: Mapping[str, str],
+    preferred: Mapping[str, str] | None,
+) -> tuple[OpenTable, Choice]:
+    """Find the table that has magnitudes, the first being as good as any where none has."""
+    if len(tables) > 1 and told:
+        named = [one for one in tables if set(told.values()) <= set(one.names)]
+        tables = named or tables[:1]
+    choices = [(one, choose_columns(one, inputs, told, preferred)) for one in tables]
+    usable = [(one, choice) for one, choice in choices if choice.columns]
+    if len(usable) > 1:
+        there = listed([one.where for one, _choice in usable])
+        raise OptionError(f"{path}: expected one table with magnitudes, found {there}; say which, as file[number]")
+    if not usable:
+        raise OptionError(no_columns(tables[0]))
+    return usable[0]
+
+
+def table_source(table: OpenTable, choice: Choice, id_name: str = "", stamp: str = "") -> Source:
+    """Take the rows of a table that was opened.
+
+    Parameters
+    ----------
+    table : OpenTable
+    choice : Choice
+        The columns that are read.
+    id_name : str
+        As for `catalogue_source`.
+    stamp : str
+        Changes when the table does.
+    """
+    if id_name and id_name != NO_ID and id_name not in table.names:
+        raise OptionError(f"id {id_name}: expected a column of {table.where}, which has {listed(table.names)}")
+    name = id_column(table, id_name)
+    kind = id_type(table, name) if name else pa.int64()
+    wanted = list(dict.fromkeys(filter(None, (name, *(chosen.name for chosen in choice.columns.values())))))
+    if table.names.count(name) > 1:
+        raise DataError(f"{table.where}: expected one column {name}, found {table.names.count(name)}")
 
     def load(batch: pa.Table, item: Input, _shape: tuple[int, ...], _column: str) -> Loaded:
         try:
-            return _load(batch, name_of, item)
+            return _load(batch, choice, item)
         except pa.ArrowException as error:
-            raise DataError(f"{path}: expected a table, found {first_line(error)}") from None
+            raise DataError(f"{table.where}: expected a table, found {first_line(error)}") from None
 
     def chunks(first: int = 0) -> Iterator[Chunk]:
         start = first
         try:
-            for batch in rechunked(batches(wanted, first)):
-                ids = batch[id_name] if id_name else pa.array(np.arange(start, start + len(batch)))
+            for batch in rechunked(table.batches(wanted, first)):
+                ids = as_ids(batch[name], kind) if name else pa.array(np.arange(start, start + len(batch)))
                 yield Chunk(ids, partial(load, batch))
                 start += len(batch)
+        except ZooError:
+            raise
         except Exception as error:
-            raise DataError(f"{path}: expected a table, found {first_line(error)}") from None
+            raise DataError(f"{table.where}: expected a table, found {first_line(error)}") from None
 
-    renamed = [f"{column} is read from {name}" for column, name in name_of.items() if name != column]
-    anywhere = chunk.ROWS_PER_CHUNK if files[0].suffix.lower() in (*PARQUET, *FITS) else 0
-    return Source(id_name or ROW, count, inputs, stamp_of(files), renamed, chunks, anywhere)
-
-
-def _resolve(path: Path, names: list[str], by_lower: dict[str, str], columns: Mapping[str, str]) -> dict[str, str]:
-    """Find the file's name of each wanted column: as the user says, else its own or short name, without case."""
-    known = {key.lower(): column for column, short in WANTED.items() for key in (column, short)}
-    name_of = {}
-    for key, name in columns.items():
-        if key.lower() not in known:
-            raise OptionError(f"column {key}: expected one of {', '.join(WANTED)} (or {', '.join(WANTED.values())})")
-        if name not in names:
-            raise OptionError(f"column {key}={name}: expected a column of {path}, which has {', '.join(names[:20])}")
-        name_of[known[key.lower()]] = name
-    for key, column in known.items():
-        if key in by_lower:
-            name_of.setdefault(column, by_lower[key])
-    return name_of
+    inputs = tuple(own for own, needed in TABLES.items() if set(needed) <= set(choice.columns))
+    notes = [*table.notes, *choice.notes] + (
+        [] if name else [f"{table.where}: rows are numbered from 0, no column of ids"]
+    )
+    return Source(
+        name or ROW, table.rows, inputs, stamp, notes, chunks, chunk.ROWS_PER_CHUNK if table.seekable else 0,
+        photometry=choice.photometry,
+    )  # fmt: skip
 
 
-def _load(batch: pa.Table, name_of: dict[str, str], item: Input) -> Loaded:
+def _load(batch: pa.Table, choice: Choice, item: Input) -> Loaded:
     loaded = Loaded(np.zeros((len(batch), len(item.columns)), item.dtype), np.zeros(len(batch), np.int32))
     for number, column in enumerate(item.columns):
-        if column not in name_of:
+        if column not in choice.columns:
             loaded.flags[:] |= Flag.MISSING
             continue
-        cells = _plain(batch[name_of[column]])
-        numbers = read_numbers(cells, QUANTITIES[column])
+        chosen = choice.columns[column]
+        cells = batch[chosen.name]
+        numbers = read_numbers(cells, QUANTITIES[column], chosen.convert)
         wrong = numbers.unreadable | numbers.impossible
         absent = np.isnan(numbers.values)
         loaded.values[:, number] = np.where(absent, 0, numbers.values)
         loaded.flags |= np.where(wrong, int(Flag.BAD_INPUT), absent * int(Flag.MISSING)).astype(np.int32)
         for row in np.flatnonzero(wrong).tolist():
             expected = expected_number(QUANTITIES[column], bool(numbers.unreadable[row]))
-            text = f"{name_of[column]}: expected {expected}, found {cells[row].as_py()}"
+            text = f"{chosen.name}: expected {expected}, found {cells[row].as_py()}"
             loaded.problems[row] = "; ".join(filter(None, (loaded.problems.get(row), text)))
     return loaded
 
 
-def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Turn every kind of text that Arrow and Parquet know into stripped strings, empty where there is none."""
-    kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
-    if any(is_kind(kind) for is_kind in TEXTS):
-        return pc.utf8_trim_whitespace(pc.fill_null(cells.cast(pa.string()), ""))
-    return cells.cast(kind)
+def rechunked(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Cut and join tables to chunks of `chunk.ROWS_PER_CHUNK` rows."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        while sum(map(len, waiting)) >= chunk.ROWS_PER_CHUNK:
+            whole = pa.concat_tables(waiting)
+            yield whole.slice(0, chunk.ROWS_PER_CHUNK).combine_chunks()
+            waiting = [whole.slice(chunk.ROWS_PER_CHUNK)]
+    if any(map(len, waiting)):
+        yield pa.concat_tables(waiting).combine_chunks()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Chunk:
     Parameters
     ----------
     ids : pyarrow.Array
-        Integers or strings.
+        int64, uint64 or string, the same for all chunks of a source; null where an object has none.
     load : callable
         See `Load`.
     """
@@ -75,6 +75,8 @@ class Source:
     chunk_objects : int
         Objects of each chunk but the last, where any of them can be read without those before it; 0 where they must be
         read one after the other.
+    photometry : dict of str to str
+        Kind of the magnitudes, by input; see `sdss_gs.tables.names.Meaning`. Empty where nobody says.
     """
 
     id_name: str
@@ -84,6 +86,7 @@ class Source:
     notes: list[str]
     chunks: Callable[..., Iterator[Chunk]]
     chunk_objects: int = 0
+    photometry: Mapping[str, str] = field(default_factory=dict)
 
 
 def stamp_of(paths: Iterable[Path]) -> str:

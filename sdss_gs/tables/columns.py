@@ -1,0 +1,173 @@
+"""Which columns of a table a model's magnitudes are read from, by name, unit and what the user says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.schema import INPUTS
+from sdss_gs.tables.names import PHOTOMETRY, UNSTATED, families, full_names, meaning_of, short_name
+from sdss_gs.tables.readers.table import OpenTable, listed
+from sdss_gs.tables.units import Convert, magnitudes_of
+
+TABLES = {name: item.columns for name, item in INPUTS.items() if item.columns}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A column that is read.
+
+    Parameters
+    ----------
+    name : str
+        In the file.
+    convert : callable or None
+        See `units.magnitudes_of`.
+    """
+
+    name: str
+    convert: Convert | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is read from a table.
+
+    Parameters
+    ----------
+    columns : dict of str to Chosen
+        By the zoo's name; of the inputs in `photometry` all of them.
+    photometry : dict of str to str
+        By input: ``model``, ``psf``, ``dereddened``, …; empty where nobody says, or the user has chosen.
+    notes : list of str
+        What a user should know of it.
+    """
+
+    columns: dict[str, Chosen] = field(default_factory=dict)
+    photometry: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def choose_columns(
+    table: OpenTable,
+    inputs: Sequence[str] = tuple(TABLES),
+    told: Mapping[str, str] | None = None,
+    preferred: Mapping[str, str] | None = None,
+) -> Choice:
+    """Choose the columns of magnitudes.
+
+    The user's word comes first. Else the names of all bands have to be written alike (``mag_u_lsst`` … ``mag_z_lsst``);
+    of several such families the one of the preferred photometry is taken, then one that does not say what it is, then
+    any other if it is the only one.
+
+    Parameters
+    ----------
+    table : OpenTable
+    inputs : sequence of str
+        Those that are asked for.
+    told : mapping of str to str, optional
+        Name in the file by name in the zoo, ``modelMag_r`` or ``r``.
+    preferred : mapping of str to str, optional
+        Photometry by input; that of `PHOTOMETRY` by default.
+
+    Raises
+    ------
+    OptionError
+        If what the user says is not there.
+    DataError
+        If several columns may be meant, or a unit cannot become magnitudes.
+    """
+    choice = Choice()
+    by_user = _told(table, told or {})
+    for own in inputs:
+        wanted = TABLES[own]
+        mine = {column: by_user[column] for column in wanted if column in by_user}
+        names = _completed(table, own, mine) if mine else _best_family(table, own, (preferred or PHOTOMETRY)[own])
+        if not names:
+            continue
+        for column in wanted:
+            choice.columns[column], words = _chosen(table, column, names[column])
+            if names[column] != column or words:
+                choice.notes.append(f"{column} is read from {names[column]}" + (f" ({words})" if words else ""))
+        choice.photometry[own] = UNSTATED if mine else meaning_of(names[wanted[0]]).photometry
+    return choice
+
+
+def _told(table: OpenTable, told: Mapping[str, str]) -> dict[str, str]:
+    known, by_user = full_names(), {}
+    for key, name in told.items():
+        if key.lower() not in known:
+            short = ", ".join(short_name(column) for columns in TABLES.values() for column in columns)
+            raise OptionError(f"column {key}: expected one of {short} (or modelMag_u, w1mag, …)")
+        if name not in table.names:
+            raise OptionError(
+                f"column {key}={name}: expected a column of {table.where}, which has {listed(table.names)}"
+            )
+        by_user[known[key.lower()]] = name
+    return by_user
+
+
+def _completed(table: OpenTable, own: str, mine: dict[str, str]) -> dict[str, str]:
+    """Add to what the user has named the bands that he has not."""
+    names = dict(mine)
+    for column in TABLES[own]:
+        meanings = [(name, meaning_of(name)) for name in table.names if column not in mine]
+        same = [name for name, meaning in meanings if meaning is not None and meaning.column == column]
+        if same:
+            names[column] = _one_of(table, column, same)
+        elif column not in mine:
+            short = short_name(column)
+            raise OptionError(
+                f"column: expected one for {short} as well, found none in {table.where}; say {short}=NAME"
+            )
+    return names
+
+
+def _best_family(table: OpenTable, own: str, preferred: str) -> dict[str, str]:
+    """Choose the family of an input's columns; empty where there is none."""
+    found = families(table.names, own)
+    ranked: dict[int, list[str]] = {}
+    for family, columns in found.items():
+        meaning = meaning_of(next(iter(columns.values()))[0])
+        stated = {preferred: 0, UNSTATED: 1}.get(meaning.photometry, 2)
+        # A magnitude rather than the flux it is made of.
+        ranked.setdefault(2 * stated + meaning.flux, []).append(family)
+    if not ranked:
+        return {}
+    best = ranked[min(ranked)]
+    if len(best) > 1:
+        raise DataError(
+            f"{table.where}: expected one set of magnitudes for {own}, found {listed(best)}; say which, with "
+            f"--column {short_name(TABLES[own][0])}=NAME and so on"
+        )
+    return {column: _one_of(table, column, same) for column, same in found[best[0]].items()}
+
+
+def _one_of(table: OpenTable, column: str, same: list[str]) -> str:
+    """Choose among names that differ by case only."""
+    exact = [name for wanted in (column, short_name(column)) for name in same if name == wanted]
+    if exact or len(same) == 1:
+        return (exact or same)[0]
+    raise DataError(
+        f"{table.where}: expected one column for {column}, found {listed(same)}; say --column {short_name(column)}=NAME"
+    )
+
+
+def _chosen(table: OpenTable, column: str, name: str) -> tuple[Chosen, str]:
+    if table.names.count(name) > 1:
+        raise DataError(f"{table.where}: expected one column {name}, found {table.names.count(name)}")
+    meaning = meaning_of(name)
+    flux, sdss = (meaning.flux, meaning.sdss) if meaning else (False, False)
+    declared = table.column(name)
+    convert, words = magnitudes_of(table.where, name, declared.unit, short_name(column), flux, sdss)
+    return Chosen(name, convert), words
+
+
+def no_columns(table: OpenTable) -> str:
+    """Say that a table has no magnitudes that a model knows."""
+    needed = " or ".join(f"{listed(columns)} ({name})" for name, columns in TABLES.items())
+    return (
+        f"{table.where}: expected columns {needed}, or such names of other surveys, found {listed(table.names)}; say "
+        f"which is which with --column r=NAME"
+    )

@@ -1,0 +1,116 @@
+"""Ids of objects: they stay integers of 64 bits or text, and never pass through a float."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sdss_gs.errors import DataError
+from sdss_gs.tables.names import ID_COLUMNS, same_name
+from sdss_gs.tables.readers.table import OpenTable, listed
+
+ROW = "row"
+"""What rows are called that are numbered, from 0."""
+NO_ID = "none"
+"""What a user says to have them numbered."""
+LARGEST_WHOLE = 2.0**53
+"""Up to which a float of 64 bits holds every integer."""
+_INTEGER = r"^(0|-?[1-9][0-9]*)$"
+_ROUNDED = r"^[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+$"
+WAY_OUT = f"write the ids as integers or text, or say --id {NO_ID} to have the rows numbered"
+
+
+def id_column(table: OpenTable, named: str = "") -> str:
+    """Find the column of ids; empty where rows are to be numbered.
+
+    Parameters
+    ----------
+    table : OpenTable
+    named : str
+        What the user says; `NO_ID` for no column.
+
+    Raises
+    ------
+    DataError
+        If there are two of the name.
+    """
+    if named == NO_ID and NO_ID not in table.names:
+        return ""
+    for candidate in [named] if named else ID_COLUMNS:
+        if same := same_name(table.names, candidate):
+            if len(same) > 1:
+                raise DataError(f"{table.where}: expected one column {candidate}, found {listed(same)}; say --id NAME")
+            return same[0]
+    return ""
+
+
+def id_type(table: OpenTable, name: str) -> pa.DataType:
+    """Decide, from all rows, as what a column of ids is kept.
+
+    Parameters
+    ----------
+    table : OpenTable
+    name : str
+
+    Returns
+    -------
+    DataType
+        int64, uint64 where one is above 2^63 - 1, else string.
+
+    Raises
+    ------
+    DataError
+        If the ids are floats that no longer are what they were.
+    """
+    kind = table.column(name).type
+    if pa.types.is_integer(kind):
+        return kind
+    if pa.types.is_floating(kind):
+        _refuse_rounded(table, name)
+        return pa.int64()
+    possible = [pa.int64(), pa.uint64()]
+    for piece in table.batches([name], 0):
+        cells = pc.drop_null(piece[name])
+        rounded = pc.filter(cells, pc.match_substring_regex(cells, _ROUNDED))
+        if len(rounded):
+            raise DataError(
+                f"{table.where}: column {name}: expected ids with all their digits, found {rounded[0].as_py()}, as "
+                f"spreadsheets write them; {WAY_OUT}"
+            )
+        # Of an id with a leading zero, an integer would lose that.
+        whole = pc.all(pc.match_substring_regex(cells, _INTEGER)).as_py() is not False
+        possible = [kind for kind in possible if whole and _fits(cells, kind)]
+    return possible[0] if possible else pa.string()
+
+
+def _fits(cells: pa.ChunkedArray, kind: pa.DataType) -> bool:
+    try:
+        cells.cast(kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _refuse_rounded(table: OpenTable, name: str) -> None:
+    narrow = pa.types.is_float32(table.column(name).type)
+    limit = 2.0**24 if narrow else LARGEST_WHOLE
+    for piece in table.batches([name], 0):
+        values = pc.drop_null(piece[name]).to_numpy().astype(np.float64)
+        wrong = ~(np.abs(values) < limit) | (values != np.floor(values))
+        if wrong.any():
+            raise DataError(
+                f"{table.where}: column {name}: expected ids as integers or text, found floats such as "
+                f"{values[wrong][0]:.17g}, whose last digits are lost; {WAY_OUT}"
+            )
+
+
+def as_ids(cells: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+    """Bring ids to the type that `id_type` chose; null where there is none.
+
+    Parameters
+    ----------
+    cells : pyarrow.ChunkedArray
+    kind : pyarrow.DataType
+    """
+    return pa.concat_arrays(cells.cast(kind).chunks) if cells.num_chunks else pa.array([], kind)

@@ -1,0 +1,173 @@
+"""What surveys and their tools call the magnitudes that a model looks at, and which columns of a table are taken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sdss_gs.schema import BANDS, INPUTS
+
+MODEL, PROFILE, UNSTATED = "model", "profile-fit", ""
+PHOTOMETRY = {"bands": MODEL, "wise": "aperture"}
+"""Of the zoo's own columns (`schema.INPUTS`)."""
+ID_COLUMNS = (
+    "objid", "id", "object_id", "objectid", "source_id", "sourceid", "specobjid", "specobj_id", "dr8objid", "galaxyid",
+    "designation", "name",
+)  # fmt: skip
+"""Names of ids, in lower case, the likeliest first."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a column's name says it is.
+
+    Parameters
+    ----------
+    column : str
+        The zoo's name, ``modelMag_u``.
+    family : str
+        What the names of the other bands look like: ``mag_*_lsst``.
+    photometry : str
+        ``model``, ``psf``, ``dereddened``, …; empty where the name does not say.
+    flux : bool
+    sdss : bool
+        Whether it is one of SDSS's own names, whose fluxes are nanomaggies and whose magnitudes are asinh magnitudes.
+    """
+
+    column: str
+    family: str
+    photometry: str
+    flux: bool = False
+    sdss: bool = False
+
+
+_SDSS_KINDS = {
+    "model": MODEL, "psf": "psf", "cmodel": "cmodel", "petro": "petrosian", "fiber": "fiber", "fiber2": "fiber",
+    "exp": "exponential", "dev": "de Vaucouleurs",
+}  # fmt: skip
+_OTHER_KINDS = {
+    "cmodel": "cmodel", "psf": "psf", "kron": "kron", "petro": "petrosian", "auto": "auto", "aper": "aperture",
+    "iso": "isophotal", "model": MODEL, "sersic": "sersic", "free": "free", "gaap1p0": "gaap", "gaap": "gaap",
+    "ap": "aperture", "dered": "dereddened",
+}  # fmt: skip
+_BAND = f"(?P<band>[{''.join(BANDS)}])"
+_SDSS = re.compile(rf"(?P<kind>{'|'.join(_SDSS_KINDS)})_?(?P<what>mag|flux)(_{_BAND}|\[(?P<element>[0-4])\])")
+_NAMED = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"(?P<kind>dered)_?{_BAND}",
+        rf"{_BAND}_?(?P<kind>dered)",
+        rf"{_BAND}_?(?P<kind>{'|'.join(_OTHER_KINDS)})_?(?P<what>mag|flux)",
+        rf"(?P<what>mag|flux)_(?P<kind>{'|'.join(_OTHER_KINDS)})_{_BAND}",
+        rf"(?P<kind>{'|'.join(_OTHER_KINDS)})_(?P<what>mag|flux)_{_BAND}",
+        rf"{_BAND}_(?P<what>mag|flux)_(?P<kind>{'|'.join(_OTHER_KINDS)})",
+    )
+)
+_SURVEY = re.compile(rf"(?P<what>mag|flux)_{_BAND}_(?P<survey>[a-z0-9]+)")
+_PLAIN = tuple(
+    re.compile(pattern) for pattern in (rf"{_BAND}_?(?P<what>mag|flux)", rf"(?P<what>mag|flux)_?{_BAND}", rf"{_BAND}")
+)
+_WISE = re.compile(r"w(?P<number>[1-4])(?P<what>_?mag|mpro|_?mag_aper|)|mag_w(?P<number2>[1-4])")
+
+
+def meaning_of(name: str) -> Meaning | None:
+    """Tell which band a column is, and of which photometry; None where its name is none of the known ones.
+
+    Parameters
+    ----------
+    name : str
+        Of a column.
+
+    Examples
+    --------
+    >>> meaning_of("dered_r").photometry, meaning_of("MODELMAG[2]").column, meaning_of("W1MAG").column
+    ('dereddened', 'modelMag_r', 'w1mag')
+    >>> meaning_of("r_cModelFlux").flux, meaning_of("modelMagErr_r")
+    (True, None)
+    """
+    lower = name.lower()
+    if match := _SDSS.fullmatch(lower):
+        band = match["band"] or BANDS[int(match["element"])]
+        flux = match["what"] == "flux"
+        family = f"{match['kind']}{match['what']}" + ("[*]" if match["element"] else "_*")
+        return Meaning(f"modelMag_{band}", family, _SDSS_KINDS[match["kind"]], flux, True)
+    for pattern in _NAMED:
+        if match := pattern.fullmatch(lower):
+            return _of_match(lower, match, _OTHER_KINDS[match["kind"]])
+    if match := _SURVEY.fullmatch(lower):
+        survey = match["survey"]
+        return _of_match(lower, match, UNSTATED if survey == "sdss" else _OTHER_KINDS.get(survey, survey))
+    for pattern in _PLAIN:
+        if match := pattern.fullmatch(lower):
+            # One letter may be anything (Z is a redshift as well): all five must be written alike.
+            case = "upper " if len(name) == 1 and name.isupper() else ""
+            meaning = _of_match(lower, match, UNSTATED)
+            return Meaning(meaning.column, case + meaning.family, UNSTATED, meaning.flux)
+    if match := _WISE.fullmatch(lower):
+        number = "number" if match["number"] else "number2"
+        photometry = {"mpro": PROFILE, "": UNSTATED, None: UNSTATED}.get(match["what"], PHOTOMETRY["wise"])
+        return Meaning(f"w{match[number]}mag", _family(lower, match, number), photometry)
+    return None
+
+
+def _of_match(lower: str, match: re.Match, photometry: str) -> Meaning:
+    flux = match.groupdict().get("what") == "flux"
+    return Meaning(f"modelMag_{match['band']}", _family(lower, match, "band"), photometry, flux)
+
+
+def _family(lower: str, match: re.Match, group: str) -> str:
+    start, end = match.span(group)
+    return f"{lower[:start]}*{lower[end:]}"
+
+
+def families(names: Sequence[str], own: str) -> dict[str, dict[str, list[str]]]:
+    """Gather the columns of an input by family, those families only that have every band.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of a table's columns.
+    own : str
+        Name of the input, ``bands`` or ``wise``.
+
+    Returns
+    -------
+    dict of str to dict of str to list of str
+        By family and the zoo's column, the names that there are: several where they differ by case only.
+    """
+    wanted, gathered = INPUTS[own].columns, {}
+    for name in names:
+        meaning = meaning_of(name)
+        if meaning is not None and meaning.column in wanted:
+            gathered.setdefault(meaning.family, {}).setdefault(meaning.column, []).append(name)
+    return {family: columns for family, columns in gathered.items() if len(columns) == len(wanted)}
+
+
+def same_name(names: Sequence[str], wanted: str) -> list[str]:
+    """Find a column by name: as it is written, else whatever differs by case only.
+
+    Parameters
+    ----------
+    names : sequence of str
+    wanted : str
+    """
+    exact = [name for name in names if name == wanted]
+    return exact or [name for name in names if name.lower() == wanted.lower()]
+
+
+def short_name(column: str) -> str:
+    """Return the short name that does for a column on the command line.
+
+    Examples
+    --------
+    >>> short_name("modelMag_u"), short_name("w1mag")
+    ('u', 'w1')
+    """
+    return column.removeprefix("modelMag_").removesuffix("mag")
+
+
+def full_names() -> Mapping[str, str]:
+    """Map what a user may call the zoo's columns, in lower case, to their names."""
+    columns = [column for item in INPUTS.values() for column in item.columns]
+    return {key.lower(): column for column in columns for key in (column, short_name(column))}
