@@ -113,9 +113,8 @@ class Model:
         values : table, ndarray, dict of str to ndarray, path, or list of paths
             A table of pandas, polars, pyarrow, DuckDB or astropy, or a dict of columns, whose magnitudes are found by
             name as in a catalogue; an array ``(n, *shape)``, or of one object, ``shape``; arrays by input, of which
-            some may be left out; or whatever `sources.open_source` takes: an SDSS-GS folder, a catalogue, files or a folder
-            of them.
-            Magnitudes that are masked, NaN or what surveys write for "not measured" are missing.
+            some may be left out; or whatever `sources.open_source` takes: an SDSS-GS folder, a catalogue, files or a
+            folder of them. Magnitudes that are masked, NaN or what surveys write for "not measured" are missing.
 
         Returns
         -------

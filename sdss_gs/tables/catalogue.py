@@ -192,8 +192,9 @@ def _strings(table: OpenTable, wanted: Sequence[str]) -> pa.Table:
     names = {}
     for name in wanted:
         same = [id_column(table)] if name == "objid" else same_name(table.names, name)
-        if same and table.names.count(same[0]) + len(set(same)) > 2:
-            raise DataError(f"{table.where}: expected one column {name}, found {listed(same)}")
+        if len(same) > 1:
+            found = len(same) if len(set(same)) == 1 else listed(same)
+            raise DataError(f"{table.where}: expected one column {name}, found {found}")
         if same:
             names[name] = same[0]
     pieces = list(table.batches(list(dict.fromkeys(names.values())), 0))

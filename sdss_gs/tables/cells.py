@@ -60,9 +60,11 @@ def read_numbers(column: pa.ChunkedArray | pa.Array, quantity: Quantity, convert
         empty = pc.is_in(pc.utf8_lower(text), value_set=pa.array(MISSING))
         empty = pc.or_(empty, pc.match_substring_regex(text, NOT_FINITE)).to_numpy(zero_copy_only=False)
         unreadable = ~empty & ~numeric.to_numpy(zero_copy_only=False)
+        too_large = np.isinf(values)
     else:
         values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
         empty, unreadable = ~np.isfinite(values), np.zeros(len(values), bool)
+        too_large = unreadable
     values[np.isinf(values)] = np.nan
     sentinel = np.isin(values, quantity.sentinels if convert is None else NO_FLUX)
     found = values[sentinel]
@@ -71,7 +73,7 @@ def read_numbers(column: pa.ChunkedArray | pa.Array, quantity: Quantity, convert
         values = convert(values)
         # A flux that is not above zero has no magnitude.
         empty |= ~np.isfinite(values) & ~sentinel & ~unreadable
-    impossible = np.isfinite(values) & ~((values > quantity.low) & (values < quantity.high))
+    impossible = too_large | (np.isfinite(values) & ~((values > quantity.low) & (values < quantity.high)))
     values[impossible] = np.nan
     return Numbers(values, empty, sentinel, unreadable, impossible, found)
 

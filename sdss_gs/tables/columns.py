@@ -98,8 +98,9 @@ def _told(table: OpenTable, told: Mapping[str, str]) -> dict[str, str]:
     known, by_user = full_names(), {}
     for key, name in told.items():
         if key.lower() not in known:
-            short = ", ".join(short_name(column) for columns in TABLES.values() for column in columns)
-            raise OptionError(f"column {key}: expected one of {short} (or modelMag_u, w1mag, …)")
+            columns = [column for columns in TABLES.values() for column in columns]
+            short = ", ".join(map(short_name, columns))
+            raise OptionError(f"column {key}: expected one of {', '.join(columns)} (or {short})")
         if name not in table.names:
             raise OptionError(
                 f"column {key}={name}: expected a column of {table.where}, which has {listed(table.names)}"

@@ -40,7 +40,8 @@ def id_column(table: OpenTable, named: str = "") -> str:
     for candidate in [named] if named else ID_COLUMNS:
         if same := same_name(table.names, candidate):
             if len(same) > 1:
-                raise DataError(f"{table.where}: expected one column {candidate}, found {listed(same)}; say --id NAME")
+                found = len(same) if len(set(same)) == 1 else f"{listed(same)}; say --id NAME"
+                raise DataError(f"{table.where}: expected one column {candidate}, found {found}")
             return same[0]
     return ""
 

@@ -86,7 +86,7 @@ def test_missing_wrong_and_odd_rows_keep_their_place_and_say_why(tmp_path):
     path.write_text("\n".join(lines) + "\n")
     run(path, tmp_path / "out.csv")
     found = read(tmp_path / "out.csv").set_index("objid")
-    assert found["flag"].tolist() == [0, Flag.MISSING, Flag.MISSING, Flag.BAD_INPUT, Flag.BAD_INPUT, 8, Flag.BAD_INPUT]
+    assert found["flag"].tolist() == [0, Flag.MISSING, Flag.MISSING, Flag.BAD_INPUT, Flag.BAD_INPUT, 8, Flag.MISSING]
     assert found["redshift"].isna().tolist() == [False, True, True, True, True, False, True]
     assert found["problem"][4] == "u: expected a number, found abc"
     assert found["problem"][5] == "z: expected 5 < value < 30, found 70"
@@ -186,13 +186,13 @@ def test_pieces_of_another_prediction_are_not_mixed_in(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("in.csv", "", "expected a catalogue"),
-        ("in.csv", "objid,u,g,r,i,z\n", "expected at least one object, found none"),
-        ("in.csv", "objid,u,g,r,i,z\n1,2,3\n", "expected a catalogue .*Expected 6 columns, got 3"),
-        ("in.parquet", "junk", "expected a catalogue"),
-        ("in.fits", "junk", "expected a catalogue"),
-        ("in.vot", "junk", "expected a catalogue"),
-        ("in.txt", "junk", "expected a file that ends in"),
+        ("in.csv", "", "in.csv: expected a line of column names, found an empty file"),
+        ("in.csv", "objid,u,g,r,i,z\n", "in.csv: expected at least one row, found none"),
+        ("in.csv", "objid,u,g,r,i,z\n1,2,3\n", "expected a table, .*Expected 6 columns, got 3"),
+        ("in.parquet", "junk", "expected a table"),
+        ("in.fits", "junk", "expected a table"),
+        ("in.vot", "junk", "expected a table"),
+        ("in.doc", "junk", "expected a file that ends in"),
     ],
 )
 def test_files_that_are_no_catalogue_are_one_clear_error(tmp_path, name, content, expected):
@@ -266,8 +266,9 @@ def test_load_predicts_arrays_and_refuses_other_shapes():
     found = model.predict(MAGNITUDES)
     assert list(found) == model.columns()
     assert found["redshift"][0] == pytest.approx(0.1682, rel=1e-3)
-    found = model.predict(np.array([MAGNITUDES, MAGNITUDES * np.nan]))
-    assert found["flag"].tolist() == [0, Flag.BAD_INPUT]
+    found = model.predict(np.array([MAGNITUDES, MAGNITUDES * np.nan, MAGNITUDES * 4]))
+    assert found["flag"].tolist() == [0, Flag.MISSING, Flag.BAD_INPUT]
+    assert found["redshift"].isna().tolist() == [False, True, True]
     with pytest.raises(OptionError, match=r"b2r: expected numbers of shape \(n, 5\), found float64 \(4,\)"):
         model.predict(MAGNITUDES[:4])
     with pytest.raises(OptionError, match="b2r: expected numbers"):

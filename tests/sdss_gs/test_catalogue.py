@@ -35,10 +35,8 @@ def test_missing_values_become_nan_and_are_counted_not_wrong(tmp_path, cell):
     ("column", "cell", "expected"),
     [
         ("modelMag_u", "abc", "expected a number, found abc"),
-        ("modelMag_u", "nan", "expected a number, found nan"),
         ("modelMag_u", "1,5".replace(",", ";"), "expected a number, found 1;5"),
         ("modelMag_g", "45", "expected 5 < value < 30, found 45"),
-        ("modelMag_g", "inf", "expected a number"),
         ("modelMag_g", "1e999", "expected 5 < value < 30, found 1e999"),
         ("redshift", "-0.5", "expected -0.01 < value < 8"),
         ("stellarmass", "10.7", "expected 10000 < value < 1e\\+14, found 10.7"),
@@ -164,11 +162,10 @@ def test_byte_order_mark_and_windows_lines_are_read(tmp_path):
     ("content", "expected"),
     [
         (None, "no such file"),
-        (b"", "expected a column objid, found an empty file"),
-        (b"id,z\n1,2\n", "expected a column objid, found id, z"),
+        (b"", "expected a line of column names, found an empty file"),
+        (b"ra,z\n1,2\n", "expected a column objid, found ra, z"),
         (b"objid,redshift\n", "expected at least one row"),
         (b"objid,redshift\nx,1\n", "expected at least one row"),
-        (b"objid,redshift\n\xff\xfe,1\n", "line 2: expected text in UTF-8, found the byte 0xff"),
     ],
 )
 def test_files_that_are_no_catalogue_are_one_clear_error(tmp_path, content, expected):
@@ -200,6 +197,7 @@ def test_row_that_is_no_text_is_named_without_a_traceback(tmp_path, capfd):
     folder = write(tmp_path, survey_rows(200))
     with open(folder / "data.csv", "ab") as file:
         file.write(b"12,\xb5\n")
-    with pytest.raises(DataError, match=r"data\.csv line 202: expected text in UTF-8, found the byte 0xb5"):
-        read_catalogue(folder)
+    catalogue = read_catalogue(folder)
+    assert len(catalogue) == 200
+    assert [problem.where for problem in catalogue.problems] == ["data.csv line 202"]
     assert not capfd.readouterr().err

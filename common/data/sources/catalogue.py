@@ -99,6 +99,9 @@ def table_source(table: OpenTable, choice: Choice, id_name: str = "", stamp: str
     if table.names.count(name) > 1:
         raise DataError(f"{table.where}: expected one column {name}, found {table.names.count(name)}")
 
+    if not table.rows or next(iter(table.batches(wanted[:1], 0)), None) is None:
+        raise DataError(f"{table.where}: expected at least one row, found none")
+
     def load(batch: pa.Table, item: Input, _shape: tuple[int, ...], _column: str) -> Loaded:
         try:
             return _load(batch, choice, item)

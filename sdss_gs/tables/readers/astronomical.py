@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,11 @@ def open_fits_tables(path: Path) -> list[OpenTable]:
         packed = file.read(6).startswith(tuple(MODULES))
     content = read_unpacked(path) if packed else None
 
+    @contextmanager
     def opened(**how: object):
         # astropy leaves a file open that it opened and refuses.
-        return open_fits(io.BytesIO(content) if content is not None else open(path, "rb"), **how)
+        with io.BytesIO(content) if content is not None else open(path, "rb") as file, open_fits(file, **how) as units:
+            yield units
 
     tables = []
     with opened() as units:
