@@ -6,14 +6,18 @@ import json
 import math
 
 import numpy as np
+import pyarrow as pa
 from fastapi import HTTPException
 
 from common.data.sources import Loaded
 from common.models.model import Model
 from common.outputs.flags import Flag
+from sdss_gs.errors import ZooError
 from sdss_gs.schema import QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number
+from sdss_gs.tables.columns import Choice, Chosen, choose_columns
 from sdss_gs.tables.names import short_name
+from sdss_gs.tables.readers.table import in_memory
 
 ROWS, ARRAYS = "rows", "arrays"
 EXAMPLE = {"rows": [{"u": 19.5, "g": 18.1, "r": 17.3, "i": 16.9, "z": 16.6}]}
@@ -74,25 +78,52 @@ def _rows(model: Model, rows: list) -> dict[str, Loaded]:
     if not items:
         shape = _size(model.shapes[model.inputs[0].name])
         raise HTTPException(422, f'body: expected "{ARRAYS}" of {shape} numbers each for {model.name}, found "{ROWS}"')
-    cells = {item.name: [] for item in items}
     for position, row in enumerate(rows):
-        where = f"{ROWS}[{position}]"
         if not isinstance(row, dict):
-            raise _refused(where, "an object with a magnitude by name", row)
-        # By full or short name.
-        keys = {
-            column: next((key for key in (column, short_name(column)) if key in row), None)
-            for item in items for column in item.columns
-        }  # fmt: skip
-        given = [item for item in items if any(keys[column] for column in item.columns)]
-        if not given and len(model.inputs) > 1:
-            raise _refused(where, f"some of {', '.join(keys)}", ", ".join(row))
-        for column in [column for item in given or items for column in item.columns]:
-            if keys[column] is None:
-                raise _refused(where, f"{column} (or {short_name(column)})", ", ".join(row))
-        for item in items:
-            cells[item.name].append([row.get(keys[column]) for column in item.columns])
-    return {item.name: _table(item, cells[item.name], ROWS) for item in items}
+            raise _refused(f"{ROWS}[{position}]", "an object with a magnitude by name", row)
+    choice = _choice(model, items, rows)
+    loaded = {}
+    for item in items:
+        cells = [_cells(model, choice, item, position, row) for position, row in enumerate(rows)]
+        loaded[item.name] = _table(item, cells, ROWS)
+        learnt = model.photometry().get(item.name)
+        if choice.photometry.get(item.name, "") not in ("", learnt or ""):
+            loaded[item.name].flags |= int(Flag.OTHER_MAGNITUDE)
+    return loaded
+
+
+def _choice(model: Model, items: list[Input], rows: list[dict]) -> Choice:
+    """Find the magnitudes by name, as in a catalogue that has the columns of all rows."""
+    names = dict.fromkeys(str(key) for row in rows for key in row)
+    table = in_memory(ROWS, pa.table(dict.fromkeys(names, pa.array([], pa.float64()))))
+    try:
+        return choose_columns(table, [item.name for item in items], None, model.photometry())
+    except ZooError as error:
+        raise HTTPException(422, str(error)) from None
+
+
+def _cells(model: Model, choice: Choice, item: Input, position: int, row: dict) -> list[object]:
+    """Return an input's magnitudes of a row; a model of several inputs takes those that the row has."""
+    chosen = {column: choice.columns.get(column, Chosen(column)) for column in item.columns}
+    present = [column for column in item.columns if chosen[column].name in row]
+    where = f"{ROWS}[{position}]"
+    if not present and len(model.inputs) > 1:
+        known = [choice.columns[column].name for column in choice.columns]
+        if not set(known) & set(row):
+            names = [column for other in model.inputs for column in other.columns]
+            raise _refused(where, f"some of {', '.join(names)}", ", ".join(row))
+        return [None] * len(item.columns)
+    for column in item.columns:
+        if column not in present:
+            raise _refused(where, f"{column} (or {short_name(column)})", ", ".join(row))
+    return [_converted(chosen[column], row[chosen[column].name]) for column in item.columns]
+
+
+def _converted(chosen: Chosen, value: object) -> object:
+    if chosen.convert is None or not _is_number(value):
+        return value
+    magnitude = float(chosen.convert(np.array([float(value)]))[0])
+    return magnitude if math.isfinite(magnitude) else None
 
 
 def _table(item: Input, rows: list[list[object]], name: str) -> Loaded:

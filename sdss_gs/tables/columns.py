@@ -83,7 +83,11 @@ def choose_columns(
     for own in inputs:
         wanted = TABLES[own]
         mine = {column: by_user[column] for column in wanted if column in by_user}
-        names = _completed(table, own, mine) if mine else _best_family(table, own, (preferred or PHOTOMETRY)[own])
+        names = (
+            _completed(table, own, mine)
+            if mine
+            else _best_family(table, own, (PHOTOMETRY | dict(preferred or {}))[own])
+        )
         if not names:
             continue
         for column in wanted:

@@ -102,7 +102,7 @@ def _refuse_rounded(table: OpenTable, name: str) -> None:
         if wrong.any():
             raise DataError(
                 f"{table.where}: column {name}: expected ids as integers or text, found floats such as "
-                f"{values[wrong][0]:.17g}, whose last digits are lost; {WAY_OUT}"
+                f"{values[wrong][0]:.0f}, whose last digits are lost; {WAY_OUT}"
             )
 
 

@@ -63,12 +63,14 @@ def magnitudes_of(where: str, name: str, unit: str, band: str, flux: bool, sdss:
         raise DataError(
             f"{where}: column {name}: expected a flux that states its unit (nJy, nanomaggy), found none; {way_out}"
         )
-    scale = _maggies(written)
+    scale = _maggies(written or plain)
     if vega or scale is None:
         kind = "Vega magnitudes" if vega else "magnitudes or a flux (nanomaggy, nJy, uJy, Jy, maggy)"
         raise DataError(f"{where}: column {name}: expected {kind}, found the unit {written!r}; {way_out}")
     if sdss:
-        return functools.partial(asinh_magnitudes, scale=scale, band=band), f"{written}, as asinh magnitudes of SDSS"
+        return functools.partial(
+            asinh_magnitudes, scale=scale, band=band
+        ), f"{written or plain}, as asinh magnitudes of SDSS"
     return functools.partial(ab_magnitudes, scale=scale), f"{written}, as AB magnitudes"
 
 

@@ -13,7 +13,7 @@ from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 MAGNITUDES = np.array([18.5, 17.2, 16.5, 16.1, 15.8])
 
 
-def by_hand(name="b2r", factor=0.01, spread=0.02, version="1"):
+def by_hand(name="b2r", factor=0.01, spread=0.02, version="1", photometry=""):
     """Make a model whose redshift (or log mass minus 8) is `factor` times the mean of the input.
 
     For classes, the logit of class k is k times that.
@@ -49,7 +49,7 @@ def by_hand(name="b2r", factor=0.01, spread=0.02, version="1"):
         shapes={item.name: shape},
         reading={"column": "BestFit", "target": "log"},
         calibrations={ANY: {output.name: kind_of(output).fit_calibration(truth, predicted)}},
-        training_ranges={item.name: training_range(measure(item, usual))},
+        training_ranges={item.name: training_range(measure(item, usual), photometry)},
     )
 
 

@@ -17,7 +17,7 @@ from conftest import FIRST_ID
 from helpers.trained import MAGNITUDES, by_hand
 
 from common.cli import command as cli
-from common.data.sources import formats, open_source
+from common.data.sources import open_source
 from common.data.sources.chunk import ROWS_PER_CHUNK
 from common.models.model import Model
 from common.predict import predict, ray_engine
@@ -214,7 +214,7 @@ def test_reading_from_the_middle_leaves_the_row_groups_before_it_alone(shards, m
             return super().iter_batches(size, groups, columns)
 
     source = open_source([shards], ["bands"])
-    monkeypatch.setattr(formats.pa.parquet, "ParquetFile", Recorded)
+    monkeypatch.setattr(pq, "ParquetFile", Recorded)
     next(source.chunks(2 * ROWS_PER_CHUNK))
     # Of the second file all but the first of its three row groups, then the third.
     assert read == [2, 3]

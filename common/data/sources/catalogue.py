@@ -102,11 +102,14 @@ def table_source(table: OpenTable, choice: Choice, id_name: str = "", stamp: str
     if not table.rows or next(iter(table.batches(wanted[:1], 0)), None) is None:
         raise DataError(f"{table.where}: expected at least one row, found none")
 
+    # What another process is sent need not know how the table is read.
+    where = table.where
+
     def load(batch: pa.Table, item: Input, _shape: tuple[int, ...], _column: str) -> Loaded:
         try:
             return _load(batch, choice, item)
         except pa.ArrowException as error:
-            raise DataError(f"{table.where}: expected a table, found {first_line(error)}") from None
+            raise DataError(f"{where}: expected a table, found {first_line(error)}") from None
 
     def chunks(first: int = 0) -> Iterator[Chunk]:
         start = first

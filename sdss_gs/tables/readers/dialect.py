@@ -105,7 +105,8 @@ def _delimiter(rest: Sequence[str]) -> str:
     for delimiter in (*DELIMITERS, BLANKS):
         count = len(_cells(rest[0], delimiter))
         same = all(len(_cells(row, delimiter)) == count for row in rows[-1:])
-        if count > most and same:
+        # Blanks stand beside other delimiters as well.
+        if count > most and same and not (best and delimiter == BLANKS):
             best, most = delimiter, count
     if best:
         return best

@@ -135,9 +135,12 @@ def _line_breaks(path: Path) -> int:
 def _read_delimited(
     path: Path, dialect: Dialect, encoding: str, wanted: list[str], on_wrong_row: OnWrongRow | None
 ) -> Iterator[pa.Table]:
+    second: list[str] = []
+
     def wrong(row: pa.csv.InvalidRow) -> str:
         if row.text.startswith(ANOTHER_TABLE):
-            raise DataError(f"{path}: expected one table, found a second one ({row.text[:40]}); save each as a file")
+            second.append(row.text[:40])
+            return "error"
         if row.text.startswith("#"):
             return "skip"
         return on_wrong_row(row) if on_wrong_row else "error"
@@ -163,6 +166,9 @@ def _read_delimited(
         except pa.ArrowException as error:
             if "Empty CSV file" in str(error):
                 return
+            if second:
+                found = f"found a second one ({second[0]}); save each as a file"
+                raise DataError(f"{path}: expected one table, {found}") from None
             raise DataError(f"{path}: expected a table, found {first_line(error)}") from None
 
 
