@@ -141,7 +141,13 @@ def families(names: Sequence[str], own: str) -> dict[str, dict[str, list[str]]]:
         meaning = meaning_of(name)
         if meaning is not None and meaning.column in wanted:
             gathered.setdefault(meaning.family, {}).setdefault(meaning.column, []).append(name)
-    return {family: columns for family, columns in gathered.items() if len(columns) == len(wanted)}
+    whole = {family: columns for family, columns in gathered.items() if len(columns) == len(wanted)}
+    if not whole:
+        # The zoo's own names and their short forms may be mixed.
+        own_names = {column: [name for name in (column, short_name(column)) if name in names] for column in wanted}
+        if all(own_names.values()):
+            return {"": own_names}
+    return whole
 
 
 def same_name(names: Sequence[str], wanted: str) -> list[str]:

@@ -95,8 +95,8 @@ def tables():
     masked = Table(columns | {"u": MaskedColumn([18.5, 0.0], mask=[False, True])})
     frame = pd.DataFrame(columns | {"u": [18.5, np.nan]})
     return {
-        "pandas": frame, "polars": pytest.importorskip("polars").DataFrame(missing), "pyarrow": pa.table(missing), "astropy": masked,
-        "dict": columns | {"u": [18.5, -9999.0]}, "numpy": frame.to_records(index=False),
+        "pandas": frame, "polars": pytest.importorskip("polars").DataFrame(missing), "pyarrow": pa.table(missing),
+        "astropy": masked, "dict": columns | {"u": [18.5, -9999.0]}, "numpy": frame.to_records(index=False),
     }  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def test_tables_of_every_library_are_taken_by_name(library):
 def test_frame_keeps_its_index_and_one_without_magnitudes_is_refused():
     frame = pd.DataFrame([GALAXY], columns=list(BANDS), index=["NGC 1300"])
     assert MODEL.predict(frame).index.tolist() == ["NGC 1300"]
-    with pytest.raises(OptionError, match="table: expected columns modelMag_u, .*found a, b"):
+    with pytest.raises(OptionError, match=r"table: expected columns modelMag_u, .*found a, b"):
         MODEL.predict(pd.DataFrame({"a": [1.0], "b": [2.0]}))
 
 

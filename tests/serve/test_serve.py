@@ -93,7 +93,7 @@ def test_model_with_several_inputs_takes_what_there_is(served):
     assert same["results"][0]["prediction"] == found[0]
     for content, text in (
         ({"rows": [ROW, {"name": "M31"}]}, "rows[1]: expected some of modelMag_u"),
-        ({"rows": [{"u": 19.0}]}, "expected modelMag_g"),
+        ({"rows": [{"u": 19.0}]}, "modelMag_g"),
         ({"arrays": {"bands": arrays["bands"] * 2, "wise": arrays["wise"]}}, "equally many"),
         ({"arrays": {"img": []}}, "by input (bands, wise)"),
         ({"arrays": arrays["bands"]}, "by input (bands, wise)"),
