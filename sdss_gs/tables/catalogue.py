@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from sdss_gs.errors import DataError
 from sdss_gs.schema import OUTPUTS, QUANTITIES, Quantity
 from sdss_gs.tables.cells import MISSING, expected_number, read_numbers
-from sdss_gs.tables.columns import TABLES, Choice, Chosen, choose_columns
+from sdss_gs.tables.columns import TABLES, Choice, Chosen, choose_columns, refuse_repeats
 from sdss_gs.tables.identifiers import id_column
 from sdss_gs.tables.names import same_name
 from sdss_gs.tables.readers.table import OpenTable, listed
@@ -206,6 +206,7 @@ def _strings(table: OpenTable, wanted: Sequence[str]) -> pa.Table:
 
 def _magnitudes(table: OpenTable, problems: list[Problem]) -> Choice:
     """Choose the columns of magnitudes; where they cannot be understood, the objects lack them."""
+    refuse_repeats(table)
     choice = Choice()
     for own in TABLES:
         try:

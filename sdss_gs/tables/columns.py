@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -78,6 +79,7 @@ def choose_columns(
     DataError
         If several columns may be meant, or a unit cannot become magnitudes.
     """
+    refuse_repeats(table)
     choice = Choice()
     by_user = _told(table, told or {})
     for own in inputs:
@@ -96,6 +98,13 @@ def choose_columns(
                 choice.notes.append(f"{column} is read from {names[column]}" + (f" ({words})" if words else ""))
         choice.photometry[own] = UNSTATED if mine else meaning_of(names[wanted[0]]).photometry
     return choice
+
+
+def refuse_repeats(table: OpenTable) -> None:
+    """Refuse a table in which a magnitude stands twice."""
+    for name, times in Counter(table.names).items():
+        if times > 1 and meaning_of(name) is not None:
+            raise DataError(f"{table.where}: expected one column {name}, found {times}")
 
 
 def _told(table: OpenTable, told: Mapping[str, str]) -> dict[str, str]:
@@ -160,8 +169,6 @@ def _one_of(table: OpenTable, column: str, same: list[str]) -> str:
 
 
 def _chosen(table: OpenTable, column: str, name: str) -> tuple[Chosen, str]:
-    if table.names.count(name) > 1:
-        raise DataError(f"{table.where}: expected one column {name}, found {table.names.count(name)}")
     meaning = meaning_of(name)
     flux, sdss = (meaning.flux, meaning.sdss) if meaning else (False, False)
     declared = table.column(name)
@@ -175,4 +182,4 @@ def no_columns(table: OpenTable) -> str:
     return (
         f"{table.where}: expected columns {needed}, or such names of other surveys, found {listed(table.names)}; say "
         f"which is which with --column r=NAME"
-    )
+    ) + "".join(f"; {note}" for note in table.notes)

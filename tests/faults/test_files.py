@@ -108,7 +108,7 @@ def test_numbers_no_magnitude_can_be_are_flagged_in_every_column(tmp_path):
             flags = next(source.chunks()).load(INPUTS[name], INPUTS[name].shape, "").flags
             # A WISE magnitude of nearly 0 is bright but possible.
             tiny = bad if name == "bands" else 0
-            assert flags.tolist() == [bad, bad, bad, tiny, missing, missing, missing, missing]
+            assert flags.tolist() == [missing, missing, bad, tiny, missing, missing, missing, missing]
 
 
 @pytest.mark.parametrize("column", ["objid", "modelMag_g"])
@@ -124,10 +124,10 @@ def test_column_that_is_there_twice_is_named(tmp_path, column):
 def test_million_columns_are_refused_before_they_cost_memory(tmp_path):
     path = tmp_path / "wide.csv"
     path.write_text("objid," + ",".join(f"c{n}" for n in range(10**6)) + "\n1" + "," * 10**6 + "\n")
-    with bounded(), pytest.raises(DataError, match=r"1,000,001 columns \(at most 10,000\)"):
+    with bounded(), pytest.raises(DataError, match="expected at most 10,000 columns"):
         catalogue_source(path)
     path.rename(tmp_path / "data.csv")
-    with bounded(), pytest.raises(DataError, match="expected a comma-separated table"):
+    with bounded(), pytest.raises(DataError, match="expected at most 10,000 columns"):
         read_catalogue(tmp_path)
 
 
@@ -135,10 +135,6 @@ def test_million_columns_are_refused_before_they_cost_memory(tmp_path):
     ("before", "after", "error"),
     [
         (b"objid", "objid".encode("utf-16"), DataError),
-        (b"GALAXY", "GALAXIÉ".encode("latin-1"), DataError),
-        (b",", b";", DataError),
-        (b",", b"\t", DataError),
-        (b"class", b"x" * 200_000, DataError),
         (b"objid", b'"objid', DataError),
     ],
 )
@@ -151,7 +147,7 @@ def test_tables_of_another_kind_are_one_clear_error(tmp_path, before, after, err
         catalogue_source(path)
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "@SUM(A1)", "16.5\0", "\0", "inf", "0x10", "1_6", "१६", "1e400", "-1e400"])
+@pytest.mark.parametrize("cell", ["=1+1", "@SUM(A1)", "16.5\0", "\0", "0x10", "1_6", "१६", "1e400", "-1e400"])
 def test_cell_that_is_no_magnitude_is_named_and_missing(tmp_path, cell):
     rows = survey_rows(ROWS)
     rows[2]["modelMag_r"] = cell
@@ -160,12 +156,14 @@ def test_cell_that_is_no_magnitude_is_named_and_missing(tmp_path, cell):
     assert [problem.item for problem in catalogue.problems] == ["modelMag_r"]
 
 
-def test_header_that_is_no_text_is_one_clear_error_when_votes_are_looked_for(tmp_path):
+def test_table_without_votes_is_passed_over_and_an_empty_one_named(tmp_path):
     folder = write_survey(tmp_path / "ds", survey_rows(ROWS))
     for content in (b"objid,\xb7\n1,2\n", b"objid," + b"x" * 200_000):
         (folder / "votes.csv").write_bytes(content)
-        with pytest.raises(DataError, match=r"votes\.csv: expected a comma-separated table"):
-            find_votes(folder)
+        assert find_votes(folder) is None
+    (folder / "votes.csv").write_bytes(b"")
+    with pytest.raises(DataError, match=r"votes\.csv: expected a line of column names, found an empty file"):
+        find_votes(folder)
 
 
 def test_catalogue_whose_column_has_no_name_is_read_without_it(tmp_path):

@@ -63,6 +63,9 @@ def assert_same(table, recorded):
         if table[name].dtype.kind == "f":
             np.testing.assert_allclose(table[name], np.array(expected, float), rtol=1e-5, atol=1e-9, err_msg=name)
         else:
+            if name.endswith("flag"):
+                # NaN was a bad magnitude then; it is a missing one, as in every file.
+                expected = [1 if flag == 2 else flag for flag in expected]
             assert table[name].astype(object).where(table[name].notna(), None).tolist() == expected, name
 
 

@@ -30,8 +30,9 @@ def slow():
         return model.predict_loaded(loaded)
 
     facade = SimpleNamespace(
-        predict_loaded=predict_loaded, inputs=model.inputs, shapes=model.shapes, name="b2r", version="1", sha256="0"
-    )
+        predict_loaded=predict_loaded, inputs=model.inputs, shapes=model.shapes, name="b2r", version="1", sha256="0",
+        photometry=model.photometry,
+    )  # fmt: skip
     limits = Limits(megabytes=0.01, at_once=1, waiting=0, seconds=0.5)
     with running(make_app({"b2r": ServedModel(facade)}, None, limits)) as address:
         yield address, pause

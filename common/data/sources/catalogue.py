@@ -12,7 +12,7 @@ import pyarrow as pa
 from common.data.sources import chunk
 from common.data.sources.chunk import Chunk, Loaded, Source, stamp_of
 from common.outputs.flags import Flag
-from sdss_gs.errors import DataError, OptionError, ZooError, first_line
+from sdss_gs.errors import DataError, OptionError, first_line
 from sdss_gs.schema import QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number, read_numbers
 from sdss_gs.tables.columns import TABLES, Choice, choose_columns, no_columns
@@ -113,15 +113,10 @@ def table_source(table: OpenTable, choice: Choice, id_name: str = "", stamp: str
 
     def chunks(first: int = 0) -> Iterator[Chunk]:
         start = first
-        try:
-            for batch in rechunked(table.batches(wanted, first)):
-                ids = as_ids(batch[name], kind) if name else pa.array(np.arange(start, start + len(batch)))
-                yield Chunk(ids, partial(load, batch))
-                start += len(batch)
-        except ZooError:
-            raise
-        except Exception as error:
-            raise DataError(f"{table.where}: expected a table, found {first_line(error)}") from None
+        for batch in rechunked(table.batches(wanted, first)):
+            ids = as_ids(batch[name], kind) if name else pa.array(np.arange(start, start + len(batch)))
+            yield Chunk(ids, partial(load, batch))
+            start += len(batch)
 
     inputs = tuple(own for own, needed in TABLES.items() if set(needed) <= set(choice.columns))
     notes = [*table.notes, *choice.notes] + (

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import pyarrow as pa
 
 from sdss_gs.errors import DataError, OptionError, ZooError, first_line
 from sdss_gs.tables.readers import astronomical, parquet, text
 from sdss_gs.tables.readers.parquet import shards
-from sdss_gs.tables.readers.table import Column, OpenTable, listed
+from sdss_gs.tables.readers.table import Batches, Column, OpenTable, listed
 from sdss_gs.tables.readers.text import OnWrongRow
 
 __all__ = ["ENDINGS", "Column", "OpenTable", "ending_of", "is_table", "listed", "open_tables", "shards", "split_number"]
@@ -80,7 +84,21 @@ def open_tables(path: Path, table: str = "", on_wrong_row: OnWrongRow | None = N
     except Exception as error:
         # The libraries raise nearly anything on a damaged file.
         raise DataError(f"{path}: expected a table ({ending}), found an unreadable file: {first_line(error)}") from None
-    return [_chosen(path, opened, table)] if table else opened
+    return [replace(one, batches=_guarded(one)) for one in ([_chosen(path, opened, table)] if table else opened)]
+
+
+def _guarded(table: OpenTable) -> Batches:
+    """Have whatever a library raises in the middle of a damaged file named as what it is."""
+
+    def batches(wanted: Sequence[str], first: int) -> Iterator[pa.Table]:
+        try:
+            yield from table.batches(wanted, first)
+        except ZooError:
+            raise
+        except Exception as error:
+            raise DataError(f"{table.where}: expected a table, found a damaged one: {first_line(error)}") from None
+
+    return batches
 
 
 def _chosen(path: Path, opened: list[OpenTable], table: str) -> OpenTable:

@@ -68,6 +68,7 @@ def open_fits_tables(path: Path) -> list[OpenTable]:
 
 def _fits_columns(unit) -> tuple[Column, ...]:
     columns = []
+    _name_all(unit)
     # No row is read: the types follow from those of an empty piece.
     piece = unit.data[:0]
     for column in unit.columns:
@@ -76,9 +77,17 @@ def _fits_columns(unit) -> tuple[Column, ...]:
     return tuple(columns)
 
 
+def _name_all(unit) -> None:
+    """Give columns without a name one, which astropy needs of all or cannot cut rows out."""
+    for number, column in enumerate(unit.columns, 1):
+        if not column.name:
+            column.name = f"column {number}"
+
+
 def _fits_batches(opened, number: int, count: int):
     def batches(wanted: Sequence[str], first: int) -> Iterator[pa.Table]:
         with opened(memmap=True) as units:
+            _name_all(units[number])
             data = units[number].data
             known = {column.name: column for column in units[number].columns}
             for start in range(first, count, ROWS_PER_BATCH):

@@ -95,7 +95,12 @@ def find_dialect(path: object, lines: Sequence[str]) -> Dialect:
 def _cells(line: str, delimiter: str) -> list[str]:
     if delimiter == BLANKS:
         return line.split()
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        # A cell longer than 131,072 letters.
+        cells = line.split(delimiter)
+    return [cell.strip() for cell in cells]
 
 
 def _delimiter(rest: Sequence[str]) -> str:

@@ -77,6 +77,8 @@ def _first_lines(path: Path, encoding: str) -> list[str]:
         head = file.read(HEAD)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
     lines = text.splitlines()
+    if len(head) == HEAD and len(lines) < 2:
+        raise DataError(f"{path}: expected at most {MOST_COLUMNS:,} columns, found a first line of over a mebibyte")
     # The last line may be cut.
     return lines[: min(HEAD_LINES, len(lines) - (len(head) == HEAD))]
 
@@ -113,7 +115,7 @@ def _encoding(path: Path) -> str:
     for mark, encoding in ENCODINGS.items():
         if head.startswith(mark):
             return encoding
-    if b"\0" in head:
+    if b"\0" in head.partition(b"\n")[0]:
         raise DataError(f"{path}: expected a table of text, found binary data")
     decoder = codecs.getincrementaldecoder("utf-8")()
     with _bytes(path) as file:
