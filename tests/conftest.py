@@ -1,17 +1,18 @@
 """Small data sets in the SDSS-GS layout, written by hand so that each test knows every value."""
 
 import contextlib
+import io
 import os
 import resource
 import shutil
 import signal
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from sdss_gs.formats.img import LARGEST_FILE_SIDE
 from sdss_gs.schema import INPUTS, OUTPUTS, QUANTITIES, WAVELENGTH, in_windows
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,12 +133,11 @@ def wavelengths():
     return WAVELENGTH
 
 
-def bomb():
-    """A PNG of 30,000 x 30,000 pixels in a few kilobytes."""
-    header = b"IHDR" + (30000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
-    data = b"IDAT" + zlib.compress(bytes(10**6))
-    parts = [len(part[4:]).to_bytes(4, "big") + part + zlib.crc32(part).to_bytes(4, "big") for part in (header, data)]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+def wide_image():
+    """A PNG one pixel wider than the zoo takes any."""
+    file = io.BytesIO()
+    Image.new("RGB", (LARGEST_FILE_SIDE + 1, 8)).save(file, "PNG")
+    return file.getvalue()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sdss_gs.errors import ZooError, first_line
 from sdss_gs.files import sha256
 
 LARGEST_ENTRIES = {"metadata.json": 2**20, "config.json": 2**26, "model.weights.h5": 2**32}
-"""What a ``.keras`` file holds, and how many bytes of each at most: a small archive can unpack to terabytes."""
+"""What a ``.keras`` file holds, and how many bytes of each at most."""
 TENSOR = "__keras_tensor__"
 """How Keras writes a connection between layers: no class, no code."""
 
@@ -51,7 +51,7 @@ def check_description(path: Path) -> None:
     Raises
     ------
     UnsafeModelError
-        Keras' own safe mode is no security boundary, so nothing is imported before this check.
+        Nothing is imported before this check.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -74,7 +74,7 @@ def check_description(path: Path) -> None:
 
 
 def _refuse_other_files(path: Path, group: h5py.Group) -> None:
-    """Refuse HDF5 objects whose numbers stand in another file: they would be read from anywhere on this machine."""
+    """Refuse HDF5 objects whose numbers do not stand in the file itself, where its hash covers them."""
     for name in group:
         link = group.get(name, getlink=True)
         node = group.get(name) if isinstance(link, h5py.HardLink) else None

@@ -23,12 +23,7 @@ BUSY = (
 
 
 class Connection(H11Protocol):
-    """A connection that is closed when nothing is asked for a while, however many bytes come.
-
-    Uvicorn waits without end (as of 0.54) for the head of a request, and for the rest of a body that nobody reads. A
-    client that sends a byte now and then ("slowloris") on as many connections as there may be would shut everybody out.
-    Its `limit_concurrency` refuses everybody as well, while there are too many, and keeps open whoever is silent.
-    """
+    """A connection that is closed when no whole request comes for a while; Uvicorn's own settings leave that open."""
 
     _timer: asyncio.TimerHandle | None = None
 

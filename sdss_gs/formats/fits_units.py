@@ -20,10 +20,9 @@ TOO_MANY = re.compile(rb"(NAXIS|TFIELDS) *= *\+?0*[1-9][0-9]{3}", re.IGNORECASE)
 
 @contextmanager
 def open_fits(file: BinaryIO, **how: object) -> Iterator[HDUList]:
-    """Open a FITS file with `astropy.io.fits.open`, unless a header would have astropy go on without end.
+    """Open a FITS file with `astropy.io.fits.open`, once its headers are known to keep to the standard's limits.
 
-    astropy goes through as many axes and columns as a header says there are, thousands of millions in a damaged one,
-    and looks for the next header where the data end, which with a negative size is where they began.
+    astropy does not check these first, and a damaged header could keep it busy for longer than anybody waits.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ def _write(path, rows):
     for what, name, found in rows:
         if what == "kills":
             lines.append(f"| {name} | {found['tried']:,} | {found['faults']:,} |")
-    lines += ["", "| Attack on the service | tried | refused or ended | answered | no answer, 5xx, traceback |",
+    lines += ["", "| Trouble for the service | tried | refused or ended | answered | no answer, 5xx, traceback |",
               "|---|--:|--:|--:|--:|"]  # fmt: skip
     lines += [_counted(name, found) for what, name, found in rows if what == "requests"]
     text = path.read_text()

@@ -1,4 +1,4 @@
-"""A service under attack: damaged requests, thousands at once, and heads that never end."""
+"""A service in trouble: damaged requests, thousands at once, and requests that nobody finishes."""
 
 import asyncio
 import io
@@ -25,6 +25,7 @@ from .mutate import mutate
 LONGEST = 60
 """Seconds for an answer, however busy the service is."""
 HEAD_SECONDS, PATIENT = 1.0, 30.0
+MOST_UNFINISHED = 20
 ENDED = "ended"
 TURNED_AWAY = (503, 504)
 """What a busy service may say; any other 5xx is a fault."""
@@ -32,7 +33,7 @@ ROW = dict(zip("ugriz", (18.5, 17.2, 16.5, 16.1, 15.8), strict=True))
 MARK = b"zoo-mark"
 HEAD = b"GET /healthz HTTP/1.1\r\nX-Long: "
 UNREAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n"
-"""Beginnings of requests that a client can make as long as it likes: a head, and a body that nobody wants."""
+"""Beginnings of requests that do not go on: of a head, and of a body that nobody reads."""
 
 
 @contextmanager
@@ -113,22 +114,22 @@ def parallel(count, port):
     return found
 
 
-def slow(count, port, seconds, beginning=HEAD):
-    """Hold so many connections by a byte now and then; return how many stayed open, and the slowest other answer."""
+def unfinished(count, port, seconds, beginning=HEAD):
+    """Begin so many requests and wait; return how many stayed open, and the slowest other answer."""
     waits = []
 
     async def hold(reader, writer):
-        for piece in [beginning] + [b"a"] * int(seconds * 5):
-            try:
-                writer.write(piece)
-                await writer.drain()
-                async with asyncio.timeout(0.2):
+        writer.write(beginning)
+        end = time.monotonic() + seconds
+        try:
+            while time.monotonic() < end:
+                async with asyncio.timeout(end - time.monotonic()):
                     if not await reader.read(1000):
                         return False
-            except TimeoutError:
-                continue
-            except OSError:
-                return False
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
         return True
 
     async def others():
@@ -225,11 +226,10 @@ def _parallel(_name, count, _seed):
     return tried
 
 
-def _slow(_name, count, _seed):
-    # More connections than the service takes would be turned away at once.
-    count = min(count, connections.MOST_CONNECTIONS - 100)
+def _unfinished(_name, count, _seed):
+    count = min(count, MOST_UNFINISHED)
     with attacked() as port:
-        held, slowest = slow(count, port, 5 * HEAD_SECONDS)
+        held, slowest = unfinished(count, port, 5 * HEAD_SECONDS)
     tried = Tried(refused=count - held, faults=[("held", b"")] * held)
     if slowest > 2:
         tried.faults.append((f"others waited {slowest:.1f} s", b""))
@@ -242,7 +242,7 @@ def _must_live(tried, port):
 
 
 ATTACKS = {f"damaged {kind}": lambda _name, count, seed, kind=kind: _damaged(kind, count, seed) for kind in KINDS}
-ATTACKS |= {"requests at the same moment": _parallel, "heads that never end": _slow}
+ATTACKS |= {"requests at the same moment": _parallel, "requests that nobody finishes": _unfinished}
 
 
 class Listener(threading.Thread):

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import bomb, write_image
+from conftest import wide_image, write_image
 from PIL import Image
 
 from sdss_gs.__main__ import main
@@ -255,9 +255,9 @@ def test_galaxy10_with_impossible_values_is_one_line(tmp_path, capsys, column, v
     assert not (tmp_path / "ds" / "data.csv").exists()
 
 
-def test_image_that_promises_more_than_a_machine_holds_is_refused_and_the_others_are_taken(tmp_path):
+def test_image_with_more_pixels_than_any_may_have_is_refused_and_the_others_are_taken(tmp_path):
     (tmp_path / "in" / "spiral").mkdir(parents=True)
-    (tmp_path / "in" / "spiral" / "1.png").write_bytes(bomb())
+    (tmp_path / "in" / "spiral" / "1.png").write_bytes(wide_image())
     write_image(tmp_path / "in" / "spiral" / "2.jpg", 60)
     assert main(["import", "tree", str(tmp_path / "in"), str(tmp_path / "ds")]) == 0
     assert [row["objid"] for row in table(tmp_path / "ds" / "data.csv")] == ["2"]
