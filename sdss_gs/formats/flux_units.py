@@ -6,7 +6,7 @@ import re
 import warnings
 from functools import lru_cache
 
-NANOMAGGY = ("nanomaggy", "nanomaggies", "nmgy", "nmaggy", "nmaggies")
+NANOMAGGY = ("nanomaggy", "nanomaggies", "nmgy", "nanomgy", "nmaggy", "nmaggies")
 MAGGY = ("maggy", "maggies", "mgy")
 _PER_PIXEL = re.compile(r"\s*(/\s*|\s+per\s+)(pixel|pix|px)\b\.?|\s+(pixel|pix|px)\s*\^?(-1|\*\*-1)", re.IGNORECASE)
 _SPELLINGS = (

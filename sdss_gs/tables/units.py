@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from sdss_gs.errors import DataError
+from sdss_gs.formats.flux_units import in_nanomaggies
 
 ASINH_SOFTENING = {"u": 1.4e-10, "g": 0.9e-10, "r": 1.2e-10, "i": 1.8e-10, "z": 7.4e-10}
 """Of SDSS's asinh magnitudes, in maggies (Lupton, Gunn & Szalay 1999, AJ 118, 1406; SDSS DR17, Magnitudes)."""
-NANOMAGGY = ("nanomaggies", "nanomaggy", "nmgy", "nmaggy", "nmaggies", "nanomgy")
-MAGGY = ("maggies", "maggy", "mgy")
 MAGNITUDE = ("mag", "mags", "magnitude", "mag(ab)", "abmag", "mag_ab", "ab mag", "ab", "asinh mag", "luptitude")
+NO_UNIT = ("", "-", "--", "---")
 VEGA = ("mag(vega)", "vegamag", "mag_vega", "vega mag", "vega")
 NO_FLUX = (-9999.0,)
 """What surveys write for a flux that was not measured; 99 may be one."""
@@ -51,55 +51,32 @@ def magnitudes_of(where: str, name: str, unit: str, band: str, flux: bool, sdss:
     DataError
         If the unit is no flux or magnitude of this band.
     """
-    written = unit.strip()
-    plain = written.lower()
+    stated = "" if unit.strip() in NO_UNIT else unit.strip()
+    if not stated and flux and sdss:
+        stated = "nanomaggies"
     vega = band.startswith("w")
-    if not plain and flux and sdss:
-        plain = NANOMAGGY[0]
-    if plain in (("mag", *VEGA) if vega else MAGNITUDE) or (not plain and not flux) or plain in ("-", "---"):
+    if stated.lower() in (("mag", *VEGA) if vega else MAGNITUDE) or not (stated or flux):
         return None, ""
-    way_out = "convert it first, or leave the column out"
-    if not plain:
-        raise DataError(
-            f"{where}: column {name}: expected a flux that states its unit (nJy, nanomaggy), found none; {way_out}"
-        )
-    scale = _maggies(written or plain)
-    if vega or scale is None:
+    start, way_out = f"{where}: column {name}: expected", "convert it first, or leave the column out"
+    if not stated:
+        raise DataError(f"{start} a flux that states its unit (nJy, nanomaggy), found none; {way_out}")
+    nanomaggies = in_nanomaggies(stated)
+    if vega or nanomaggies is None:
         kind = "Vega magnitudes" if vega else "magnitudes or a flux (nanomaggy, nJy, uJy, Jy, maggy)"
-        raise DataError(f"{where}: column {name}: expected {kind}, found the unit {written!r}; {way_out}")
+        raise DataError(f"{start} {kind}, found the unit {stated!r}; {way_out}")
     if sdss:
-        return functools.partial(
-            asinh_magnitudes, scale=scale, band=band
-        ), f"{written or plain}, as asinh magnitudes of SDSS"
-    return functools.partial(ab_magnitudes, scale=scale), f"{written}, as AB magnitudes"
+        return partial(asinh_magnitudes, nanomaggies=nanomaggies, band=band), f"{stated}, as asinh magnitudes of SDSS"
+    return partial(ab_magnitudes, nanomaggies=nanomaggies), f"{stated}, as AB magnitudes"
 
 
-def _maggies(unit: str) -> float | None:
-    """Return how many maggies one of a unit is; None where it is no flux density per frequency."""
-    if unit.lower() in NANOMAGGY:
-        return 1e-9
-    if unit.lower() in MAGGY:
-        return 1.0
-    from astropy import units
-
-    try:
-        return float(units.Unit(unit, parse_strict="raise").to(units.Jy)) / AB_ZERO_JANSKY
-    except (ValueError, TypeError, units.UnitsError):
-        return None
-
-
-AB_ZERO_JANSKY = 10 ** (-48.6 / 2.5) * 1e23
-"""Flux density of AB magnitude 0 (Oke & Gunn 1983, ApJ 266, 713), 3630.78 Jy: what `astropy.units.ABmag` has."""
-
-
-def ab_magnitudes(flux: np.ndarray, scale: float) -> np.ndarray:
-    """Turn fluxes into AB magnitudes, -2.5 log10 of the flux in maggies.
+def ab_magnitudes(flux: np.ndarray, nanomaggies: float = 1.0) -> np.ndarray:
+    """Turn fluxes into AB magnitudes, 22.5 - 2.5 log10 of the flux in nanomaggies (Oke & Gunn 1983, ApJ 266, 713).
 
     Parameters
     ----------
     flux : ndarray of float64, shape (n,)
-    scale : float
-        Maggies of one unit.
+    nanomaggies : float
+        That one unit is.
 
     Returns
     -------
@@ -108,29 +85,29 @@ def ab_magnitudes(flux: np.ndarray, scale: float) -> np.ndarray:
 
     Examples
     --------
-    >>> ab_magnitudes(np.array([1.0, 0.0]), 1e-9).tolist()
+    >>> ab_magnitudes(np.array([1.0, 0.0])).tolist()
     [22.5, nan]
     """
     positive = np.where(flux > 0, flux, np.nan)
-    return -2.5 * np.log10(positive * scale)
+    return 22.5 - 2.5 * np.log10(positive * nanomaggies)
 
 
-def asinh_magnitudes(flux: np.ndarray, scale: float, band: str) -> np.ndarray:
+def asinh_magnitudes(flux: np.ndarray, nanomaggies: float, band: str) -> np.ndarray:
     """Turn fluxes into SDSS's asinh magnitudes (Lupton, Gunn & Szalay 1999, AJ 118, 1406).
 
     Parameters
     ----------
     flux : ndarray of float64, shape (n,)
         May be negative.
-    scale : float
-        Maggies of one unit.
+    nanomaggies : float
+        That one unit is.
     band : str
         ``u``, ``g``, ``r``, ``i`` or ``z``.
 
     Examples
     --------
-    >>> [round(m, 2) for m in asinh_magnitudes(np.array([1e6, 0.0]), 1e-9, "r").tolist()]
+    >>> [round(m, 2) for m in asinh_magnitudes(np.array([1e6, 0.0]), 1.0, "r").tolist()]
     [7.5, 24.8]
     """
     softening = ASINH_SOFTENING[band]
-    return -2.5 / np.log(10) * (np.arcsinh(flux * scale / (2 * softening)) + np.log(softening))
+    return -2.5 / np.log(10) * (np.arcsinh(flux * nanomaggies * 1e-9 / (2 * softening)) + np.log(softening))
