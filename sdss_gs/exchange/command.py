@@ -24,12 +24,23 @@ def _add_import(commands) -> None:
     )
     command.set_defaults(command=_import)
     command.add_argument(
-        "source", choices=("kaggle", "gz2", "tree", "labels", "galaxy10"),
-        help="kaggle: the Galaxy Zoo challenge; gz2: as the package galaxy-datasets has it; tree: a folder per class; "
+        "source", choices=("catalogue", "kaggle", "gz2", "tree", "labels", "galaxy10"),
+        help="catalogue: magnitudes and truths in a table of any kind; "
+        "kaggle: the Galaxy Zoo challenge; gz2: as the package galaxy-datasets has it; tree: a folder per class; "
         "labels: images and a table labels.csv",
     )  # fmt: skip
-    command.add_argument("path", metavar="IN", help="folder; the Parquet file of gz2; the HDF5 file of Galaxy10 DECaLS")
+    command.add_argument(
+        "path", metavar="IN", help="folder; the catalogue; the Parquet file of gz2; the HDF5 file of Galaxy10 DECaLS"
+    )
     command.add_argument("ds", metavar="DS", help="SDSS-GS folder to make")
+    command.add_argument("--id", default="", help="column of a catalogue's ids (none: number the rows)")
+    command.add_argument(
+        "--table", default="", help="number or name of a catalogue's table, where its file has several"
+    )
+    command.add_argument(
+        "--column", action="append", default=[], metavar="ZOO=FILE",
+        help="a column of a catalogue by its name there: r=rmag, redshift=z_spec (repeat it for each)",
+    )  # fmt: skip
     command.add_argument("--target", default="label", help="column for the class names of a tree")
     command.add_argument("--images", metavar="FOLDER", help="images of gz2 or labels (None: beside the table)")
     command.add_argument("--crop", type=int, help="side of the middle square to keep, pixels of the source")
@@ -61,7 +72,22 @@ def _add_export(commands) -> None:
     )  # fmt: skip
 
 
+def _import_catalogue(options) -> int:
+    from sdss_gs.exchange.catalogues import import_catalogue
+
+    columns = dict(text.partition("=")[::2] for text in options.column)
+    rows, notes = import_catalogue(
+        Path(options.path), Path(options.ds), id_name=options.id, table=options.table, columns=columns
+    )
+    for note in notes:
+        print(note)
+    print(f"{options.ds}: {rows:,} objects")
+    return 0
+
+
 def _import(options) -> int:
+    if options.source == "catalogue":
+        return _import_catalogue(options)
     from sdss_gs.exchange.entry import Entry
     from sdss_gs.exchange.importing import import_set
 

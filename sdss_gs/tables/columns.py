@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.schema import INPUTS
@@ -98,6 +99,38 @@ def choose_columns(
                 choice.notes.append(f"{column} is read from {names[column]}" + (f" ({words})" if words else ""))
         choice.photometry[own] = UNSTATED if mine else meaning_of(names[wanted[0]]).photometry
     return choice
+
+
+def table_with_magnitudes(
+    path: Path,
+    tables: Sequence[OpenTable],
+    inputs: Sequence[str] = tuple(TABLES),
+    told: Mapping[str, str] | None = None,
+    preferred: Mapping[str, str] | None = None,
+) -> tuple[OpenTable, Choice]:
+    """Find which of a file's tables has magnitudes; the first, and an empty choice, where none has.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file, for messages.
+    tables : sequence of OpenTable
+    inputs, told, preferred
+        As for `choose_columns`.
+
+    Raises
+    ------
+    OptionError
+        If several have.
+    """
+    if len(tables) > 1 and told:
+        tables = [one for one in tables if set(told.values()) <= set(one.names)] or tables[:1]
+    choices = [(one, choose_columns(one, inputs, told, preferred)) for one in tables]
+    usable = [pair for pair in choices if pair[1].columns]
+    if len(usable) > 1:
+        there = listed([one.where for one, _choice in usable])
+        raise OptionError(f"{path}: expected one table with magnitudes, found {there}; say which, as file[number]")
+    return (usable or choices)[0]
 
 
 def refuse_repeats(table: OpenTable) -> None:

@@ -13,7 +13,7 @@ PHOTOMETRY = {"bands": MODEL, "wise": "aperture"}
 """Of the zoo's own columns (`schema.INPUTS`)."""
 ID_COLUMNS = (
     "objid", "id", "object_id", "objectid", "source_id", "sourceid", "specobjid", "specobj_id", "dr8objid", "galaxyid",
-    "designation", "name",
+    "targetid",     "designation", "name",
 )  # fmt: skip
 """Names of ids, in lower case, the likeliest first."""
 

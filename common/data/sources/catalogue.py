@@ -15,7 +15,7 @@ from common.outputs.flags import Flag
 from sdss_gs.errors import DataError, OptionError, first_line
 from sdss_gs.schema import QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number, read_numbers
-from sdss_gs.tables.columns import TABLES, Choice, choose_columns, no_columns
+from sdss_gs.tables.columns import TABLES, Choice, no_columns, table_with_magnitudes
 from sdss_gs.tables.identifiers import NO_ID, ROW, as_ids, id_column, id_type
 from sdss_gs.tables.readers import OpenTable, listed, open_tables, shards
 
@@ -52,30 +52,11 @@ def catalogue_source(
     DataError
         If the file is unreadable.
     """
-    opened, choice = _only(path, open_tables(path, table), inputs, columns or {}, photometry)
+    opened, choice = table_with_magnitudes(path, open_tables(path, table), inputs, columns, photometry)
+    if not choice.columns:
+        raise OptionError(no_columns(opened))
     files = shards(path) if path.is_dir() else [path]
     return table_source(opened, choice, id_name, stamp_of(files))
-
-
-def _only(
-    path: Path,
-    tables: list[OpenTable],
-    inputs: Sequence[str],
-    told: Mapping[str, str],
-    preferred: Mapping[str, str] | None,
-) -> tuple[OpenTable, Choice]:
-    """Find the table that has magnitudes, the first being as good as any where none has."""
-    if len(tables) > 1 and told:
-        named = [one for one in tables if set(told.values()) <= set(one.names)]
-        tables = named or tables[:1]
-    choices = [(one, choose_columns(one, inputs, told, preferred)) for one in tables]
-    usable = [(one, choice) for one, choice in choices if choice.columns]
-    if len(usable) > 1:
-        there = listed([one.where for one, _choice in usable])
-        raise OptionError(f"{path}: expected one table with magnitudes, found {there}; say which, as file[number]")
-    if not usable:
-        raise OptionError(no_columns(tables[0]))
-    return usable[0]
 
 
 def table_source(table: OpenTable, choice: Choice, id_name: str = "", stamp: str = "") -> Source:
