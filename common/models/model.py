@@ -9,6 +9,7 @@ from itertools import compress
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from common.backend import keras
 from common.data.measure import TrainingRange
@@ -193,6 +194,7 @@ class Model:
                 values, unsure = kind.values(self.calibration(key, output), predicted[output.name][chosen])
                 parts.append(pd.DataFrame(dict(zip(kind.columns(), values, strict=True)), index=here))
                 own[here[unsure]] |= int(Flag.UNSURE)
+                own[here[kind.impossible(predicted[output.name][chosen])]] |= int(Flag.IMPOSSIBLE)
             frames += [pd.concat(parts).reindex(range(len(flags))), pd.Series(own, name=f"{output.name}_flag")]
             together |= own
         frames.append(pd.Series(together, name="flag"))
@@ -316,9 +318,23 @@ def predict_chunk(model: Model, chunk: Chunk, source: Source) -> pd.DataFrame:
     """
     loaded = load_chunk(model, chunk, source)
     frame = model.predict_loaded(loaded)
-    frame.insert(0, source.id_name, chunk.ids.to_pandas().to_numpy())
+    frame.insert(0, source.id_name, id_column(chunk.ids))
     frame["problem"] = problems_of(loaded, len(frame))
     return frame
+
+
+def id_column(ids: pa.Array | pa.ChunkedArray) -> pd.Series:
+    """Turn ids into a column of a table to the last digit: int64 or uint64, nullable where one is missing; or text."""
+    if not pa.types.is_integer(ids.type):
+        return ids.to_pandas()
+    unsigned = pa.types.is_uint64(ids.type)
+    plain = ids.cast(pa.uint64() if unsigned else pa.int64())
+    # By itself pandas turns integers into floats, which have 53 binary digits, as soon as one is missing.
+    return (
+        plain.to_pandas(types_mapper={pa.uint64(): pd.UInt64Dtype(), pa.int64(): pd.Int64Dtype()}.get)
+        if plain.null_count
+        else plain.to_pandas()
+    )
 
 
 def load_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, Loaded]:

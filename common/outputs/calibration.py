@@ -80,6 +80,26 @@ def conformal_quantile(scores: np.ndarray, level: float) -> float:
     return float(np.sort(scores)[rank - 1])
 
 
+def fewest_objects(level: float, sides: int = 2) -> int:
+    """Return how many objects an interval needs to hold the level: with fewer, the largest error is not large enough.
+
+    Parameters
+    ----------
+    level : float
+        One of `LEVELS`.
+    sides : int
+        2 where an interval begins and ends by the errors, 1 where they give one threshold.
+
+    Examples
+    --------
+    >>> [fewest_objects(level) for level in LEVELS], fewest_objects(0.95, 1)
+    ([6, 19, 39], 19)
+    """
+    beyond = (1 - level) / sides
+    # ⌈(n + 1) (1 - beyond)⌉ <= n; rounded first, as (1 - 0.95) / 2 is a little more than a fortieth.
+    return int(np.ceil(round(1 / beyond, 9))) - 1
+
+
 def percent(level: float) -> str:
     """Write a level as in the names of columns: 0.68 is ``68``.
 

@@ -14,6 +14,7 @@ class Flag(enum.IntFlag):
     DISAGREEMENT = 32
     CROPPED = 64
     OTHER_MAGNITUDE = 128
+    IMPOSSIBLE = 256
 
 
 NO_PREDICTION = Flag.MISSING | Flag.BAD_INPUT
@@ -26,6 +27,7 @@ MEANING = {
     Flag.OTHER_MAGNITUDE: "the magnitudes are of another kind (dereddened, PSF) than those that the model learnt from",
     Flag.DISAGREEMENT: "a model that disagreed with the others by over four of its standard errors was left out",
     Flag.CROPPED: "the image showed more than the field and was cut, or less and its edge was repeated",
+    Flag.IMPOSSIBLE: "the prediction is outside what the quantity can be (a redshift of -0.1): it is no answer",
 }
 
 

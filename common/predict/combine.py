@@ -101,10 +101,13 @@ def _combined(kind: Kind, names: Sequence[str], frames: Mapping[str, pd.DataFram
         return np.where(none, np.nan, np.nansum(share * values, axis=1))
 
     labels, name = np.array(names, object), kind.output.name
+    averaged = kind.averaged(column, mean)
+    flags = np.where(none, int(Flag.MISSING), left_out * int(Flag.DISAGREEMENT))
+    flags |= kind.impossible(averaged[kind.value_columns[0]]) * int(Flag.IMPOSSIBLE)
     return pd.DataFrame(
-        kind.averaged(column, mean)
+        averaged
         | {
             f"{name}_models": ["|".join(labels[row > 0]) for row in weights],
-            f"{name}_flag": np.where(none, int(Flag.MISSING), left_out * int(Flag.DISAGREEMENT)).astype(np.int32),
+            f"{name}_flag": flags.astype(np.int32),
         }
     )

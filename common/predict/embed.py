@@ -18,7 +18,7 @@ from common.networks.build import decider_of
 from common.outputs.flags import NO_PREDICTION
 from common.outputs.kinds import kind_of
 from common.predict.neighbours import FEATURES
-from common.predict.predict import check_source
+from common.predict.predict import FLAG_COLUMN, ID_COLUMN, PROBLEM_COLUMN, check_source
 from common.predict.results import Pieces, unfinished, write_in_pieces
 from sdss_gs.dataset import Dataset
 from sdss_gs.errors import DataError, OptionError
@@ -115,7 +115,8 @@ def embed(model: Model, source: Source, output: Path, *, overwrite: bool = False
             yield len(rows)
 
     about = headless.metadata()
-    return write_in_pieces(source, output, {"embedding": about}, work, "embedding", overwrite, about)
+    columns = {source.id_name: ID_COLUMN, "flag": FLAG_COLUMN, "problem": PROBLEM_COLUMN}
+    return write_in_pieces(source, output, {"embedding": about}, work, "embedding", overwrite, about, columns)
 
 
 def _rows(headless: Embedder, chunk: Chunk, source: Source) -> pa.Table:

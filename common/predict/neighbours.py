@@ -68,7 +68,7 @@ class Neighbours:
         if FEATURES not in table.column_names or len(self.about) < 4:
             names = ", ".join(table.column_names[:8])
             raise DataError(f"{path}: expected a file that zoo embed wrote, found a table of {names}")
-        self._all = pc.cast(table.column(0), pa.string())
+        self._all = pc.fill_null(pc.cast(table.column(0), pa.string()), "")
         features = table[FEATURES].combine_chunks()
         values = features.flatten().to_numpy(zero_copy_only=False).reshape(len(table), features.type.list_size)
         finite = np.isfinite(values).all(axis=1)

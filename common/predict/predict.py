@@ -12,13 +12,26 @@ from pathlib import Path
 import pandas as pd
 
 from common.data.sources import Chunk, Source
-from common.models.model import Model, predict_chunk
+from common.models.model import USED, Model, predict_chunk
+from common.outputs.column import Column
 from common.outputs.flags import Flag
+from common.outputs.kinds import kind_of
 from common.predict.combine import ALONE, Combination, combine
 from common.predict.results import Pieces, unfinished, write_in_pieces
 from common.runs.provenance import code_version
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.logs import LOG
+
+FLAG_COLUMN = Column("sum of bits: what to know before use (docs/using.md)", "meta.code.qual")
+ID_COLUMN = Column("the object, as the input names it", "meta.id;meta.main")
+PROBLEM_COLUMN = Column("what is wrong with an input, in words", "meta.note")
+MODEL_COLUMNS = {
+    "flag": FLAG_COLUMN,
+    "problem": PROBLEM_COLUMN,
+    "model": Column("model that predicted", "meta.id;meta.software"),
+    "version": Column("version of the model", "meta.version"),
+    "weights": Column("first digits of the SHA-256 of the model's weights", "meta.checksum"),
+}
 
 
 @dataclass
@@ -89,7 +102,8 @@ def predict(
             done.flags.update(flags)
             yield rows
 
-    done.rows = write_in_pieces(source, output, plan, work, "predicting", overwrite, about)
+    columns = described(models, source, together)
+    done.rows = write_in_pieces(source, output, plan, work, "predicting", overwrite, about, columns)
     done.seconds = time.perf_counter() - began
     LOG.info("predicted rows=%d seconds=%.1f output=%s", done.rows, done.seconds, output)
     return done
@@ -167,6 +181,30 @@ def predict_together(
         frame["model"], frame["version"], frame["weights"] = model.name, model.version, model.weights()
         parts.append(frame.add_prefix(_prefix(models, model)))
     return pd.concat(parts, axis=1)
+
+
+def described(models: Sequence[Model], source: Source, together: Combination = ALONE) -> dict[str, Column]:
+    """Say what each column of `predict_together` holds.
+
+    Parameters
+    ----------
+    models : sequence of Model
+    source : Source
+    together : Combination
+    """
+    found = {source.id_name: ID_COLUMN}
+    if together.way:
+        for output in (output for model in models for output in model.outputs):
+            found |= kind_of(output).described()
+            found[f"{output.name}_models"] = Column(f"models that say the {output.name}, joined by |")
+            found[f"{output.name}_flag"] = FLAG_COLUMN
+    for model in models:
+        own = {USED: Column("inputs that the prediction was made from, joined by |")}
+        for output in model.outputs:
+            own |= kind_of(output).described() | {f"{output.name}_flag": FLAG_COLUMN}
+        own |= MODEL_COLUMNS
+        found |= {_prefix(models, model) + name: column for name, column in own.items()}
+    return found
 
 
 def _prefix(models: Sequence[Model], model: Model) -> str:

@@ -5,27 +5,26 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from common.data.sources import Chunk, Source
+from common.outputs.column import Column
+from common.predict.formats_out import WRITERS, Rows, stored
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.files import move_into_place, remove_leftovers, replacing, temporary_path
+from sdss_gs.inputs import refuse_inputs
 from sdss_gs.logs import hidden
 
 PLAN = "plan.json"
-FITS_BLOCK = 2880
-"""Bytes; every part of a FITS file is filled up to a multiple of it (FITS standard 4.0, section 3.1)."""
+EMPTY: Mapping = MappingProxyType({})
 
 
 class Pieces:
@@ -39,8 +38,10 @@ class Pieces:
         What is predicted from what, as JSON has it; pieces of another plan are not mixed in.
     overwrite : bool
         Replace an output, and pieces of another plan.
-    about : dict of str to str, optional
+    about : mapping of str to str
         What a Parquet file's schema is to say besides.
+    columns : mapping of str to Column
+        What is known of the columns, by name.
 
     Attributes
     ----------
@@ -53,12 +54,20 @@ class Pieces:
         If the ending is unknown, or there is an output or a different plan already.
     """
 
-    def __init__(self, output: Path, plan: dict, overwrite: bool = False, about: dict[str, str] | None = None):
+    def __init__(
+        self,
+        output: Path,
+        plan: dict,
+        overwrite: bool = False,
+        about: Mapping[str, str] = EMPTY,
+        columns: Mapping[str, Column] = EMPTY,
+    ):
         if output.suffix.lower() not in WRITERS:
             raise OptionError(f"output {output}: expected a file that ends in {', '.join(WRITERS)}")
         if not output.resolve().parent.is_dir():
             raise OptionError(f"output {output}: expected a file in an existing folder")
-        self.output, self.folder, self.about = output, output.with_name(output.name + ".pieces"), about
+        self.output, self.folder = output, output.with_name(output.name + ".pieces")
+        self.about, self.columns = about, columns
         path = self.folder / PLAN
         known = json.loads(path.read_text()) if path.is_file() else None
         if known != plan and known is not None and not overwrite:
@@ -108,7 +117,8 @@ class Pieces:
         """Make the output of the pieces and remove them; return its number of rows."""
         # Among the pieces, where the next run removes it if this one is killed.
         temporary = temporary_path(self.folder / self.output.name)
-        WRITERS[self.output.suffix.lower()](self, temporary)
+        rows = Rows(self.tables, self.rows, self.columns, self.about)
+        WRITERS[self.output.suffix.lower()](rows, temporary)
         move_into_place(temporary, self.output)
         shutil.rmtree(self.folder)
         return self.rows
@@ -123,10 +133,7 @@ class Pieces:
 def write_piece(rows: pd.DataFrame | pa.Table, path: Path) -> None:
     """Write one piece."""
     table = pa.Table.from_pandas(rows, preserve_index=False) if isinstance(rows, pd.DataFrame) else rows
-    # Text may arrive as any of Arrow's kinds of it, or as nothing where no object of the piece has a class.
-    kept = [_is_number(field.type) or pa.types.is_fixed_size_list(field.type) for field in table.schema]
-    fields = [field if keep else field.with_type(pa.string()) for field, keep in zip(table.schema, kept, strict=True)]
-    pq.write_table(table.cast(pa.schema(fields)), path)
+    pq.write_table(stored(table), path)
 
 
 def unfinished(source: Source, pieces: Pieces) -> Iterator[tuple[int, Chunk]]:
@@ -145,14 +152,15 @@ def write_in_pieces(
     work: Callable[[Pieces], Iterator[int]],
     doing: str,
     overwrite: bool = False,
-    about: dict[str, str] | None = None,
+    about: Mapping[str, str] = EMPTY,
+    columns: Mapping[str, Column] = EMPTY,
 ) -> int:
     """Make one file of what is worked out of each chunk of a source; killed, the same call goes on after its pieces.
 
     Parameters
     ----------
     source : Source
-    output, overwrite, about
+    output, overwrite, about, columns
         As for `Pieces`.
     plan : dict
         As for `Pieces`; the source is added.
@@ -169,14 +177,15 @@ def write_in_pieces(
     Raises
     ------
     ZooError
-        If the output cannot be written, or another process is writing it.
+        If the output is an input or cannot be written, or another process is writing it.
     """
+    refuse_inputs(output, source.paths)
     plan = {"source": source.stamp, "objects": source.count, "piece": source.chunk_objects} | plan
     lock = FileLock(output.with_name(output.name + ".lock"))
     try:
         with lock.acquire(timeout=0):
             try:
-                pieces = Pieces(output, plan, overwrite, about)
+                pieces = Pieces(output, plan, overwrite, about, columns)
                 bar = tqdm(total=source.count, initial=pieces.rows, unit=" galaxies", desc=doing, disable=hidden())
                 with bar:
                     for rows in work(pieces):
@@ -189,73 +198,3 @@ def write_in_pieces(
         raise OptionError(f"output {output}: another process is writing it") from None
     except OSError as error:
         raise DataError(f"{output}: cannot write it: {error}") from None
-
-
-# === Formats ===
-
-
-def _write_with(writer_of: Callable, pieces: Pieces, path: Path) -> None:
-    """Write the pieces one after the other with one of Arrow's writers."""
-    tables = pieces.tables()
-    first = next(tables)
-    schema = first.schema.with_metadata(pieces.about)
-    with writer_of(path, schema) as writer:
-        for table in itertools.chain([first], tables):
-            writer.write_table(table.cast(schema))
-
-
-def _write_fits(pieces: Pieces, path: Path) -> None:
-    """Write a binary table piece by piece: however long it is, one piece is in memory."""
-    from astropy.io import fits
-
-    types: dict[str, np.dtype] = {}
-    for piece in pieces.tables():
-        for name, column in zip(piece.column_names, piece.columns, strict=True):
-            kind = _fits_type(column)
-            # Of texts, the longest.
-            types[name] = np.promote_types(types.get(name, kind), kind)
-    dtype = np.dtype(list(types.items())).newbyteorder(">")
-    table = fits.BinTableHDU(np.zeros(0, dtype), name="PREDICTIONS")
-    table.header["NAXIS2"] = pieces.rows
-    with open(path, "wb") as file:
-        for header in (fits.PrimaryHDU().header, table.header):
-            file.write(header.tostring().encode("ascii"))
-        for piece in pieces.tables():
-            block = np.zeros(len(piece), dtype)
-            for name in dtype.names:
-                block[name] = _fits_values(piece[name])
-            file.write(block.tobytes())
-        file.write(bytes(-pieces.rows * dtype.itemsize % FITS_BLOCK))
-
-
-def _fits_type(column: pa.ChunkedArray) -> np.dtype:
-    if _is_number(column.type):
-        return np.dtype(np.float64 if pa.types.is_floating(column.type) else np.int64)
-    return np.dtype(f"S{pc.max(pc.binary_length(column)).as_py() or 1}")
-
-
-def _fits_values(column: pa.ChunkedArray) -> np.ndarray:
-    if _is_number(column.type):
-        return column.to_numpy()
-    return np.array([(text or "").encode("ascii", "replace") for text in column.to_pylist()])
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_floating(kind) or pa.types.is_integer(kind)
-
-
-def _write_votable(pieces: Pieces, path: Path) -> None:
-    from astropy.table import Table
-
-    frame = pd.concat([piece.to_pandas() for piece in pieces.tables()], ignore_index=True)
-    texts = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
-    Table.from_pandas(frame.fillna(dict.fromkeys(texts, ""))).write(path, format="votable")
-
-
-WRITERS = {
-    ".parquet": partial(_write_with, partial(pq.ParquetWriter, compression="zstd")),
-    ".csv": partial(_write_with, partial(pa.csv.CSVWriter, write_options=pa.csv.WriteOptions(quoting_style="needed"))),
-    ".fits": _write_fits,
-    ".vot": _write_votable,
-    ".xml": _write_votable,
-}

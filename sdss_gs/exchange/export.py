@@ -20,6 +20,7 @@ from sdss_gs.exchange.columns import read_table
 from sdss_gs.exchange.writers import Source, input_columns, write_parquet, write_tar
 from sdss_gs.files import remove_leftovers, replacing
 from sdss_gs.formats.raw import list_paths, served_by
+from sdss_gs.inputs import refuse_inputs
 from sdss_gs.logs import hidden
 from sdss_gs.schema import CATALOGUE_FILE, INPUTS, PIXEL_SCALE
 from sdss_gs.tables.votes import VOTES_FILE
@@ -72,6 +73,7 @@ def export_set(
         raise OptionError(f"--format {form}: expected one of {', '.join(FORMATS)}")
     if not shard_mb >= 1:
         raise OptionError(f"--shard-mb {shard_mb:g}: expected at least 1")
+    refuse_inputs(target, [folder])
     source = _open(folder, inputs, image_scale)
     objects = source.data.usable(source.inputs if complete else ())
     if not len(objects):

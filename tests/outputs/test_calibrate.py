@@ -56,6 +56,16 @@ def test_few_objects_make_the_interval_as_wide_as_the_promise_needs():
     assert low[0] == pytest.approx(0.09)
 
 
+@pytest.mark.parametrize(("level", "fewest"), [(0.68, 6), (0.9, 19), (0.95, 39)])
+def test_interval_needs_so_many_objects(level, fewest):
+    """Vovk et al. 2005: rank ⌈(n + 1)(1 + level) / 2⌉ has to be one of the n errors; one object fewer has none left."""
+    kind = kind_of(OUTPUTS["redshift"])
+    assert level not in kind.not_held(fewest)
+    assert level in kind.not_held(fewest - 1)
+    assert kind_of(OUTPUTS["subclass"]).not_held(18) == [0.95]
+    assert kind_of(OUTPUTS["subclass"]).not_held(19) == []
+
+
 def test_quantile_is_the_promised_rank():
     """Of 20 objects, 84 % from above take the 18th smallest error: rank ⌈(20 + 1) · 0.84⌉."""
     predicted, error = np.full(20, 0.1), np.arange(1, 21) / 1000

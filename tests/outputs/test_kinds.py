@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.io.votable.ucd import check_ucd
+from astropy.units import Unit
 from helpers.ballots import ballots
 from helpers.cards import only_output, summary_of
 from helpers.drawn import EVERY, drawn, perfect
@@ -15,6 +17,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from common.backend import keras
 from common.judge.baselines import BaselineInputs, baselines, collapse
 from common.judge.card import BASELINES, card_data, card_markdown
+from common.outputs.column import LONGEST
 from common.outputs.kinds import KINDS, kind_of
 from common.outputs.kinds.classes import class_weights
 from common.outputs.kinds.kind import CONSTANTS, Metric
@@ -162,7 +165,25 @@ def test_columns_are_complete(kind):
     frame = pd.DataFrame(dict(zip(columns, values, strict=True)))
     assert (len(frame), unsure.shape, unsure.dtype) == (COUNT, (COUNT,), bool)
     assert not frame.isna().any(axis=None)
+    assert set(kind.described()) == set(columns)
+    for one in kind.described().values():
+        assert 0 < len(one.description) <= LONGEST
+        assert not one.ucd or check_ucd(one.ucd, check_controlled_vocabulary=True)
+        assert Unit(one.unit, format="fits") is not None
     assert frame[kind.value_columns].to_numpy(float).shape == kind.decode(kind.encode(truth)).reshape(COUNT, -1).shape
+
+
+def test_prediction_outside_what_the_quantity_can_be_is_known(kind):
+    """Of outputs whose column has a range in the schema; classes and votes, and users' own numbers, have none."""
+    _, predicted = drawn(kind.output, COUNT)
+    assert not kind.impossible(predicted).any()
+    assert kind.impossible(predicted).shape == (COUNT,)
+    quantity = schema.QUANTITIES.get(kind.output.column)
+    if quantity:
+        span = quantity.high - quantity.low
+        ends = np.array([quantity.low - span, quantity.low, quantity.high, quantity.high + span, np.nan])
+        assert kind.impossible(ends).tolist() == [True] * 4 + [False]
+    assert bool(quantity) == (kind.output.name in ("redshift", "smass"))
 
 
 def test_models_that_agree_are_averaged_to_what_each_says(kind):

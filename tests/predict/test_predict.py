@@ -275,6 +275,30 @@ def test_load_predicts_arrays_and_refuses_other_shapes():
         model.predict(np.array(["a"] * 5))
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".fits", ".vot"])
+def test_catalogue_is_never_written_over_even_if_told_to(tmp_path, ending):
+    path = write(frame(), tmp_path / f"in{ending}")
+    content = path.read_bytes()
+    (tmp_path / f"link{ending}").symlink_to(path)
+    for output in (path, tmp_path / f"link{ending}"):
+        with pytest.raises(OptionError, match="it is the input"):
+            predict([by_hand()], open_source([path], ["bands"]), output, overwrite=True)
+    assert path.read_bytes() == content
+    assert {file.name for file in tmp_path.iterdir()} == {path.name, f"link{ending}"}
+
+
+def test_predictions_that_cannot_be_are_flagged_alone_and_together(tmp_path):
+    models = [by_hand("b2r", -0.02), by_hand("w2r", -0.02)]
+    values = {"bands": np.array([MAGNITUDES, -MAGNITUDES]), "wise": np.array([[14.0, 14, 10, 8], [-4, -4, -4, -4]])}
+    frames = {model.name: model.predict(values[model.inputs[0].name]) for model in models}
+    for found in frames.values():
+        assert found["redshift"][0] < -0.01
+        assert (found["flag"] & int(Flag.IMPOSSIBLE) > 0).tolist() == [True, False]
+    together = combine(models, frames, Combination("one2one"))
+    assert (together["redshift_flag"] & int(Flag.IMPOSSIBLE) > 0).tolist() == [True, False]
+    assert "outside what the quantity can be" in words(Flag.IMPOSSIBLE)[0]
+
+
 def test_input_without_what_the_model_needs_is_one_clear_error(tmp_path):
     write_image(tmp_path / "a.jpg", 100)
     source = open_source([tmp_path / "a.jpg"], ["bands"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from common.data.sources.catalogue import catalogue_source, table_source
@@ -65,17 +66,22 @@ def open_source(
     path, chosen = numbered[0]
     if len(files) == 1:
         if (path / "data.csv").is_file():
-            return dataset_source(open_folder(path, inputs, image_scale or PIXEL_SCALE, progress))
+            return _of(files, dataset_source(open_folder(path, inputs, image_scale or PIXEL_SCALE, progress)))
         if wanted and (shards(path) if path.is_dir() else is_table(path)):
-            return catalogue_source(path, wanted, columns, id_column, table or chosen, photometry)
+            source = catalogue_source(path, wanted, columns, id_column, table or chosen, photometry)
+            return _of(files, source)
         if path.is_dir():
             paths_inside, notes = folder_files(path)
-            return files_source(paths_inside, image_scale, notes)
+            return _of(files, files_source(paths_inside, image_scale, notes))
     if len(files) > 1 and all(is_table(path) for path in files) and len(wanted) == len(inputs):
         raise OptionError(
             f"input: expected one catalogue, found {len(files)}; join them, or predict one after the other"
         )
-    return files_source(files, image_scale)
+    return _of(files, files_source(files, image_scale))
+
+
+def _of(files: list[Path], source: Source) -> Source:
+    return replace(source, paths=tuple(files))
 
 
 def open_table_source(table: OpenTable, inputs: Sequence[str], photometry: Mapping[str, str] | None = None) -> Source:

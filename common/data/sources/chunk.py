@@ -77,6 +77,8 @@ class Source:
         read one after the other.
     photometry : dict of str to str
         Kind of the magnitudes, by input; see `sdss_gs.tables.names.Meaning`. Empty where nobody says.
+    paths : tuple of Path
+        The files and folders it was opened from: no output may take the place of one.
     """
 
     id_name: str
@@ -87,6 +89,7 @@ class Source:
     chunks: Callable[..., Iterator[Chunk]]
     chunk_objects: int = 0
     photometry: Mapping[str, str] = field(default_factory=dict)
+    paths: tuple[Path, ...] = ()
 
 
 def stamp_of(paths: Iterable[Path]) -> str:

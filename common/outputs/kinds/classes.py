@@ -10,6 +10,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
 from common.outputs.calibration import LEVELS, ONE_LEVEL, UNSURE, Calibration, conformal_quantile, percent
+from common.outputs.column import LONGEST, Column
 from common.outputs.kinds.kind import Kind, Metric, mean_of_defined, ratio
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class ClassSets(Calibration):
 class Classes(Kind):
     """Class probabilities. Always naming the most frequent class wins accuracy, but fails macro F1."""
 
-    task, activation, calibration = "classification", "softmax", ClassSets
+    task, activation, calibration, sides, ucd = "classification", "softmax", ClassSets, 1, "src.class"
     metrics: ClassVar = {
         "accuracy": Metric("accuracy", "high", "share of objects with the right class"),
         # Brodersen et al. 2010, ICPR, 3121; Sokolova & Lapalme 2009, Inf. Process. Manag. 45, 427.
@@ -172,6 +173,16 @@ class Classes(Kind):
     def columns(self) -> list[str]:
         """Name the most probable class, the classes of the 90 % set joined by ``|``, and the probabilities."""
         return [self.output.name, f"{self.output.name}_set_{percent(ONE_LEVEL)}", *self.value_columns]
+
+    def described(self) -> dict[str, Column]:
+        name, members, *probabilities = self.columns()
+        found = {
+            name: Column("the most probable class", self.ucd),
+            members: Column(f"the classes of the {percent(ONE_LEVEL)} % set, joined by |"),
+        }
+        for column, label in zip(probabilities, self.output.classes, strict=True):
+            found[column] = Column(f"probability of {label}"[:LONGEST], "stat.probability")
+        return found
 
     def values(self, calibration: Calibration, predicted: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         predicted = calibration.probabilities(predicted)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from common.outputs.calibration import LEVELS, Calibration
+from common.outputs.calibration import LEVELS, Calibration, fewest_objects
+from common.outputs.column import Column
 from sdss_gs.schema import Output
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ class Kind(ABC):
         Of the head's dense layer, and how its name ends.
     calibration : type
         What `fit_calibration` makes.
+    sides : int
+        Of how many ends an interval or a set has to be right.
+    ucd : str
+        What the first column holds, in the words of the Virtual Observatory.
     """
 
     output: Output
@@ -85,6 +90,8 @@ class Kind(ABC):
     activation: ClassVar[str] = "linear"
     head_ending: ClassVar[str] = ""
     calibration: ClassVar[type[Calibration]]
+    sides: ClassVar[int] = 2
+    ucd: ClassVar[str] = ""
 
     # === What a network learns ===
 
@@ -210,6 +217,10 @@ class Kind(ABC):
         width = self.error_in_scale(high, predicted) - self.error_in_scale(low, predicted)
         return (truth >= low) & (truth <= high), np.median(width)
 
+    def not_held(self, count: int) -> list[float]:
+        """List the levels for which so many validation objects are too few; see `calibration.fewest_objects`."""
+        return [level for level in LEVELS if count < fewest_objects(level, self.sides)]
+
     def coverage(self, calibration: Calibration, truth: np.ndarray, predicted: np.ndarray) -> list[dict]:
         """Measure how often intervals or class sets hold the truth, and how large they are.
 
@@ -246,6 +257,14 @@ class Kind(ABC):
     @abstractmethod
     def values(self, calibration: Calibration, predicted: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         """Fill the columns; tell besides which predictions are unsure, bool ``(n,)``."""
+
+    @abstractmethod
+    def described(self) -> dict[str, Column]:
+        """Say what each of the columns holds."""
+
+    def impossible(self, values: np.ndarray) -> np.ndarray:
+        """Tell which predictions, as `decode` gives them, are outside what the quantity can be, bool ``(n,)``."""
+        return np.zeros(len(values), bool)
 
     def weights(self, column: Callable[[str], np.ndarray], usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weigh several models' predictions, float64 ``(n, models)``; tell where one that disagrees was left out.

@@ -28,6 +28,7 @@ class Mass(Scalar):
     1.0
     """
 
+    ucd = "phys.mass"
     width_unit, spread_unit = " (dex)", " dex"
     axis_label = "log10 stellar mass / Msun"
     error_label = "predicted − true, dex"

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from common.outputs.calibration import LEVELS, Calibration, Intervals, fit_intervals, percent
+from common.outputs.column import LONGEST, Column
 from common.outputs.kinds.kind import BEFORE, Kind, Metric, ratio
+from sdss_gs.schema import QUANTITIES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 WILD = 4.0
 """A model so many of its own standard errors away from the others' median is left out."""
 LEAST_WIDTH = 1e-6
+FILE_UNITS = {"Msun": "solMass"}
+"""How FITS (standard 4.0, table 5) and VOTable (VOUnits 1.1) write units of the schema that they write otherwise."""
 RMSE = Metric("RMSE", "low", "root of the mean squared error, in the column's unit")
 MAE = Metric("MAE", "low", "mean absolute error of the value itself")
 R2 = Metric("R²", "high", "share of the variance that is explained (of log10 for masses); 0 is the mean, 1 is perfect")
@@ -38,6 +42,22 @@ class Scalar(Kind):
         """Name the value in the output's unit, and where its intervals begin and end (``redshift_low_68``)."""
         name = self.output.name
         return [name, *(f"{name}_{end}_{percent(level)}" for level in LEVELS for end in ("low", "high"))]
+
+    def described(self) -> dict[str, Column]:
+        name, *ends = self.columns()
+        unit = FILE_UNITS.get(self.output.unit, self.output.unit)
+        found = {name: Column(self.output.description[:LONGEST], self.ucd, unit)}
+        for level, (low, high) in zip(LEVELS, zip(ends[::2], ends[1::2], strict=True), strict=True):
+            for end, word, ucd in ((low, "begins", "stat.min"), (high, "ends", "stat.max")):
+                text = f"where the {percent(level)} % interval {word}"
+                found[end] = Column(text, self.ucd and f"{self.ucd};{ucd}", unit)
+        return found
+
+    def impossible(self, values: np.ndarray) -> np.ndarray:
+        quantity = QUANTITIES.get(self.output.column)
+        if quantity is None:
+            return super().impossible(values)
+        return (values <= quantity.low) | (values >= quantity.high)
 
     def values(self, calibration: Calibration, predicted: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         ends = [end for level in LEVELS for end in self.bounds(calibration, predicted, level)]

@@ -23,6 +23,7 @@ class Redshift(Scalar):
     (0.01, 0.212)
     """
 
+    ucd = "src.redshift"
     width_unit = ", Δz / (1 + z)"
     axis_label = "redshift z"
     error_label = _DEFINED

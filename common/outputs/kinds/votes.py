@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from common.outputs.calibration import LEVELS, ONE_LEVEL, UNSURE, Calibration, Intervals, fit_intervals, percent
+from common.outputs.column import LONGEST, Column
 from common.outputs.kinds.kind import BEFORE, Kind, Metric, mean_of_defined, ratio
 from sdss_gs.decision_tree import TREES, DecisionTree
 from sdss_gs.gz2_class import simplify, summaries
@@ -63,7 +64,7 @@ class Votes(Kind):
     """Weighted votes, one number per answer."""
 
     task, width_unit = "votes", " (share of the votes)"
-    second, head_ending, calibration = "question_accuracy", BEFORE, VoteIntervals
+    second, head_ending, calibration, ucd = "question_accuracy", BEFORE, VoteIntervals, "src.morph.type"
     reductions: ClassVar = {"mean": np.mean}
 
     @property
@@ -166,6 +167,15 @@ class Votes(Kind):
         """Name the class that the votes sum up to, the share of each answer, and their 90 % intervals."""
         ends = (f"{share}_{end}_{percent(ONE_LEVEL)}" for share in self.value_columns for end in ENDS)
         return [self.output.name, *self.value_columns, *ends]
+
+    def described(self) -> dict[str, Column]:
+        found = {self.output.name: Column("the class that the votes sum up to", self.ucd)}
+        for share, answer in zip(self.value_columns, self.output.answers, strict=True):
+            found[share] = Column(f"share of the votes for {answer}"[:LONGEST])
+            for end, word in zip(ENDS, ("begins", "ends"), strict=True):
+                text = f"where the {percent(ONE_LEVEL)} % interval of {answer} {word}"
+                found[f"{share}_{end}_{percent(ONE_LEVEL)}"] = Column(text[:LONGEST])
+        return found
 
     def values(self, calibration: Calibration, predicted: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         low, high = self.bounds(calibration, predicted, ONE_LEVEL)
