@@ -80,7 +80,7 @@ def test_missing_and_bad_inputs_keep_their_row_and_flag(clusters, tmp_path):
     table, features = read(tmp_path / "y.parquet")
     flags = np.array(table["flag"].to_pylist())
     assert (flags[[3, 8]] & 3).tolist() == [Flag.BAD_INPUT, Flag.MISSING]
-    assert "expected a JPEG" in table["problem"][3].as_py()
+    assert "expected an image" in table["problem"][3].as_py()
     assert np.flatnonzero(np.isnan(features).any(axis=1)).tolist() == [3, 8]
 
 
