@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from sdss_gs.dataset import is_known
@@ -14,7 +15,7 @@ from sdss_gs.formats.raw import Layout, list_paths, probe_layout
 from sdss_gs.logs import hidden
 from sdss_gs.packing.reading import FILES_PER_GROUP, Group, read_groups
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
-from sdss_gs.tables.catalogue import Problem, read_catalogue
+from sdss_gs.tables.catalogue import Catalogue, Problem, read_catalogue
 from sdss_gs.tables.votes import find_votes, read_votes
 
 
@@ -46,7 +47,9 @@ def verify(
     """
     folder = Path(folder)
     catalogue = read_catalogue(folder)
-    problems, notes = list(catalogue.problems), []
+    problems, notes = list(catalogue.problems), list(catalogue.notes)
+    if nothing := _nothing_usable(folder, catalogue):
+        problems.append(nothing)
     known = set(catalogue.objid.tolist())
     for name, item in INPUTS.items():
         if item.columns or not (folder / name).is_dir():
@@ -85,6 +88,17 @@ def lacking_notes(name: str, lacks: Iterable[Sequence[str]]) -> list[str]:
     """Say how many spectra can be used for one column only, whose names are given of each."""
     counts = Counter(column for columns in lacks for column in columns)
     return [f"{name}: {count} files have no usable {column}" for column, count in counts.items()]
+
+
+def _nothing_usable(folder: Path, catalogue: Catalogue) -> Problem | None:
+    """Say so where no object has any input: every cell may be good, and no model reads one of them."""
+    tables = [item.columns for item in INPUTS.values() if item.columns]
+    if any(np.isfinite(catalogue.table(columns)).all(axis=1).any() for columns in tables):
+        return None
+    if any((folder / name).is_dir() for name, item in INPUTS.items() if not item.columns):
+        return None
+    wanted = " or ".join(f"{columns[0]} … {columns[-1]}" for columns in tables)
+    return Problem("data.csv", "inputs", f"expected columns {wanted}, or a folder of files, found none that a model reads")
 
 
 def layout_notes(name: str, layout: Layout) -> list[str]:

@@ -118,6 +118,7 @@ def judge(
         data={
             "name": data.folder.name,
             "synthetic": data.synthetic(),
+            "photometry": {item.name: data.photometry(item.name) for item in data.inputs if item.columns},
             "fingerprint": data.fingerprint,
             "description": data.description(),
             "objects": data.sizes(),
