@@ -98,7 +98,7 @@ def _nothing_usable(folder: Path, catalogue: Catalogue) -> Problem | None:
     if any((folder / name).is_dir() for name, item in INPUTS.items() if not item.columns):
         return None
     wanted = " or ".join(f"{columns[0]} … {columns[-1]}" for columns in tables)
-    return Problem("data.csv", "inputs", f"expected columns {wanted}, or a folder of files, found none that a model reads")
+    return Problem("data.csv", "inputs", f"expected columns {wanted}, or folders of files, found nothing to learn from")
 
 
 def layout_notes(name: str, layout: Layout) -> list[str]:

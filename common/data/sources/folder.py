@@ -52,6 +52,7 @@ def dataset_source(data: Dataset) -> Source:
     load, present = loader(data), tuple(data.rows)
     dropped = sum(problem.item == "objid" for problem in data.catalogue.problems)
     notes = [f"{dropped} rows of data.csv have no usable objid and are left out"] if dropped else []
+    notes += data.catalogue.notes
 
     def chunks(first: int = 0) -> Iterator[Chunk]:
         for start in range(first, len(data), FILES_PER_CHUNK):
@@ -61,7 +62,8 @@ def dataset_source(data: Dataset) -> Source:
     stamp = stamp_of([data.folder / "data.csv"]) + "".join(
         str(int(data.checksums[name].sum())) for name in present if not INPUTS[name].columns
     )
-    return Source("objid", len(data), present, stamp, notes, chunks, FILES_PER_CHUNK)
+    photometry = data.catalogue.photometry
+    return Source("objid", len(data), present, stamp, notes, chunks, FILES_PER_CHUNK, photometry)
 
 
 def loader(data: Dataset) -> Callable[[np.ndarray, Input, tuple[int, ...], str], Loaded]:
