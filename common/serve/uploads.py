@@ -18,7 +18,7 @@ from common.data.sources.files import ENDINGS, ending_of, read_object
 from common.models.model import Model
 from sdss_gs.errors import BadFileError
 from sdss_gs.formats import img
-from sdss_gs.formats.compressed import MODULES
+from sdss_gs.formats.compressed import MAGIC
 from sdss_gs.formats.fits_units import open_fits
 from sdss_gs.formats.raw import FITS_ENDINGS, STANDARD_GRIDS
 from sdss_gs.schema import SPECTRUM_COLUMNS, Input
@@ -71,7 +71,7 @@ def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> dic
             content = _unpacked(content)
         if ending in FITS_ENDINGS:
             _check_fits(content)
-        elif content.startswith(tuple(MODULES)):
+        elif content.startswith(MAGIC):
             raise BadFileError("upload", "expected a file that is compressed at most once, and named so, found another")
         with _kept(f"upload{ending.removesuffix('.gz')}", content) as path:
             values, flag = read_object(item, path, shape, column, arcsec)

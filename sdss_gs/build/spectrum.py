@@ -52,13 +52,11 @@ def convert(path: str | Path, name: str) -> str:
     inside = (wavelength >= WAVELENGTH_RANGE[0]) & (wavelength <= WAVELENGTH_RANGE[1])
     fluxes = np.stack([table[FITS_COLUMNS[column]][inside] for column in SPECTRUM_COLUMNS])
     try:
-        on_grid(name, wavelength[inside], fluxes, WAVELENGTH)
+        for column in SPECTRUM_COLUMNS:
+            on_grid(name, wavelength[inside], fluxes.copy(), WAVELENGTH, column)
     except BadFileError as error:
         reach = f"; it reaches from {wavelength.min():.0f} to {wavelength.max():.0f} Å" if len(wavelength) else ""
         raise UnfitError(name, error.problem + reach) from None
-    for column, flux in zip(SPECTRUM_COLUMNS, fluxes, strict=True):
-        if not flux.any():
-            raise UnfitError(name, f"expected a measured spectrum, found a {column} of nothing but zeros")
     return format_table(np.column_stack([wavelength, *(table[column] for column in ("flux", "model", "sky"))]))
 
 

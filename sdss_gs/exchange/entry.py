@@ -75,8 +75,8 @@ def image_bytes(item: Item, entry: Entry) -> tuple[bytes | None, bool]:
         content = item.image.read_bytes()
         with opened(item.image, content) as image:
             jpeg = content.startswith(JPEG) and image.mode == "RGB"
-            image.load()
             picture = to_rgb(item.image, image)
+            picture.load()
     if all(low == high for low, high in picture.getextrema()):
         raise ValueError("expected an image that shows something, found one colour throughout")
     if entry.scale is not None:

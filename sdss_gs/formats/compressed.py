@@ -12,6 +12,7 @@ from typing import BinaryIO
 from sdss_gs.files import read_bytes
 
 MODULES = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "lzma"}
+MAGIC = tuple(MODULES)
 LARGEST_RATIO = 50
 """A file may grow to so many times its size (CSV tables shrink to a quarter, cut-outs hardly at all)."""
 HARMLESS = 100 * 2**20
@@ -63,4 +64,4 @@ def read_unpacked(path: str | Path) -> bytes:
 def read_content(path: str | Path) -> bytes:
     """Read a small file whole, as `read_unpacked` does, with as few calls of the system as that takes."""
     content = read_bytes(path)
-    return read_unpacked(path) if content.startswith(tuple(MODULES)) else content
+    return read_unpacked(path) if content.startswith(MAGIC) else content

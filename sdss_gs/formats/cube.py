@@ -16,7 +16,7 @@ BAND_LISTS = ("BANDS", "FILTERS")
 """Cards that name the bands of a cube in one text."""
 BAND_CARDS = ("BAND", "FILTER", "FILT")
 """Cards that name a band each, with a number from 0 or 1 on; without one, that of an image."""
-SCALE_CARDS = ("PIXSCALE", "PIXSCAL1", "PIXSCAL", "PIXELSCL", "PIXSIZE", "SECPIX", "SECPIX1")
+SCALE_CARDS = ("PIXSCALE", "PIXSCAL1", "PIXSCAL", "PIXELSCL", "SECPIX", "SECPIX1")
 """Arcsec per pixel."""
 ZERO_POINTS = ("MAGZERO", "MAGZPT", "MAGZP", "MAGZPNT", "ZEROPNT", "ZEROPOIN", "PHOTZP", "ZPT", "ZP")
 NANOMAGGY_ZERO_POINT = 22.5
@@ -92,25 +92,32 @@ def _plain(band: str) -> str:
 def _stated_bands(header, shape: tuple[int, ...]) -> list[str] | None:
     """Return the names of a cube's bands, in its order; None where nothing is said of them."""
     for card in BAND_LISTS:
-        if text := str(header.get(card, "")).strip():
-            return re.split(r"[\s,;|/]+", text) if re.search(r"[\s,;|/]", text) else list(text)
+        if isinstance(text := header.get(card), str) and text.strip():
+            return _listed(text.strip()) or list(text.strip())
     for card in BAND_CARDS:
         for start in (0, 1):
             cards = [f"{card}{number}" for number in range(start, start + MOST_BANDS)]
             if cards[0] in header:
                 return [str(header[name]).strip() for name in cards if name in header]
     for card in BAND_CARDS:
-        if text := str(header.get(card, "")).strip():
-            return list(text) if len(text) in shape and len(text) > 1 else [text]
+        if isinstance(text := header.get(card), str) and (text := text.strip()):
+            return _listed(text) or (list(text) if len(text) in shape and len(text) > 1 else [text])
     return None
+
+
+def _listed(text: str) -> list[str]:
+    """Take a list apart; empty for one word."""
+    words = re.split(r"[\s,;|/]+", text)
+    return words if len(words) > 1 else []
 
 
 def _stacked(images) -> np.ndarray | None:
     """Stack images of one band each, told by FILTER, BAND or the name of the extension."""
     found: dict[str, np.ndarray] = {}
+    names = []
     for image in images:
-        name = next((str(image.header[card]) for card in BAND_CARDS if card in image.header), image.name)
-        band = _plain(name)
+        names.append(next((str(image.header[card]) for card in BAND_CARDS if card in image.header), image.name))
+        band = _plain(names[-1])
         if band not in BANDS or image.data.ndim != 2:
             continue
         if band in found:
@@ -119,8 +126,8 @@ def _stacked(images) -> np.ndarray | None:
         found[band] = _native(image.data) * _factor(image.header, image.data.dtype)
     sizes = {band.shape for band in found.values()}
     if set(found) != set(BANDS) or len(sizes) != 1:
-        names = " ".join(found) or "none that is named (FILTER, EXTNAME)"
-        raise StatedError(f"expected images of the bands {WANTED} with one size, found {len(images)} images: {names}")
+        there = ", ".join(name or "one without a name (FILTER, EXTNAME)" for name in names[:8])
+        raise StatedError(f"expected images of the bands {WANTED} with one size, found {len(images)} images: {there}")
     return np.stack([found[band] for band in BANDS], axis=2)
 
 
@@ -169,7 +176,8 @@ def _stated_scales(header) -> list[tuple[str, float]]:
     # Without names of axes, 1 is what programs write that know nothing of the sky.
     if not linear and "CTYPE1" not in header and abs(header["CDELT1"]) == 1:
         return found
-    if "CTYPE1" in header and not re.match(r"(RA|DEC|[GES]LON|[GES]LAT)-", str(header["CTYPE1"]).strip()):
+    axes = [str(header[f"CTYPE{number}"]) for number in (1, 2, 3) if f"CTYPE{number}" in header]
+    if axes and not any(re.match(r"(RA|DEC|[GES]LON|[GES]LAT)-", axis.strip()) for axis in axes):
         return found
     from astropy.wcs import WCS
     from astropy.wcs.utils import proj_plane_pixel_scales
@@ -178,7 +186,8 @@ def _stated_scales(header) -> list[tuple[str, float]]:
         with warnings.catch_warnings():
             # Headers written in old ways, which astropy mends and tells.
             warnings.simplefilter("ignore")
-            wcs = WCS(header, naxis=2)
+            wcs = WCS(header)
+            wcs = wcs.celestial if wcs.has_celestial else WCS(header, naxis=2)
             degrees = [float(scale) for scale in proj_plane_pixel_scales(wcs)]
     except Exception as error:
         # astropy and wcslib raise nearly anything on damaged coordinates.

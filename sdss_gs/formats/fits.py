@@ -100,6 +100,9 @@ def centre(path: str | Path, cutout: np.ndarray) -> np.ndarray:
         raise BadFileError(path, f"expected at least {shape[0]}x{shape[1]} pixels, found {cutout.shape[:2]}")
     y, x = (side // 2 for side in excess[:2])
     middle = cutout[y : y + shape[0], x : x + shape[1]]
+    # Seldom is a pixel of the middle what that in the corner is.
+    if (middle[shape[0] // 2, shape[1] // 2] != middle[0, 0]).all():
+        return middle
     empty = (middle == middle[0, 0]).all(axis=(0, 1))
     if empty.any():
         names = "".join(band for band, same in zip(BANDS, empty, strict=True) if same)

@@ -93,6 +93,11 @@ def on_grid(path, wavelength: np.ndarray, fluxes: np.ndarray, grid: np.ndarray, 
 
 def _problem(name: str, flux: np.ndarray) -> str:
     """Say why a flux cannot be used; empty where it can."""
+    if len(flux):
+        low, high = float(flux.min()), float(flux.max())
+        # As nearly always: what is not finite makes one of them so.
+        if low < high and FAINTEST <= max(-low, high) < np.inf and low > -np.inf:
+            return ""
     finite = np.isfinite(flux)
     if not finite.all():
         bad = len(flux) - int(finite.sum())

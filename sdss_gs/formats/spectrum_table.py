@@ -82,20 +82,32 @@ def _chosen(names: tuple[str, ...]) -> dict[str, str]:
 
 
 @lru_cache(maxsize=16)
-def _conversion(header: bytes) -> tuple[dict[str, str], csv.ConvertOptions]:
-    """Find out from the first line of a CSV file what is to be read of it."""
-    if len(header) > LONGEST_HEADER:
-        raise OtherTableError(f"expected {EXPECTED}, found a first line of {len(header):,} bytes")
-    names = tuple(name.strip('"') for name in header.decode("utf-8-sig").rstrip("\r\n").split(","))
-    chosen = _chosen(names)
+def _conversion(header: bytes) -> tuple[dict[str, str], csv.ParseOptions, csv.ConvertOptions]:
+    """Find out from the line with the names what is to be read of a CSV file, and how."""
+    text = header.decode("utf-8-sig").rstrip("\r\n")
+    delimiter = max(",;\t", key=text.count)
+    chosen = _chosen(tuple(name.strip('"') for name in text.split(delimiter)))
     wanted = list(chosen.values())
-    return chosen, csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.float64()))
+    conversion = csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.float64()))
+    return chosen, csv.ParseOptions(delimiter=delimiter), conversion
 
 
 def _read_csv(content: bytes) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    chosen, conversion = _conversion(content[: content.find(b"\n") + 1])
+    start = 0
+    while True:
+        end = content.find(b"\n", start, start + LONGEST_HEADER) + 1
+        try:
+            chosen, parsing, conversion = _conversion(content[start:end])
+            break
+        except OtherTableError:
+            # Comments may stand above the names; numpy writes the names themselves as one.
+            if not end or content[start : start + 1] != b"#":
+                raise
+            start = end
     # From memory: given a path, Arrow reads the file in a thread of its own and waits for it.
-    table = csv.read_csv(pa.BufferReader(content), read_options=READING, convert_options=conversion)
+    table = csv.read_csv(
+        pa.BufferReader(content[start:]), read_options=READING, parse_options=parsing, convert_options=conversion
+    )
     return _in_zoo_units({column: table[name].to_numpy() for column, name in chosen.items()}, chosen, {})
 
 

@@ -269,7 +269,7 @@ def test_spectrum_is_a_table_on_the_survey_s_grid(build, server, tmp_path, wavel
         (heavens.spectrum(last=38660), "expected 3522 points, found 2640; it reaches from 3802 to 7345 Å"),
         (heavens.spectrum(source="SKY"), "expected a galaxy, found a spectrum of the sky (SOURCETYPE SKY)"),
         (heavens.spectrum(kind="STAR"), "expected a galaxy, found a star (CLASS STAR)"),
-        (heavens.spectrum(level=0.0), "expected a measured spectrum, found a BestFit of nothing but zeros"),
+        (heavens.spectrum(level=0.0), "expected a spectrum, found a BestFit that is 0 throughout"),
     ],
 )
 def test_spectrum_that_is_none_of_a_galaxy_is_refused_for_good(build, server, tmp_path, content, reason):

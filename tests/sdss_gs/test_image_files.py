@@ -1,11 +1,16 @@
 """Images of every kind enter as they look, or are refused; all doors have one rule of size and scale."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from sdss_gs.__main__ import main
 from sdss_gs.errors import BadFileError
+from sdss_gs.exchange.entry import Entry, image_bytes
+from sdss_gs.exchange.item import Item
 from sdss_gs.formats import img
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (150, 150, 3), np.uint8)
@@ -73,6 +78,26 @@ def test_what_could_be_read_in_two_ways_is_refused(tmp_path, image, problem):
     image.save(tmp_path / "1.png")
     with pytest.raises(BadFileError, match=problem):
         img.read(tmp_path / "1.png")
+
+
+def deep_png(path):
+    """Write 16 bits a colour, which Pillow reads as 8 without a word."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in COLOURS)
+    header = struct.pack(">IIBBBBB", 150, 150, 16, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+
+
+def test_colours_of_16_bits_do_not_lose_half_of_them_in_any_door(tmp_path):
+    deep_png(tmp_path / "1.png")
+    with pytest.raises(BadFileError, match="expected 8 bits a colour, found 16; save it as RGB of 8 bits"):
+        img.read(tmp_path / "1.png")
+    with pytest.raises(BadFileError, match="expected 8 bits a colour, found 16"):
+        image_bytes(Item("1", tmp_path / "1.png", {}), Entry())
 
 
 def test_several_pictures_in_a_file_are_refused(tmp_path):

@@ -106,8 +106,16 @@ def test_two_columns_of_one_name_are_refused(tmp_path):
 
 
 def test_what_is_missing_is_said_by_the_names_that_are_there(tmp_path):
-    with pytest.raises(BadFileError, match=r"expected a table with Wavelength .* found Wavelength;Flux"):
-        spectra.read(write_csv(tmp_path / "1.csv", "Wavelength;Flux", FLUX))
+    with pytest.raises(BadFileError, match=r"expected a table with Wavelength .* found Wavelength|Flux"):
+        spectra.read(write_csv(tmp_path / "1.csv", "Wavelength|Flux", FLUX))
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", ","])
+def test_comments_above_the_names_and_other_delimiters_are_read(tmp_path, delimiter):
+    path = write_csv(tmp_path / "1.csv", "#Table1\n# of plate 266, made by hand\nWavelength,Flux", FLUX)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line if line.startswith("#") else line.replace(",", delimiter) for line in lines))
+    np.testing.assert_allclose(spectra.read(path, column="Flux")[1], FLUX[HERE], rtol=1e-5)
 
 
 def test_packed_spectrum_without_best_fit_is_there_for_the_flux_only(tmp_path):

@@ -83,7 +83,10 @@ def folder_files(folder: Path) -> tuple[list[Path], list[str]]:
     entries = sorted(folder.iterdir())
     paths = [path for path in entries if ending_of(path.name) and path.is_file()]
     if not paths:
-        raise DataError(f"{folder}: expected data.csv, or files that end in {', '.join(ENDINGS)}, found neither")
+        found = ", ".join(f"{path.name}/" if path.is_dir() else path.name for path in entries[:NAMED]) or "nothing"
+        raise DataError(
+            f"{folder}: expected data.csv, or files that end in {', '.join(ENDINGS)}, found neither but {found}"
+        )
     taken = set(paths)
     other = [f"{path.name}/" if path.is_dir() else path.name for path in entries if path not in taken]
     return paths, [passed_over(folder, other)] if other else []
