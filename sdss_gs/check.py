@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from sdss_gs.dataset import is_known
 from sdss_gs.formats import img
-from sdss_gs.formats.raw import Layout, list_paths, probe_layout
+from sdss_gs.formats.raw import Layout, list_paths, probe_layout, strangers_note
 from sdss_gs.logs import hidden
 from sdss_gs.packing.reading import FILES_PER_GROUP, Group, read_groups
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
@@ -54,6 +54,7 @@ def verify(
     for name, item in INPUTS.items():
         if item.columns or not (folder / name).is_dir():
             continue
+        notes += strangers_note(folder, name)
         files = list_paths(folder, name)
         if not files:
             problems.append(Problem(str(folder / name), name, f"expected files <objid>{item.suffix}, found none"))

@@ -9,7 +9,7 @@ import numpy as np
 
 from sdss_gs.check import lacking_notes, layout_notes
 from sdss_gs.dataset import is_known, open_catalogue, truth_of
-from sdss_gs.formats.raw import list_paths, served_by
+from sdss_gs.formats.raw import list_paths, served_by, strangers_note
 from sdss_gs.packing.packed import Packed, packed_folder, read_manifest
 from sdss_gs.schema import INPUTS, OUTPUTS, Output
 
@@ -66,10 +66,12 @@ def _files(folder: Path, catalogue, name: str) -> tuple[np.ndarray, dict]:
     source = served_by(folder, name)
     target = packed_folder(folder) / source
     manifest = read_manifest(target)
+    strangers = strangers_note(folder, name)
     if manifest is None:
         present = np.isin(catalogue.objid, list(list_paths(folder, source)))
         state = "not packed" if present.any() else "none"
-        return present, {"state": state, "available": int(present.sum()), "rejected": 0, "missing": {}, "notes": []}
+        counts = {"available": int(present.sum()), "rejected": 0, "missing": {}}
+        return present, {"state": state, **counts, "notes": strangers}
     packed = Packed(target)
     present = packed.locate(catalogue.objid)[0] >= 0
     summary = {
@@ -79,7 +81,7 @@ def _files(folder: Path, catalogue, name: str) -> tuple[np.ndarray, dict]:
         "shape": list(manifest.layout.shape),
         "bytes": packed.nbytes() if source == name else 0,
         "missing": {},
-        "notes": layout_notes(source, manifest.layout) + lacking_notes(source, manifest.lacks.values()),
+        "notes": strangers + layout_notes(source, manifest.layout) + lacking_notes(source, manifest.lacks.values()),
     }
     return present, summary | ({"low": manifest.low, "high": manifest.high} if manifest.available else {})
 

@@ -16,6 +16,8 @@ from sdss_gs.errors import BadFileError
 from sdss_gs.formats import fits, img
 from sdss_gs.schema import INPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS, SSEL_INDEX, WAVELENGTH
 
+NAMED = 5
+"""Files that were passed over, of which a note names so many."""
 PROBED = 25
 """Files looked at to learn the layout of a set."""
 STANDARD_GRIDS = {"spectra": WAVELENGTH, "ssel": WAVELENGTH[SSEL_INDEX]}
@@ -99,6 +101,34 @@ def list_paths(folder: str | Path, name: str) -> dict[int, str]:
     except FileNotFoundError:
         return {}
     return found
+
+
+def strangers_note(folder: str | Path, name: str) -> list[str]:
+    """Say which files in an input's folder are none of it: of another ending, named by no id, a second one of an id."""
+    place = Path(folder) / name
+    if not place.is_dir():
+        return []
+    taken = {os.path.basename(path) for path in list_paths(folder, name).values()}
+    with os.scandir(place) as entries:
+        other = sorted(entry.name + "/" * entry.is_dir() for entry in entries if entry.name not in taken)
+    suffixes = ", ".join(SUFFIXES[INPUTS[name].suffix])
+    return [f"{name}: {passed_over(place, other, f'one <objid> that ends in {suffixes}')}"] if other else []
+
+
+def passed_over(place: Path, names: Sequence[str], taken: str) -> str:
+    """Say in one line what of a folder is not looked at.
+
+    Parameters
+    ----------
+    place : Path
+    names : sequence of str
+        Files and folders.
+    taken : str
+        What is looked at.
+    """
+    shown = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    files = "file or folder" if len(names) == 1 else "files or folders"
+    return f"{place}: passed over {len(names):,} {files}: {shown} (taken: {taken})"
 
 
 def probe_layout(name: str, paths: Sequence[str], image_scale: float = PIXEL_SCALE) -> Layout:

@@ -9,6 +9,7 @@ from conftest import cutout, survey_rows, write_image, write_spectrum, write_sur
 
 from common.data.sources import open_source
 from common.outputs.flags import Flag
+from sdss_gs.__main__ import main
 from sdss_gs.dataset import open_dataset
 from sdss_gs.schema import INPUTS, WAVELENGTH
 
@@ -65,6 +66,21 @@ def test_folder_of_images_of_another_size_says_so_of_each(tmp_path):
         write_image(folder / "img" / f"{row['objid']}.jpg", 90, (200, 200))
     _, found = loaded(open_source([folder], ["img"], progress=False), "img")
     assert found.flags.tolist() == [int(Flag.CROPPED)] * 3
+
+
+def test_what_a_data_set_passes_over_is_counted_and_named(tmp_path, capsys):
+    rows = survey_rows(2)
+    folder = write_survey(tmp_path / "ds", rows, ("img",))
+    others = sorted(["._1.jpg", "7.gif", f"{rows[0]['objid']}.png", "NGC1300.jpg"])
+    for name in others:
+        (folder / "img" / name).write_bytes(b"x")
+    source = open_source([folder], ["img"], progress=False)
+    named = f"passed over 4 files or folders: {', '.join(others)}"
+    assert [named in note for note in source.notes] == [True]
+    assert loaded(source, "img")[1].flags.tolist() == [0, 0]
+    for command in ("info", "verify"):
+        assert main([command, str(folder)]) == 0
+        assert named in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("column", ["BestFit", "Flux"])

@@ -13,7 +13,7 @@ from common.data.sources.chunk import FILES_PER_CHUNK, Chunk, Loaded, Source, st
 from common.outputs.flags import Flag
 from sdss_gs.errors import BadFileError, DataError, OptionError
 from sdss_gs.formats import fits, img
-from sdss_gs.formats.raw import FITS_ENDINGS, STANDARD_GRIDS, Layout, read_file
+from sdss_gs.formats.raw import FITS_ENDINGS, STANDARD_GRIDS, Layout, passed_over, read_file
 from sdss_gs.schema import INPUTS, SPECTRUM_COLUMNS, Input
 
 ENDINGS = {
@@ -22,8 +22,6 @@ ENDINGS = {
     **dict.fromkeys(FITS_ENDINGS, ("fits", "spectra", "ssel")),
 }  # fmt: skip
 """Inputs that a file may hold, by its ending."""
-NAMED = 5
-"""Files that were passed over, of which a note names so many."""
 
 
 def ending_of(name: str) -> str:
@@ -83,20 +81,13 @@ def folder_files(folder: Path) -> tuple[list[Path], list[str]]:
     entries = sorted(folder.iterdir())
     paths = [path for path in entries if ending_of(path.name) and path.is_file()]
     if not paths:
-        found = ", ".join(f"{path.name}/" if path.is_dir() else path.name for path in entries[:NAMED]) or "nothing"
+        found = ", ".join(f"{path.name}/" if path.is_dir() else path.name for path in entries[:5]) or "nothing"
         raise DataError(
             f"{folder}: expected data.csv, or files that end in {', '.join(ENDINGS)}, found neither but {found}"
         )
     taken = set(paths)
     other = [f"{path.name}/" if path.is_dir() else path.name for path in entries if path not in taken]
-    return paths, [passed_over(folder, other)] if other else []
-
-
-def passed_over(folder: Path, names: Sequence[str]) -> str:
-    """Say in one line which files of a folder are not looked at."""
-    shown = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
-    files = "file" if len(names) == 1 else "files"
-    return f"{folder}: passed over {len(names):,} {files} or folders: {shown} (taken: {', '.join(ENDINGS)})"
+    return paths, [passed_over(folder, other, f"files that end in {', '.join(ENDINGS)}")] if other else []
 
 
 def _load(paths: Sequence[Path], scale: float | None, item: Input, shape: tuple[int, ...], column: str) -> Loaded:

@@ -15,6 +15,7 @@ from common.outputs.flags import Flag
 from sdss_gs.dataset import Dataset, open_dataset
 from sdss_gs.errors import OptionError
 from sdss_gs.formats import img
+from sdss_gs.formats.raw import strangers_note
 from sdss_gs.schema import INPUTS, PIXEL_SCALE, Input
 
 
@@ -53,6 +54,8 @@ def dataset_source(data: Dataset) -> Source:
     dropped = sum(problem.item == "objid" for problem in data.catalogue.problems)
     notes = [f"{dropped} rows of data.csv have no usable objid and are left out"] if dropped else []
     notes += data.catalogue.notes
+    for name in present:
+        notes += strangers_note(data.folder, name) if INPUTS[name].suffix else []
 
     def chunks(first: int = 0) -> Iterator[Chunk]:
         for start in range(first, len(data), FILES_PER_CHUNK):
