@@ -129,6 +129,8 @@ def resample(path: Path, name: str, scale: float = PS1_SCALE) -> None:
 def _read(path: Path, name: str, *layout) -> np.ndarray:
     try:
         return img.read(path, *layout)
+    except img.BlankImageError as error:
+        raise DataError(f"{name}: {error.problem}") from None
     except BadFileError as error:
         raise BadFileError(name, error.problem) from None
 

@@ -34,6 +34,10 @@ JPEG = b"\xff\xd8\xff"
 LARGEST_FILE_SIDE = 4096
 
 
+class BlankImageError(BadFileError):
+    """A sound file with the same colour in all pixels."""
+
+
 def probe(path: str | Path) -> tuple[int, int]:
     """Read an image's width and height in pixels from its header."""
     with _open(path) as image:
@@ -135,7 +139,7 @@ def read(path: str | Path, size: tuple[int, int] | None = None, scale: float | N
             raise BadFileError(path, f"expected a complete {image.format}, found a damaged one ({error})") from None
     # Seldom is the pixel in the middle what that in the corner is.
     if (pixels[SIDE // 2, SIDE // 2] == pixels[0, 0]).all() and (pixels == pixels[0, 0]).all():
-        raise BadFileError(path, "expected an image that shows something, found one colour throughout")
+        raise BlankImageError(path, "expected an image that shows something, found one colour throughout")
     return pixels
 
 
