@@ -55,7 +55,7 @@ def convert(path: str | Path, name: str) -> str:
         for column in SPECTRUM_COLUMNS:
             on_grid(name, wavelength[inside], fluxes.copy(), WAVELENGTH, column)
     except BadFileError as error:
-        outside = 0 < len(wavelength) and inside.sum() != len(WAVELENGTH)
+        outside = len(wavelength) > 0 and inside.sum() != len(WAVELENGTH)
         reach = f"; it reaches from {wavelength.min():.0f} to {wavelength.max():.0f} Å" if outside else ""
         raise UnfitError(name, error.problem + reach) from None
     return format_table(np.column_stack([wavelength, *(table[column] for column in ("flux", "model", "sky"))]))
