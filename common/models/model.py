@@ -106,7 +106,7 @@ class Model:
 
     # === From objects to a table ===
 
-    def predict(self, values: object) -> pd.DataFrame:
+    def predict(self, values: object, *, image_scale: float | None = None) -> pd.DataFrame:
         """Predict objects.
 
         Parameters
@@ -116,12 +116,15 @@ class Model:
             name as in a catalogue; an array ``(n, *shape)``, or of one object, ``shape``; arrays by input, of which
             some may be left out; or whatever `sources.open_source` takes: an SDSS-GS folder, a catalogue, files or a
             folder of them. Magnitudes that are masked, NaN or what surveys write for "not measured" are missing.
+        image_scale : float, optional
+            Arcsec per pixel of image files; another one than 0.2 has them resampled.
 
         Returns
         -------
         DataFrame
             One row per object, in order, with the columns that `columns` lists; for files and tables also their
-            ids, and in words what is wrong with an input. Of a table of pandas it has the index.
+            ids, and in words what is wrong with an input. Of a table of pandas it has the index. What should be known
+            of how they were understood is in ``attrs["notes"]``: files that were passed over, for instance.
 
         Raises
         ------
@@ -137,13 +140,14 @@ class Model:
             source = open_table_source(table, names, self.photometry())
         elif isinstance(first, str | os.PathLike):
             paths = [values] if values is first else values
-            source = open_source(paths, names, photometry=self.photometry(), progress=False)
+            source = open_source(paths, names, photometry=self.photometry(), image_scale=image_scale, progress=False)
         else:
             return self._predict_arrays(values)
         frames = [predict_chunk(self, chunk, source) for chunk in source.chunks()]
         if not frames:
             raise OptionError(f"{self.name}: expected at least one object, found none")
         frame = pd.concat(frames, ignore_index=True)
+        frame.attrs["notes"] = list(source.notes)
         return frame.set_axis(values.index) if isinstance(values, pd.DataFrame) else frame
 
     def photometry(self) -> dict[str, str]:

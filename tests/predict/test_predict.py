@@ -246,6 +246,18 @@ def test_image_of_another_scale_is_resampled_as_told(tmp_path):
     assert found["redshift"][0] == pytest.approx(1.0, rel=1e-2)
 
 
+def test_python_is_told_the_scale_and_tells_what_it_passed_over(tmp_path):
+    write_image(tmp_path / "a.jpg", 100, (424, 424))
+    (tmp_path / "b.gif").write_bytes(b"x")
+    found = by_hand("i2r").predict(tmp_path, image_scale=0.1)
+    assert found["flag"][0] & (Flag.RESAMPLED | Flag.CROPPED) == Flag.RESAMPLED | Flag.CROPPED
+    assert [
+        note.partition(": ")[2].startswith("passed over 1 file or folder: b.gif") for note in found.attrs["notes"]
+    ] == [True]
+    (bad,) = by_hand("i2r").predict(tmp_path)["problem"]
+    assert "--image-scale ARCSEC; image_scale" in bad
+
+
 def test_larger_cut_outs_and_fits_cubes_enter_by_their_centre(tmp_path):
     cube = np.zeros((5, 71, 75), np.float32)
     cube[:, 5:66, 7:68] = np.tile([0.5, 1.5, 1], 21)[:61]
