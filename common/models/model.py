@@ -23,6 +23,7 @@ from common.outputs.flags import NO_PREDICTION, Flag
 from common.outputs.kinds import kind_of
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import INPUTS, Input, Output
+from sdss_gs.tables.names import meaning_of
 
 HASH_DIGITS = 12
 USED = "inputs"
@@ -133,7 +134,7 @@ class Model:
         """
         first = values[0] if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else values
         names = [item.name for item in self.inputs]
-        if isinstance(values, Mapping) and values and not set(values) & set(self.shapes):
+        if isinstance(values, Mapping) and any(meaning_of(str(key)) for key in values):
             values = named_columns(values)
         table = opened_in_memory(values)
         if table is not None:

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from conftest import FIRST_ID, survey_rows, write_survey
 
+from sdss_gs.check import verify
+from sdss_gs.dataset import open_catalogue
 from sdss_gs.errors import DataError
-from sdss_gs.schema import OUTPUTS
+from sdss_gs.schema import INPUTS, OUTPUTS
 from sdss_gs.tables.catalogue import read_catalogue
 
 
@@ -201,3 +203,34 @@ def test_row_that_is_no_text_is_named_without_a_traceback(tmp_path, capfd):
     assert len(catalogue) == 200
     assert [problem.where for problem in catalogue.problems] == ["data.csv line 202"]
     assert not capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("objid", "objID"), ("modelMag_", "modelmag_"), (",", ", "), (",", ";"), ("modelMag_", "")],
+)
+def test_header_may_be_written_in_other_ways(tmp_path, before, after):
+    folder = write(tmp_path, survey_rows(3))
+    expected = read_catalogue(folder).table(INPUTS["bands"].columns)
+    (folder / "data.csv").write_text((folder / "data.csv").read_text().replace(before, after))
+    np.testing.assert_array_equal(read_catalogue(folder).table(INPUTS["bands"].columns), expected)
+
+
+def test_verify_names_a_set_in_which_nothing_can_be_used(tmp_path):
+    folder = write(tmp_path, survey_rows(3))
+    text = (folder / "data.csv").read_text().replace("modelMag_", "brightness_").replace("mag", "infrared")
+    (folder / "data.csv").write_text(text)
+    problems, _notes = verify(folder, progress=False)
+    assert [problem.text for problem in problems] == [
+        "expected columns modelMag_u … modelMag_z or w1mag … w4mag, or folders of files, found nothing to learn from"
+    ]
+
+
+def test_kind_of_magnitudes_stays_with_the_set(tmp_path):
+    folder = write(tmp_path, survey_rows(40))
+    (folder / "data.csv").write_text((folder / "data.csv").read_text().replace("modelMag_", "dered_"))
+    for _ in range(2):
+        # The second time from the packed copy.
+        catalogue = open_catalogue(folder)
+        assert catalogue.photometry == {"bands": "dereddened", "wise": "aperture"}
+        assert catalogue.notes[0] == "modelMag_u is read from dered_u"

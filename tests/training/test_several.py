@@ -175,7 +175,7 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
     np.testing.assert_allclose(alone["redshift"], predicted["redshift"][:, 0], rtol=1e-5)
     nothing = model.predict({"wise": wise[1:]})
     assert nothing[["redshift", "subclass"]].isna().all(axis=None)
-    assert nothing["flag"].tolist() == [int(Flag.BAD_INPUT)] == nothing["redshift_flag"].tolist()
+    assert nothing["flag"].tolist() == [int(Flag.MISSING)] == nothing["redshift_flag"].tolist()
 
     headless = embedder(model)
     features, _ = headless.features({"bands": Loaded(bands, np.zeros(2, np.int32))})
