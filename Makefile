@@ -3,7 +3,7 @@
 # make all EPOCHS=2    all models, one after the other, but those that need stars or morphologies (*2c, *2m)
 # make sweep MODELS="b2r w2r"   explore batch size, optimizer and loss of these models (without MODELS: of all)
 # make table           compare the registered champions; write the tables of docs/models.md
-# make test            install with the test extra, then run the tests
+# make test            install with the extras test and clients, then run the tests
 # make coverage        run the tests and tell which lines and branches none of them reached (processes apart not counted)
 # make backbones       the tests of all backbones, the heavy ones too (minutes)
 # make lock            resolve requirements.lock anew (then run the tests with it)
@@ -33,7 +33,7 @@ $(VENV)/installed: setup.py
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(PIP) --editable ".[test]"
+	$(PIP) --editable ".[test,clients]"
 	@touch $@
 
 $(MODELS): $(VENV)/installed

@@ -59,6 +59,8 @@ EXTRAS = {
         "ruff>=0.14,<1",
         "uv>=0.9",
     ],
+    # Other people's readers of our files (tests/clients); lsdb needs pandas 3, which the zoo does not.
+    "clients": ["polars>=2,<3", "duckdb>=2,<3", "lsdb>=0.11,<0.12"],
     "fuzz": ["atheris>=3,<4"],
     "umap": ["umap-learn>=0.5.12,<0.6"],
     "ray": ["ray>=2.60,<3"],

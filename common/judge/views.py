@@ -11,6 +11,7 @@ from common.data.training_data import TrainingData
 from common.models.model import ANY, Calibrations, Model
 from common.models.running import ROWS_PER_STEP
 from common.networks.inputs import PRESENT
+from common.outputs.calibration import fewest_objects, percent
 from common.outputs.kinds import kind_of
 from common.outputs.metrics import score
 
@@ -109,6 +110,22 @@ def fit_calibrations(model: Model, data: TrainingData, predictions: Predictions)
                 calibration = kind_of(output).fit_calibration(truth, predicted[name][has & known])
                 calibrations.setdefault(key, {})[name] = calibration
     return calibrations
+
+
+def too_few_validation_objects(data: TrainingData) -> list[str]:
+    """Say of each output which intervals or class sets `fit_calibrations` had too few validation objects for."""
+    found = []
+    for output in data.outputs:
+        kind, count = kind_of(output), int(data.known("validation", output.name).sum())
+        levels = kind.not_held(count)
+        if levels:
+            what = "class sets" if output.classes else "intervals"
+            needs = ", ".join(f"{percent(level)} % (needs {fewest_objects(level, kind.sides)})" for level in levels)
+            found.append(
+                f"{output.name}: {count:,} validation galaxies are too few for {what} of {needs}: "
+                "these end at the largest error seen, and hold the truth less often than they say"
+            )
+    return found
 
 
 def validation_scores(data: TrainingData, predicted: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:

@@ -13,7 +13,15 @@ from common.judge import figures
 from common.judge.evaluate import validation_cost
 from common.judge.judge import judge, predict_baselines, verdict
 from common.judge.record_summary import numbers, record_summary
-from common.judge.views import alone, champion_cost, every_set, fit_calibrations, predict_part, validation_scores
+from common.judge.views import (
+    alone,
+    champion_cost,
+    every_set,
+    fit_calibrations,
+    predict_part,
+    too_few_validation_objects,
+    validation_scores,
+)  # fmt: skip
 from common.models.champion import Training, promote_champion
 from common.models.model import ANY, Model
 from common.models.running import serving_inputs, serving_network
@@ -102,6 +110,7 @@ def finish(session: Session, register: bool = True) -> dict[str, float]:
     predictions = predict_part(model, data, "test", alone(model))
     rivals = predict_baselines(data, session.options.seed)
     summary = judge(model, data, predictions, rivals, record.id, session.recorded)
+    summary = replace(summary, warnings=[*summary.warnings, *too_few_validation_objects(data)])
     curves = figures.loss_curves(progress.history, progress.best_epoch, _loss_shown(session))
     page = record_summary(record, replace(summary, figures=summary.figures | {"loss": curves}))
     address = _log(session, model, register)

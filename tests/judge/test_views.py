@@ -1,6 +1,7 @@
 """What a model says with some of its inputs hidden, how sure it is of that, and under which names it is recorded."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +13,19 @@ from helpers.trained import untried
 from common.backend import keras
 from common.data.training_data import TrainingData
 from common.judge.record_summary import numbers
-from common.judge.views import champion_cost, every_set, fit_calibrations, predict_part, validation_scores
+from common.judge.views import (
+    champion_cost,
+    every_set,
+    fit_calibrations,
+    predict_part,
+    too_few_validation_objects,
+    validation_scores,
+)  # fmt: skip
 from common.models.model import ANY
 from common.networks.build import build_fused
 from common.networks.inputs import PRESENT
 from common.options import TrainingOptions
+from sdss_gs.schema import OUTPUTS
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +102,20 @@ def test_scores_are_named_by_what_was_shown_and_by_output_where_there_are_severa
     }
     single = replace(summary(), scores={"redshift": {"b2r": {"nmad": 1.0}, "mean": {"nmad": 2.0}}})
     assert numbers(single) == {"test_nmad": 1.0, "baseline_mean_nmad": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (39, {}),
+        (38, {"redshift": "38 validation galaxies are too few for intervals of 95 % (needs 39)"}),
+        (18, {"redshift": "of 90 % (needs 19), 95 % (needs 39)", "subclass": "class sets of 95 % (needs 19)"}),
+    ],
+)
+def test_intervals_that_so_few_validation_objects_cannot_give_are_named(count, said):
+    outputs = (OUTPUTS["redshift"], OUTPUTS["subclass"])
+    data = SimpleNamespace(outputs=outputs, known=lambda part, _name: np.ones(count if part == "validation" else 0))
+    found = too_few_validation_objects(data)
+    for line, (name, words) in zip(found, said.items(), strict=True):
+        assert line.startswith(f"{name}: ")
+        assert words in line

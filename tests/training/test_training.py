@@ -283,6 +283,9 @@ def test_limit_and_dirty_rows_are_counted(launch, tmp_path, capsys):
     assert "300 objects; 2 without bands, 1 without redshift; 100 used" in output
     assert "modelMag_u: missing 1 (sentinel -9999)" in output
     assert "1 wrong values or files" in output
+    few = f"redshift: {run.data.tags['zoo.validation_objects']} validation galaxies are too few for intervals of 90 %"
+    assert f"warning: {few}" in output
+    assert few in mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.md")
 
 
 def test_patience_stops_a_run_that_no_longer_improves(launch, magnitudes):
