@@ -116,7 +116,7 @@ def polars_rows(path, kind):
 
 
 def duckdb_rows(path, kind):
-    """DuckDB 2.0.1, read_parquet and read_csv (types of ids are said: it would take those above 2^63 for DOUBLE)."""
+    """DuckDB 2.0.1, read_parquet and read_csv (types of ids are said: HUGEINT is what it takes above 2^63)."""
     duckdb = pytest.importorskip("duckdb", reason="no duckdb: pip install -e '.[clients]'")
     types = {"objid": {"text": "VARCHAR", "uint64": "UBIGINT"}.get(kind, "BIGINT")}
     source = f"read_csv('{path}', types={types})" if path.suffix == ".csv" else f"read_parquet('{path}')"
