@@ -268,6 +268,7 @@ def open_catalogue(folder: str | Path) -> Catalogue:
                     tuple(Problem(**problem) for problem in about["problems"]),
                     about["photometry"],
                     tuple(about["notes"]),
+                    stored["rows"],
                 )
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
         # No copy yet, or a damaged one: it is made again.
@@ -292,7 +293,7 @@ def _store_catalogue(catalogue: Catalogue, copy: Path, stamp: list[int]) -> None
         for leftover in copy.parent.glob(f"{copy.name}.*{TEMPORARY}"):
             leftover.unlink(missing_ok=True)
         with replacing(copy) as temporary, open(temporary, "wb") as file:
-            np.savez(file, objid=catalogue.objid, about=np.array(json.dumps(about)), **columns)
+            np.savez(file, objid=catalogue.objid, rows=catalogue.rows, about=np.array(json.dumps(about)), **columns)
     except OSError:
         # The copy saves a second at the next start; a folder that cannot be written costs only that.
         return

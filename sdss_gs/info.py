@@ -20,8 +20,8 @@ def summarise(folder: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``folder``, ``objects``, ``problems`` (number of wrong values), ``inputs`` and ``outputs`` (a dict per name),
-        and ``usable``: objects that have both, by input and output.
+        ``folder``, ``objects``, ``problems`` (number of wrong values), ``notes`` (how the table is understood),
+        ``inputs`` and ``outputs`` (a dict per name), and ``usable``: objects that have both, by input and output.
 
     Raises
     ------
@@ -43,6 +43,7 @@ def summarise(folder: str | Path) -> dict[str, Any]:
         "folder": str(folder),
         "objects": len(catalogue),
         "problems": len(catalogue.problems),
+        "notes": list(catalogue.notes),
         "inputs": inputs,
         "outputs": outputs,
         "usable": usable,
@@ -100,7 +101,8 @@ def _output(catalogue, output: Output, truth: np.ndarray) -> dict:
 def as_text(summary: dict[str, Any]) -> str:
     """Lay a summary out for a terminal."""
     objects = summary["objects"]
-    lines = [f"{summary['folder']}: {objects:,} objects, {summary['problems']} wrong values in data.csv", ""]
+    lines = [f"{summary['folder']}: {objects:,} objects, {summary['problems']} wrong values in data.csv"]
+    lines += [*summary["notes"], ""]
     lines.append(f"{'input':<9}{'available':>10}{'missing':>9}{'refused':>9}{'size':>12}  {'state':<14}range")
     for name, item in summary["inputs"].items():
         lines += _input_lines(name, item, objects)

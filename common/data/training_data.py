@@ -360,6 +360,7 @@ class TrainingData:
             loss = kind_of(target.output).loss_name(self._options.loss)
             if text := described(target, data.target(name, objects), objects, loss):
                 lines.append(f"  {text}")
+        lines += [f"  {note}" for note in data.catalogue.notes]
         for name, manifest in self._manifests().items():
             lines += [f"  {note}" for note in layout_notes(name, manifest.layout)]
         if problems := self.problems():

@@ -165,7 +165,7 @@ def embedding_of(model: Model, data: Dataset, *, overwrite: bool = False) -> Pat
     except OSError as error:
         raise DataError(f"{path.parent}: cannot be made: {error}") from None
     # Pieces of another state of the data are no use to anybody here; those of this one are gone on with all the same.
-    embed(model, dataset_source(data), path, overwrite=True)
+    embed(model, dataset_source(data, repeats=False), path, overwrite=True)
     for old in path.parent.glob(f"{path.stem.rpartition('-')[0]}-*.parquet"):
         if old != path:
             old.unlink(missing_ok=True)

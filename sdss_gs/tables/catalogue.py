@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from sdss_gs.tables.identifiers import id_column
 from sdss_gs.tables.names import same_name
 from sdss_gs.tables.readers.table import OpenTable, listed
 from sdss_gs.tables.readers.text import open_text
+from sdss_gs.tables.repeats import Merged, merge_repeats
 
 ID_PATTERN = r"^[0-9]{1,19}$"
 LARGEST_ID = np.iinfo(np.int64).max
@@ -47,7 +49,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The typed content of ``data.csv``; ``n`` rows with distinct ids, in file order.
+    """The typed content of ``data.csv``; ``n`` objects in the order of their first rows, see `repeats`.
 
     Parameters
     ----------
@@ -59,11 +61,14 @@ class Catalogue:
     missing : dict of str to dict of str to int
         Missing values by column and by reason (``empty``, ``sentinel -9999``, …).
     problems : tuple of Problem
-        What is wrong (impossible values, duplicate ids, unknown classes); missing values are not wrong.
+        What is wrong (impossible values, rows that contradict each other, unknown classes); missing values are not
+        wrong.
     photometry : dict of str to str
         Kind of the magnitudes, by input; see `names.Meaning`.
     notes : tuple of str
-        Which columns are read under another name.
+        Which columns are read under another name, and how many rows repeat an object.
+    rows : ndarray of int64, shape (m,)
+        Position of the object of each row of ``data.csv`` that has an id.
     """
 
     objid: np.ndarray
@@ -73,6 +78,7 @@ class Catalogue:
     problems: tuple[Problem, ...] = ()
     photometry: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.objid)
@@ -124,10 +130,11 @@ def read_catalogue(folder: str | Path) -> Catalogue:
     wanted = [column for column in QUANTITIES if column not in magnitudes]
     wanted += [output.column for output in OUTPUTS.values() if output.classes]
     table = _strings(opened, ["objid", *wanted, *(chosen.name for chosen in choice.columns.values())])
-    table = keep_good_ids(table, problems)
-    objid = pc.cast(table["objid"], pa.int64()).to_numpy()
+    table, objid = keep_good_ids(table, problems)
     if not len(objid):
         raise DataError(f"{path}: expected at least one row with a usable objid, found none")
+    merged = _merge(table, objid, choice, problems)
+    table, objid = merged.table, pc.cast(merged.table["objid"], pa.int64()).to_numpy()
     numbers, labels, missing = {}, {}, {}
     for column, quantity in QUANTITIES.items():
         chosen = choice.columns.get(column, Chosen(column))
@@ -135,7 +142,8 @@ def read_catalogue(folder: str | Path) -> Catalogue:
     for output in OUTPUTS.values():
         if output.classes:
             labels[output.name], missing[output.column] = _labels(table, output, objid, problems)
-    return Catalogue(objid, numbers, labels, missing, tuple(problems), choice.photometry, tuple(choice.notes))
+    notes = [*choice.notes, *merged.notes()]
+    return Catalogue(objid, numbers, labels, missing, tuple(problems), choice.photometry, tuple(notes), merged.rows)
 
 
 # === Rows ===
@@ -220,8 +228,8 @@ def _magnitudes(table: OpenTable, problems: list[Problem]) -> Choice:
     return choice
 
 
-def keep_good_ids(table: pa.Table, problems: list[Problem]) -> pa.Table:
-    """Drop rows without an integer id, repeated rows, and all rows of an id whose repeats contradict each other."""
+def keep_good_ids(table: pa.Table, problems: list[Problem]) -> tuple[pa.Table, np.ndarray]:
+    """Drop rows without an integer id, and name them; return also the ids, int64."""
     text = table["objid"]
     objid = np.zeros(len(text), np.int64)
     good = pc.match_substring_regex(text, ID_PATTERN).to_numpy().copy()
@@ -233,25 +241,25 @@ def keep_good_ids(table: pa.Table, problems: list[Problem]) -> pa.Table:
     for row in np.flatnonzero(~good).tolist():
         found = text[row].as_py()
         problems.append(Problem(f"data.csv row {row + 1}", "objid", f"expected an integer, found {found!r}"))
-    rows = np.flatnonzero(good)
-    rows = np.setdiff1d(rows, _repeated(table, objid, rows, problems), assume_unique=True)
-    return table if len(rows) == len(text) else table.take(pa.array(rows))
+    return (table if good.all() else table.filter(pa.array(good))), objid[good]
 
 
-def _repeated(table: pa.Table, objid: np.ndarray, rows: np.ndarray, problems: list[Problem]) -> np.ndarray:
-    """Name ids that occur in several rows; list the rows to drop."""
-    _, number, counts = np.unique(objid[rows], return_inverse=True, return_counts=True)
-    dropped: list[int] = []
-    groups: dict[int, list[int]] = {}
-    for row in rows[counts[number] > 1].tolist():
-        groups.setdefault(int(objid[row]), []).append(row)
-    for repeated, places in groups.items():
-        same = len({tuple(table.slice(row, 1).to_pylist()[0].values()) for row in places}) == 1
-        verdict = "identical, one kept" if same else "they differ, none kept"
-        shown = ", ".join(str(row + 1) for row in places[:5])
-        problems.append(Problem(f"data.csv objid {repeated}", "objid", f"duplicate in rows {shown}: {verdict}"))
-        dropped += places[1:] if same else places
-    return np.array(dropped, np.int64)
+def _merge(table: pa.Table, objid: np.ndarray, choice: Choice, problems: list[Problem]) -> Merged:
+    """Merge rows of one object; name what contradicts."""
+    columns = {column: choice.columns.get(column, Chosen(column)) for column in QUANTITIES}
+    names = {chosen.name: column for column, chosen in columns.items()}
+    numbers = {one.name: (column, partial(_values, QUANTITIES[column], one)) for column, one in columns.items()}
+    inputs = {chosen.name for chosen in choice.columns.values()}
+    merged = merge_repeats(table, objid, numbers, inputs)
+    for one in merged.contradictions:
+        text = "expected rows that agree, found {} and {}: left out".format(*one.found)
+        text += ", and with it what else the rows say of its class, redshift and mass" if one.column in inputs else ""
+        problems.append(Problem(f"data.csv objid {one.objid}", names.get(one.column, one.column), text))
+    return merged
+
+
+def _values(quantity: Quantity, chosen: Chosen, cells: pa.ChunkedArray) -> np.ndarray:
+    return read_numbers(cells, quantity, chosen.convert).values
 
 
 # === Cells ===

@@ -14,6 +14,7 @@ from sdss_gs.schema import INPUTS, OUTPUTS, Output, Quantity
 from sdss_gs.tables.catalogue import Problem, keep_good_ids, read_strings
 from sdss_gs.tables.cells import MISSING, NUMBER_PATTERN, read_numbers
 from sdss_gs.tables.readers.text import column_names
+from sdss_gs.tables.repeats import merge_repeats
 
 MOST_CLASSES = 100
 NOT_MEASURED = "-9999"
@@ -37,7 +38,8 @@ def read_columns(path: Path, columns: tuple[str, ...], objid: np.ndarray) -> pa.
     Returns
     -------
     Table
-        ``n`` rows of stripped text in the order of `objid`; empty where the table has no such object.
+        ``n`` rows of stripped text in the order of `objid`; empty where the table has no such object, or its rows
+        contradict each other.
 
     Raises
     ------
@@ -45,15 +47,16 @@ def read_columns(path: Path, columns: tuple[str, ...], objid: np.ndarray) -> pa.
         If the file is none, or lacks a column.
     """
     problems: list[Problem] = []
-    table = keep_good_ids(read_strings(path, ("objid", *columns), problems), problems)
+    table, known = keep_good_ids(read_strings(path, ("objid", *columns), problems), problems)
     for column in columns:
         if column not in table.column_names:
             found = column_names(path)
             more = ", …" if len(found) > _SHOWN else ""
             raise DataError(f"{path}: expected a column {column}, found {', '.join(found[:_SHOWN])}{more}")
-    known = pc.cast(table["objid"], pa.int64()).to_numpy()
     if not len(known):
         raise DataError(f"{path}: expected at least one row with a usable objid, found none")
+    table = merge_repeats(table, known, {}).table
+    known = pc.cast(table["objid"], pa.int64()).to_numpy()
     order = np.argsort(known)
     rows = order[np.minimum(np.searchsorted(known, objid, sorter=order), len(known) - 1)]
     rows = pa.array(np.where(known[rows] == objid, rows, -1))

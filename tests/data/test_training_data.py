@@ -103,6 +103,14 @@ def test_output_that_nobody_has_is_named(tmp_path):
         TrainingData(task(outputs=("redshift", "subclass")), TrainingOptions(ds=str(folder)))
 
 
+def test_a_run_says_how_many_rows_were_merged(tmp_path):
+    rows = survey_rows(60)
+    folder = write_survey(tmp_path / "repeated", [*rows, *rows[:7]])
+    used = TrainingData(task(outputs=("redshift",)), TrainingOptions(ds=str(folder)))
+    assert sum(used.sizes().values()) == 60
+    assert "  7 rows of data.csv repeat the objid of another" in used.description()
+
+
 @pytest.mark.parametrize(("name", "synthetic"), [("sky", True), ("my-sample", False)])
 def test_generated_data_are_known_by_what_is_in_the_folder_not_by_its_name(tmp_path, name, synthetic):
     folder = tmp_path / name

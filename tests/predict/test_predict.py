@@ -14,6 +14,7 @@ from helpers.trained import MAGNITUDES, by_hand, several_by_hand
 from PIL import Image
 
 from common.data.sources import chunk, open_source
+from common.data.sources.folder import dataset_source, open_folder
 from common.outputs.flags import Flag, words
 from common.predict import results
 from common.predict.choose import averaging
@@ -216,6 +217,29 @@ def test_survey_folder_is_predicted_in_the_order_of_its_catalogue(tmp_path):
     assert (found["i2sm_flag"][[4, 5, 6]] & 3).tolist() == [0, Flag.BAD_INPUT, Flag.MISSING]
     assert "expected an image" in found["i2sm_problem"][5]
     assert found["i2sm_smass"].isna().tolist() == [number in (5, 6) for number in range(12)]
+
+
+def test_each_row_of_a_folder_is_predicted_though_an_object_has_several(tmp_path):
+    rows = survey_rows(4)
+    rows[1]["modelMag_u"] = ""
+    second = rows[2] | {"redshift": f"{float(rows[2]['redshift']) + 2e-5:.6f}"}
+    other = rows[3] | {"modelMag_r": "20.5"}
+    folder = write_survey(tmp_path / "ds", [rows[2], *rows, second, other, rows[0] | {"objid": "none"}])
+    source = open_source([folder], ["bands"])
+    assert [note[:70] for note in source.notes] == [
+        "3 rows of data.csv repeat the objid of another, as of an object with t",
+        "1 rows of data.csv have no usable objid and are left out",
+    ]
+    run(folder, tmp_path / "out.csv", by_hand())
+    found = read(tmp_path / "out.csv")
+    # What is kept of a data set, as its features are, has each object once.
+    assert dataset_source(open_folder(folder, ["bands"], progress=False), repeats=False).count == 4
+    expected = [rows[2], *rows, second, other]
+    assert found["objid"].astype(str).tolist() == [row["objid"] for row in expected]
+    assert found["flag"].tolist() == [0, 0, 1, 0, 2, 0, 2]
+    assert found["redshift"][0] == found["redshift"][3] == found["redshift"][5]
+    problem = f"modelMag_r: expected rows that agree, found {rows[3]['modelMag_r']} and 20.5: left out"
+    assert found["problem"][4].startswith(problem)
 
 
 def test_folder_of_images_of_any_size_and_state(tmp_path):

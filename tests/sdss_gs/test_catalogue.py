@@ -83,18 +83,73 @@ def test_missing_values_are_counted_by_what_is_wrong_with_them(tmp_path, cell, w
     assert one(tmp_path, modelMag_u=cell).missing["modelMag_u"] == {why: 1}
 
 
-def test_identical_duplicates_are_kept_once(tmp_path):
+# === Rows of one object ===
+
+TOLD = ("redshift", "smass", "subclass", "gz2c", "class3")
+"""Outputs whose truths the rows have."""
+
+
+def test_a_row_that_is_there_twice_is_one_object_and_nothing_is_wrong(tmp_path):
     rows = survey_rows(3)
     catalogue = read_catalogue(write(tmp_path, [*rows, rows[1]]))
     assert catalogue.objid.tolist() == [int(row["objid"]) for row in rows]
-    assert catalogue.problems[0].text == "duplicate in rows 2, 4: identical, one kept"
+    assert catalogue.rows.tolist() == [0, 1, 2, 1]
+    assert catalogue.problems == ()
+    (note,) = catalogue.notes
+    assert note.startswith("1 rows of data.csv repeat the objid of another")
+    assert note.endswith("they agree")
 
 
-def test_contradicting_duplicates_are_all_left_out(tmp_path):
+def test_two_spectra_of_an_object_give_what_either_says(tmp_path):
+    """The first value that there is; redshifts that differ by less than 300 km/s agree."""
     rows = survey_rows(3)
-    catalogue = read_catalogue(write(tmp_path, [*rows, rows[1] | {"redshift": "0.25"}]))
-    assert catalogue.objid.tolist() == [int(rows[0]["objid"]), int(rows[2]["objid"])]
-    assert "they differ, none kept" in catalogue.problems[0].text
+    rows[1] |= {"redshift": "", "stellarmass": "1e10", "gz2c_s": "", "w1mag": "-9999"}
+    again = rows[1] | {"redshift": "0.1", "subclass": "", "stellarmass": "1.2e10", "gz2c_s": "Er", "w1mag": "14.5"}
+    third = again | {"redshift": "0.1009"}
+    catalogue = read_catalogue(write(tmp_path, [rows[0], again, rows[1], rows[2], third]))
+    assert catalogue.objid.tolist() == [int(row["objid"]) for row in rows]
+    assert catalogue.rows.tolist() == [0, 1, 1, 2, 1]
+    truths = catalogue.truths(1)
+    assert (truths["redshift"], truths["smass"]) == (0.1, 1.2e10)
+    assert (truths["subclass"], truths["gz2c"]) == (rows[1]["subclass"], "Er")
+    assert catalogue.numbers["w1mag"][1] == 14.5
+    assert catalogue.problems == ()
+    assert catalogue.missing["redshift"] == {}
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "output"),
+    [("redshift", "0.25", "redshift"), ("stellarmass", "3e11", "smass"), ("subclass", "AGN", "subclass")],
+)
+def test_truths_that_contradict_each_other_are_left_out_and_named(tmp_path, column, cell, output):
+    rows = survey_rows(3)
+    rows[1] |= {"redshift": "0.05", "stellarmass": "1e10", "subclass": "STARFORMING"}
+    catalogue = read_catalogue(write(tmp_path, [*rows, rows[1] | {column: cell}]))
+    assert len(catalogue) == 3
+    assert [name for name in TOLD if catalogue.truths(1)[name] is None] == [output]
+    assert np.isfinite(catalogue.table(INPUTS["bands"].columns)).all()
+    (problem,) = catalogue.problems
+    assert (problem.where, problem.item) == (f"data.csv objid {rows[1]['objid']}", column)
+    assert problem.text == f"expected rows that agree, found {rows[1][column]} and {cell}: left out"
+    assert catalogue.notes[0].endswith("1 values in which they contradict each other left out")
+
+
+def test_magnitudes_that_contradict_each_other_take_the_truths_with_them(tmp_path):
+    rows = survey_rows(3)
+    other = rows[1] | {"modelMag_r": "20.5", "redshift": "0.25"}
+    catalogue = read_catalogue(write(tmp_path, [*rows, other]))
+    assert np.flatnonzero(np.isnan(catalogue.numbers["modelMag_r"])).tolist() == [1]
+    assert np.isfinite(catalogue.table(INPUTS["wise"].columns)).all()
+    assert [catalogue.truths(1)[name] for name in TOLD] == [None] * len(TOLD)
+    assert {problem.item for problem in catalogue.problems} == {"modelMag_r", "redshift"}
+
+
+def test_magnitudes_that_were_rounded_differently_agree(tmp_path):
+    rows = survey_rows(3)
+    rounded = {column: f"{float(rows[1][column]):.3f}" for column in INPUTS["bands"].columns}
+    catalogue = read_catalogue(write(tmp_path, [*rows, rows[1] | rounded]))
+    assert catalogue.problems == ()
+    assert catalogue.numbers["modelMag_r"][1] == float(rows[1]["modelMag_r"])
 
 
 @pytest.mark.parametrize(
@@ -132,13 +187,6 @@ def test_truths_of_an_object_are_named_the_first_class_too(tmp_path):
     assert catalogue.truths(0)["subclass"] == OUTPUTS["subclass"].classes[0]
     assert catalogue.truths(1)["subclass"] is None
     assert catalogue.truths(0)["redshift"] == pytest.approx(float(rows[0]["redshift"]))
-
-
-def test_what_became_of_duplicates_is_said(tmp_path):
-    rows = survey_rows(4)
-    rows += [rows[0], rows[1] | {"redshift": "0.29"}]
-    texts = [problem.text for problem in read_catalogue(write(tmp_path, rows)).problems]
-    assert texts == ["duplicate in rows 1, 5: identical, one kept", "duplicate in rows 2, 6: they differ, none kept"]
 
 
 def test_absent_columns_are_all_missing(tmp_path):

@@ -44,7 +44,7 @@ def test_verify_names_everything_that_is_wrong(survey, capsys):
     lines = capsys.readouterr().out.splitlines()
     for expected in (
         f"{names[0]} +modelMag_u",
-        f"{names[1]} +objid +duplicate in rows 2, 13: they differ",
+        f"{names[1]} +redshift +expected rows that agree, found .* and 0.29: left out",
         f"img/{names[2]}.jpg +img +expected a complete JPEG",
         f"img/{names[3]}.jpg +img +expected 150x150 pixels .* found 150x151",
         f"spectra/{names[4]}.csv +spectra +expected 3522 points",

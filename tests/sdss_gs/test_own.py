@@ -40,6 +40,16 @@ def own(folder, column):
     return output, own_truth(output, text)
 
 
+def test_rows_of_one_object_that_disagree_on_a_label_say_none(tmp_path):
+    rows = survey_rows(4)
+    folder = write_survey(tmp_path / "ds", [*rows, rows[1], rows[2]])
+    add_column(folder, "shape", ["ring", "bar", "", "bar", "ring", "ring"])
+    assert own(folder, "shape")[1].tolist() == [1, -1, 1, 0]
+    numbers = write_survey(tmp_path / "numbers", [*rows, rows[1], rows[2]])
+    add_column(numbers, "height", ["1.5", "0.50", "2.5", "3.5", "0.5", "2.6"])
+    np.testing.assert_array_equal(own(numbers, "height")[1], [1.5, 0.5, np.nan, 3.5])
+
+
 @pytest.mark.parametrize(
     ("values", "classes", "truth"),
     [

@@ -48,25 +48,30 @@ def has_input(folder: Path, name: str) -> bool:
     return bool(INPUTS[name].columns) or any((folder / one).is_dir() for one in folders)
 
 
-def dataset_source(data: Dataset) -> Source:
-    """Take the objects of a data set in the order of ``data.csv``, with the inputs that it was opened with."""
+def dataset_source(data: Dataset, repeats: bool = True) -> Source:
+    """Take the objects of a data set, with the inputs that it was opened with.
+
+    Every row of ``data.csv`` that has an id is one, in order; without `repeats` each object is there once.
+    """
     load, present = loader(data), tuple(data.rows)
-    dropped = sum(problem.item == "objid" for problem in data.catalogue.problems)
-    notes = [f"{dropped} rows of data.csv have no usable objid and are left out"] if dropped else []
-    notes += data.catalogue.notes
+    catalogue = data.catalogue
+    rows = catalogue.rows if repeats else np.arange(len(data))
+    notes = list(catalogue.notes)
+    for item, what in (("objid", "no usable objid"), ("row", "another number of cells than the header")):
+        if dropped := sum(problem.item == item for problem in catalogue.problems):
+            notes.append(f"{dropped} rows of data.csv have {what} and are left out")
     for name in present:
         notes += strangers_note(data.folder, name) if INPUTS[name].suffix else []
 
     def chunks(first: int = 0) -> Iterator[Chunk]:
-        for start in range(first, len(data), FILES_PER_CHUNK):
-            objects = np.arange(start, min(start + FILES_PER_CHUNK, len(data)))
-            yield Chunk(pa.array(data.catalogue.objid[objects]), partial(load, objects))
+        for start in range(first, len(rows), FILES_PER_CHUNK):
+            objects = rows[start : start + FILES_PER_CHUNK]
+            yield Chunk(pa.array(catalogue.objid[objects]), partial(load, objects))
 
     stamp = stamp_of([data.folder / "data.csv"]) + "".join(
         str(int(data.checksums[name].sum())) for name in present if not INPUTS[name].columns
     )
-    photometry = data.catalogue.photometry
-    return Source("objid", len(data), present, stamp, notes, chunks, FILES_PER_CHUNK, photometry)
+    return Source("objid", len(rows), present, stamp, notes, chunks, FILES_PER_CHUNK, catalogue.photometry)
 
 
 def loader(data: Dataset) -> Callable[[np.ndarray, Input, tuple[int, ...], str], Loaded]:
