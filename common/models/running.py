@@ -39,13 +39,13 @@ def serving_network(network: keras.Model, items: Sequence[Input]) -> keras.Model
         column, so that it takes a CSV file. One of images of bytes, which are always numbers, is returned as it is.
     """
     if not is_flat(network):
-        has = keras.ops.split(network.input[PRESENT] > 0, len(items), axis=1)
-        seen = [~here | _numbers(item, network.input[item.name]) for here, item in zip(has, items, strict=True)]
-        good = reduce(keras.ops.logical_and, seen, reduce(keras.ops.logical_or, has))
+        has = dict(zip(items, keras.ops.split(network.input[PRESENT] > 0, len(items), axis=1), strict=True))
+        seen = [~has[item] | _numbers(item, network.input[item.name]) for item in items if _may_lack(item)]
+        good = reduce(keras.ops.logical_and, seen, reduce(keras.ops.logical_or, has.values()))
         answers = {name: keras.ops.where(good, values, np.nan) for name, values in network.output.items()}
         return keras.Model(network.input, answers, name=network.name)
     (item,) = items
-    if not item.columns and np.dtype(item.dtype).kind != "f":
+    if not _may_lack(item):
         return network
     if item.columns:
         inputs = {column: keras.Input((), name=column, dtype=item.dtype) for column in item.columns}
@@ -60,6 +60,11 @@ def serving_network(network: keras.Model, items: Sequence[Input]) -> keras.Model
 def bare_network(network: keras.Model) -> keras.Model:
     """Take off a flat network what `serving_network` put around it, if anything."""
     return next((layer for layer in network.layers if layer.name == network.name), network)
+
+
+def _may_lack(item: Input) -> bool:
+    """Tell whether an input has values that are no number."""
+    return np.dtype(item.dtype).kind == "f"
 
 
 def _numbers(item: Input, values: keras.KerasTensor) -> keras.KerasTensor:

@@ -85,17 +85,19 @@ def test_images_of_bytes_need_no_guard():
 
 
 def test_an_input_that_is_there_but_not_finite_takes_away_all_answers_of_a_fused_network():
-    names, outputs = ("fits", "bands", "wise"), [OUTPUTS["redshift"], OUTPUTS["subclass"]]
-    items, shapes = [INPUTS[name] for name in names], {"fits": (9, 9, 5), "bands": (5,), "wise": (4,)}
+    names, outputs = ("fits", "bands", "wise", "img"), [OUTPUTS["redshift"], OUTPUTS["subclass"]]
+    shapes = {"fits": (9, 9, 5), "bands": (5,), "wise": (4,), "img": (12, 12, 3)}
+    items = [INPUTS[name] for name in names]
     functions = dict.fromkeys(names, hidden) | {"fuse": FUNCTIONS["fuse"]}
     bare = build_fused(items, outputs, shapes, functions, "x2y")
     with_answers(bare.get_layer("fusion"), outputs)
     network = serving_network(bare, items)
     inputs = {name: np.array([GOOD[name]] * 6, np.float32) for name in ("bands", "wise")}
-    inputs["fits"] = np.ones((6, 9, 9, 5), np.float32)
+    inputs["fits"], inputs["img"] = np.ones((6, 9, 9, 5), np.float32), np.ones((6, 12, 12, 3), np.uint8)
     inputs["bands"][1, 2], inputs["bands"][2, 2], inputs["wise"][3, 0] = np.nan, np.nan, -9999
     inputs["fits"][4, 3, 3, 3] = np.inf
-    inputs[PRESENT] = np.array([[1, 1, 1], [1, 1, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1], [0, 0, 0]], np.float32)
+    inputs[PRESENT] = np.ones((6, 4), np.float32)
+    inputs[PRESENT][2, 1] = inputs[PRESENT][3, 0] = inputs[PRESENT][5] = 0
     found, expected = network.predict(inputs, verbose=0), bare.predict(inputs, verbose=0)
     assert list(found) == ["redshift", "subclass"]
     for name, values in found.items():
