@@ -125,7 +125,7 @@ def _select(options: argparse.Namespace, ledger, ask) -> None:
     if options.ids:
         selection.select_ids(ledger, ask, tables.read_ids(options.ids), note, progress)
     elif options.table:
-        selection.select_table(ledger, ask, Path(options.table), note, progress)
+        selection.select_table(ledger, None if options.frames else ask, Path(options.table), note, progress)
     elif options.top:
         selection.select_by_query(ledger, ask, query.selection(top=options.top), note, own=False)
     elif options.query or options.sql:

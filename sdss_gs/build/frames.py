@@ -27,13 +27,13 @@ from sdss_gs.errors import BadFileError, DataError, first_line
 from sdss_gs.formats.composite import COLOURS, compose, smooth
 from sdss_gs.formats.compressed import read_unpacked
 from sdss_gs.formats.fits_units import open_fits
-from sdss_gs.schema import BANDS, CUTOUT_SCALE, INPUTS, PIXEL_SCALE
+from sdss_gs.schema import BANDS, INPUTS, PIXEL_SCALE
 
 SIDE = INPUTS["fits"].shape[0]
 HALF = SIDE // 2
 PICTURE_SIDE = INPUTS["img"].shape[0]
-PICTURE_HALF = math.ceil(PICTURE_SIDE / 2 * PIXEL_SCALE / CUTOUT_SCALE * 2**0.5) + 4
-"""Pixels of a frame on each side of an object that its picture needs, however it is turned, and the spline's margin."""
+AROUND = 4
+"""Pixels of a frame around those that a picture shows, for smoothing and the spline."""
 REFERENCE = "r"
 WCS_CARDS = tuple(f"{name}{axis}" for name in ("CTYPE", "CUNIT", "CRPIX", "CRVAL", "CD1_", "CD2_") for axis in (1, 2))
 SPLINE_ORDER = 3
@@ -111,7 +111,9 @@ def cut(frames: Mapping[str, Frame], ra: float, dec: float) -> np.ndarray:
     DataError
         If a pixel is not finite.
     """
-    return _window(frames, BANDS, ra, dec, HALF)[0]
+    x, y = _places(frames[REFERENCE], ra, dec)
+    column, row = (math.floor(float(place) + 0.5) for place in (x, y))
+    return _window(frames, BANDS, np.s_[row - HALF : row + HALF + 1, column - HALF : column + HALF + 1])
 
 
 def picture(frames: Mapping[str, Frame], ra: float, dec: float) -> np.ndarray:
@@ -137,55 +139,56 @@ def picture(frames: Mapping[str, Frame], ra: float, dec: float) -> np.ndarray:
     from astropy.wcs import WCS
     from scipy.ndimage import map_coordinates
 
-    layers, (row, column) = _window(frames, COLOURS, ra, dec, PICTURE_HALF)
-    composed = compose([smooth(layer) for layer in np.moveaxis(layers, -1, 0)])[::-1]
     sky = WCS(naxis=2)
     sky.wcs.ctype, sky.wcs.crval = ["RA---TAN", "DEC--TAN"], [ra, dec]
     sky.wcs.crpix, sky.wcs.cdelt = [(PICTURE_SIDE + 1) / 2] * 2, [-PIXEL_SCALE / 3600, PIXEL_SCALE / 3600]
     rows, columns = np.mgrid[PICTURE_SIDE - 1 : -1 : -1, :PICTURE_SIDE]
-    x, y = frames[REFERENCE].wcs.all_world2pix(*sky.all_pix2world(columns.ravel(), rows.ravel(), 0), 0)
-    places = [y - row, x - column]
+    x, y = _places(frames[REFERENCE], *sky.all_pix2world(columns.ravel(), rows.ravel(), 0))
+    part = tuple(slice(math.floor(axis.min()) - AROUND, math.ceil(axis.max()) + AROUND + 1) for axis in (y, x))
+    layers = _window(frames, COLOURS, part)
+    composed = compose([smooth(layer) for layer in np.moveaxis(layers, -1, 0)])[::-1]
+    places = [y - part[0].start, x - part[1].start]
     channels = [map_coordinates(one.astype(float), places, order=SPLINE_ORDER) for one in np.moveaxis(composed, -1, 0)]
     return np.clip(np.round(np.stack(channels, -1)), 0, 255).astype(np.uint8).reshape(PICTURE_SIDE, PICTURE_SIDE, 3)
 
 
-def _window(
-    frames: Mapping[str, Frame], bands: Sequence[str], ra: float, dec: float, half: int
-) -> tuple[np.ndarray, tuple[int, int]]:
-    """Cut a square around a position, ``(side, side, bands)``, registered to r; tell its first row and column there."""
-    reference, side = frames[REFERENCE], 2 * half + 1
-    centre = np.array(reference.wcs.all_world2pix(ra, dec, 0))
-    if not np.isfinite(centre).all():
-        raise TooNearEdgeError(f"the position ({ra}, {dec}) is not on the field's side of the sky")
-    column, row = (np.floor(centre + 0.5).astype(int) - half).tolist()
-    rows, columns = np.mgrid[row : row + side, column : column + side]
-    _check_inside(REFERENCE, reference.pixels.shape, rows, columns)
+def _places(frame: Frame, ra: float | np.ndarray, dec: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the pixels, x and y, of positions on the sky."""
+    x, y = frame.wcs.all_world2pix(ra, dec, 0)
+    if not np.isfinite([x, y]).all():
+        raise TooNearEdgeError(f"the position ({np.mean(ra)}, {np.mean(dec)}) is not on the field's side of the sky")
+    return x, y
+
+
+def _window(frames: Mapping[str, Frame], bands: Sequence[str], part: tuple[slice, slice]) -> np.ndarray:
+    """Cut a part of r, rows and columns, out of some bands, ``(rows, columns, bands)``, registered to r."""
+    reference = frames[REFERENCE]
+    rows, columns = np.mgrid[part]
+    _check_inside(REFERENCE, reference.pixels.shape, rows, columns, rows.shape)
     sky = reference.wcs.all_pix2world(columns.ravel(), rows.ravel(), 0)
-    window = np.empty((side, side, len(bands)), np.float32)
+    window = np.empty((*rows.shape, len(bands)), np.float32)
     for number, band in enumerate(bands):
         if band == REFERENCE:
-            window[..., number] = reference.pixels[row : row + side, column : column + side]
+            window[..., number] = reference.pixels[part]
         else:
             x, y = frames[band].wcs.all_world2pix(*sky, 0)
-            window[..., number] = _interpolate(band, frames[band].pixels, y, x).reshape(side, side)
+            _check_inside(band, frames[band].pixels.shape, y, x, rows.shape)
+            window[..., number] = _interpolate(frames[band].pixels, y, x).reshape(rows.shape)
     if not np.isfinite(window).all():
         raise DataError(f"{int((~np.isfinite(window)).sum())} pixels of the cut-out are not finite")
-    return window, (row, column)
+    return window
 
 
-def _check_inside(band: str, shape: tuple[int, int], y: np.ndarray, x: np.ndarray) -> None:
+def _check_inside(band: str, shape: tuple[int, int], y: np.ndarray, x: np.ndarray, size: tuple[int, int]) -> None:
     height, width = shape
     if y.min() < 0 or x.min() < 0 or y.max() > height - 1 or x.max() > width - 1:
-        side, middle = round(len(y.ravel()) ** 0.5), f"({x.mean():.0f}, {y.mean():.0f})"
-        raise TooNearEdgeError(
-            f"{side}x{side} pixels around {middle} reach over the edge of the {width}x{height} frame in {band}"
-        )
+        area, middle = f"{size[1]}x{size[0]} pixels", f"({x.mean():.0f}, {y.mean():.0f})"
+        raise TooNearEdgeError(f"{area} around {middle} reach over the edge of the {width}x{height} frame in {band}")
 
 
-def _interpolate(band: str, pixels: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _interpolate(pixels: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     from scipy.ndimage import map_coordinates
 
-    _check_inside(band, pixels.shape, y, x)
     top, left = (max(0, int(np.floor(axis.min())) - MARGIN) for axis in (y, x))
     bottom, right = (int(np.ceil(axis.max())) + MARGIN + 1 for axis in (y, x))
     window = pixels[top:bottom, left:right].astype(np.float64)

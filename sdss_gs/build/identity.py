@@ -108,6 +108,17 @@ def fibre_of(specobjid: int) -> Fibre:
     return Fibre(_bits(specobjid, 50, 14), 50000 + _bits(specobjid, 24, 14), _bits(specobjid, 38, 12), run2d)
 
 
+def number_of(ra: float, dec: float) -> int:
+    """Make an identifier of a position, degrees, to 0.01 arcsec; no identifier of the survey is so small.
+
+    Examples
+    --------
+    >>> number_of(229.52551, 42.74584)
+    8262918447788502
+    """
+    return round(ra * 360_000) * 10**8 + round((dec + 90) * 360_000)
+
+
 def parse_id(text: str) -> int | None:
     """Read an identifier: decimal digits that fit into an int64, nothing else.
 

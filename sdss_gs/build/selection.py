@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sdss_gs.build import query, zoo
-from sdss_gs.build.identity import parse_id
+from sdss_gs.build.identity import number_of, parse_id
 from sdss_gs.build.ledger import REFUSED, Ledger, Outcome
 from sdss_gs.build.tables import read_table
 from sdss_gs.errors import DataError, OptionError
@@ -83,13 +83,15 @@ def select_ids(ledger: Ledger, ask: Ask, ids: list[int], note: Note = print, pro
     add_votes(ledger, ask, progress)
 
 
-def select_table(ledger: Ledger, ask: Ask, path: Path, note: Note = print, progress=iter) -> None:
+def select_table(ledger: Ledger, ask: Ask | None, path: Path, note: Note = print, progress=iter) -> None:
     """Add the rows of a table as they are; rows without objid get that of the object within 2 arcsec.
 
     Parameters
     ----------
     path : Path
-    ledger, ask, note, progress
+    ask : Ask or None
+        Without it nobody is asked: rows without objid get a number made of their position.
+    ledger, note, progress
         As for `select_ids`.
     """
     rows = read_table(path)
@@ -102,12 +104,14 @@ def select_table(ledger: Ledger, ask: Ask, path: Path, note: Note = print, progr
     if lost:
         raise OptionError(f"--table {path}: expected columns ra and dec, found {', '.join(list(rows[0])[:12])}")
     if "objid" not in rows[0]:
+        if ask is None:
+            note(f"{path.name} has no objid: each row gets a number made of its ra and dec")
         rows = _identified(ledger, ask, rows, path.name, progress)
     good = _usable(ledger, rows, path.name, note) if rows else []
     _add(ledger, good, question)
 
 
-def _identified(ledger: Ledger, ask: Ask, rows: list[dict], name: str, progress) -> list[dict]:
+def _identified(ledger: Ledger, ask: Ask | None, rows: list[dict], name: str, progress) -> list[dict]:
     places = []
     for number, row in enumerate(rows, 1):
         position = read_position(row)
@@ -115,6 +119,8 @@ def _identified(ledger: Ledger, ask: Ask, rows: list[dict], name: str, progress)
             ledger.record([Outcome(f"{name} row {number}", CATALOGUE, REFUSED, _bad_position(row))])
         else:
             places.append((number, *position))
+    if ask is None:
+        return [{"objid": str(number_of(ra, dec)), **rows[number - 1]} for number, ra, dec in places]
     found: dict[int, str] = {}
     for batch in progress(list(_batches(places, POSITIONS_PER_QUERY))):
         answer = query.read_answer(ask(query.nearest(batch)))

@@ -60,8 +60,9 @@ def test_pictures_and_cut_outs_are_made_of_the_frames_and_these_stay(build, made
     code, output, _ = build("--table", write_table(tmp_path / "t.csv"), "--frames", made)
     assert code == 0
     assert {path: path.stat().st_mtime_ns for path in made.rglob("*.bz2")} == before
-    # Of each field's four one is too near an edge in every band, one for cut-outs in g, and two for pictures.
-    assert sorted(path.stem for path in (tmp_path / "ds" / "img").iterdir()) == [str(IDS[0]), str(IDS[4])]
+    # Of each field's four the third is too near an edge, and the fourth in g.
+    for name in ("img", "fits"):
+        assert sorted(path.stem for path in (tmp_path / "ds" / name).iterdir()) == [str(IDS[k]) for k in (0, 1, 4, 5)]
     loaded = {band: frames.read_frame(made / "1992" / FIELD.frame(band)) for band in BANDS}
     row = heavens.rows()[IDS[1]]
     cutout = np.load(tmp_path / "ds" / "fits" / f"{IDS[1]}.npy")
@@ -84,6 +85,20 @@ def test_a_row_that_names_no_field_is_found_by_its_position(build, made, tmp_pat
     elsewhere = write_table(tmp_path / "u.csv", IDS[:1], objid="43", run="", camcol="", field="", ra="10.0")
     build("--table", elsewhere, "--frames", made, "--inputs", "img")
     assert f"43,img,failed,no frame in {made} covers its position" in (tmp_path / "ds" / "rejects.csv").read_text()
+
+
+def test_rows_without_an_id_get_one_of_their_position_which_stays_the_same(build, made, tmp_path):
+    rows = heavens.rows()
+    places = [(rows[number]["ra"], rows[number]["dec"]) for number in IDS[:2]]
+    (tmp_path / "t.csv").write_text("ra,dec\n" + "".join(f"{ra},{dec}\n" for ra, dec in places))
+    code, _, errors = build("--table", tmp_path / "t.csv", "--frames", made, "--inputs", "fits")
+    assert code == 0
+    assert "t.csv has no objid: each row gets a number made of its ra and dec" in errors
+    first = {path.name for path in (tmp_path / "ds" / "fits").iterdir()}
+    assert len(first) == 2
+    (tmp_path / "u.csv").write_text("ra,dec\n{},{}\n".format(*places[0]))
+    build("--table", tmp_path / "u.csv", "--frames", made, "--inputs", "fits")
+    assert {path.name for path in (tmp_path / "ds" / "fits").iterdir()} == first
 
 
 def test_a_frame_that_is_not_there_is_named_and_found_by_the_next_run(build, made, tmp_path):
