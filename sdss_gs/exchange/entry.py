@@ -11,8 +11,7 @@ from PIL import Image
 
 from sdss_gs.errors import OptionError
 from sdss_gs.exchange.item import Item
-from sdss_gs.formats.colours import to_rgb
-from sdss_gs.formats.img import JPEG, LARGEST, SIDE, SMALLEST, crop_or_pad, into_field, opened, refusal
+from sdss_gs.formats.img import LARGEST, SIDE, SMALLEST, crop_or_pad, decoded, into_field, opened, refusal
 
 
 @dataclass(frozen=True)
@@ -65,18 +64,16 @@ def image_bytes(item: Item, entry: Entry) -> tuple[bytes | None, bool]:
 
     Raises
     ------
-    OSError, SyntaxError, ValueError, DecompressionBombError, BadFileError
+    BadFileError, ValueError
         If the image is absent, damaged, of colours that do not enter (`colours.to_rgb`), smaller than `crop`, of one
         colour, or larger than a machine may hold.
     """
     if isinstance(item.image, np.ndarray):
         picture, jpeg = Image.fromarray(item.image), False
     else:
-        content = item.image.read_bytes()
-        with opened(item.image, content) as image:
-            jpeg = content.startswith(JPEG) and image.mode == "RGB"
-            picture = to_rgb(item.image, image)
-            picture.load()
+        with opened(item.image) as image:
+            jpeg = image.format in ("JPEG", "MPO") and image.mode == "RGB"
+            picture = decoded(item.image, image)
     if all(low == high for low, high in picture.getextrema()):
         raise ValueError("expected an image that shows something, found one colour throughout")
     if entry.scale is not None:

@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from sdss_gs.errors import BadFileError, DataError, OptionError, one_line
@@ -109,7 +108,7 @@ def import_set(
         except BadFileError as error:
             rejects.append({"name": item.name, "reason": error.problem})
             continue
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except ValueError as error:
             rejects.append({"name": item.name, "reason": one_line(str(error))})
             continue
         whole += resampled

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from sdss_gs.errors import BadFileError
+from sdss_gs.errors import BadFileError, first_line
 from sdss_gs.files import read_bytes
 from sdss_gs.formats.colours import to_rgb
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
@@ -30,6 +30,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 SIDE = INPUTS["img"].shape[0]
 SMALLEST, LARGEST = 100, 300
 """Sides in pixels at 0.2 arcsec per pixel between which an image may be cropped or padded where no scale is given."""
+KINDS = "JPEG, PNG, WebP or TIFF"
 JPEG = b"\xff\xd8\xff"
 LARGEST_FILE_SIDE = 4096
 
@@ -40,7 +41,7 @@ class BlankImageError(BadFileError):
 
 def probe(path: str | Path) -> tuple[int, int]:
     """Read an image's width and height in pixels from its header."""
-    with _open(path) as image:
+    with opened(path) as image:
         return image.size
 
 
@@ -124,19 +125,14 @@ def read(path: str | Path, size: tuple[int, int] | None = None, scale: float | N
         If the file is truncated, no image, of colours or of a size that do not enter by the rules above, or shows
         nothing.
     """
-    with _open(path) as image:
+    with opened(path) as image:
         if size is not None and image.size != size:
             raise BadFileError(
                 path, f"expected {size[0]}x{size[1]} pixels as the rest of the set, found {_size(image)}"
             )
         if problem := refusal(image.size, scale):
             raise BadFileError(path, problem)
-        try:
-            pixels = into_field(to_rgb(path, image), scale)
-        except BadFileError:
-            raise
-        except (OSError, SyntaxError, ValueError) as error:
-            raise BadFileError(path, f"expected a complete {image.format}, found a damaged one ({error})") from None
+        pixels = into_field(decoded(path, image), scale)
     # Seldom is the pixel in the middle what that in the corner is.
     if (pixels[SIDE // 2, SIDE // 2] == pixels[0, 0]).all() and (pixels == pixels[0, 0]).all():
         raise BlankImageError(path, "expected an image that shows something, found one colour throughout")
@@ -192,32 +188,53 @@ def crop_or_pad(pixels: np.ndarray, side: int = SIDE) -> np.ndarray:
     return pixels
 
 
-def _open(path) -> Image.Image:
-    try:
-        # From memory: Pillow reads a file in small pieces otherwise.
-        return opened(path, read_bytes(path))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        kind = "something else" if isinstance(error, UnidentifiedImageError) else f"an unreadable file ({error})"
-        raise BadFileError(path, f"expected an image (JPEG, PNG, WebP or TIFF), found {kind}") from None
-
-
-def opened(path: str | Path, content: bytes) -> Image.Image:
-    """Open the content of an image file, without decoding its pixels yet.
+def opened(path: str | Path) -> Image.Image:
+    """Open an image file, without decoding its pixels yet.
 
     Raises
     ------
     BadFileError
-        If it has more pixels a side than anything that is expected here.
-    OSError, SyntaxError, ValueError, DecompressionBombError
-        If it is damaged or no image.
+        If it is absent, damaged, no image, or has more pixels a side than anything that is expected here.
     """
-    # Told what it is, Pillow need not ask every format in turn.
-    image = Image.open(io.BytesIO(content), formats=("JPEG",) if content.startswith(JPEG) else FORMATS)
+    try:
+        # From memory: Pillow reads a file in small pieces otherwise.
+        content = read_bytes(path)
+        # Told what it is, Pillow need not ask every format in turn.
+        image = Image.open(io.BytesIO(content), formats=("JPEG",) if content.startswith(JPEG) else FORMATS)
+    except FileNotFoundError:
+        raise BadFileError(path, f"expected an image ({KINDS}), found no such file") from None
+    except UnidentifiedImageError:
+        raise BadFileError(path, f"expected an image ({KINDS}), found something else") from None
+    except Exception as error:
+        # Pillow raises nearly anything on a damaged header.
+        raise BadFileError(
+            path, f"expected an image ({KINDS}), found an unreadable file ({first_line(error)})"
+        ) from None
     if max(image.size) > LARGEST_FILE_SIDE:
         found = _size(image)
         image.close()
         raise BadFileError(path, f"expected at most {LARGEST_FILE_SIDE} pixels a side, found {found}")
     return image
+
+
+def decoded(path: str | Path, image: Image.Image) -> Image.Image:
+    """Decode an image that was opened; return it as RGB, see `colours.to_rgb`.
+
+    Raises
+    ------
+    BadFileError
+        If it is damaged, or of colours that do not enter.
+    """
+    try:
+        picture = to_rgb(path, image)
+        picture.load()
+    except BadFileError:
+        raise
+    except Exception as error:
+        # Here, too.
+        found = f"a damaged one ({first_line(error)})"
+        raise BadFileError(path, f"expected a complete {image.format}, found {found}") from None
+    return picture
 
 
 def _size(image: Image.Image) -> str:
