@@ -70,11 +70,14 @@ def refusal(size: tuple[int, int], scale: float | None = None) -> str:
         reach = f'{min(size) * scale:.3g}"'
         least = f'at least {SMALLEST * PIXEL_SCALE:.0f}" a side'
         return f'expected a field of {least}, found {found} pixels of {scale:g}", which is {reach}'
+    problem = f'expected sides of {SMALLEST} to {LARGEST} pixels at {PIXEL_SCALE}"/pixel, found {found}'
+    stating = "state the scale of the files (--image-scale ARCSEC; image_scale)"
+    if min(target) < SMALLEST:
+        return f"{problem}; {stating}, if it is another"
     whole = SIDE * PIXEL_SCALE / max(size)
     return (
-        f'expected sides of {SMALLEST} to {LARGEST} pixels at {PIXEL_SCALE}"/pixel, found {found}; state the scale of '
-        f"the files (--image-scale ARCSEC; image_scale), or {whole:.4g} to take images whole whose scale follows the "
-        f"size of the galaxy ({PIXEL_SCALE} x {SIDE} / {max(size)})"
+        f"{problem}; {stating}; for images whose scale follows the size of the galaxy, {whole:.4g} takes them whole "
+        f"({PIXEL_SCALE} x {SIDE} / {max(size)}); of files of {PIXEL_SCALE}, cut the middle out"
     )
 
 
