@@ -28,6 +28,7 @@ from sdss_gs.tables.names import meaning_of
 HASH_DIGITS = 12
 USED = "inputs"
 """Column that names the inputs a prediction was made from."""
+NOT_FINITE = "the input, or what the network makes of it, is no finite number"
 ANY = ""
 """Set of inputs that stands for: whatever an object has."""
 
@@ -191,15 +192,17 @@ class Model:
         used = self._names_of(present)
         frames, together = [pd.DataFrame({USED: used})], flags.copy()
         for output in self.outputs:
-            own, parts = flags.copy(), []
+            kind, answer, own, parts = kind_of(output), predicted[output.name], flags.copy(), []
+            finite = np.isfinite(answer).all(axis=tuple(range(1, answer.ndim)))
+            own[good[~finite]] |= int(Flag.BAD_INPUT)
             # At least once, so that a piece without any prediction has columns of the same kinds.
             for key in dict.fromkeys(used[good]) or (ANY,):
-                chosen = used[good] == key
-                kind, here = kind_of(output), good[chosen]
-                values, unsure = kind.values(self.calibration(key, output), predicted[output.name][chosen])
+                chosen = finite & (used[good] == key)
+                here = good[chosen]
+                values, unsure = kind.values(self.calibration(key, output), answer[chosen])
                 parts.append(pd.DataFrame(dict(zip(kind.columns(), values, strict=True)), index=here))
                 own[here[unsure]] |= int(Flag.UNSURE)
-                own[here[kind.impossible(predicted[output.name][chosen])]] |= int(Flag.IMPOSSIBLE)
+                own[here[kind.impossible(answer[chosen])]] |= int(Flag.IMPOSSIBLE)
             frames += [pd.concat(parts).reindex(range(len(flags))), pd.Series(own, name=f"{output.name}_flag")]
             together |= own
         frames.append(pd.Series(together, name="flag"))
@@ -324,7 +327,10 @@ def predict_chunk(model: Model, chunk: Chunk, source: Source) -> pd.DataFrame:
     loaded = load_chunk(model, chunk, source)
     frame = model.predict_loaded(loaded)
     frame.insert(0, source.id_name, id_column(chunk.ids))
-    frame["problem"] = problems_of(loaded, len(frame))
+    silent = np.array([not text for text in problems_of(loaded, len(frame))]) & (
+        frame["flag"] & int(Flag.BAD_INPUT) > 0
+    )
+    frame["problem"] = np.where(silent, NOT_FINITE, problems_of(loaded, len(frame)))
     return frame
 
 
@@ -335,11 +341,8 @@ def id_column(ids: pa.Array | pa.ChunkedArray) -> pd.Series:
     unsigned = pa.types.is_uint64(ids.type)
     plain = ids.cast(pa.uint64() if unsigned else pa.int64())
     # By itself pandas turns integers into floats, which have 53 binary digits, as soon as one is missing.
-    return (
-        plain.to_pandas(types_mapper={pa.uint64(): pd.UInt64Dtype(), pa.int64(): pd.Int64Dtype()}.get)
-        if plain.null_count
-        else plain.to_pandas()
-    )
+    nullable = {pa.uint64(): pd.UInt64Dtype(), pa.int64(): pd.Int64Dtype()} if plain.null_count else {}
+    return plain.to_pandas(types_mapper=nullable.get)
 
 
 def load_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, Loaded]:

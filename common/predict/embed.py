@@ -15,10 +15,11 @@ from common.data.sources.folder import dataset_source
 from common.models.model import HASH_DIGITS, Model, load_chunk, problems_of
 from common.models.running import bare_network, run
 from common.networks.build import decider_of
+from common.outputs.column import Column
 from common.outputs.flags import NO_PREDICTION
 from common.outputs.kinds import kind_of
 from common.predict.neighbours import FEATURES
-from common.predict.predict import FLAG_COLUMN, ID_COLUMN, PROBLEM_COLUMN, check_source
+from common.predict.predict import FLAG_COLUMN, PROBLEM_COLUMN, check_source
 from common.predict.results import Pieces, unfinished, write_in_pieces
 from sdss_gs.dataset import Dataset
 from sdss_gs.errors import DataError, OptionError
@@ -115,7 +116,7 @@ def embed(model: Model, source: Source, output: Path, *, overwrite: bool = False
             yield len(rows)
 
     about = headless.metadata()
-    columns = {source.id_name: ID_COLUMN, "flag": FLAG_COLUMN, "problem": PROBLEM_COLUMN}
+    columns = {"flag": FLAG_COLUMN, "problem": PROBLEM_COLUMN, FEATURES: Column("what feeds the model's head")}
     return write_in_pieces(source, output, {"embedding": about}, work, "embedding", overwrite, about, columns)
 
 

@@ -23,7 +23,6 @@ from sdss_gs.errors import DataError, OptionError
 from sdss_gs.logs import LOG
 
 FLAG_COLUMN = Column("sum of bits: what to know before use (docs/using.md)", "meta.code.qual")
-ID_COLUMN = Column("the object, as the input names it", "meta.id;meta.main")
 PROBLEM_COLUMN = Column("what is wrong with an input, in words", "meta.note")
 MODEL_COLUMNS = {
     "flag": FLAG_COLUMN,
@@ -102,7 +101,7 @@ def predict(
             done.flags.update(flags)
             yield rows
 
-    columns = described(models, source, together)
+    columns = described(models, together)
     done.rows = write_in_pieces(source, output, plan, work, "predicting", overwrite, about, columns)
     done.seconds = time.perf_counter() - began
     LOG.info("predicted rows=%d seconds=%.1f output=%s", done.rows, done.seconds, output)
@@ -183,16 +182,9 @@ def predict_together(
     return pd.concat(parts, axis=1)
 
 
-def described(models: Sequence[Model], source: Source, together: Combination = ALONE) -> dict[str, Column]:
-    """Say what each column of `predict_together` holds.
-
-    Parameters
-    ----------
-    models : sequence of Model
-    source : Source
-    together : Combination
-    """
-    found = {source.id_name: ID_COLUMN}
+def described(models: Sequence[Model], together: Combination = ALONE) -> dict[str, Column]:
+    """Say what each column of `predict_together` but the id holds."""
+    found = {}
     if together.way:
         for output in (output for model in models for output in model.outputs):
             found |= kind_of(output).described()

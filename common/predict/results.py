@@ -24,6 +24,7 @@ from sdss_gs.inputs import refuse_inputs
 from sdss_gs.logs import hidden
 
 PLAN = "plan.json"
+ID_COLUMN = Column("the object, as the input names it", "meta.id;meta.main")
 EMPTY: Mapping = MappingProxyType({})
 
 
@@ -160,8 +161,10 @@ def write_in_pieces(
     Parameters
     ----------
     source : Source
-    output, overwrite, about, columns
+    output, overwrite, about
         As for `Pieces`.
+    columns : mapping of str to Column
+        As for `Pieces`; the id is added.
     plan : dict
         As for `Pieces`; the source is added.
     work : callable
@@ -177,9 +180,14 @@ def write_in_pieces(
     Raises
     ------
     ZooError
-        If the output is an input or cannot be written, or another process is writing it.
+        If the output is an input or cannot be written, another process is writing it, or the id is called like a column.
     """
     refuse_inputs(output, source.paths)
+    # Without case, as FITS and DuckDB tell columns apart.
+    taken = next((name for name in columns if name.lower() == source.id_name.lower()), "")
+    if taken:
+        raise OptionError(f"id {source.id_name}: the output has a column {taken} of its own; rename the id")
+    columns = {source.id_name: ID_COLUMN, **columns}
     plan = {"source": source.stamp, "objects": source.count, "piece": source.chunk_objects} | plan
     lock = FileLock(output.with_name(output.name + ".lock"))
     try:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from common.data.sources import Loaded
-from common.models.model import Model, problems_of
+from common.models.model import NOT_FINITE, Model, problems_of
 from common.outputs.flags import NO_PREDICTION, Flag, words
 
 DIGITS = 7
@@ -32,7 +32,7 @@ def predicted(model: Model, loaded: Mapping[str, Loaded]) -> list[dict]:
         prediction = {column: number(value) if isinstance(value, float) else value for column, value in row.items()}
         if not flag & NO_PREDICTION and any(value is None for value in prediction.values()):
             prediction, flag = dict.fromkeys(row), flag | int(Flag.BAD_INPUT)
-            problem = "the network gives no finite number for this input"
+            problem = NOT_FINITE
         answers.append({"prediction": prediction, "flag": flag, "flags": words(flag), "problem": problem})
     return answers
 

@@ -335,6 +335,25 @@ def test_predictions_that_cannot_be_are_flagged_alone_and_together(tmp_path):
     assert "outside what the quantity can be" in words(Flag.IMPOSSIBLE)[0]
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_network_without_a_finite_answer_gives_none_and_says_so(tmp_path):
+    pixels = np.linspace(0.5, 1, 61 * 61 * 5, dtype=np.float32).reshape(61, 61, 5)
+    np.save(tmp_path / "a.npy", pixels * np.float32(3e38))
+    np.save(tmp_path / "b.npy", pixels)
+    for name in ("f2s", "f2r"):
+        run([tmp_path / "a.npy", tmp_path / "b.npy"], tmp_path / f"{name}.parquet", by_hand(name, 1e5))
+        found = pd.read_parquet(tmp_path / f"{name}.parquet")
+        assert found[by_hand(name).outputs[0].name].isna().tolist() == [True, False]
+        assert (found["flag"] & int(Flag.BAD_INPUT) > 0).tolist() == [True, False]
+        assert found["problem"].tolist() == ["the input, or what the network makes of it, is no finite number", ""]
+
+
+def test_id_that_would_be_taken_for_a_prediction_is_refused(tmp_path):
+    path = write(frame().rename(columns={"objid": "Flag"}), tmp_path / "in.csv")
+    with pytest.raises(OptionError, match="id Flag: the output has a column flag of its own; rename the id"):
+        run(path, tmp_path / "out.csv", id_column="Flag")
+
+
 def test_input_without_what_the_model_needs_is_one_clear_error(tmp_path):
     write_image(tmp_path / "a.jpg", 100)
     source = open_source([tmp_path / "a.jpg"], ["bands"])
