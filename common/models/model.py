@@ -327,10 +327,9 @@ def predict_chunk(model: Model, chunk: Chunk, source: Source) -> pd.DataFrame:
     loaded = load_chunk(model, chunk, source)
     frame = model.predict_loaded(loaded)
     frame.insert(0, source.id_name, id_column(chunk.ids))
-    silent = np.array([not text for text in problems_of(loaded, len(frame))]) & (
-        frame["flag"] & int(Flag.BAD_INPUT) > 0
-    )
-    frame["problem"] = np.where(silent, NOT_FINITE, problems_of(loaded, len(frame)))
+    bad = frame["flag"] & int(Flag.BAD_INPUT) > 0
+    texts = zip(problems_of(loaded, len(frame)), bad, strict=True)
+    frame["problem"] = [text or NOT_FINITE * wrong for text, wrong in texts]
     return frame
 
 

@@ -180,7 +180,8 @@ def write_in_pieces(
     Raises
     ------
     ZooError
-        If the output is an input or cannot be written, another process is writing it, or the id is called like a column.
+        If the output is an input or cannot be written, the id is called like one of its columns, or another process is
+        writing it.
     """
     refuse_inputs(output, source.paths)
     # Without case, as FITS and DuckDB tell columns apart.
