@@ -189,6 +189,11 @@ class Model:
         seen, present, flags = self.usable(loaded)
         good = np.flatnonzero(present.any(axis=1))
         predicted = self.answers(seen, present[good])
+        # Inside the network numbers may grow beyond what float32 holds; on a limit, rounding makes them impossible.
+        finite = np.all([np.isfinite(one).all(axis=tuple(range(1, one.ndim))) for one in predicted.values()], axis=0)
+        flags[good[~finite]] |= int(Flag.BAD_INPUT)
+        present[good[~finite]] = False
+        good, predicted = good[finite], {name: one[finite] for name, one in predicted.items()}
         used = self._names_of(present)
         frames, together = [pd.DataFrame({USED: used})], flags.copy()
         for output in self.outputs:
@@ -247,6 +252,10 @@ class Model:
             if item.name not in loaded:
                 continue
             values, own = loaded[item.name].values, loaded[item.name].flags.astype(np.int32)
+            if np.dtype(item.dtype).kind == "f":
+                # What is too large for it is infinite from here on.
+                with np.errstate(over="ignore"):
+                    values = values.astype(item.dtype, copy=False)
             finite = np.isfinite(values).reshape(count, -1).all(axis=1)
             own[~finite & ((own & NO_PREDICTION) == 0)] |= int(Flag.BAD_INPUT)
             good = present[:, number] = (own & NO_PREDICTION) == 0

@@ -9,7 +9,7 @@ import pytest
 from helpers.asking import ask
 from helpers.running import running
 from helpers.several import FUNCTIONS
-from helpers.trained import untried
+from helpers.trained import by_hand, untried
 
 from common.backend import keras
 from common.models.opening import load
@@ -169,3 +169,15 @@ def test_what_is_opened_from_the_store_keeps_the_guard(served):
     values = np.array([GOOD["bands"], [99, *GOOD["bands"][1:]]], np.float32)
     assert np.isnan(asked(opened, serving_inputs(INPUTS["bands"], values))[:, 0]).tolist() == [False, True]
     assert bare_network(opened).name == "b2r"
+
+
+@pytest.mark.parametrize(("name", "outside"), [("b2r", 29.9999999999), ("b2s", 29.9999999999), ("s2r", 1e300)])
+def test_numbers_that_float32_does_not_hold_are_flagged_and_have_no_answer(name, outside):
+    """Rounded to float32 a magnitude just below the limit is on it, and a large flux is infinite."""
+    model = by_hand(name)
+    (item,) = model.inputs
+    rows = np.full((3, *item.shape), 15.5) + np.linspace(0, 1, item.shape[0])
+    rows[1, 0] = outside
+    found = model.predict(rows)
+    assert found[model.columns()[0]].isna().tolist() == found["flag"].isin([2, 10]).tolist() == [False, True, False]
+    assert model.predict(rows[1:2])["flag"].tolist() == found["flag"][1:2].tolist()
