@@ -156,10 +156,13 @@ def test_a_changed_set_other_options_and_foreign_folders_are_refused(survey, tmp
     assert main([*command, "--format", "webdataset"]) == 1
     add_columns(survey, tile=["8"] * 10)
     assert main(command) == 1
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "notes.txt").touch()
+    assert main(["export", str(survey), str(tmp_path / "foreign"), "--inputs", "img"]) == 1
     assert main(["export", str(survey), str(survey), "--inputs", "img"]) == 1
     errors = capsys.readouterr().err.splitlines()
-    assert ["changed since" in errors[0], "changed since" in errors[1], "new or empty" in errors[2]] == [True] * 3
-    assert len(errors) == 3
+    for text, error in zip(("changed since", "changed since", "new or empty", str(survey)), errors, strict=True):
+        assert text in error
     assert fingerprint(out) == before
 
 
