@@ -17,6 +17,7 @@ from sdss_gs.exchange.item import Item, LeftOut
 from sdss_gs.exchange.sources import SOURCES
 from sdss_gs.files import replacing
 from sdss_gs.formats.img import SIDE
+from sdss_gs.inputs import refuse_inputs
 from sdss_gs.logs import hidden
 from sdss_gs.schema import PIXEL_SCALE
 
@@ -84,6 +85,9 @@ def import_set(
     more = own.get(source, {})
     if images is not None and source not in ("gz2", "labels"):
         raise OptionError(f"--images {images}: only gz2 and labels have images beside a table, not {source}")
+    if source in ("tree", "labels"):
+        # Every file in there is looked at: the next run would import what this one has made.
+        refuse_inputs(folder, [images or (path if path.is_dir() else path.parent)])
     (folder / "img").mkdir(parents=True, exist_ok=True)
     chosen = {"source": source, "path": str(path.resolve()), "crop": entry.crop, "size": entry.size}
     chosen |= {} if entry.scale is None else {"scale": entry.scale}

@@ -163,6 +163,14 @@ def image_span(path):
         return (np.asarray(image)[75, :, 0] > 130).sum()
 
 
+@pytest.mark.parametrize("place", ["", "ds"])
+def test_set_is_not_made_inside_the_tree_that_it_is_made_of(tmp_path, capsys, place):
+    write_tree(tmp_path)
+    assert main(["import", "tree", str(tmp_path), str(tmp_path / place)]) == 1
+    assert "it is the input" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disc", "ring"]
+
+
 def test_images_that_could_be_read_in_two_ways_are_refused_as_everywhere(tmp_path):
     (tmp_path / "tree" / "ring").mkdir(parents=True)
     Image.fromarray(np.full((150, 150, 4), 90, np.uint8)).save(tmp_path / "tree" / "ring" / "1.png")

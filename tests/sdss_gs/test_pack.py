@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import cutout, survey_rows, write_image, write_spectrum, write_survey
 
-from sdss_gs.errors import DataError
+from sdss_gs.errors import BadFileError, DataError
 from sdss_gs.files import unsealed
 from sdss_gs.formats.raw import list_files, read_file
 from sdss_gs.packing import pack as pack_module
@@ -69,6 +69,28 @@ def test_parallel_and_single_process_packs_are_equal(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "FEW_FILES", 1)
     assert pack_all(folder, "img", processes=2).available == 70
     assert_packed_as_raw(folder, "img")
+
+
+def test_what_was_refused_under_older_rules_is_read_once_more(survey, monkeypatch):
+    path = sorted((survey / "spectra").iterdir())[3]
+
+    def older(name, file, layout):
+        if file == str(path):
+            raise BadFileError(file, "expected more")
+        return read_file(name, file, layout)
+
+    with monkeypatch.context() as before:
+        before.setattr(reading, "read_file", older)
+        before.setattr(pack_module, "RULES", 0)
+        assert pack_all(survey, "spectra").rejects == {path.stem: "expected more"}
+    opened = read_paths(monkeypatch)
+    manifest = pack_all(survey, "spectra")
+    assert (opened, manifest.available, manifest.rejects) == ([path.name], 12, {})
+    path.write_text("Wavelength,Flux,BestFit\n")
+    assert list(pack_all(survey, "spectra").rejects) == [path.stem]
+    opened.clear()
+    assert pack_all(survey, "spectra").available == 11
+    assert opened == []
 
 
 def test_second_pack_opens_no_file(survey, monkeypatch):
