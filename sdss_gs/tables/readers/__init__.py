@@ -10,14 +10,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from sdss_gs.errors import DataError, OptionError, ZooError, first_line
-from sdss_gs.tables.readers import astronomical, parquet, text
+from sdss_gs.tables.readers import astronomical, fits, parquet, text
 from sdss_gs.tables.readers.parquet import shards
 from sdss_gs.tables.readers.table import Batches, Column, OpenTable, listed
 from sdss_gs.tables.readers.text import OnWrongRow
 
 __all__ = ["ENDINGS", "Column", "OpenTable", "ending_of", "is_table", "listed", "open_tables", "shards", "split_number"]
 
-ENDINGS = (*text.ENDINGS, *parquet.ENDINGS, *astronomical.FITS_ENDINGS, *astronomical.VOTABLE_ENDINGS)
+ENDINGS = (*text.ENDINGS, *parquet.ENDINGS, *fits.ENDINGS, *astronomical.VOTABLE_ENDINGS)
 COMPRESSED = (".gz", ".bz2", ".xz")
 _NUMBERED = re.compile(r"^(?P<path>.+)\[(?P<table>[^\[\]]+)\]$")
 
@@ -71,8 +71,8 @@ def open_tables(path: Path, table: str = "", on_wrong_row: OnWrongRow | None = N
     try:
         if path.is_dir() or ending in parquet.ENDINGS:
             opened = [parquet.open_parquet(path)]
-        elif ending in astronomical.FITS_ENDINGS:
-            opened = astronomical.open_fits_tables(path)
+        elif ending in fits.ENDINGS:
+            opened = fits.open_fits_tables(path)
         elif ending in astronomical.VOTABLE_ENDINGS:
             opened = astronomical.open_votable_tables(path)
         elif ending in text.ENDINGS:
@@ -103,7 +103,7 @@ def _guarded(table: OpenTable) -> Batches:
 
 def _chosen(path: Path, opened: list[OpenTable], table: str) -> OpenTable:
     for one in opened:
-        if table in (split_label(one.where), one.title):
+        if table.lower() in (split_label(one.where), one.title.lower()):
             return one
     there = ", ".join(f"{split_label(one.where)} {one.title}".strip() for one in opened)
     raise OptionError(f"table {table}: expected one of {path}: {there or 'it has one table only'}")

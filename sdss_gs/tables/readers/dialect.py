@@ -6,15 +6,26 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from sdss_gs.errors import DataError
 
 DELIMITERS = (",", "\t", ";", "|")
 BLANKS = " "
 """Stands for any number of blanks between cells."""
-ECSV, IPAC = "# %ECSV", ("\\", "|")
-RULED = re.compile(r"^[-\s|;,\t]*-[-\s|;,\t]*$")
-"""The line of dashes under the head of a table of VizieR."""
+BYTE_BY_BYTE = "Byte-by-byte Description of file"
+"""Stands in machine-readable tables of the AAS journals and the CDS (vizier.cds.unistra.fr/doc/catstd.htx)."""
+SEXTRACTOR = re.compile(r"^#\s+1\s+[A-Z]\w*")
+BETWEEN_BLANKS = r'"(?:[^"]|"")*"|[^\s"]\S*'
+"""A cell between blanks, which in quotes may have some of its own."""
+RULED = re.compile(r"^[-=+|:;,\s]*(---|===)[-=+|:;,\s]*$")
+"""The line of dashes under the head of a table (VizieR, TST, psql, Markdown), or one around it (reStructuredText)."""
+FIXED_WIDTHS = re.compile(r"^(=+( +=+)+|-+( +-+)+) *$")
+"""Such a line where it tells how wide the columns are: their cells may have blanks, or nothing, in them."""
+SEPARATOR = re.compile(r"^sep=(.)$", re.IGNORECASE)
+"""The line with which spreadsheets are told the delimiter."""
+RDB_TYPE = re.compile(r"^\d*[SND]$")
+"""Of the columns of an RDB table, in the line below their names."""
 NUMBER = re.compile(r"^[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?$")
 DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+$")
 DECIMAL_POINT = re.compile(r"^[+-]?\d+\.\d+$")
@@ -51,7 +62,8 @@ def find_dialect(path: object, lines: Sequence[str]) -> Dialect:
     """Find out how a table of text is written.
 
     Lines that begin with ``#`` before the names of the columns are comments, as CasJobs, CrossID and VizieR write them;
-    the last one has the names where the first line that is none holds numbers only.
+    the last one has the names where the first line that is none holds numbers. What stands above a line of dashes are
+    the names, or names and units; whatever stands above those is a title.
 
     Parameters
     ----------
@@ -65,7 +77,8 @@ def find_dialect(path: object, lines: Sequence[str]) -> Dialect:
     DataError
         If there is no line of names, or decimals are written in two ways.
     """
-    at = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
+    said = SEPARATOR.match(lines[0]) if lines else None
+    at = next((n for n, line in enumerate(lines) if not (_is_comment(line) or (n == 0 and said))), len(lines))
     comments = [line for line in lines[:at] if line.startswith("#")]
     rest = list(lines[at:])
     if not rest:
@@ -74,27 +87,85 @@ def find_dialect(path: object, lines: Sequence[str]) -> Dialect:
         if not names:
             raise DataError(f"{path}: expected a line of column names, found an empty file")
         return Dialect(",", tuple(names), (), at, len(comments) - 1, False)
-    delimiter = _delimiter(rest)
-    names, skipped = _cells(rest[0], delimiter), at + 1
-    if all(NUMBER.match(name) or not name for name in names):
+    first, named, ruled = _head(rest)
+    delimiter = said[1] if said else _delimiter([line for line in rest[named:] if not is_passed_over(line)])
+    names, units, skipped = _cells(rest[first], delimiter), [], ruled + 1
+    if first < named:
+        units = _cells(rest[named], delimiter)
+    elif 2 * sum(bool(NUMBER.match(name)) for name in names) >= max(1, sum(map(bool, names))):
         commented = _commented(comments[-1], delimiter) if comments else []
         if len(commented) != len(names):
             raise DataError(
-                f"{path}: expected a line of column names, found {rest[0][:60]!r}; write one above the rows"
+                f"{path}: expected a line of column names, found {rest[first][:60]!r}; write one above the rows"
             )
-        names, skipped, comments = commented, at, comments[:-1]
-    units: list[str] = []
-    if skipped > at and len(rest) > 2 and RULED.match(rest[2]):
-        units, skipped = _cells(rest[1], delimiter), at + 3
-    rows = [_cells(line, delimiter) for line in rest[skipped - at :]]
-    return Dialect(
-        delimiter, tuple(names), tuple(units), skipped, len(comments), _has_decimal_comma(path, delimiter, rows)
-    )
+        names, skipped, comments = commented, first, comments[:-1]
+    rows = [_cells(line, delimiter) for line in rest[skipped:] if not is_passed_over(line)]
+    if rows and delimiter == "\t" and len(rows[0]) > 1 and all(map(RDB_TYPE.match, rows[0])):
+        rows, skipped = rows[1:], skipped + 1
+    names = _as_wide_as(rows, names)
+    comma = delimiter != "," and _has_decimal_comma(path, rows)
+    return Dialect(delimiter, tuple(names), tuple(units[: len(names)]), at + skipped, len(comments), comma)
+
+
+def _is_comment(line: str) -> bool:
+    return not line.strip() or line.startswith("#")
+
+
+def is_passed_over(line: str) -> bool:
+    """Tell whether a line among the rows is none: a comment, a rule, or how Starlink and CP/M end a file."""
+    return _is_comment(line) or bool(RULED.match(line)) or line.strip() in ("[EOD]", "\x1a")
+
+
+def astropy_format(lines: Sequence[str]) -> str:
+    """Name the format of a table that astropy reads better, as ``ascii.<name>``; empty for any other.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        The first ones of a file.
+    """
+    first = lines[0] if lines else ""
+    if first.startswith("# %ECSV"):
+        return "ecsv"
+    # In other tables with bars every line begins with one.
+    bars = sum(line.startswith(("|", "\\")) or not line.strip() for line in lines)
+    if first.startswith(("|", "\\")) and not first.startswith("\\begin") and bars < len(lines):
+        return "ipac"
+    if FIXED_WIDTHS.match(first):
+        return "rst"
+    if len(lines) > 1 and FIXED_WIDTHS.match(lines[1]):
+        return "fixed_width_two_line"
+    if any(line.startswith(BYTE_BY_BYTE) for line in lines):
+        return "mrt"
+    return "sextractor" if SEXTRACTOR.match(first) else ""
+
+
+def _head(rest: Sequence[str]) -> tuple[int, int, int]:
+    """Find the line of names, the line before the rows or the rule above them, and the last line of the head."""
+    top = 1 if RULED.match(rest[0]) else 0
+    rule = next((n for n, line in enumerate(rest) if n > top and RULED.match(line)), 0)
+    if not rule:
+        return top, top, top
+    cells = [len(_cells(line, _delimiter([rest[rule - 1]]))) for line in rest[:rule]]
+    first = rule - 2 if rule > top + 1 and cells[rule - 2] == cells[rule - 1] > 1 else rule - 1
+    if any(count > 1 for count in cells[top:first]):
+        # A row of dashes far below the names.
+        return top, top, top
+    return first, rule - 1, rule
+
+
+def _as_wide_as(rows: Sequence[Sequence[str]], names: list[str]) -> list[str]:
+    """Bring names to the width of the rows, where only these end with a delimiter, or only the names do."""
+    if rows and all(len(row) == len(names) + 1 and not row[-1] for row in rows):
+        return [*names, ""]
+    if rows and not names[-1] and all(len(row) == len(names) - 1 for row in rows):
+        return names[:-1]
+    return names
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
     if delimiter == BLANKS:
-        return line.split()
+        return [cell.strip('"') for cell in re.findall(BETWEEN_BLANKS, line)]
     try:
         cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:
@@ -103,20 +174,19 @@ def _cells(line: str, delimiter: str) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _delimiter(rest: Sequence[str]) -> str:
-    """Choose what parts the first line into most cells, and the one after it into as many."""
+def _delimiter(lines: Sequence[str]) -> str:
+    """Choose what parts the names into most cells, and a row after them into as many."""
     best, most = "", 1
-    rows = [line for line in rest[1:4] if line.strip() and not RULED.match(line)]
     for delimiter in (*DELIMITERS, BLANKS):
-        count = len(_cells(rest[0], delimiter))
-        same = all(len(_cells(row, delimiter)) == count for row in rows[-1:])
+        count = len(_cells(lines[0], delimiter))
+        same = all(len(_cells(row, delimiter)) == count for row in lines[1:4][-1:])
         # Blanks stand beside other delimiters as well.
         if count > most and same and not (best and delimiter == BLANKS):
             best, most = delimiter, count
     if best:
         return best
     # Rows of another length are named when they are read.
-    return max(DELIMITERS, key=lambda delimiter: len(_cells(rest[0], delimiter)))
+    return max(DELIMITERS, key=lambda delimiter: len(_cells(lines[0], delimiter)))
 
 
 def _commented(comment: str, delimiter: str) -> list[str]:
@@ -124,14 +194,15 @@ def _commented(comment: str, delimiter: str) -> list[str]:
     return _cells(text, delimiter) if delimiter else re.split(r"[,;|\s]+", text)
 
 
-def _has_decimal_comma(path: object, delimiter: str, rows: Sequence[Sequence[str]]) -> bool:
-    if delimiter == ",":
-        return False
-    cells = [cell for row in rows for cell in row]
-    comma = next((cell for cell in cells if DECIMAL_COMMA.match(cell)), "")
-    point = next((cell for cell in cells if DECIMAL_POINT.match(cell)), "")
-    if comma and point:
-        raise DataError(
-            f"{path}: expected decimals written in one way, found {comma} and {point}; write all with a point"
-        )
-    return bool(comma)
+def _has_decimal_comma(path: object, rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether decimals have a comma, which a column of another kind (a version, 17.1) does not speak against."""
+    found = False
+    for cells in zip_longest(*rows, fillvalue=""):
+        comma = next(filter(DECIMAL_COMMA.match, cells), "")
+        point = next(filter(DECIMAL_POINT.match, cells), "")
+        if comma and point:
+            raise DataError(
+                f"{path}: expected decimals written in one way, found {comma} and {point}; write all with a point"
+            )
+        found |= bool(comma)
+    return found

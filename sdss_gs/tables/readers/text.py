@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
@@ -16,10 +17,18 @@ import pyarrow.csv
 
 from sdss_gs.errors import DataError, first_line
 from sdss_gs.formats.compressed import largest_content, unpacking
-from sdss_gs.tables.readers.dialect import BLANKS, ECSV, ENCODINGS, IPAC, Dialect, find_dialect
-from sdss_gs.tables.readers.table import MOST_COLUMNS, ROWS_PER_BATCH, Column, OpenTable, skipped
+from sdss_gs.tables.readers.dialect import (
+    BETWEEN_BLANKS,
+    BLANKS,
+    ENCODINGS,
+    Dialect,
+    astropy_format,
+    find_dialect,
+    is_passed_over,
+)
+from sdss_gs.tables.readers.table import MOST_COLUMNS, Column, OpenTable, skipped
 
-ENDINGS = (".csv", ".tsv", ".txt", ".dat", ".asc", ".ascii", ".tbl", ".ecsv", ".ipac")
+ENDINGS = (".csv", ".tsv", ".txt", ".dat", ".asc", ".ascii", ".tbl", ".ecsv", ".ipac", ".tst")
 BLOCK = 16 * 2**20
 """Bytes that are read at a time."""
 HEAD, HEAD_LINES = 2**20, 200
@@ -46,10 +55,10 @@ def open_text(path: Path, on_wrong_row: OnWrongRow | None = None) -> OpenTable:
     """
     encoding = _encoding(path)
     lines = _first_lines(path, encoding)
-    if lines and (lines[0].startswith(ECSV) or lines[0].startswith(IPAC)):
+    if known := astropy_format(lines):
         from sdss_gs.tables.readers.astronomical import open_ascii_table
 
-        return open_ascii_table(path, "ecsv" if lines[0].startswith(ECSV) else "ipac")
+        return open_ascii_table(path, known, encoding)
     dialect = find_dialect(path, lines)
     if len(dialect.names) > MOST_COLUMNS:
         raise DataError(f"{path}: expected at most {MOST_COLUMNS:,} columns, found {len(dialect.names):,}")
@@ -58,10 +67,9 @@ def open_text(path: Path, on_wrong_row: OnWrongRow | None = None) -> OpenTable:
     notes = [] if encoding == "utf-8" else [f"{path}: not written in UTF-8, read as {encoding}"]
     notes += [f"{path}: numbers with a decimal comma"] * dialect.decimal_comma
     notes += [f"{path}: {dialect.comments} lines of comments passed over"] * bool(dialect.comments)
-    read = _read_blanks if dialect.delimiter == BLANKS else _read_delimited
 
     def batches(wanted: Sequence[str], first: int) -> Iterator[pa.Table]:
-        pieces = read(path, dialect, encoding, list(wanted), on_wrong_row)
+        pieces = _read(path, dialect, encoding, list(wanted), on_wrong_row)
         yield from skipped((_tidy(piece, dialect) for piece in pieces), first)
 
     return OpenTable(str(path), columns, _line_breaks(path), batches, tuple(notes), seekable=False, exact=False)
@@ -76,7 +84,9 @@ def _first_lines(path: Path, encoding: str) -> list[str]:
     with _bytes(path) as file:
         head = file.read(HEAD)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
-    lines = text.splitlines()
+    # No other ends than Arrow knows: `str.splitlines` has ten.
+    lines = re.split(r"\r\n|\r|\n", text)
+    lines = lines if lines[-1] else lines[:-1]
     if len(head) == HEAD and len(lines) < 2:
         raise DataError(f"{path}: expected at most {MOST_COLUMNS:,} columns, found a first line of over a mebibyte")
     # The last line may be cut.
@@ -134,63 +144,76 @@ def _line_breaks(path: Path) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b"")) + 1
 
 
-def _read_delimited(
+@contextmanager
+def _rows(path: Path, dialect: Dialect, encoding: str) -> Iterator[tuple[BinaryIO, dict, str]]:
+    """Open what Arrow is to read; cells between blanks get tabs between them."""
+    with _bytes(path) as file:
+        if dialect.delimiter != BLANKS:
+            yield file, {"encoding": encoding, "skip_rows": dialect.skipped}, dialect.delimiter
+            return
+        with io.TextIOWrapper(file, encoding) as letters:
+            yield io.BufferedReader(_Tabbed(letters, dialect.skipped), BLOCK), {}, "\t"
+
+
+class _Tabbed(io.RawIOBase):
+    """The rows of a table with blanks between its cells, as a table with tabs."""
+
+    def __init__(self, letters: io.TextIOWrapper, skipped: int):
+        self._letters, self._ready = letters, b""
+        for _ in range(skipped):
+            letters.readline()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        while not self._ready:
+            lines = self._letters.readlines(2**20)
+            if not lines:
+                return 0
+            rows = (re.findall(BETWEEN_BLANKS, line) for line in lines if not is_passed_over(line))
+            self._ready = "".join("\t".join(row) + "\n" for row in rows).encode()
+        piece, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def _read(
     path: Path, dialect: Dialect, encoding: str, wanted: list[str], on_wrong_row: OnWrongRow | None
 ) -> Iterator[pa.Table]:
-    second: list[str] = []
+    found: list[str] = []
 
     def wrong(row: pa.csv.InvalidRow) -> str:
         if row.text.startswith(ANOTHER_TABLE):
-            second.append(row.text[:40])
+            found.append(f"expected one table, found a second one ({row.text[:40]}); save each as a file")
             return "error"
-        if row.text.startswith("#"):
+        if is_passed_over(row.text):
             return "skip"
+        found.append(
+            f"expected {row.expected_columns} cells in each row, found {row.actual_columns} in {row.text[:60]!r}"
+        )
         return on_wrong_row(row) if on_wrong_row else "error"
 
     # Names that stand twice would be one column for Arrow.
     unique = [name if dialect.names.index(name) == at else f"{name}\0{at}" for at, name in enumerate(dialect.names)]
-    with _bytes(path) as file:
+    with _rows(path, dialect, encoding) as (file, how, delimiter):
         try:
             with pa.csv.open_csv(
                 pa.PythonFile(file, mode="r"),
-                pa.csv.ReadOptions(
-                    # Row numbers of skipped rows are only known to the single-threaded reader.
-                    block_size=BLOCK, encoding=encoding, skip_rows=dialect.skipped, column_names=unique,
-                    use_threads=on_wrong_row is None,
-                ),
-                pa.csv.ParseOptions(delimiter=dialect.delimiter, invalid_row_handler=wrong),
+                # Row numbers of skipped rows are only known to the single-threaded reader.
+                pa.csv.ReadOptions(block_size=BLOCK, column_names=unique, use_threads=on_wrong_row is None, **how),
+                pa.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=wrong),
                 # What a survey writes for "not measured" must not decide a column's type: everything is text.
                 pa.csv.ConvertOptions(
                     include_columns=wanted, strings_can_be_null=False, column_types=dict.fromkeys(wanted, pa.string())
                 ),
-            ) as reader:  # fmt: skip
+            ) as reader:
                 yield from (pa.Table.from_batches([batch]) for batch in reader)
         except pa.ArrowException as error:
             if "Empty CSV file" in str(error):
                 return
-            if second:
-                found = f"found a second one ({second[0]}); save each as a file"
-                raise DataError(f"{path}: expected one table, {found}") from None
-            raise DataError(f"{path}: expected a table, found {first_line(error)}") from None
-
-
-def _read_blanks(
-    path: Path, dialect: Dialect, encoding: str, wanted: list[str], _on_wrong_row: OnWrongRow | None
-) -> Iterator[pa.Table]:
-    import pandas as pd
-
-    with _bytes(path) as file:
-        try:
-            pieces = pd.read_csv(
-                file, sep=r"\s+", header=None, names=list(dialect.names), usecols=wanted, skiprows=dialect.skipped,
-                dtype=str, keep_default_na=False, chunksize=ROWS_PER_BATCH, encoding=encoding,
-            )  # fmt: skip
-            for piece in pieces:
-                yield pa.table({name: pa.array(piece[name].to_numpy(object), pa.string()) for name in wanted})
-        except pd.errors.EmptyDataError:
-            return
-        except (pd.errors.ParserError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: expected a table, found {first_line(error)}") from None
+            said = found[-1] if found else f"expected a table, found {first_line(error)}"
+            raise DataError(f"{path}: {said}") from None
 
 
 def _tidy(piece: pa.Table, dialect: Dialect) -> pa.Table:
