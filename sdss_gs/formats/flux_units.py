@@ -14,6 +14,11 @@ _SPELLINGS = (
     (re.compile(r"\b(angstroms?|ang|AA|A)\b|[\u00c5\u212b]", re.IGNORECASE), "Angstrom"),
     (re.compile(r"\b10\s*(\*\*|\^)\s*\(?\s*([+-]?\d+)\s*\)?"), r"1e\2"),
     (re.compile(r"\b1(\.0*)?[eE]"), "1e"),
+    (re.compile(r"(?<![a-z])(maggies|maggy|mgy)\b", re.IGNORECASE), "AB"),
+    # Not mJy and MJy, which differ by case alone.
+    (re.compile(r"\b(nano|n)jy\b", re.IGNORECASE), "nJy"),
+    (re.compile(r"\b(micro|mu|u)jy\b", re.IGNORECASE), "uJy"),
+    (re.compile(r"\bjy\b", re.IGNORECASE), "Jy"),
 )
 """How surveys write units that `astropy.units` knows by other names."""
 
@@ -31,8 +36,8 @@ def in_nanomaggies(text: str) -> float | None:
     --------
     >>> in_nanomaggies("nanomaggies"), in_nanomaggies("maggy/pixel"), in_nanomaggies("adu")
     (1.0, 1000000000.0, None)
-    >>> round(in_nanomaggies("nJy"), 8)
-    0.00027542
+    >>> round(in_nanomaggies("nJy"), 8), in_nanomaggies("1e-9 maggies"), in_nanomaggies("dex(nJy)")
+    (0.00027542, 1.0, None)
     """
     plain = _PER_PIXEL.sub("", text.strip())
     if plain.lower() in NANOMAGGY:
@@ -73,7 +78,11 @@ def _ratio(text, wanted):
         with warnings.catch_warnings():
             # That a unit is written in a discouraged way is no news to the user.
             warnings.simplefilter("ignore")
-            ratio = float(units.Unit(text, parse_strict="raise").to(known.get(wanted, units.AA)))
+            unit = units.Unit(text, parse_strict="raise")
+            if isinstance(unit, units.function.FunctionUnitBase):
+                # Of a logarithm, astropy converts what one of it stands for.
+                return None
+            ratio = float(unit.to(known.get(wanted, units.AA)))
     except Exception:
         # Of a text that is no unit, astropy raises nearly anything.
         return None

@@ -56,6 +56,10 @@ def read_numbers(column: pa.ChunkedArray | pa.Array, quantity: Quantity, convert
     if pa.types.is_string(column.type):
         text = pc.fill_null(column, "")
         numeric = pc.match_substring_regex(text, NUMBER_PATTERN)
+        if not pc.all(numeric).as_py():
+            # Fortran's and IDL's double precision: 1.95D+01.
+            text = pc.replace_substring_regex(text, r"(?i)([0-9.])d([+-]?[0-9]+)$", r"\1e\2")
+            numeric = pc.match_substring_regex(text, NUMBER_PATTERN)
         values = pc.cast(pc.if_else(numeric, text, "nan"), pa.float64()).to_numpy(zero_copy_only=False).copy()
         empty = pc.is_in(pc.utf8_lower(text), value_set=pa.array(MISSING))
         empty = pc.or_(empty, pc.match_substring_regex(text, NOT_FINITE)).to_numpy(zero_copy_only=False)

@@ -125,12 +125,22 @@ def table_with_magnitudes(
     """
     if len(tables) > 1 and told:
         tables = [one for one in tables if set(told.values()) <= set(one.names)] or tables[:1]
-    choices = [(one, choose_columns(one, inputs, told, preferred)) for one in tables]
+    choices, refusals = [], []
+    for one in tables:
+        try:
+            choices.append((one, choose_columns(one, inputs, told, preferred)))
+        except (DataError, OptionError) as error:
+            refusals.append(error)
     usable = [pair for pair in choices if pair[1].columns]
+    if refusals and not usable:
+        # Tables that nobody means may be what they like.
+        raise refusals[0]
     if len(usable) > 1:
         there = listed([one.where for one, _choice in usable])
         raise OptionError(f"{path}: expected one table with magnitudes, found {there}; say which, as file[number]")
-    return (usable or choices)[0]
+    chosen, choice = (usable or choices)[0]
+    choice.notes.extend(f"passed over: {refusal}" for refusal in refusals)
+    return chosen, choice
 
 
 def refuse_repeats(table: OpenTable) -> None:
@@ -188,7 +198,22 @@ def _best_family(table: OpenTable, own: str, preferred: str) -> dict[str, str]:
             f"{table.where}: expected one set of magnitudes for {own}, found {listed(best)}; say which, with "
             f"--column {short_name(TABLES[own][0])}=NAME and so on"
         )
-    return {column: _one_of(table, column, same) for column, same in found[best[0]].items()}
+    names = {column: _one_of(table, column, same) for column, same in found[best[0]].items()}
+    _refuse_redshift(table, names)
+    return names
+
+
+def _refuse_redshift(table: OpenTable, names: dict[str, str]) -> None:
+    """Refuse to guess that ``z`` is a magnitude where another column has that name, ``zmag``."""
+    z = TABLES["bands"][-1]
+    if names.get(z, "").lower() != "z":
+        return
+    meanings = {name: meaning_of(name) for name in table.names if len(name) > 1}
+    also = [name for name, one in meanings.items() if one and (one.column, one.photometry) == (z, UNSTATED)]
+    if also:
+        raise DataError(
+            f"{table.where}: expected one column for {z}, found {listed([names[z], *also])}; say --column z=NAME"
+        )
 
 
 def _one_of(table: OpenTable, column: str, same: list[str]) -> str:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sdss_gs.errors import DataError
+from sdss_gs.tables.cells import MISSING
 from sdss_gs.tables.names import ID_COLUMNS, same_name
 from sdss_gs.tables.readers.table import OpenTable, listed
 
@@ -17,7 +18,9 @@ NO_ID = "none"
 LARGEST_WHOLE = 2.0**53
 """Up to which a float of 64 bits holds every integer."""
 _INTEGER = r"^(0|-?[1-9][0-9]*)$"
-_ROUNDED = r"^[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+$"
+_ROUNDED = r"^([0-9]([.,][0-9]+)?[eE]\+?[0-9]+|-?[0-9]{16,}\.0*)$"
+_WITH_POINT = r"^(-?[0-9]{1,15})\.0*$"
+"""A whole number as programs write it that have made a float of it."""
 WAY_OUT = f"write the ids as integers or text, or say --id {NO_ID} to have the rows numbered"
 
 
@@ -70,9 +73,11 @@ def id_type(table: OpenTable, name: str) -> pa.DataType:
     if pa.types.is_floating(kind):
         _refuse_rounded(table, name)
         return pa.int64()
+    if not pa.types.is_string(kind):
+        raise DataError(f"{table.where}: column {name}: expected ids as integers or text, found {kind}; {WAY_OUT}")
     possible = [pa.int64(), pa.uint64()]
     for piece in table.batches([name], 0):
-        cells = pc.drop_null(piece[name])
+        cells = pc.drop_null(_whole(piece[name]))
         rounded = pc.filter(cells, pc.match_substring_regex(cells, _ROUNDED))
         if len(rounded):
             raise DataError(
@@ -106,6 +111,16 @@ def _refuse_rounded(table: OpenTable, name: str) -> None:
             )
 
 
+def _whole(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Write text of whole numbers as such, where all others say that there is none."""
+    is_number = pc.match_substring_regex(cells, _INTEGER)
+    if pc.all(is_number).as_py() is not False:
+        return cells
+    without_point = pc.replace_substring_regex(cells, _WITH_POINT, r"\1")
+    no_id = pc.is_in(pc.utf8_lower(cells), value_set=pa.array(MISSING))
+    return pc.if_else(no_id, pa.scalar(None, pa.string()), without_point)
+
+
 def as_ids(cells: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
     """Bring ids to the type that `id_type` chose; null where there is none.
 
@@ -114,4 +129,6 @@ def as_ids(cells: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
     cells : pyarrow.ChunkedArray
     kind : pyarrow.DataType
     """
+    if pa.types.is_string(cells.type) and pa.types.is_integer(kind):
+        cells = _whole(cells)
     return pa.concat_arrays(cells.cast(kind).chunks) if cells.num_chunks else pa.array([], kind)

@@ -12,8 +12,9 @@ MODEL, PROFILE, UNSTATED = "model", "profile-fit", ""
 PHOTOMETRY = {"bands": MODEL, "wise": "aperture"}
 """Of the zoo's own columns (`schema.INPUTS`)."""
 ID_COLUMNS = (
-    "objid", "id", "object_id", "objectid", "source_id", "sourceid", "specobjid", "specobj_id", "dr8objid", "galaxyid",
-    "targetid",     "designation", "name",
+    "objid", "id", "object_id", "objectid", "obj_id", "source_id", "sourceid", "photoobjid", "bestobjid", "specobjid",
+    "specobj_id", "spec_obj_id", "dr8objid", "coadd_object_id", "galaxyid", "targetid", "nsaid", "mangaid",
+    "designation", "iauname", "name",
 )  # fmt: skip
 """Names of ids, in lower case, the likeliest first."""
 
@@ -62,9 +63,14 @@ _NAMED = tuple(
         rf"(?P<what>mag|flux)_(?P<kind>{'|'.join(_OTHER_KINDS)})_{_BAND}",
         rf"(?P<kind>{'|'.join(_OTHER_KINDS)})_(?P<what>mag|flux)_{_BAND}",
         rf"{_BAND}_(?P<what>mag|flux)_(?P<kind>{'|'.join(_OTHER_KINDS)})",
+        rf"{_BAND}_(?P<kind>psf|petro)",
     )
 )
-_SURVEY = re.compile(rf"(?P<what>mag|flux)_{_BAND}_(?P<survey>[a-z0-9]+)")
+_SURVEYS = (
+    "sdss", "lsst", "des", "decals", "legacy", "decam", "hsc", "subaru", "kids", "vst", "cfht", "cfhtls", "megacam",
+    "skymapper", "panstarrs", "ps1", "euclid", "roman",
+)  # fmt: skip
+_SURVEY = re.compile(rf"(?P<what>mag|flux)_{_BAND}_(?P<survey>{'|'.join((*_SURVEYS, *_OTHER_KINDS))})")
 _PLAIN = tuple(
     re.compile(pattern) for pattern in (rf"{_BAND}_?(?P<what>mag|flux)", rf"(?P<what>mag|flux)_?{_BAND}", rf"{_BAND}")
 )
@@ -86,7 +92,7 @@ def meaning_of(name: str) -> Meaning | None:
     >>> meaning_of("r_cModelFlux").flux, meaning_of("modelMagErr_r")
     (True, None)
     """
-    lower = name.lower()
+    lower = name.strip().lower()
     if match := _SDSS.fullmatch(lower):
         band = match["band"] or BANDS[int(match["element"])]
         flux = match["what"] == "flux"
@@ -101,7 +107,7 @@ def meaning_of(name: str) -> Meaning | None:
     for pattern in _PLAIN:
         if match := pattern.fullmatch(lower):
             # One letter may be anything (Z is a redshift as well): all five must be written alike.
-            case = "upper " if len(name) == 1 and name.isupper() else ""
+            case = "upper " if len(lower) == 1 and name.isupper() else ""
             meaning = _of_match(lower, match, UNSTATED)
             return Meaning(meaning.column, case + meaning.family, UNSTATED, meaning.flux)
     if match := _WISE.fullmatch(lower):
@@ -139,7 +145,7 @@ def families(names: Sequence[str], own: str) -> dict[str, dict[str, list[str]]]:
     wanted, gathered = INPUTS[own].columns, {}
     for name in names:
         meaning = meaning_of(name)
-        if meaning is not None and meaning.column in wanted:
+        if meaning is not None and meaning.column in wanted and not _is_of_more(name, names):
             gathered.setdefault(meaning.family, {}).setdefault(meaning.column, []).append(name)
     whole = {family: columns for family, columns in gathered.items() if len(columns) == len(wanted)}
     if not whole:
@@ -150,8 +156,13 @@ def families(names: Sequence[str], own: str) -> dict[str, dict[str, list[str]]]:
     return whole
 
 
+def _is_of_more(name: str, names: Sequence[str]) -> bool:
+    """Tell whether a column is an element of an array of more than five: the NSA's bands are F N u g r i z."""
+    return name.endswith("]") and f"{name.rpartition('[')[0]}[{len(BANDS)}]" in names
+
+
 def same_name(names: Sequence[str], wanted: str) -> list[str]:
-    """Find a column by name: as it is written, else whatever differs by case only.
+    """Find a column by name: as it is written, else whatever differs by case or by blanks around it only.
 
     Parameters
     ----------
@@ -159,7 +170,7 @@ def same_name(names: Sequence[str], wanted: str) -> list[str]:
     wanted : str
     """
     exact = [name for name in names if name == wanted]
-    return exact or [name for name in names if name.lower() == wanted.lower()]
+    return exact or [name for name in names if name.strip().lower() == wanted.lower()]
 
 
 def short_name(column: str) -> str:

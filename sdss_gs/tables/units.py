@@ -12,9 +12,12 @@ from sdss_gs.formats.flux_units import in_nanomaggies
 
 ASINH_SOFTENING = {"u": 1.4e-10, "g": 0.9e-10, "r": 1.2e-10, "i": 1.8e-10, "z": 7.4e-10}
 """Of SDSS's asinh magnitudes, in maggies (Lupton, Gunn & Szalay 1999, AJ 118, 1406; SDSS DR17, Magnitudes)."""
-MAGNITUDE = ("mag", "mags", "magnitude", "mag(ab)", "abmag", "mag_ab", "ab mag", "ab", "asinh mag", "luptitude")
-NO_UNIT = ("", "-", "--", "---")
-VEGA = ("mag(vega)", "vegamag", "mag_vega", "vega mag", "vega")
+MAGNITUDE = (
+    "mag", "mags", "magnitude", "magnitudes", "mag(ab)", "abmag", "magab", "mag ab", "ab mag", "ab", "ab magnitude",
+    "ab magnitudes", "asinh mag", "luptitude", "luptitudes",
+)  # fmt: skip
+NO_UNIT = ("", "-", "--", "---", "none", "null", "unitless", "dimensionless")
+VEGA = ("mag", "mags", "magnitude", "magnitudes", "mag(vega)", "vegamag", "mag vega", "vega mag", "vega")
 NO_FLUX = (-9999.0,)
 """What surveys write for a flux that was not measured; 99 may be one."""
 
@@ -51,11 +54,11 @@ def magnitudes_of(where: str, name: str, unit: str, band: str, flux: bool, sdss:
     DataError
         If the unit is no flux or magnitude of this band.
     """
-    stated = "" if unit.strip() in NO_UNIT else unit.strip()
+    stated = "" if unit.strip().lower() in NO_UNIT else unit.strip()
     if not stated and flux and sdss:
         stated = "nanomaggies"
     vega = band.startswith("w")
-    if stated.lower() in (("mag", *VEGA) if vega else MAGNITUDE) or not (stated or flux):
+    if stated.lower().replace("_", " ") in (VEGA if vega else MAGNITUDE) or not (stated or flux):
         return None, ""
     start, way_out = f"{where}: column {name}: expected", "convert it first, or leave the column out"
     if not stated:

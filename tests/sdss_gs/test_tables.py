@@ -78,8 +78,8 @@ def test_units_of_vizier_and_notes(tmp_path):
     [
         ("", "found an empty file"),
         (f"{ID},19.35,17.9\n{ID},18.87,17.66\n", "expected a line of column names, found .*write one above"),
-        ("objid;u;g\n1;17,5;18.5\n", "expected decimals written in one way, found 17,5 and 18.5"),
-        (CSV + "1,2\n", "Expected 3 columns, got 2"),
+        ("objid;u\n1;17,5\n2;18.5\n", "expected decimals written in one way, found 17,5 and 18.5"),
+        (CSV + "1,2\n", "expected 3 cells in each row, found 2"),
         (CSV + "#Table2\n" + CSV, "expected one table, found a second one"),
         (b"\x00\x01\x02\x03", "expected a table of text, found binary data"),
     ],
@@ -211,9 +211,6 @@ def test_shards_may_differ_in_order_width_text_and_what_nobody_needs(tmp_path):
     (table,) = open_tables(tmp_path)
     assert rows_of(table) == [(1, 17.5, "a"), (2, 18.5, "b"), (3, 19.5, "c")]
     assert table.notes == ("more is left out: 0.parquet has no such column",)
-    pq.write_table(pa.table({"objid": ["x"], "u": [1.0], "kind": ["d"]}), tmp_path / "2.parquet")
-    with pytest.raises(DataError, match=r"expected column objid of one type in all files, found int64 in 0\.parquet"):
-        open_tables(tmp_path)
 
 
 def test_trees_of_hive_and_hats_are_read_without_what_is_no_row(tmp_path):

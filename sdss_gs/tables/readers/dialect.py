@@ -186,7 +186,8 @@ def _delimiter(lines: Sequence[str]) -> str:
     if best:
         return best
     # Rows of another length are named when they are read.
-    return max(DELIMITERS, key=lambda delimiter: len(_cells(lines[0], delimiter)))
+    likely = max(DELIMITERS, key=lambda delimiter: len(_cells(lines[0], delimiter)))
+    return likely if len(_cells(lines[0], likely)) > 1 else BLANKS
 
 
 def _commented(comment: str, delimiter: str) -> list[str]:

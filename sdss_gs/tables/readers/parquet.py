@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 
 from sdss_gs.errors import DataError
@@ -22,6 +23,8 @@ from sdss_gs.tables.readers.table import (
 )  # fmt: skip
 
 ENDINGS = (".parquet", ".pq", ".parq")
+TABLE_META = b"table_meta_yaml"
+"""What astropy says of a table, as in ECSV."""
 THUMBNAIL = "data_thumbnail.parquet"
 """Some rows once more, which HATS keeps beside its tree (hats.readthedocs.io, directory structure)."""
 
@@ -43,8 +46,9 @@ def shards(folder: Path) -> list[Path]:
 def open_parquet(path: Path) -> OpenTable:
     """Open one file, or all below a folder, as one table.
 
-    Shards may order their columns differently and write a column with another width, or as another kind of text; a
-    column that some of them lack is left out, and said.
+    Shards may order their columns differently and write a column with another width, as another kind of text, or as
+    text where others have numbers: then it is text. A column that some of them lack is left out, and said; a shard
+    without rows has no say. Of what astropy writes, values are null that the column ``<name>.mask`` masks.
 
     Parameters
     ----------
@@ -54,7 +58,7 @@ def open_parquet(path: Path) -> OpenTable:
     Raises
     ------
     DataError
-        If a column is text in one shard and a number in another.
+        If there are too many columns.
     """
     files = shards(path) if path.is_dir() else [path]
     groups, schemas = [], {}
@@ -62,18 +66,20 @@ def open_parquet(path: Path) -> OpenTable:
         metadata = pa.parquet.read_metadata(file)
         if metadata.num_columns > MOST_COLUMNS:
             raise DataError(f"{file}: expected at most {MOST_COLUMNS:,} columns, found {metadata.num_columns:,}")
-        schemas[file] = metadata.schema.to_arrow_schema()
+        if metadata.num_rows or (file == files[-1] and not schemas):
+            schemas[file] = metadata.schema.to_arrow_schema()
         groups += [(file, number, metadata.row_group(number).num_rows) for number in range(metadata.num_row_groups)]
     begins = np.cumsum([0, *(rows for _file, _number, rows in groups)])
-    sources, columns, notes = _columns(path, schemas)
+    sources, columns, notes = _columns(schemas)
+    masks = _masks(next(iter(schemas.values())))
     kinds = {column.name: column.type for column in columns}
 
     def batches(wanted: Sequence[str], first: int) -> Iterator[pa.Table]:
         # The row group that holds the first row, and what lies in it before that row.
         at = max(0, int(np.searchsorted(begins, first, side="right")) - 1)
-        needed = list(dict.fromkeys(sources[name] for name in wanted))
+        needed = list(dict.fromkeys(one for name in wanted for one in (sources[name], masks.get(sources[name])) if one))
         pieces = (
-            _chosen(pa.Table.from_batches([piece]), wanted, kinds)
+            _chosen(_without_masked(pa.Table.from_batches([piece]), masks), wanted, kinds)
             for file, members in groupby(groups[at:], lambda group: group[0])
             for piece in pa.parquet.ParquetFile(file).iter_batches(
                 ROWS_PER_BATCH, [number for _file, number, _rows in members], needed
@@ -86,10 +92,10 @@ def open_parquet(path: Path) -> OpenTable:
 
 def _chosen(piece: pa.Table, wanted: Sequence[str], kinds: dict[str, pa.DataType]) -> pa.Table:
     plain = dict(pair for name in piece.column_names for pair in plain_columns(name, piece[name]))
-    return pa.table({name: plain[name].cast(kinds[name]) for name in wanted})
+    return pa.table({name: plain[name].cast(kinds[name], safe=False) for name in wanted})
 
 
-def _columns(path: Path, schemas: dict[Path, pa.Schema]) -> tuple[dict[str, str], tuple[Column, ...], tuple[str, ...]]:
+def _columns(schemas: dict[Path, pa.Schema]) -> tuple[dict[str, str], tuple[Column, ...], tuple[str, ...]]:
     """Find the columns that all shards have: whose name in the file each is, their types, and what is left out."""
     first = next(iter(schemas.values()))
     of_file = {
@@ -106,28 +112,37 @@ def _columns(path: Path, schemas: dict[Path, pa.Schema]) -> tuple[dict[str, str]
     for name, (field, _kind) in of_file[next(iter(schemas))].items():
         if name in partial:
             continue
-        kinds = {file: names[name][1] for file, names in of_file.items()}
         sources[name] = field.name
-        columns.append(Column(name, _common(path, name, kinds), units.get(field.name, "")))
+        columns.append(Column(name, _common([names[name][1] for names in of_file.values()]), units.get(field.name, "")))
         # A name that stands twice is listed twice: whoever wants it has to be told.
         columns += [columns[-1]] * (first.names.count(field.name) - 1)
     notes = [f"{name} is left out: {file.name} has no such column" for name, file in list(partial.items())[:5]]
     return sources, tuple(columns), tuple(notes)
 
 
-def _common(path: Path, name: str, kinds: dict[Path, pa.DataType]) -> pa.DataType:
-    distinct = list(dict.fromkeys(kind for kind in kinds.values() if not pa.types.is_null(kind)))
+def _common(kinds: Sequence[pa.DataType]) -> pa.DataType:
+    distinct = list(dict.fromkeys(kind for kind in kinds if not pa.types.is_null(kind)))
     if len(distinct) == 1:
         return distinct[0]
-    if all(pa.types.is_floating(kind) for kind in distinct):
-        return pa.float64()
-    (one, first), (other, second) = [
-        next((file, kind) for file, kind in kinds.items() if kind == chosen) for chosen in distinct[:2]
-    ]
-    raise DataError(
-        f"{path}: expected column {name} of one type in all files, found {first} in {one.name} and {second} in "
-        f"{other.name}; write it with one type"
-    )
+    numbers = all(pa.types.is_floating(kind) or pa.types.is_int64(kind) for kind in distinct)
+    # Text keeps the digits of ids that are signed here and unsigned there.
+    return pa.float64() if distinct and numbers else pa.string()
+
+
+def _masks(schema: pa.Schema) -> dict[str, str]:
+    """Find the columns in which astropy keeps which values of others are masked (`astropy.table.serialize`)."""
+    if TABLE_META not in (schema.metadata or {}):
+        return {}
+    masks = {name: f"{name}.mask" for name in schema.names if f"{name}.mask" in schema.names}
+    return {name: mask for name, mask in masks.items() if pa.types.is_boolean(schema.field(mask).type)}
+
+
+def _without_masked(piece: pa.Table, masks: dict[str, str]) -> pa.Table:
+    for name, mask in masks.items():
+        if name in piece.column_names:
+            values = pc.if_else(piece[mask], pa.scalar(None, piece[name].type), piece[name])
+            piece = piece.set_column(piece.column_names.index(name), name, values)
+    return piece
 
 
 def _units(schema: pa.Schema) -> dict[str, str]:
@@ -135,7 +150,7 @@ def _units(schema: pa.Schema) -> dict[str, str]:
     units = {
         field.name: field.metadata[b"unit"].decode() for field in schema if field.metadata and b"unit" in field.metadata
     }
-    header = (schema.metadata or {}).get(b"table_meta_yaml")
+    header = (schema.metadata or {}).get(TABLE_META)
     if header:
         from astropy.table.meta import get_header_from_yaml
 

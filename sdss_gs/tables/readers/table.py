@@ -135,6 +135,9 @@ def plain_columns(name: str, cells: pa.ChunkedArray) -> Iterator[tuple[str, pa.C
 
 
 def _plain(cells: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    if pa.types.is_null(kind):
+        # What has no value in it may be anything.
+        return cells.cast(pa.string())
     if not pa.types.is_string(kind):
         return cells.cast(kind)
     text = pc.utf8_trim_whitespace(cells.cast(kind))
@@ -156,16 +159,20 @@ def plain_types(name: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType
         return
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    if pa.types.is_uint64(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+    if any(
+        is_kept(kind) for is_kept in (pa.types.is_uint64, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null)
+    ):
         yield name, kind, None
     elif pa.types.is_integer(kind):
         yield name, pa.int64(), None
     elif pa.types.is_decimal(kind):
-        yield name, pa.int64() if kind.scale == 0 and kind.precision <= 18 else pa.float64(), None
+        whole = pa.int64() if kind.precision <= 18 else pa.string()
+        yield name, whole if kind.scale == 0 else pa.float64(), None
     elif any(is_text(kind) for is_text in TEXTS):
         yield name, pa.string(), None
 
 
+KEPT = (pa.types.is_uint64, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null)
 TEXTS = (
     pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary, pa.types.is_large_binary,
     pa.types.is_fixed_size_binary, pa.types.is_binary_view,

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO
@@ -53,7 +54,8 @@ def open_text(path: Path, on_wrong_row: OnWrongRow | None = None) -> OpenTable:
     DataError
         If the file is no table of text.
     """
-    encoding = _encoding(path)
+    content = _content(path)
+    encoding = content.encoding
     lines = _first_lines(path, encoding)
     if known := astropy_format(lines):
         from sdss_gs.tables.readers.astronomical import open_ascii_table
@@ -69,10 +71,10 @@ def open_text(path: Path, on_wrong_row: OnWrongRow | None = None) -> OpenTable:
     notes += [f"{path}: {dialect.comments} lines of comments passed over"] * bool(dialect.comments)
 
     def batches(wanted: Sequence[str], first: int) -> Iterator[pa.Table]:
-        pieces = _read(path, dialect, encoding, list(wanted), on_wrong_row)
+        pieces = _read(path, dialect, content, list(wanted), on_wrong_row)
         yield from skipped((_tidy(piece, dialect) for piece in pieces), first)
 
-    return OpenTable(str(path), columns, _line_breaks(path), batches, tuple(notes), seekable=False, exact=False)
+    return OpenTable(str(path), columns, content.lines, batches, tuple(notes), seekable=False, exact=False)
 
 
 def column_names(path: Path) -> list[str]:
@@ -118,30 +120,41 @@ class _Limited(io.RawIOBase):
         return len(piece)
 
 
-def _encoding(path: Path) -> str:
-    """Tell how the letters of a whole file are written: a byte that is no UTF-8 may stand in its last line."""
-    with _bytes(path) as file:
-        head = file.read(HEAD)
-    for mark, encoding in ENCODINGS.items():
-        if head.startswith(mark):
-            return encoding
-    if b"\0" in head.partition(b"\n")[0]:
-        raise DataError(f"{path}: expected a table of text, found binary data")
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with _bytes(path) as file:
-        try:
-            while block := file.read(2**20):
-                decoder.decode(block)
-            decoder.decode(b"", True)
-        except UnicodeDecodeError:
-            return "latin-1"
-    return "utf-8"
+@dataclass(frozen=True)
+class _Content:
+    """What can be told of a file only after all of it: a byte that is no UTF-8 may stand in its last line.
+
+    Parameters
+    ----------
+    encoding : str
+    lines : int
+        An upper bound of the rows.
+    quoted : bool
+        Whether a cell may have line breaks in it.
+    """
+
+    encoding: str
+    lines: int
+    quoted: bool
 
 
-def _line_breaks(path: Path) -> int:
-    """Count lines: an upper bound of the rows, for the progress bar."""
+def _content(path: Path) -> _Content:
+    decoder, encoding, lines, quoted, first = codecs.getincrementaldecoder("utf-8")(), "utf-8", 1, False, True
     with _bytes(path) as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b"")) + 1
+        while block := file.read(2**20):
+            if first:
+                encoding = next((name for mark, name in ENCODINGS.items() if block.startswith(mark)), encoding)
+                if encoding == "utf-8" and b"\0" in block.partition(b"\n")[0]:
+                    raise DataError(f"{path}: expected a table of text, found binary data")
+                first = False
+            lines += block.count(b"\n")
+            quoted = quoted or b'"' in block
+            try:
+                decoder.decode(block if encoding == "utf-8" else b"")
+            except UnicodeDecodeError:
+                encoding = "latin-1"
+    # Letters of several bytes that the last one of is missing are none.
+    return _Content("latin-1" if decoder.getstate()[0] else encoding, lines, quoted)
 
 
 @contextmanager
@@ -179,7 +192,7 @@ class _Tabbed(io.RawIOBase):
 
 
 def _read(
-    path: Path, dialect: Dialect, encoding: str, wanted: list[str], on_wrong_row: OnWrongRow | None
+    path: Path, dialect: Dialect, content: _Content, wanted: list[str], on_wrong_row: OnWrongRow | None
 ) -> Iterator[pa.Table]:
     found: list[str] = []
 
@@ -196,13 +209,13 @@ def _read(
 
     # Names that stand twice would be one column for Arrow.
     unique = [name if dialect.names.index(name) == at else f"{name}\0{at}" for at, name in enumerate(dialect.names)]
-    with _rows(path, dialect, encoding) as (file, how, delimiter):
+    with _rows(path, dialect, content.encoding) as (file, how, delimiter):
         try:
             with pa.csv.open_csv(
                 pa.PythonFile(file, mode="r"),
                 # Row numbers of skipped rows are only known to the single-threaded reader.
                 pa.csv.ReadOptions(block_size=BLOCK, column_names=unique, use_threads=on_wrong_row is None, **how),
-                pa.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=wrong),
+                pa.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=wrong, newlines_in_values=content.quoted),
                 # What a survey writes for "not measured" must not decide a column's type: everything is text.
                 pa.csv.ConvertOptions(
                     include_columns=wanted, strings_can_be_null=False, column_types=dict.fromkeys(wanted, pa.string())
