@@ -189,11 +189,6 @@ class Model:
         seen, present, flags = self.usable(loaded)
         good = np.flatnonzero(present.any(axis=1))
         predicted = self.answers(seen, present[good])
-        # Inside the network numbers may grow beyond what float32 holds; on a limit, rounding makes them impossible.
-        finite = np.all([np.isfinite(one).all(axis=tuple(range(1, one.ndim))) for one in predicted.values()], axis=0)
-        flags[good[~finite]] |= int(Flag.BAD_INPUT)
-        present[good[~finite]] = False
-        good, predicted = good[finite], {name: one[finite] for name, one in predicted.items()}
         used = self._names_of(present)
         frames, together = [pd.DataFrame({USED: used})], flags.copy()
         for output in self.outputs:
