@@ -24,9 +24,9 @@ MEANING = {
     Flag.RESAMPLED: "the image had another scale, which was stated, and was resampled",
     Flag.OUTSIDE_TRAINING: "the input looks unlike 99.8 % of the training objects: the model extrapolates",
     Flag.UNSURE: "the interval is over twice as wide, or the best class less than half as probable, as is usual",
-    Flag.OTHER_MAGNITUDE: "the magnitudes are of another kind (dereddened, PSF) than those that the model learnt from",
     Flag.DISAGREEMENT: "a model that disagreed with the others by over four of its standard errors was left out",
     Flag.CROPPED: "the image showed more than the field and was cut, or less and its edge was repeated",
+    Flag.OTHER_MAGNITUDE: "the magnitudes are of another kind (dereddened, PSF) than those that the model learnt from",
     Flag.IMPOSSIBLE: "the prediction is outside what the quantity can be (a redshift of -0.1): it is no answer",
 }
 

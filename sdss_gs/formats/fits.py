@@ -33,10 +33,15 @@ def read(path: str | Path) -> np.ndarray:
     BadFileError
         As `read_any` does, and if the cut-out is smaller, or a band of it has one value throughout.
     """
-    return centre(path, read_any(path))
+    return centre(path, read_pixels(path))
 
 
 def read_any(path: str | Path) -> np.ndarray:
+    """Read a cut-out as `read_pixels` does, and refuse it where any pixel is not finite."""
+    return _finite(path, read_pixels(path))
+
+
+def read_pixels(path: str | Path) -> np.ndarray:
     """Read a five-band cut-out of any size: a ``.npy`` array of floats, or a FITS file (`sdss_gs.formats.cube`).
 
     Parameters
@@ -47,12 +52,12 @@ def read_any(path: str | Path) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (height, width, 5)
-        Nanomaggies per pixel; axes y, x, band (u g r i z).
+        Nanomaggies per pixel; axes y, x, band (u g r i z). What is too large for float32 is infinite.
 
     Raises
     ------
     BadFileError
-        If the file is unreadable, no such cut-out, or holds a value that is not finite.
+        If the file is unreadable, or no such cut-out.
     """
     expected = "a cut-out (height, width, 5) of u g r i z"
     try:
@@ -65,7 +70,8 @@ def read_any(path: str | Path) -> np.ndarray:
     if not isinstance(array, np.ndarray) or array.ndim != 3 or array.dtype.kind != "f" or array.shape[2] != len(BANDS):
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "no array of pixels"
         raise BadFileError(path, f"expected {expected}, floating-point nanomaggies, found {found}")
-    return _finite(path, array)
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32, copy=False)
 
 
 def _read_content(content: bytes) -> np.ndarray | None:
@@ -76,9 +82,7 @@ def _read_content(content: bytes) -> np.ndarray | None:
 
 
 def _finite(path: str | Path, array: np.ndarray) -> np.ndarray:
-    """Return pixels as float32; refuse them where one is not finite, or too large for that."""
-    with np.errstate(over="ignore"):
-        array = array.astype(np.float32, copy=False)
+    """Refuse pixels of which one is not finite."""
     finite = np.isfinite(array)
     if not finite.all():
         bad = array.size - int(finite.sum())
@@ -92,14 +96,15 @@ def centre(path: str | Path, cutout: np.ndarray) -> np.ndarray:
     Raises
     ------
     BadFileError
-        If the cut-out is smaller: missing sky cannot be made up. If a band has one value throughout: nothing was seen.
+        If the cut-out is smaller: missing sky cannot be made up. If one of the middle's pixels is not finite, or a band
+        has one value throughout: nothing was seen.
     """
     shape = INPUTS["fits"].shape
     excess = [have - want for have, want in zip(cutout.shape, shape, strict=True)]
     if min(excess) < 0:
         raise BadFileError(path, f"expected at least {shape[0]}x{shape[1]} pixels, found {cutout.shape[:2]}")
     y, x = (side // 2 for side in excess[:2])
-    middle = cutout[y : y + shape[0], x : x + shape[1]]
+    middle = _finite(path, cutout[y : y + shape[0], x : x + shape[1]])
     # Seldom is a pixel of the middle what that in the corner is.
     if (middle[shape[0] // 2, shape[1] // 2] != middle[0, 0]).all():
         return middle

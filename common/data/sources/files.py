@@ -136,7 +136,7 @@ def read_object(
         values = img.read(path, scale=scale)
         return values, entry_flag(*img.entering(img.probe(path), scale))
     if item.name == "fits":
-        cutout = fits.read_any(path)
+        cutout = fits.read_pixels(path)
         return fits.centre(path, cutout), entry_flag(False, cutout.shape != shape)
     if shape != STANDARD_GRIDS[item.name].shape:
         raise OptionError(
