@@ -117,10 +117,13 @@ def listen(host: str, port: int) -> socket.socket:
         raise OptionError(f"host: expected {expected}, found {host!r} ({error.strerror})") from None
     both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
     try:
-        return socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=both)
+        made = socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except OSError as error:
         reason = os.strerror(error.errno)
         raise OptionError(f"port: cannot listen at {host}:{port}: {reason}; --port takes another") from None
+    # asyncio sends small answers at once (TCP_NODELAY) only on sockets that are said to be TCP, and `create_server` does
+    # not say so: each answer on a connection that is kept would wait some 40 ms for the client's acknowledgement.
+    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=made.detach())
 
 
 def _announce(
