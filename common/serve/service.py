@@ -121,8 +121,8 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno)
         raise OptionError(f"port: cannot listen at {host}:{port}: {reason}; --port takes another") from None
-    # asyncio sends small answers at once (TCP_NODELAY) only on sockets that are said to be TCP, and `create_server` does
-    # not say so: each answer on a connection that is kept would wait some 40 ms for the client's acknowledgement.
+    # asyncio sends small answers at once (TCP_NODELAY) only on sockets that are said to be TCP, and `create_server`
+    # does not say so: each answer on a connection that is kept would wait 40 ms for the client's acknowledgement.
     return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=made.detach())
 
 

@@ -7,7 +7,7 @@ from common.serve.service import listen
 
 
 def test_small_answers_are_sent_at_once():
-    """Else each answer on a kept connection waits 40 ms: CPython 3.11's asyncio sets TCP_NODELAY by the socket's proto."""
+    """Else each answer on a kept connection waits 40 ms: asyncio (CPython 3.11) sets TCP_NODELAY by `socket.proto`."""
 
     async def accepted():
         with listen("127.0.0.1", 0) as listening:
