@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import logging
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -16,7 +16,7 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Metric
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.string_utils import quote
-from PIL import Image
+from tensorboard.plugins.image.metadata import create_summary_metadata
 
 from common.backend import keras, tf
 from common.project import ModelFolder
@@ -26,6 +26,7 @@ from common.runs.provenance import code_version, packages
 from common.runs.store_location import choose_store
 
 PLOTS, REPORT, PACKAGES = "plots", "report.html", "packages.txt"
+DOTS_PER_INCH = 110
 
 
 class Run:
@@ -109,16 +110,17 @@ class Run:
 
     def pictures(self, figures: dict[str, Figure]) -> dict[str, bytes]:
         """Record pictures as ``plots/<name>.png`` and TensorBoard images; return them as PNG files by name."""
-        images = {}
-        for name, figure in figures.items():
-            file = io.BytesIO()
-            figure.savefig(file, dpi=110)
-            images[name] = file.getvalue()
-            pixels = np.asarray(Image.open(file).convert("RGB"))
-            mlflow.log_image(pixels, f"{PLOTS}/{name}.png")
-            with self._writer("plots").as_default(step=0):
-                tf.summary.image(name, pixels[None])
-        return images
+        with tempfile.TemporaryDirectory() as folder:
+            paths = {name: Path(folder) / f"{name}.png" for name in figures}
+            for name, figure in figures.items():
+                figure.savefig(paths[name], dpi=DOTS_PER_INCH)
+                width, height = (figure.get_size_inches() * DOTS_PER_INCH).astype(int).astype(str)
+                # As `tf.summary.image` writes it, which would encode the pixels once more.
+                encoded = tf.constant([width, height, paths[name].read_bytes()])
+                with self._writer("plots").as_default(step=0):
+                    tf.summary.write(name, encoded, metadata=create_summary_metadata(name, ""))
+            mlflow.log_artifacts(folder, PLOTS)
+            return {name: path.read_bytes() for name, path in paths.items()}
 
     def text(self, text: str, name: str) -> None:
         """Record a text file."""
