@@ -73,7 +73,7 @@ def _info(model: str) -> None:
 def _report(model: str, show: bool) -> None:
     """Say where a model's report is."""
     from common.models.library import artifact
-    from common.runs.record import REPORT
+    from common.runs.store_location import REPORT
 
     path = artifact(model, REPORT).resolve()
     print(path)

@@ -8,7 +8,8 @@ from common.judge.card import card_data, card_markdown
 from common.judge.judge import ALL, AVAILABLE, ONLY, verdict
 from common.judge.page import html_page
 from common.judge.summary import Summary
-from common.runs.record import REPORT, Run
+from common.runs.record import Run
+from common.runs.store_location import REPORT
 
 
 def record_summary(record: Run, summary: Summary) -> str:

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
-from common.models.opening import load
-from common.models.store import facts_of
+from common.models.described import facts_of
 from common.runs.store_location import CHAMPION, use_store
 from sdss_gs.errors import OptionError, first_line
 
@@ -119,6 +118,9 @@ def promote(name: str) -> str:
     if not re.fullmatch(r"[^/@]+/[1-9][0-9]*", new):
         raise OptionError(f"promote: expected NAME/VERSION such as b2r/4, found {name!r}")
     use_store()
+    # Not with the others: only this needs the network, and TensorFlow with it.
+    from common.models.opening import load
+
     load(new)
     champion = _champion_of(new)
     if champion is None:

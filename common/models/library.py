@@ -12,12 +12,19 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
 from common.models.champion import promote_first
-from common.models.opening import DESCRIPTION, MODEL_FILE, address_of, load, read_description, write_description
-from common.models.store import HEADLINE_TAG, facts_of, log_model, stored_version
+from common.models.described import (
+    DESCRIPTION,
+    HEADLINE_TAG,
+    MODEL_FILE,
+    address_of,
+    facts_of,
+    read_description,
+    stored_version,
+    write_description,
+)  # fmt: skip
 from common.outputs.kinds import kind_of
 from common.runs.dead_runs import MODEL_TAG
-from common.runs.record import REPORT
-from common.runs.store_location import CHAMPION, WEIGHTS, use_store
+from common.runs.store_location import CHAMPION, REPORT, WEIGHTS, use_store
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.files import TEMPORARY, sha256, temporary_path
 from sdss_gs.schema import OUTPUTS, parse_model_name
@@ -127,6 +134,9 @@ def export(name: str, folder: Path) -> Path:
     """
     if folder.exists():
         raise OptionError(f"{folder}: expected a new folder, found one that exists")
+    # Not with the others: only this needs the network, and TensorFlow with it.
+    from common.models.opening import load
+
     model, address = load(name), address_of(name)
     for leftover in folder.parent.glob(f"{folder.name}.*{TEMPORARY}"):
         # Of an export that was killed.
@@ -165,6 +175,9 @@ def import_model(folder: Path) -> tuple[str, str]:
     ZooError
         If the folder is none that `export` wrote, or a file is not what it was.
     """
+    from common.models.opening import load
+    from common.models.store import log_model
+
     description = read_description(folder)
     for file, expected in description["files"].items():
         if Path(file).name != file or not (folder / file).is_file() or sha256(folder / file) != expected:

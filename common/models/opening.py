@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,27 +9,19 @@ import mlflow
 from mlflow.entities.model_registry import ModelVersion
 
 from common.data.measure import TrainingRange
+from common.models.described import DESCRIPTION, MODEL_FILE, address_of, facts_of, read_description, stored_version
 from common.models.model import ANY, Model
 from common.models.safe_file import checked_model
-from common.models.store import facts_of, stored_version
 from common.outputs.kinds import kind_of
-from common.runs.store_location import CHAMPION, HASH_TAG, WEIGHTS, use_store
+from common.runs.store_location import HASH_TAG, WEIGHTS, use_store
 from sdss_gs import __version__
 from sdss_gs.errors import ZooError, first_line
-from sdss_gs.files import sealed, unsealed
 from sdss_gs.logs import LOG
 from sdss_gs.schema import INPUTS, OUTPUTS, Output
 from sdss_gs.tables.names import PHOTOMETRY
 
-DESCRIPTION = "zoo.json"
-"""File of an exported folder that says what the model is."""
-MODEL_FILE = "model.keras"
-FORMATS = (1, 2)
-"""Of exported folders; the last one is written. In the first, of zoo 0.1.0, descriptions have no checksum."""
 FACTS = ("inputs", "outputs", "reading", "calibration", "training_range")
 """What is noted of a model beside its network, without which it cannot be used."""
-KINDS = {"name": str, "version": str, "sha256": str, "facts": dict, "files": dict}
-"""What a description holds besides its format."""
 
 
 def load(name: str | Path) -> Model:
@@ -67,13 +58,6 @@ def load(name: str | Path) -> Model:
     label, version = (stored.name, str(stored.version)) if registered else (str(name), stored.model_id)
     LOG.info("model name=%s version=%s sha256=%s", label, version, digest)
     return model_of(label, version, digest, folder / WEIGHTS, facts)
-
-
-def address_of(name: str) -> str:
-    """Turn ``i2r`` or ``i2r/3`` into an address of MLflow's."""
-    if name.startswith("models:/"):
-        return name
-    return f"models:/{name}" if "/" in name else f"models:/{name}@{CHAMPION}"
 
 
 def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -> Model:
@@ -147,32 +131,3 @@ def _of_today(facts: Mapping) -> dict:
     if "training_range" in facts:
         today["training_range"] = {facts["input"]: facts["training_range"]}
     return today
-
-
-def read_description(folder: Path) -> dict:
-    """Read what an exported folder says of itself.
-
-    Raises
-    ------
-    ZooError
-        If there is no such description.
-    """
-    try:
-        description = json.loads((folder / DESCRIPTION).read_text())
-        if description["format"] not in FORMATS:
-            raise ValueError(f"format {description['format']}")
-        if description["format"] > 1:
-            description = unsealed(description)
-        if unknown := set(description) - {"format", *KINDS}:
-            raise ValueError(f"{', '.join(sorted(unknown))} in a {DESCRIPTION} of format {description['format']}")
-        for key, kind in KINDS.items():
-            if not isinstance(description[key], kind):
-                raise ValueError(f"{key} {description[key]!r}")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ZooError(f"{folder}: expected a folder that zoo export wrote, found {first_line(error)}") from None
-    return description
-
-
-def write_description(folder: Path, description: dict) -> None:
-    """Write what an exported folder says of itself, with its format and a checksum."""
-    (folder / DESCRIPTION).write_text(json.dumps(sealed({"format": FORMATS[-1], **description}), indent=1))

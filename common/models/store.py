@@ -10,8 +10,6 @@ from pathlib import Path
 import mlflow
 import numpy as np
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
@@ -19,13 +17,10 @@ from common.backend import keras, tf
 from common.models.model import Model
 from common.runs.store_location import HASH_TAG, WEIGHTS
 from sdss_gs import __version__
-from sdss_gs.errors import ZooError
 from sdss_gs.files import sha256
 from sdss_gs.schema import OUTPUTS
 
 ARTIFACT = "model"
-HEADLINE_TAG = "zoo.headline"
-"""Tag of a run: the metric by which its model is compared."""
 
 
 def facts_about(model: Model) -> dict[str, object]:
@@ -95,27 +90,3 @@ def log_model(
         return logged.model_uri
     # As the last step, and with its hash: a run that is killed before leaves no version that nobody can open.
     return f"models:/{model.name}/{mlflow.register_model(logged.model_uri, model.name, tags=hashed).version}"
-
-
-def facts_of(address: str) -> dict[str, object]:
-    """Return what `log_model` kept with a model.
-
-    Raises
-    ------
-    ZooError
-        If the model was not stored by the zoo: its values could mean anything.
-    """
-    metadata = mlflow.models.get_model_info(address).metadata or {}
-    if "reading" not in metadata:
-        raise ZooError(f"{address}: expected a model stored by the zoo, found none of its metadata")
-    return metadata
-
-
-def stored_version(address: str) -> ModelVersion | LoggedModel:
-    """Look up what an address names; MLflow raises its own error if there is nothing."""
-    client, reference = MlflowClient(), address.removeprefix("models:/")
-    if "@" in reference:
-        return client.get_model_version_by_alias(*reference.split("@"))
-    if "/" in reference:
-        return client.get_model_version(*reference.split("/"))
-    return client.get_logged_model(reference)

@@ -25,7 +25,7 @@ from common.runs.mlflow_plugin import ZooRunContext
 from common.runs.provenance import code_version, packages
 from common.runs.store_location import choose_store
 
-PLOTS, REPORT, PACKAGES = "plots", "report.html", "packages.txt"
+PLOTS, PACKAGES = "plots", "packages.txt"
 DOTS_PER_INCH = 110
 
 

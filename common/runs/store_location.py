@@ -14,6 +14,7 @@ WEIGHTS = "data/model.keras"
 """File of a stored model, in its folder."""
 CHAMPION = "champion"
 HASH_TAG = "zoo.sha256"
+REPORT = "report.html"
 
 
 def choose_store(repository: Path) -> None:

@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from common.runs.record import REPORT
+from common.runs.store_location import REPORT
 from common.serve.access import Guard
 from common.serve.answers import predicted, signed
 from common.serve.batch import EXAMPLE, read_batch

@@ -15,7 +15,7 @@ from common.judge.card import card_of_today, own_row
 from common.models.library import artifact, champions, run_page
 from common.models.model import Model
 from common.models.opening import load
-from common.runs.record import REPORT
+from common.runs.store_location import REPORT
 from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.schema import Output

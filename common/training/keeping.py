@@ -23,9 +23,10 @@ from common.judge.views import (
     validation_scores,
 )  # fmt: skip
 from common.models.champion import Training, promote_champion
+from common.models.described import HEADLINE_TAG
 from common.models.model import ANY, Model
 from common.models.running import serving_inputs, serving_network
-from common.models.store import HEADLINE_TAG, log_model
+from common.models.store import log_model
 from common.outputs.kinds import kind_of
 from common.runs.record import PLOTS
 from common.training import state

@@ -21,8 +21,8 @@ from helpers import heavens
 from PIL import Image
 
 from common.data.sources.catalogue import catalogue_source
-from common.models.opening import read_description as description_of
-from common.models.opening import write_description
+from common.models.described import read_description as description_of
+from common.models.described import write_description
 from common.models.safe_file import check_description
 from common.outputs.flags import NO_PREDICTION
 from sdss_gs.build.tables import read_ids

@@ -14,8 +14,9 @@ from helpers.trained import by_hand, untried
 from mlflow import MlflowClient
 
 from common.backend import keras
+from common.models.described import DESCRIPTION, MODEL_FILE, read_description, write_description
 from common.models.model import ANY
-from common.models.opening import DESCRIPTION, MODEL_FILE, load, read_description, write_description
+from common.models.opening import load
 from common.models.running import serving_inputs, serving_network
 from common.models.safe_file import UnsafeModelError, check_description
 from common.models.store import facts_about, log_model, sha256
