@@ -105,10 +105,20 @@ def _nothing_usable(folder: Path, catalogue: Catalogue) -> Problem | None:
 def layout_notes(name: str, layout: Layout) -> list[str]:
     """Say how a set whose files are not the standard ones enters."""
     if layout.size is not None:
-        return _image_notes(name, layout)
+        return _image_notes(name, layout) if name == "img" else _cutout_notes(name, layout)
     if layout.grid is not None:
         return [f"{name}: {len(layout.grid)} points (SDSS's standard is {INPUTS[name].shape[0]})"]
     return []
+
+
+def _cutout_notes(name: str, layout: Layout) -> list[str]:
+    height, width, _ = layout.shape
+    if layout.size == (width, height):
+        return []
+    found = f"{name}: {layout.size[0]}x{layout.size[1]} pixels"
+    if layout.size[0] < width or layout.size[1] < height:
+        return [f"{found} are refused: expected at least {width}x{height}"]
+    return [f"{found}, of which the middle {width}x{height} are taken"]
 
 
 def _image_notes(name: str, layout: Layout) -> list[str]:

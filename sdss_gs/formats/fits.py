@@ -20,6 +20,12 @@ HEADER_LENGTH = len(VERSION_1) + 2
 """Bytes before the header's text: magic, version, length of the text (numpy.lib.format)."""
 
 
+def probe(path: str | Path) -> tuple[int, int]:
+    """Read a cut-out's width and height in pixels."""
+    height, width, _ = read_pixels(path).shape
+    return width, height
+
+
 def read(path: str | Path) -> np.ndarray:
     """Read one cut-out as networks see it: the middle 61 × 61 pixels of what `read_any` finds.
 

@@ -45,7 +45,7 @@ class Layout:
     shape : tuple of int
         Shape of one packed object.
     size : tuple of int, optional
-        Width and height in pixels of the ``img`` files.
+        Width and height in pixels of the ``img`` files, all of which have it, or of most ``fits`` files.
     scale : float, optional
         Arcsec per pixel of the ``img`` files.
     grid : tuple of float, optional
@@ -143,16 +143,16 @@ def probe_layout(name: str, paths: Sequence[str], image_scale: float = PIXEL_SCA
     image_scale : float
         Arcsec per pixel of the images.
     """
-    if name == "fits":
-        return Layout(INPUTS[name].shape)
     chosen = [paths[position] for position in np.unique(np.linspace(0, len(paths) - 1, PROBED).astype(int)) if paths]
-    probe = img.probe if name == "img" else _tables(name).probe
+    probe = {"img": img.probe, "fits": fits.probe}[name] if name in ("img", "fits") else _tables(name).probe
     probed = []
     for path in chosen:
         try:
             probed.append(probe(path))
         except BadFileError:
             continue
+    if name == "fits":
+        return Layout(INPUTS[name].shape, Counter(probed).most_common(1)[0][0] if probed else None)
     if name == "img":
         return Layout(INPUTS[name].shape, Counter(probed).most_common(1)[0][0] if probed else None, image_scale)
     return _spectrum_layout(name, probed)

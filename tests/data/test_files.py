@@ -68,6 +68,20 @@ def test_folder_of_images_of_another_size_says_so_of_each(tmp_path):
     assert found.flags.tolist() == [int(Flag.CROPPED)] * 3
 
 
+def test_data_set_of_larger_cut_outs_says_so(tmp_path, capsys):
+    rows = survey_rows(2)
+    folder = write_survey(tmp_path / "ds", rows, ("fits",))
+    assert main(["verify", str(folder)]) == 0
+    assert "middle" not in capsys.readouterr().out
+    for row in rows:
+        np.save(folder / "fits" / f"{row['objid']}.npy", np.pad(cutout(1), ((5, 5), (6, 6), (0, 0))))
+    for command in ("verify", "pack", "info"):
+        assert main([command, str(folder)]) == 0
+        assert ("fits: 73x71 pixels, of which the middle 61x61 are taken" in capsys.readouterr().out) == (
+            command != "pack"
+        )
+
+
 def test_what_a_data_set_passes_over_is_counted_and_named(tmp_path, capsys):
     rows = survey_rows(2)
     folder = write_survey(tmp_path / "ds", rows, ("img",))

@@ -90,7 +90,7 @@ def loader(data: Dataset) -> Callable[[np.ndarray, Input, tuple[int, ...], str],
             raise OptionError(f"{data.folder}: expected {item.name} of shape {shape}, found {data.shape(item.name)}")
         layout = getattr(getattr(data.arrays[item.name], "manifest", None), "layout", None)
         entered = 0
-        if layout is not None and layout.size is not None:
+        if item.name == "img" and layout is not None and layout.size is not None:
             entered = entry_flag(*img.entering(layout.size, layout.stated_scale))
         lacks = data.lacks(item.name, column)[objects]
         good = (data.rows[item.name][objects] >= 0) & ~lacks
