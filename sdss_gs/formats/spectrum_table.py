@@ -16,7 +16,6 @@ from sdss_gs.formats.fits_units import open_fits
 from sdss_gs.formats.flux_units import in_angstrom, in_spectrum_units
 from sdss_gs.schema import SPECTRUM_COLUMNS
 
-LOGARITHM = "loglam"
 NAMES = {
     "wavelength": ("wavelength", "lambda", "wave", "lam", "loglam", "log_lam", "loglambda"),
     "Flux": ("flux",),

@@ -96,21 +96,12 @@ def _with_helpers(sweep: Sweep) -> None:
 
 
 def sweep(main: ModelFolder, project: ModelFolder, functions: dict[str, Callable], arguments: list[str]) -> int:
-    """Run the entry point ``sweep`` of a model folder.
+    """Run the entry point ``sweep`` of a model folder; return the exit code.
 
     Parameters
     ----------
-    main, project : ModelFolder
-        The model folder with the defaults of its entry points ``main`` and ``sweep``.
-    functions : dict of str to callable
-        The model folder's functions.
-    arguments : list of str
-        Command line of the entry point.
-
-    Returns
-    -------
-    int
-        The exit code.
+    main, project, functions, arguments
+        As for `study.Sweep`.
     """
     begun = None
     try:

@@ -172,7 +172,6 @@ def plain_types(name: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType
         yield name, pa.string(), None
 
 
-KEPT = (pa.types.is_uint64, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null)
 TEXTS = (
     pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary, pa.types.is_large_binary,
     pa.types.is_fixed_size_binary, pa.types.is_binary_view,
