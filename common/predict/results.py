@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from common.data.sources import Chunk, Source
 from common.outputs.column import Column
-from common.predict.formats_out import WRITERS, Rows, stored
+from common.predict.formats_out import WRITERS
+from common.predict.rows import Rows, stored
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.files import move_into_place, remove_leftovers, replacing, temporary_path
 from sdss_gs.inputs import refuse_inputs
