@@ -136,8 +136,9 @@ class Model:
         first = values[0] if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else values
         names = [item.name for item in self.inputs]
         if isinstance(values, Mapping) and any(meaning_of(str(key)) for key in values):
-            values = named_columns(values)
-        table = opened_in_memory(values)
+            table = named_columns(values)
+        else:
+            table = opened_in_memory(values)
         if table is not None:
             source = open_table_source(table, names, self.photometry())
         elif isinstance(first, str | os.PathLike):

@@ -18,6 +18,7 @@ from sdss_gs.tables.cells import expected_number
 from sdss_gs.tables.columns import Choice, Chosen, choose_columns
 from sdss_gs.tables.names import short_name
 from sdss_gs.tables.readers.table import in_memory
+from sdss_gs.tables.units import NO_FLUX
 
 ROWS, ARRAYS = "rows", "arrays"
 EXAMPLE = {"rows": [{"u": 19.5, "g": 18.1, "r": 17.3, "i": 16.9, "z": 16.6}]}
@@ -86,8 +87,8 @@ def _rows(model: Model, rows: list) -> dict[str, Loaded]:
     for item in items:
         cells = [_cells(model, choice, item, position, row) for position, row in enumerate(rows)]
         loaded[item.name] = _table(item, cells, ROWS)
-        learnt = model.photometry().get(item.name)
-        if choice.photometry.get(item.name, "") not in ("", learnt or ""):
+        learnt = model.photometry().get(item.name, "")
+        if learnt and choice.photometry.get(item.name, "") not in ("", learnt):
             loaded[item.name].flags |= int(Flag.OTHER_MAGNITUDE)
     return loaded
 
@@ -122,6 +123,8 @@ def _cells(model: Model, choice: Choice, item: Input, position: int, row: dict) 
 def _converted(chosen: Chosen, value: object) -> object:
     if chosen.convert is None or not _is_number(value):
         return value
+    if value in NO_FLUX:
+        return None
     magnitude = float(chosen.convert(np.array([float(value)]))[0])
     return magnitude if math.isfinite(magnitude) else None
 

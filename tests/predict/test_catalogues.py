@@ -124,3 +124,61 @@ def test_arrays_are_read_by_the_rules_of_a_catalogue(bad):
     assert found["flag"][1] == Flag.MISSING
     masked = np.ma.array([GALAXY, GALAXY], mask=[[False] * 5, [True] + [False] * 4])
     assert MODEL.predict(masked)["flag"].tolist()[1] == Flag.MISSING
+
+
+def frame_of(**more):
+    return pd.DataFrame({"objid": [ID, ID + 1]} | {band: [value] * 2 for band, value in zip(BANDS, GALAXY, strict=True)}
+                        | more)  # fmt: skip
+
+
+def test_columns_that_nobody_needs_may_hold_anything():
+    odd = {"complex": [1j, 2j], "mixed": [1, "a"], "image": [b"\xff\xd8", b"\xff"], "list": [[1], [2, 3]]}
+    found = MODEL.predict(frame_of(**odd))
+    assert found["redshift"].tolist() == pytest.approx([ANSWER] * 2, rel=1e-5)
+    assert [note.partition(" ")[0] for note in found.attrs["notes"] if "left out" in note] == ["complex", "mixed"]
+    arrow = pa.Table.from_pandas(frame_of(image=[b"\xff\xd8", b"\xff"]))
+    assert MODEL.predict(arrow)["objid"].tolist() == [ID, ID + 1]
+    with pytest.raises(OptionError, match="table: column u: expected values of one type, found"):
+        MODEL.predict(frame_of().assign(u=[18.5, "eighteen"]))
+
+
+def test_frame_with_the_bytes_of_fits_and_with_a_name_twice():
+    """pandas keeps the byte order of what `astropy.io.fits` reads; pyarrow 25.0.1 takes this machine's only."""
+    swapped = frame_of().astype(dict.fromkeys(BANDS, ">f4") | {"objid": ">i8"})
+    found = MODEL.predict(swapped)
+    assert found["objid"].tolist() == [ID, ID + 1]
+    assert found["redshift"].tolist() == pytest.approx([ANSWER] * 2, rel=1e-5)
+    twice = pd.concat([frame_of(), frame_of()[["u"]]], axis=1)
+    for table in (twice, pa.Table.from_arrays([pa.array(twice.iloc[:, at]) for at in range(7)], [*twice.columns])):
+        with pytest.raises(DataError, match="table: expected one column u, found 2"):
+            MODEL.predict(table)
+    with pytest.raises(OptionError, match="expected a DataFrame, found a Series"):
+        MODEL.predict(frame_of().iloc[0])
+
+
+def test_masks_and_units_of_columns_in_a_dict_are_believed():
+    from astropy import units
+
+    columns = {band: np.ma.array([value, value], mask=[False, True]) for band, value in zip(BANDS, GALAXY, strict=True)}
+    assert MODEL.predict(columns)["flag"].tolist() == [0, Flag.MISSING]
+    fluxes = {band: (np.array([value]) * units.ABmag).to(units.nJy) for band, value in zip(BANDS, GALAXY, strict=True)}
+    assert MODEL.predict(fluxes)["redshift"][0] == pytest.approx(ANSWER, rel=1e-5)
+    assert len(MODEL.predict(dict(zip(BANDS, GALAXY, strict=True)))) == 1
+    with pytest.raises(OptionError, match="table: expected columns of equal length, found 1 of ., 2 of z"):
+        MODEL.predict(dict(zip(BANDS, GALAXY, strict=True)) | {"z": [15.8, 15.8]})
+
+
+def test_nulls_of_records_that_astropy_reads_are_believed(tmp_path):
+    from astropy.io import fits
+
+    raw = np.array([18500, -32768], np.int16)
+    columns = [fits.Column("objid", "K", null=-1, array=[ID, -1]), fits.Column("u", "I", array=raw)]
+    columns += [fits.Column(band, "E", array=[value] * 2) for band, value in zip(BANDS[1:], GALAXY[1:], strict=True)]
+    unit = fits.BinTableHDU.from_columns(columns)
+    unit.header.update(TNULL2=-32768, TSCAL2=0.001, TZERO2=0.0)
+    unit.writeto(tmp_path / "in.fits")
+    found = MODEL.predict(fits.getdata(tmp_path / "in.fits"))
+    assert found["objid"][0] == ID
+    assert pd.isna(found["objid"][1])
+    assert found["redshift"][0] == pytest.approx(ANSWER, rel=1e-5)
+    assert found["flag"].tolist() == [0, Flag.MISSING]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from common.outputs.flags import Flag
 from sdss_gs.errors import OptionError, first_line
 from sdss_gs.schema import QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number, read_numbers
+from sdss_gs.tables.names import ID_COLUMNS, meaning_of
 from sdss_gs.tables.readers import OpenTable
 from sdss_gs.tables.readers.table import in_memory
 
@@ -30,24 +32,87 @@ def opened_in_memory(values: object) -> OpenTable | None:
     Raises
     ------
     OptionError
-        If a column holds what no table does.
+        If a column of ids or magnitudes holds what no table does; any other is left out.
     """
-    # Whoever has a table of astropy has imported it.
-    astropy = sys.modules.get("astropy.table")
+    # Whoever has something of astropy has imported it.
+    astropy, fits = sys.modules.get("astropy.table"), sys.modules.get("astropy.io.fits")
     if astropy and isinstance(values, astropy.Table):
         return _from_astropy(values)
+    if fits and isinstance(values, fits.FITS_rec):
+        from sdss_gs.tables.readers.fits import from_records
+
+        return from_records(WHERE, values)
     if isinstance(values, np.ndarray) and values.dtype.names:
         from astropy.table import Table
 
         return _from_astropy(Table(values))
+    if hasattr(values, "iloc"):
+        if values.ndim == 1:
+            raise OptionError(f"{WHERE}: expected a DataFrame, found a Series; of one row, take frame.iloc[[0]]")
+        return _gathered([(str(name), values.iloc[:, at]) for at, name in enumerate(values.columns)])
     if not (isinstance(values, pa.Table) or hasattr(values, "__arrow_c_stream__")):
         return None
     try:
-        if hasattr(values, "iloc"):
-            return in_memory(WHERE, pa.Table.from_pandas(values, preserve_index=False))
         return in_memory(WHERE, pa.table(values))
     except (pa.ArrowException, TypeError, ValueError) as error:
+        if isinstance(getattr(values, "columns", None), list) and hasattr(values, "get_column"):
+            return _gathered([(name, values.get_column(name)) for name in values.columns])
         raise OptionError(f"{WHERE}: expected columns of one type each, found {first_line(error)}") from None
+
+
+def named_columns(values: Mapping) -> OpenTable:
+    """Take columns by name as a table; a single value each is one row.
+
+    Parameters
+    ----------
+    values : mapping of str to sequence
+        Masked values are null; a unit that a column has (`astropy.units.Quantity`) is believed.
+
+    Raises
+    ------
+    OptionError
+        If they are not equally long, or one of ids or magnitudes holds what no table does.
+    """
+    units = {str(name): str(getattr(cells, "unit", None) or "") for name, cells in values.items()}
+    return _gathered([(str(name), cells) for name, cells in values.items()], units)
+
+
+def _gathered(columns: Sequence[tuple[str, object]], units: Mapping[str, str] | None = None) -> OpenTable:
+    """Bring columns to Arrow one by one: one that nobody needs may hold anything."""
+    names, arrays, notes = [], [], []
+    for name, values in columns:
+        try:
+            arrays.append(_arrow(values))
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            if meaning_of(name) or name.lower() in ID_COLUMNS:
+                found = first_line(error)
+                raise OptionError(f"{WHERE}: column {name}: expected values of one type, found {found}") from None
+            notes.append(f"{name} is left out: its values are of no type that tables have")
+            continue
+        names.append(name)
+    lengths = {len(cells): name for name, cells in zip(names, arrays, strict=True)}
+    if len(lengths) > 1:
+        found = ", ".join(f"{length} of {name}" for length, name in lengths.items())
+        raise OptionError(f"{WHERE}: expected columns of equal length, found {found}")
+    return replace(in_memory(WHERE, pa.Table.from_arrays(arrays, names), units), notes=tuple(notes))
+
+
+def _arrow(values: object) -> pa.Array | pa.ChunkedArray:
+    if hasattr(values, "iloc"):
+        values = values.sparse.to_dense() if hasattr(values, "sparse") else values
+        if not isinstance(values.dtype, np.dtype):
+            return pa.array(values)
+        return pa.array(_native(values.to_numpy()), from_pandas=True)
+    if hasattr(values, "__arrow_c_stream__"):
+        return pa.chunked_array(values)
+    if isinstance(values, np.ma.MaskedArray):
+        return pa.array(_native(values.data), mask=np.ma.getmaskarray(values))
+    return pa.array(_native(np.atleast_1d(np.asarray(values))))
+
+
+def _native(values: np.ndarray) -> np.ndarray:
+    """Bring numbers to the byte order of this machine, without which Arrow takes none: those of FITS have the other."""
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
 
 def _from_astropy(table: object) -> OpenTable:
@@ -77,16 +142,3 @@ def loaded_rows(values: np.ndarray, item: Input) -> Loaded:
             text = f"{column}: expected {expected_number(QUANTITIES[column], False)}, found {plain[row, number]:g}"
             loaded.problems[row] = "; ".join(filter(None, (loaded.problems.get(row), text)))
     return loaded
-
-
-def named_columns(values: Mapping) -> pa.Table:
-    """Take columns by name as a table.
-
-    Parameters
-    ----------
-    values : mapping of str to sequence
-    """
-    try:
-        return pa.table({str(name): pa.array(np.asarray(cells)) for name, cells in values.items()})
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise OptionError(f"{WHERE}: expected columns of equal length, found {first_line(error)}") from None

@@ -86,6 +86,22 @@ def _of_whole_columns(where: str, unit) -> OpenTable:
     return in_memory(where, pa.table(cells), units, unit.name)
 
 
+def from_records(where: str, records) -> OpenTable:
+    """Take what astropy reads of a FITS table (`astropy.io.fits.FITS_rec`) as a table that was opened.
+
+    Parameters
+    ----------
+    where : str
+        What messages call it.
+    records : FITS_rec
+    """
+    cells, units = {}, {}
+    for column in records.columns:
+        for name, one in elements(column.name, _masked(records, column)):
+            cells[name], units[name] = one, str(column.unit or "")
+    return in_memory(where, pa.table(cells), units)
+
+
 def _fits_columns(unit, rows: int) -> Iterator[Column]:
     # The types follow from those of a row; astropy cannot scale none of an ASCII table.
     piece = unit.data[:1]

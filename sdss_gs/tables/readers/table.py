@@ -104,19 +104,23 @@ def in_memory(where: str, table: pa.Table, units: dict[str, str] | None = None, 
     title : str
         What its file calls it.
     """
-    plain = pa.table(dict(_plain_columns(table)))
-    columns = tuple(Column(field.name, field.type, (units or {}).get(field.name, "")) for field in plain.schema)
+    columns, sources = [], {}
+    for at, field in enumerate(table.schema):
+        for name, kind, _element in plain_types(field.name, field.type):
+            kept = pa.string() if pa.types.is_null(kind) else kind
+            columns.append(Column(name, kept, (units or {}).get(field.name, "")))
+            # Of columns that have one name, the first; whoever wants it has to be told.
+            sources.setdefault(name, at)
 
     def batches(wanted: Sequence[str], first: int) -> Iterator[pa.Table]:
-        for start in range(first, len(plain), ROWS_PER_BATCH):
-            yield plain.select(list(wanted)).slice(start, ROWS_PER_BATCH)
+        for start in range(first, len(table), ROWS_PER_BATCH):
+            piece = table.slice(start, ROWS_PER_BATCH)
+            cells = {}
+            for at in dict.fromkeys(sources[name] for name in wanted):
+                cells |= dict(plain_columns(table.column_names[at], piece.column(at)))
+            yield pa.table({name: cells[name] for name in wanted})
 
-    return OpenTable(where, columns, len(plain), batches, title=title)
-
-
-def _plain_columns(table: pa.Table) -> Iterator[tuple[str, pa.ChunkedArray]]:
-    for name, cells in zip(table.column_names, table.columns, strict=True):
-        yield from plain_columns(name, cells)
+    return OpenTable(where, tuple(columns), len(table), batches, title=title)
 
 
 def plain_columns(name: str, cells: pa.ChunkedArray) -> Iterator[tuple[str, pa.ChunkedArray]]:
