@@ -164,7 +164,7 @@ def test_masks_and_units_of_columns_in_a_dict_are_believed():
     fluxes = {band: (np.array([value]) * units.ABmag).to(units.nJy) for band, value in zip(BANDS, GALAXY, strict=True)}
     assert MODEL.predict(fluxes)["redshift"][0] == pytest.approx(ANSWER, rel=1e-5)
     assert len(MODEL.predict(dict(zip(BANDS, GALAXY, strict=True)))) == 1
-    with pytest.raises(OptionError, match="table: expected columns of equal length, found 1 of ., 2 of z"):
+    with pytest.raises(OptionError, match=r"table: expected columns of equal length, found 1 of ., 2 of z"):
         MODEL.predict(dict(zip(BANDS, GALAXY, strict=True)) | {"z": [15.8, 15.8]})
 
 
