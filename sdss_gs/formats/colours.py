@@ -70,8 +70,9 @@ def _from_sixteen_bits(path, image):
     for step in (257, 256):
         if values.min() >= 0 and values.max() <= 255 * step and not (values % step).any():
             return Image.fromarray((values // step).astype(np.uint8)).convert("RGB")
-    found = f"16 bits whose steps are finer, from {values.min()} to {values.max()}"
-    raise BadFileError(path, f"expected 256 levels of grey, found {found}; choose black and white, {SAVE_AS}")
+    expected = "256 levels of grey from black to white, of 8 or 16 bits"
+    found = f"numbers from {values.min()} to {values.max()}"
+    raise BadFileError(path, f"expected {expected}, found {found}; choose black and white, {SAVE_AS}")
 
 
 def _from_cmyk(path, image):

@@ -107,7 +107,7 @@ def _stated_bands(header, shape: tuple[int, ...]) -> list[str] | None:
 
 def _listed(text: str) -> list[str]:
     """Take a list apart; empty for one word."""
-    words = re.split(r"[\s,;|/]+", text)
+    words = re.split(r"[\s,;|/]+", re.sub(r"[\[\]()'\"]", " ", text).strip())
     return words if len(words) > 1 else []
 
 

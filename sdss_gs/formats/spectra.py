@@ -75,7 +75,8 @@ def on_grid(path, wavelength: np.ndarray, fluxes: np.ndarray, grid: np.ndarray, 
     """
     if len(wavelength) != len(grid):
         standard = "" if len(grid) == len(WAVELENGTH) else f" (SDSS's standard is {len(WAVELENGTH)})"
-        raise BadFileError(path, f"expected {len(grid)} points{standard}, found {len(wavelength)}")
+        hint = "" if len(wavelength) else "; are its wavelengths in Å? (a FITS file may state another unit, TUNIT)"
+        raise BadFileError(path, f"expected {len(grid)} points{standard}, found {len(wavelength)}{hint}")
     worst = float(np.abs(wavelength - grid).max(initial=0))
     if not worst < TOLERANCE:
         raise BadFileError(path, f"expected wavelengths on the grid of the set, found one {worst:.2f} Å off")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from sdss_gs.formats.flux_units import in_angstrom, in_spectrum_units
 from sdss_gs.schema import SPECTRUM_COLUMNS
 
 NAMES = {
-    "wavelength": ("wavelength", "lambda", "wave", "lam", "loglam", "log_lam", "loglambda"),
+    "wavelength": ("wavelength", "lambda", "wave", "lam", "loglam", "loglambda"),
     "Flux": ("flux",),
-    "BestFit": ("bestfit", "best_fit", "model"),
+    "BestFit": ("bestfit", "model"),
 }
-"""What columns are called, without regard to case: in SkyServer's tables, in ``spec`` files, in people's own."""
+"""What columns are called, see `_plain`: in SkyServer's tables, in ``spec`` files, in people's own."""
+UNIT = re.compile(r"[\[(](.*)[\])]\s*$")
+"""Of a column, in brackets after its name."""
 EXPECTED = f"a table with Wavelength (or loglam) and {' or '.join(SPECTRUM_COLUMNS)} (flux, model)"
 COADD = "COADD"
 """The table of the spectrum itself in a ``spec`` file, which may hold those of the single exposures too."""
@@ -68,7 +71,7 @@ def _chosen(names: tuple[str, ...]) -> dict[str, str]:
     """Find the columns among those of a table: by `NAMES`, what the table calls them."""
     chosen = {}
     for column, known in NAMES.items():
-        alike = [name for name in names if name.strip("# ").lower() in known]
+        alike = [name for name in names if _plain(name) in known]
         exact = [name for name in alike if name.strip() == column]
         if len(exact or alike) > 1 and column != "wavelength":
             raise OtherTableError(f"expected one column {column}, found {', '.join(alike)}")
@@ -76,8 +79,14 @@ def _chosen(names: tuple[str, ...]) -> dict[str, str]:
             chosen[column] = (exact or alike)[0]
     if "wavelength" not in chosen or len(chosen) < 2:
         found = ", ".join(names[:8]) or "no column"
-        raise OtherTableError(f"expected {EXPECTED}, found {found}")
+        apart = "; columns are told apart by commas, semicolons or tabs" if len(names) == 1 else ""
+        raise OtherTableError(f"expected {EXPECTED}, found {found}{apart}")
     return chosen
+
+
+def _plain(name: str) -> str:
+    """Return a column's name in small letters, without a sign of comment, blanks, underscores and a unit."""
+    return UNIT.sub("", name.lower()).strip("# ").replace(" ", "").replace("_", "")
 
 
 @lru_cache(maxsize=16)
@@ -107,7 +116,8 @@ def _read_csv(content: bytes) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     table = csv.read_csv(
         pa.BufferReader(content[start:]), read_options=READING, parse_options=parsing, convert_options=conversion
     )
-    return _in_zoo_units({column: table[name].to_numpy() for column, name in chosen.items()}, chosen, {})
+    stated = {column: unit.group(1).strip() for column, name in chosen.items() if (unit := UNIT.search(name))}
+    return _in_zoo_units({column: table[name].to_numpy() for column, name in chosen.items()}, chosen, stated)
 
 
 def _read_fits(content: bytes) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -145,7 +155,7 @@ def _flat(values: np.ndarray) -> np.ndarray:
 def _in_zoo_units(values: dict[str, np.ndarray], names: dict[str, str], stated: dict[str, str]):
     wavelength = values.pop("wavelength")
     unit = stated.get("wavelength", "")
-    if names["wavelength"].strip().lower().startswith("log"):
+    if _plain(names["wavelength"]).startswith("log"):
         with np.errstate(over="ignore"):
             wavelength = 10.0**wavelength
     elif unit:

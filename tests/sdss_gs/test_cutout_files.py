@@ -28,6 +28,7 @@ def expected(cube=SKY):
         {},
         {"BANDS": "ugriz"},
         {"BANDS": "u, g, r, i, z"},
+        {"BANDS": "['u', 'g', 'r', 'i', 'z']"},
         {f"BAND{n}": band for n, band in enumerate("ugriz")},
         {f"FILTER{n}": f"SDSS_{band}" for n, band in enumerate("UGRIZ", 1)},
         {"BUNIT": "nanomaggies"},

@@ -110,6 +110,21 @@ def test_what_is_missing_is_said_by_the_names_that_are_there(tmp_path):
         spectra.read(write_csv(tmp_path / "1.csv", "Wavelength|Flux", FLUX))
 
 
+def test_units_in_brackets_after_a_name_are_believed(tmp_path):
+    header = "Wavelength (nm),Flux [erg/s/cm2/Angstrom],Best Fit"
+    rows = np.column_stack([np.round(GRID / 10, 4), FLUX * 1e-17, FLUX])
+    lines = [header, *(",".join(f"{value:.8g}" for value in row) for row in rows)]
+    (tmp_path / "1.csv").write_text("\n".join(lines))
+    found = spectra.read(tmp_path / "1.csv")
+    np.testing.assert_allclose(found, np.stack([FLUX, FLUX])[:, HERE], rtol=1e-5)
+    (tmp_path / "1.csv").write_text("\n".join([header.replace("nm", "keV"), *lines[1:]]))
+    with pytest.raises(BadFileError, match=r"expected Wavelength \(keV\) in Angstrom, .* found 'keV'"):
+        spectra.read(tmp_path / "1.csv")
+    (tmp_path / "1.csv").write_text("\n".join([header.replace(" (nm)", ""), *lines[1:]]))
+    with pytest.raises(BadFileError, match=r"found 0; are its wavelengths in Å\?"):
+        spectra.read(tmp_path / "1.csv")
+
+
 @pytest.mark.parametrize("delimiter", [";", "\t", ","])
 def test_comments_above_the_names_and_other_delimiters_are_read(tmp_path, delimiter):
     path = write_csv(tmp_path / "1.csv", "#Table1\n# of plate 266, made by hand\nWavelength,Flux", FLUX)
