@@ -67,7 +67,16 @@ def number_type(kind: pa.DataType) -> tuple[str, str, type]:
 
 
 def escaped(cells: pa.ChunkedArray, pattern: str, keep_nulls: bool = False) -> pa.ChunkedArray:
-    """Write texts that have a character which a format has not by Python's escapes: different ids stay different."""
+    """Write texts that have a character which a format has not by Python's escapes: different ids stay different.
+
+    Parameters
+    ----------
+    cells : ChunkedArray of str
+    pattern : str
+        Regular expression of one such character.
+    keep_nulls : bool
+        Nulls stay; else they become empty.
+    """
     cells = cells if keep_nulls else pc.fill_null(cells, "")
     odd = pc.fill_null(pc.match_substring_regex(cells, pattern), False)
     if not pc.any(odd).as_py():
