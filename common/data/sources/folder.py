@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +81,8 @@ def loader(data: Dataset) -> Callable[[np.ndarray, Input, tuple[int, ...], str],
     `OptionError` if the data set's objects have another shape.
     """
     reasons = _reasons(data)
+    # Asked once for each chunk, of all objects.
+    lacking = lru_cache(maxsize=None)(data.lacks)
 
     def load(objects: np.ndarray, item: Input, shape: tuple[int, ...], column: str) -> Loaded:
         loaded = Loaded(np.zeros((len(objects), *shape), item.dtype), np.full(len(objects), Flag.MISSING, np.int32))
@@ -88,14 +90,10 @@ def loader(data: Dataset) -> Callable[[np.ndarray, Input, tuple[int, ...], str],
             return loaded
         if data.shape(item.name) != shape:
             raise OptionError(f"{data.folder}: expected {item.name} of shape {shape}, found {data.shape(item.name)}")
-        layout = getattr(getattr(data.arrays[item.name], "manifest", None), "layout", None)
-        entered = 0
-        if item.name == "img" and layout is not None and layout.size is not None:
-            entered = entry_flag(*img.entering(layout.size, layout.stated_scale))
-        lacks = data.lacks(item.name, column)[objects]
+        lacks = lacking(item.name, column)[objects]
         good = (data.rows[item.name][objects] >= 0) & ~lacks
         loaded.values[good] = data.load(item.name, objects[good], column)
-        loaded.flags[good] = entered
+        loaded.flags[good] = _entry_flag(data, item)
         for position in np.flatnonzero(~good).tolist():
             objid = int(data.catalogue.objid[objects[position]])
             texts = [reasons[objid, key] for key in (item.name, *item.columns) if (objid, key) in reasons]
@@ -107,6 +105,12 @@ def loader(data: Dataset) -> Callable[[np.ndarray, Input, tuple[int, ...], str],
         return loaded
 
     return load
+
+
+def _entry_flag(data: Dataset, item: Input) -> int:
+    """Return the flag of a set's images, all of which have one size and scale."""
+    layout = data.arrays["img"].manifest.layout if item.name == "img" else None
+    return entry_flag(*img.entering(layout.size, layout.stated_scale)) if layout and layout.size else 0
 
 
 def _reasons(data: Dataset) -> dict[tuple[int, str], str]:
