@@ -1,8 +1,8 @@
 """Three bands → a colour picture as SkyServer makes them: the one home of weights, stretch and softening.
 
 They were fitted to real frames and the pictures that the survey made of them. Where two such pictures are brighter than
-60 (21,000 pixels), their mean R G B is 115 109 89 and 115 108 88, that of composites made here 116 107 86 and 116 105
-85; with equal weights it would be 131 94 55 and 131 93 53, galaxies too red.
+60 (21,000 pixels), their mean R G B is 115 109 89 and 115 108 88, that of composites made here 117 108 88 and 117 106
+86 (smoothed); with equal weights it would be 131 94 55 and 131 93 53, galaxies too red.
 """
 
 from __future__ import annotations
@@ -38,19 +38,13 @@ def colour(cutout: np.ndarray) -> np.ndarray:
     return compose([cutout[..., BANDS.index(band)] for band in COLOURS])
 
 
-def smooth(layer: np.ndarray) -> np.ndarray:
-    """Smooth one band, ``(height, width)``, as SkyServer's pictures are."""
-    from scipy.ndimage import gaussian_filter
-
-    return gaussian_filter(layer, SMOOTHING)
-
-
 def compose(
     layers: Sequence[np.ndarray],
     stretch: float = STRETCH,
     softening: float = SOFTENING,
     weights: Sequence[float] = WEIGHTS,
     black: float = BLACK,
+    smoothing: float = 0.0,
 ) -> np.ndarray:
     """Compose three aligned bands to a colour picture (Lupton et al. 2004, PASP 116, 133).
 
@@ -67,6 +61,8 @@ def compose(
         By what the layers are multiplied first.
     black : float
         Nanomaggies per pixel, after that, shown black.
+    smoothing : float
+        Standard deviation, in pixels, of a Gaussian by which the layers are smoothed; 0 leaves them as they are.
 
     Returns
     -------
@@ -75,9 +71,12 @@ def compose(
     """
     # Reading and packing do not need astropy's pictures, which take a while to import.
     from astropy.visualization import make_lupton_rgb
+    from scipy.ndimage import gaussian_filter
 
     lacking = ~np.isfinite(sum(layers))
-    weighted = [weight * np.where(lacking, 0, layer) for weight, layer in zip(weights, layers, strict=True)]
+    layers = [np.where(lacking, 0, layer) for layer in layers]
+    layers = [gaussian_filter(layer, smoothing) for layer in layers] if smoothing else layers
+    weighted = [weight * layer for weight, layer in zip(weights, layers, strict=True)]
     # astropy divides by the intensity before it masks pixels without any.
     with np.errstate(divide="ignore", invalid="ignore"):
         picture = make_lupton_rgb(*weighted, minimum=black, stretch=stretch, Q=softening)

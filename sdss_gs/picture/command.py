@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sdss_gs.errors import BadFileError, OptionError
 from sdss_gs.files import replacing
-from sdss_gs.formats.composite import BLACK, COLOURS, SOFTENING, STRETCH, WEIGHTS, compose
+from sdss_gs.formats.composite import BLACK, COLOURS, SMOOTHING, SOFTENING, STRETCH, WEIGHTS, compose
 from sdss_gs.logs import add_options, hidden
 from sdss_gs.picture import INTERVALS, STRETCHES, THRESHOLDS
 from sdss_gs.schema import BANDS
@@ -46,6 +46,7 @@ def add_parser(commands) -> None:
     rgb.add_argument("--stretch", type=float, default=STRETCH, help="nanomaggies per pixel shown linearly")
     rgb.add_argument("--softening", type=float, default=SOFTENING, help="Lupton's Q")
     rgb.add_argument("--black", type=float, default=BLACK, help="nanomaggies per pixel shown black")
+    rgb.add_argument("--smoothing", type=float, default=SMOOTHING, help="pixels, of a Gaussian; 0: none")
 
     sheet = add("sheet", _sheet, "contact sheet of a data set's images, or of image files")
     sheet.add_argument("input", nargs="+", metavar="DS", help="SDSS-GS folder, or image files")
@@ -101,8 +102,9 @@ def _rgb(options) -> int:
     from sdss_gs.picture.frames import align, read_frame
 
     weights = _weights(options.weights)
-    if not (options.stretch > 0 and options.softening > 0):
-        raise OptionError(f"expected --stretch and --softening above 0, found {options.stretch}, {options.softening}")
+    if not (options.stretch > 0 and options.softening > 0 and options.smoothing >= 0):
+        found = f"{options.stretch}, {options.softening} and {options.smoothing}"
+        raise OptionError(f"expected --stretch and --softening above 0, --smoothing of 0 or more, found {found}")
     if len(options.input) == 1:
         cutout = read_any(options.input[0])
         layers = [cutout[..., BANDS.index(band)] for band in COLOURS]
@@ -111,7 +113,8 @@ def _rgb(options) -> int:
         layers = [red.pixels, *(align(other, red) for other in others)]
     else:
         raise OptionError(f"expected RED GREEN BLUE or one cut-out before OUT, found {len(options.input)} files")
-    _save(compose(layers, options.stretch, options.softening, weights, options.black), Path(options.output))
+    picture = compose(layers, options.stretch, options.softening, weights, options.black, options.smoothing)
+    _save(picture, Path(options.output))
     print(options.output)
     return 0
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from sdss_gs.formats.composite import COLOURS, compose, smooth
+from sdss_gs.formats.composite import COLOURS, SMOOTHING, compose
 from sdss_gs.sample.image import FIELD, FINE_SCALE, OVERSAMPLING, sersic_map
 from sdss_gs.sample.morphology import Shape
 from sdss_gs.sample.photometry import GAIN, SKY_NOISE
@@ -162,11 +162,11 @@ def colour_image(scene: np.ndarray) -> Image.Image:
     PIL.Image.Image
         RGB, 150 x 150, 0.2 arcsec per pixel, y upwards.
     """
-    layers = [smooth(scene[..., BANDS.index(band)]) for band in COLOURS]
+    layers = [scene[..., BANDS.index(band)] for band in COLOURS]
     size = INPUTS["img"].shape[0]
     half = size / 2 * PIXEL_SCALE / CUTOUT_SCALE
     box = (FIELD / 2 - half, FIELD / 2 - half, FIELD / 2 + half, FIELD / 2 + half)
-    picture = Image.fromarray(np.ascontiguousarray(compose(layers)))
+    picture = Image.fromarray(np.ascontiguousarray(compose(layers, smoothing=SMOOTHING)))
     return picture.resize((size, size), Image.Resampling.BICUBIC, box=box)
 
 
