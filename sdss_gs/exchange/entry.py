@@ -42,7 +42,11 @@ class Entry:
             raise OptionError(f"--image-scale {self.scale}: expected arcsec per pixel above 0.001")
 
 
-def image_bytes(item: Item, entry: Entry) -> tuple[bytes | None, bool]:
+CROPPED, WHOLE = "cropped", "whole"
+"""How an image entered that nobody told the scale of."""
+
+
+def image_bytes(item: Item, entry: Entry) -> tuple[bytes | None, str]:
     """Make an object's JPEG.
 
     Without options, an RGB JPEG of 150 x 150 pixels is left alone, and another file of 100 to 300 pixels a side is
@@ -59,8 +63,8 @@ def image_bytes(item: Item, entry: Entry) -> tuple[bytes | None, bool]:
     -------
     content : bytes or None
         None where the file enters the zoo as it is.
-    whole : bool
-        Whether the image was taken whole, whatever its scale, without being told so.
+    how : str
+        `CROPPED` or `WHOLE` for what was done to an image of another size without being told so, else empty.
 
     Raises
     ------
@@ -79,20 +83,21 @@ def image_bytes(item: Item, entry: Entry) -> tuple[bytes | None, bool]:
     if entry.scale is not None:
         if problem := refusal(picture.size, entry.scale):
             raise ValueError(problem)
-        return _as_jpeg(Image.fromarray(into_field(picture, entry.scale))), False
+        return _as_jpeg(Image.fromarray(into_field(picture, entry.scale))), ""
     if isinstance(item.image, Path) and entry.crop is None and entry.size is None:
         if jpeg and picture.size == (SIDE, SIDE):
-            return None, False
+            return None, ""
         if not refusal(picture.size):
             # All images of a set must have one size, or the commonest wins and the others are refused.
-            return _as_jpeg(Image.fromarray(crop_or_pad(np.asarray(picture)))), False
+            how = "" if picture.size == (SIDE, SIDE) else CROPPED
+            return _as_jpeg(Image.fromarray(crop_or_pad(np.asarray(picture)))), how
     side, target = entry.crop or item.crop or min(picture.size), entry.size or SIDE
     if side > min(picture.size):
         raise ValueError(f"expected at least {side} pixels a side, found {picture.width}x{picture.height}")
     x, y = (picture.width - side) // 2, (picture.height - side) // 2
     box = (x, y, x + side, y + side)
-    whole = (entry.crop, entry.size, item.crop) == (None, None, None)
-    return _as_jpeg(picture.resize((target, target), Image.Resampling.LANCZOS, box=box)), whole
+    how = WHOLE if (entry.crop, entry.size, item.crop) == (None, None, None) else ""
+    return _as_jpeg(picture.resize((target, target), Image.Resampling.LANCZOS, box=box)), how
 
 
 def _as_jpeg(picture: Image.Image) -> bytes:

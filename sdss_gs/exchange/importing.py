@@ -6,13 +6,14 @@ import csv
 import hashlib
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from sdss_gs.errors import BadFileError, DataError, OptionError, one_line
-from sdss_gs.exchange.entry import Entry, image_bytes
+from sdss_gs.exchange.entry import CROPPED, WHOLE, Entry, image_bytes
 from sdss_gs.exchange.item import Item, LeftOut
 from sdss_gs.exchange.sources import SOURCES
 from sdss_gs.files import replacing
@@ -96,7 +97,7 @@ def import_set(
     rows: dict[int, dict[str, str]] = {}
     names: dict[int, str] = {}
     files: dict[int, str] = {}
-    rejects, whole = [], 0
+    rejects, hows = [], Counter()
     for item in tqdm(SOURCES[source](path, **more), desc=f"importing {source}", unit=" images", disable=hidden()):
         if isinstance(item, LeftOut):
             rejects.append({"name": item.name, "reason": one_line(item.reason)})
@@ -108,14 +109,14 @@ def import_set(
         place = folder / "img" / f"{objid}.jpg"
         try:
             there = place.exists() and before.get(objid, called) == called
-            content, resampled = (None, False) if there else _content(item, entry)
+            content, how = (None, "") if there else _content(item, entry)
         except BadFileError as error:
             rejects.append({"name": item.name, "reason": error.problem})
             continue
         except ValueError as error:
             rejects.append({"name": item.name, "reason": one_line(str(error))})
             continue
-        whole += resampled
+        hows[how] += 1
         if content is not None:
             with replacing(place) as temporary:
                 temporary.write_bytes(content)
@@ -126,14 +127,23 @@ def import_set(
         raise DataError(f"{path}: expected at least one usable image, found none ({len(rejects)} refused{first})")
     _write_table(folder / FILES, ["objid", "file"], [{"objid": str(key), "file": files[key]} for key in rows])
     _write_table(folder / "data.csv", list(next(iter(rows.values()))), list(rows.values()))
-    return len(rows), len(rejects), [_note(whole)] if whole else []
+    return len(rows), len(rejects), _notes(hows)
 
 
-def _note(count: int) -> str:
-    return (
-        f"{count:,} images were taken whole and resampled to {SIDE}x{SIDE}, which does not keep their scale "
-        f"(--image-scale does); predict files of the kind with --image-scale of {PIXEL_SCALE} * {SIDE} / side"
-    )
+def _notes(hows: Counter) -> list[str]:
+    """Say of how many images the scale was taken for granted, or lost."""
+    notes = []
+    if hows[CROPPED]:
+        notes.append(
+            f"{hows[CROPPED]:,} images were taken for {PIXEL_SCALE} arcsec per pixel and cropped or edge-padded to "
+            f"{SIDE}x{SIDE} (--image-scale says another scale)"
+        )
+    if hows[WHOLE]:
+        notes.append(
+            f"{hows[WHOLE]:,} images were taken whole and resampled to {SIDE}x{SIDE}, which does not keep their scale "
+            f"(--image-scale does); predict files of the kind with --image-scale of {PIXEL_SCALE} * {SIDE} / side"
+        )
+    return notes
 
 
 def _file_of(item: Item, source: Path) -> str:
@@ -160,10 +170,10 @@ def _same_options(folder: Path, options: dict) -> None:
         temporary.write_text(json.dumps(options))
 
 
-def _content(item: Item, entry: Entry) -> tuple[bytes, bool]:
-    content, whole = image_bytes(item, entry)
+def _content(item: Item, entry: Entry) -> tuple[bytes, str]:
+    content, how = image_bytes(item, entry)
     # A copy, no hard link: what is done to the data set later must not reach the source.
-    return item.image.read_bytes() if content is None else content, whole
+    return item.image.read_bytes() if content is None else content, how
 
 
 def _write_table(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:

@@ -71,7 +71,7 @@ def refusal(size: tuple[int, int], scale: float | None = None) -> str:
         least = f'at least {SMALLEST * PIXEL_SCALE:.0f}" a side'
         return f'expected a field of {least}, found {found} pixels of {scale:g}", which is {reach}'
     problem = f'expected sides of {SMALLEST} to {LARGEST} pixels at {PIXEL_SCALE}"/pixel, found {found}'
-    stating = "state the scale of the files (--image-scale ARCSEC; image_scale)"
+    stating = "state the scale of the files (--image-scale; image_scale; the scale of an upload)"
     if min(target) < SMALLEST:
         return f"{problem}; {stating}, if it is another"
     whole = SIDE * PIXEL_SCALE / max(size)

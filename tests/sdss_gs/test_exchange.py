@@ -147,10 +147,13 @@ def test_scale_of_a_source_cuts_the_field_out_and_whole_images_are_said(tmp_path
     (tmp_path / "tree" / "ring").mkdir(parents=True)
     write_image(tmp_path / "tree" / "ring" / "1.jpg", 60, (424, 424))
     command = ["import", "tree", str(tmp_path / "tree")]
+    write_image(tmp_path / "tree" / "ring" / "2.jpg", 60, (256, 256))
     assert main([*command, str(tmp_path / "whole")]) == 0
-    assert "1 images were taken whole and resampled to 150x150" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "1 images were taken for 0.2 arcsec per pixel and cropped or edge-padded to 150x150" in output
+    assert "1 images were taken whole and resampled to 150x150" in output
     assert main([*command, str(tmp_path / "scaled"), "--image-scale", "0.1"]) == 0
-    assert "whole" not in capsys.readouterr().out
+    assert "taken" not in capsys.readouterr().out
     spans = [image_span(tmp_path / name / "img" / "1.jpg") for name in ("whole", "scaled")]
     # The square of 10 pixels in the middle: 150/424 of that, and half of it.
     assert np.abs(np.array(spans) - [3.5, 5]).max() <= 1
