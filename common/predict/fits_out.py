@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BLOCK = 2880
 """Bytes; every part of a FITS file is filled up to a multiple of it (FITS standard 4.0, section 3.1)."""
+MOST_COLUMNS = 999
+"""Of a table (standard 4.0, section 7.2.1)."""
 FOREIGN = "[^ -~]"
 """Characters that a text in FITS cannot have (standard 4.0, section 3.3.2)."""
 

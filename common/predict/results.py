@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from common.data.sources import Chunk, Source
 from common.outputs.column import Column
+from common.predict.fits_out import MOST_COLUMNS
 from common.predict.formats_out import WRITERS
 from common.predict.rows import Rows, stored
 from sdss_gs.errors import DataError, OptionError
@@ -190,6 +191,10 @@ def write_in_pieces(
     if taken:
         raise OptionError(f"id {source.id_name}: the output has a column {taken} of its own; rename the id")
     columns = {source.id_name: ID_COLUMN, **columns}
+    if output.suffix.lower() == ".fits" and len(columns) > MOST_COLUMNS:
+        raise OptionError(
+            f"output {output}: expected at most {MOST_COLUMNS} columns for FITS, found {len(columns):,}; use .parquet"
+        )
     plan = {"source": source.stamp, "objects": source.count, "piece": source.chunk_objects} | plan
     lock = FileLock(output.with_name(output.name + ".lock"))
     try:

@@ -11,6 +11,7 @@ from sdss_gs.explore.tables import table_sections
 from sdss_gs.explore.votes import vote_sections
 from sdss_gs.files import replacing
 from sdss_gs.formats.raw import list_paths
+from sdss_gs.inputs import refuse_inputs
 from sdss_gs.tables.votes import find_votes, read_votes
 
 MOST_IMAGES = 20_000
@@ -38,10 +39,13 @@ def explore(folder: str | Path, output: str | Path, floor: int = 10) -> Path:
     ------
     DataError
         If there is no usable data set.
+    OptionError
+        If the output is a part of it.
     """
     folder, output = Path(folder), Path(output)
     if not output.resolve().parent.is_dir():
         raise DataError(f"{output}: expected a file in an existing folder")
+    refuse_inputs(output, [folder])
     images = bool(list_paths(folder, "img")) if (folder / "img").is_dir() else False
     data = open_dataset(folder, ["img"] if images else [])
     votes = read_votes(folder, data.catalogue.objid) if find_votes(folder) else None

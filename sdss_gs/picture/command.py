@@ -9,6 +9,7 @@ from pathlib import Path
 from sdss_gs.errors import BadFileError, OptionError
 from sdss_gs.files import replacing
 from sdss_gs.formats.composite import BLACK, COLOURS, SMOOTHING, SOFTENING, STRETCH, WEIGHTS, compose
+from sdss_gs.inputs import refuse_inputs
 from sdss_gs.logs import add_options, hidden
 from sdss_gs.picture import INTERVALS, STRETCHES, THRESHOLDS
 from sdss_gs.schema import BANDS
@@ -65,10 +66,11 @@ def add_parser(commands) -> None:
     crop.add_argument("--grey", action="store_true", help="one channel")
 
 
-def _save(pixels, path: Path) -> None:
+def _save(pixels, path: Path, inputs: list[str | Path]) -> None:
     import numpy as np
     from PIL import Image
 
+    refuse_inputs(path, map(Path, inputs))
     if path.suffix.lower() not in FORMATS:
         raise OptionError(f"{path}: expected a name that ends in {', '.join(FORMATS)}")
     picture = pixels if isinstance(pixels, Image.Image) else Image.fromarray(np.ascontiguousarray(pixels))
@@ -92,7 +94,7 @@ def _convert(options) -> int:
         raise OptionError("expected inputs with different file names, found two that are the same")
     for path, target in tqdm(list(zip(options.input, targets, strict=True)), disable=hidden(many)):
         pixels = read_band(path, options.band)
-        _save(to_picture(pixels, options.stretch, options.interval, options.percent), target)
+        _save(to_picture(pixels, options.stretch, options.interval, options.percent), target, [path])
     print(output)
     return 0
 
@@ -114,7 +116,7 @@ def _rgb(options) -> int:
     else:
         raise OptionError(f"expected RED GREEN BLUE or one cut-out before OUT, found {len(options.input)} files")
     picture = compose(layers, options.stretch, options.softening, weights, options.black, options.smoothing)
-    _save(picture, Path(options.output))
+    _save(picture, Path(options.output), options.input)
     print(options.output)
     return 0
 
@@ -146,7 +148,7 @@ def _sheet(options) -> int:
     else:
         thumbnails = [(Path(path), [Path(path).stem]) for path in options.input]
     picture, problems = draw_sheet(thumbnails[: max(options.n, 0)], options.columns)
-    _save(picture, Path(options.output))
+    _save(picture, Path(options.output), options.input)
     print("\n".join([*problems, str(options.output)]))
     return 1 if problems else 0
 
@@ -180,6 +182,6 @@ def _crop(options) -> int:
         region = find_region(pixels, options.threshold, options.sigma, options.padding)
         if not region.found:
             tqdm.write(f"{path}: nothing stands out, the middle was cut", file=sys.stderr)
-        _save(crop(pixels, region, options.size, options.grey), output / path.name if many else output)
+        _save(crop(pixels, region, options.size, options.grey), output / path.name if many else output, [path])
     print(f"{len(paths) - bad:,} cropped, {bad:,} unreadable: {output}")
     return 1 if bad else 0

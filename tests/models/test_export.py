@@ -212,6 +212,14 @@ def test_pixels_are_divided_until_they_fit_and_every_object_stays():
     assert [len(rows) for _, rows in sky.partition(np.array([7, 7]), np.array([90, 90]), 100)] == [2]
 
 
+@pytest.mark.parametrize("out", ["survey", "survey/img", "survey/img/new"])
+def test_a_data_set_is_not_exported_into_itself(survey, tmp_path, capsys, out):
+    before = {path: path.stat().st_mtime_ns for path in survey.rglob("*")}
+    assert main(["export", str(survey), str(tmp_path / out)]) == 1
+    assert "it is the input" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in survey.rglob("*")} == before
+
+
 def test_hats_without_positions_or_its_package_is_one_line(survey, tmp_path, capsys, monkeypatch):
     command = ["export", str(survey), str(tmp_path / "out"), "--format", "hats", "--inputs", "img"]
     monkeypatch.setitem(sys.modules, "astropy_healpix", None)

@@ -1,10 +1,12 @@
 """What a model sees in galaxies, as a file, and the galaxies nearest in it."""
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import FIRST_ID, survey_rows, write_survey
 from fastapi import HTTPException
+from helpers import answered
 from helpers.trained import by_hand
 
 from common.backend import keras
@@ -108,6 +110,23 @@ def test_killed_and_resumed_file_equals_the_uninterrupted_one_whatever_the_chunk
         embed(model, source_of(clusters, "bands"), tmp_path / "y.parquet")
     with pytest.raises(OptionError, match=r"expected a file that ends in \.parquet"):
         embed(model, source_of(clusters, "bands"), tmp_path / "y.csv")
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint64", "text"])
+def test_ids_of_features_keep_every_digit_and_a_missing_one(tmp_path, kind):
+    embed(by_hand("b2r"), answered.source_of(answered.IDS[kind], kind), tmp_path / "y.parquet")
+    assert read(tmp_path / "y.parquet")[0]["objid"].to_pylist() == answered.IDS[kind]
+    known = [str(one) for one, good, *_ in answered.expected(kind) if good]
+    assert [one.id for one in Neighbours(tmp_path / "y.parquet").nearest(known[0], 5)] == known[1:]
+
+
+def test_features_are_not_written_over_their_input(tmp_path):
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"id": [1], **{band: [17.0] for band in "ugriz"}}), path)
+    before = path.read_bytes()
+    with pytest.raises(OptionError, match="it is the input"):
+        embed(by_hand("b2r"), open_source([path], ["bands"]), path, overwrite=True)
+    assert path.read_bytes() == before
 
 
 def test_neighbours_are_of_the_same_cluster_without_the_galaxy_itself(clusters, tmp_path):

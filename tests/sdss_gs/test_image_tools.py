@@ -166,6 +166,18 @@ def test_a_folder_is_cropped_and_a_bad_file_named(tmp_path, capsys):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
 
 
+def test_an_image_is_never_written_over_by_what_is_made_of_it(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    Image.fromarray(scene(100, 100)).save(tmp_path / "in" / "a.png")
+    before = (tmp_path / "in" / "a.png").read_bytes()
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    one = str(tmp_path / "in" / "a.png")
+    for arguments in (["crop", one, one], ["crop", str(tmp_path / "in"), str(tmp_path / "link")], ["sheet", one, one]):
+        assert main(["image", *arguments]) == 1
+        assert "it is the input" in capsys.readouterr().err
+    assert (tmp_path / "in" / "a.png").read_bytes() == before
+
+
 def test_a_sheet_shows_the_objects_asked_for_and_refuses_unknown_ones(tmp_path, capsys):
     write_survey(tmp_path / "ds", survey_rows(6), ["img"])
     arguments = ["image", "sheet", str(tmp_path / "ds"), str(tmp_path / "sheet.png"), "--columns", "2"]
