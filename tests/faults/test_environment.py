@@ -179,7 +179,7 @@ def test_catalogue_that_vanishes_while_it_is_predicted_is_one_line(tmp_path, mon
             shutil.copy(tmp_path / "in.parquet", path)
         source = open_source([path], ["bands"])
         path.write_bytes(path.read_bytes()[:200])
-        with pytest.raises(ZooError, match="expected a table"):
+        with pytest.raises(ZooError, match=r"expected (a table|10 cells in each row)"):
             list(source.chunks())
 
 
