@@ -10,6 +10,7 @@ from pathlib import Path
 from sdss_gs.build import PICTURES
 from sdss_gs.build.addresses import RELEASES, Addresses
 from sdss_gs.errors import DataError, OptionError
+from sdss_gs.formats.composite import WEIGHTS, weights_of
 from sdss_gs.logs import hidden
 
 DESCRIPTION = """\
@@ -34,6 +35,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     selection.add_argument("--top", type=int, metavar="N", help="N galaxies with sub-class and good redshift")
     command.add_argument("--show-query", action="store_true", help="print the query of --top, to be changed for --sql")
     command.add_argument("--frames", metavar="FOLDER", help="make img and fits of the frames there, without a server")
+    command.add_argument("--weights", default=",".join(map(str, WEIGHTS)), help="of i, r, g in pictures of --frames")
     command.add_argument("--inputs", help=f"comma-separated ({','.join(FILE_INPUTS)}; with --frames img,fits)")
     command.add_argument("--images", choices=PICTURES, help="source of the pictures (skyserver; with --frames frames)")
     command.add_argument("--release", type=int, default=default.release, help=f"one of {', '.join(map(str, RELEASES))}")
@@ -81,7 +83,7 @@ def _build(options: argparse.Namespace, inputs: list[str]) -> int:
     pictures = options.images or ("frames" if options.frames else "skyserver")
     if pictures == "frames" and not options.frames:
         raise OptionError("--images frames: expected --frames FOLDER, where they are")
-    frames = FrameFolder(Path(options.frames)) if options.frames else None
+    frames = FrameFolder(Path(options.frames), weights_of(options.weights)) if options.frames else None
     addresses = Addresses(options.skyserver, options.sas, options.ps1, options.release)
     if (folder / "data.csv").exists() and not (folder / NAME).exists():
         raise OptionError(f"{folder}: holds a data set that was not built by this command; give a new folder")
@@ -93,7 +95,8 @@ def _build(options: argparse.Namespace, inputs: list[str]) -> int:
             raise DataError(f"{folder}: no objects; say which with --sql, --query, --ids, --table or --top")
         write_catalogue(folder, rows)
         if "img" in inputs:
-            _same_pictures(ledger, pictures)
+            other = pictures == "frames" and frames.weights != WEIGHTS
+            _same_pictures(ledger, f"frames {options.weights}" if other else pictures)
         cache = Path(options.cache) if options.cache else folder / "cache"
         try:
             with _client(options, options.workers, options.rate, options.timeout) as client:

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from sdss_gs.errors import BadFileError, DataError, first_line
-from sdss_gs.formats.composite import COLOURS, SMOOTHING, compose
+from sdss_gs.formats.composite import COLOURS, SMOOTHING, WEIGHTS, compose
 from sdss_gs.formats.compressed import read_unpacked
 from sdss_gs.formats.fits_units import open_fits
 from sdss_gs.schema import BANDS, INPUTS, PIXEL_SCALE
@@ -116,7 +116,7 @@ def cut(frames: Mapping[str, Frame], ra: float, dec: float) -> np.ndarray:
     return _window(frames, BANDS, np.s_[row - HALF : row + HALF + 1, column - HALF : column + HALF + 1])
 
 
-def picture(frames: Mapping[str, Frame], ra: float, dec: float) -> np.ndarray:
+def picture(frames: Mapping[str, Frame], ra: float, dec: float, weights: Sequence[float] = WEIGHTS) -> np.ndarray:
     """Draw an object's colour picture as SkyServer does: composed of i, r and g, then turned north up and resampled.
 
     Parameters
@@ -125,6 +125,8 @@ def picture(frames: Mapping[str, Frame], ra: float, dec: float) -> np.ndarray:
         By band; i, r and g.
     ra, dec : float
         Degrees, J2000.
+    weights : sequence of three float
+        Of i, r and g.
 
     Returns
     -------
@@ -146,7 +148,7 @@ def picture(frames: Mapping[str, Frame], ra: float, dec: float) -> np.ndarray:
     x, y = _places(frames[REFERENCE], *sky.all_pix2world(columns.ravel(), rows.ravel(), 0))
     part = tuple(slice(math.floor(axis.min()) - AROUND, math.ceil(axis.max()) + AROUND + 1) for axis in (y, x))
     layers = _window(frames, COLOURS, part)
-    composed = compose(np.moveaxis(layers, -1, 0), smoothing=SMOOTHING)[::-1]
+    composed = compose(np.moveaxis(layers, -1, 0), weights=weights, smoothing=SMOOTHING)[::-1]
     places = [y - part[0].start, x - part[1].start]
     channels = [map_coordinates(one.astype(float), places, order=SPLINE_ORDER) for one in np.moveaxis(composed, -1, 0)]
     return np.clip(np.round(np.stack(channels, -1)), 0, 255).astype(np.uint8).reshape(PICTURE_SIDE, PICTURE_SIDE, 3)

@@ -18,7 +18,7 @@ from sdss_gs.build.selection import read_position
 from sdss_gs.build.work import Workshop, field_in, judged
 from sdss_gs.errors import BadFileError, DataError, OptionError
 from sdss_gs.files import replacing
-from sdss_gs.formats.composite import COLOURS
+from sdss_gs.formats.composite import COLOURS, WEIGHTS
 from sdss_gs.schema import BANDS
 
 NAME = re.compile(r"frame-([ugriz])-(\d{6})-(\d)-(\d{4})\.fits(\.(bz2|gz|xz))?")
@@ -32,15 +32,17 @@ class FrameFolder:
     Parameters
     ----------
     folder : Path
+    weights : sequence of three float
+        Of i, r and g in pictures.
 
     Raises
     ------
     OptionError
-        If there is none.
+        If there is no frame.
     """
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, weights: Sequence[float] = WEIGHTS):
+        self.folder, self.weights = folder, weights
         self.fields: dict[Field, dict[str, Path]] = {}
         self._reference: dict[Field, frames.Frame] = {}
         for path in sorted(folder.rglob("frame-*")):
@@ -119,7 +121,7 @@ def build_from_frames(workshop: Workshop, folder: FrameFolder, name: str, field:
         target, content = workshop.target(name, row), io.BytesIO()
         with judged(outcomes, [row], name), replacing(target) as temporary:
             if name == "img":
-                picture = Image.fromarray(frames.picture(loaded, *read_position(row)))
+                picture = Image.fromarray(frames.picture(loaded, *read_position(row), folder.weights))
                 picture.save(content, "JPEG", quality=JPEG_QUALITY)
             else:
                 np.save(content, frames.cut(loaded, *read_position(row)))

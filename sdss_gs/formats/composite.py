@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sdss_gs.errors import OptionError
 from sdss_gs.schema import BANDS
 
 COLOURS = ("i", "r", "g")
@@ -36,6 +37,23 @@ def colour(cutout: np.ndarray) -> np.ndarray:
         The first row is the top.
     """
     return compose([cutout[..., BANDS.index(band)] for band in COLOURS])
+
+
+def weights_of(text: str) -> tuple[float, ...]:
+    """Read weights of red, green and blue as they are typed, ``1,1.285,1.8``.
+
+    Raises
+    ------
+    OptionError
+        If they are not three numbers above 0.
+    """
+    try:
+        weights = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        weights = ()
+    if len(weights) != len(COLOURS) or not all(0 < weight < float("inf") for weight in weights):
+        raise OptionError(f"--weights {text}: expected three numbers above 0, of red, green and blue: 1,1.285,1.8")
+    return weights
 
 
 def compose(

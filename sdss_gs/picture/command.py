@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sdss_gs.errors import BadFileError, OptionError
 from sdss_gs.files import replacing
-from sdss_gs.formats.composite import BLACK, COLOURS, SMOOTHING, SOFTENING, STRETCH, WEIGHTS, compose
+from sdss_gs.formats.composite import BLACK, COLOURS, SMOOTHING, SOFTENING, STRETCH, WEIGHTS, compose, weights_of
 from sdss_gs.inputs import refuse_inputs
 from sdss_gs.logs import add_options, hidden
 from sdss_gs.picture import INTERVALS, STRETCHES, THRESHOLDS
@@ -103,7 +103,7 @@ def _rgb(options) -> int:
     from sdss_gs.formats.fits import read_any
     from sdss_gs.picture.frames import align, read_frame
 
-    weights = _weights(options.weights)
+    weights = weights_of(options.weights)
     if not (options.stretch > 0 and options.softening > 0 and options.smoothing >= 0):
         found = f"{options.stretch}, {options.softening} and {options.smoothing}"
         raise OptionError(f"expected --stretch and --softening above 0, --smoothing of 0 or more, found {found}")
@@ -119,16 +119,6 @@ def _rgb(options) -> int:
     _save(picture, Path(options.output), options.input)
     print(options.output)
     return 0
-
-
-def _weights(text: str) -> list[float]:
-    try:
-        weights = [float(part) for part in text.split(",")]
-    except ValueError:
-        weights = []
-    if len(weights) != len(COLOURS) or not all(0 < weight < float("inf") for weight in weights):
-        raise OptionError(f"--weights {text}: expected three numbers above 0, of red, green and blue: 1,1.285,1.8")
-    return weights
 
 
 def _sheet(options) -> int:

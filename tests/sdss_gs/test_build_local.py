@@ -101,6 +101,18 @@ def test_rows_without_an_id_get_one_of_their_position_which_stays_the_same(build
     assert {path.name for path in (tmp_path / "ds" / "fits").iterdir()} == first
 
 
+def test_pictures_of_other_weights_are_of_another_data_set(build, made, tmp_path):
+    table = write_table(tmp_path / "t.csv", IDS[:1])
+    command = ("--table", table, "--frames", made, "--inputs", "img")
+    assert build(*command, "--weights", "1,1,1")[0] == 0
+    with Image.open(tmp_path / "ds" / "img" / f"{IDS[0]}.jpg") as image:
+        red, _, blue = np.asarray(image)[60:90, 60:90].mean(axis=(0, 1))
+    assert red > 1.5 * blue
+    code, _, errors = build(*command)
+    assert code == 1
+    assert "the pictures of this data set come from frames 1,1,1, which differ in colour" in errors
+
+
 def test_a_frame_that_is_not_there_is_named_and_found_by_the_next_run(build, made, tmp_path):
     own = tmp_path / "own"
     own.mkdir()
