@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -82,52 +83,66 @@ def import_set(
     entry.check()
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    own = {"tree": {"target": target}, "gz2": {"images": images or path.parent}, "labels": {"images": images}}
-    more = own.get(source, {})
+    more = _own_options(source, path, folder, target, images)
+    (folder / "img").mkdir(parents=True, exist_ok=True)
+    chosen = {"source": source, "path": str(path.resolve()), "crop": entry.crop, "size": entry.size}
+    chosen |= {} if entry.scale is None else {"scale": entry.scale}
+    _same_options(folder, chosen | {name: str(value) for name, value in more.items()})
+    before, done = _files_before(folder), Imported()
+    for item in tqdm(SOURCES[source](path, **more), desc=f"importing {source}", unit=" images", disable=hidden()):
+        try:
+            _take(item, done, path, folder, before, entry)
+        except BadFileError as error:
+            done.rejects.append({"name": item.name, "reason": error.problem})
+        except ValueError as error:
+            done.rejects.append({"name": item.name, "reason": one_line(str(error))})
+    _write_table(folder / "rejects.csv", ["name", "reason"], done.rejects)
+    if not done.rows:
+        first = ", the first ({name}): {reason}".format(**done.rejects[0]) if done.rejects else ""
+        raise DataError(f"{path}: expected at least one usable image, found none ({len(done.rejects)} refused{first})")
+    files = [{"objid": str(objid), "file": done.files[objid]} for objid in done.rows]
+    _write_table(folder / FILES, ["objid", "file"], files)
+    _write_table(folder / "data.csv", list(next(iter(done.rows.values()))), list(done.rows.values()))
+    return len(done.rows), len(done.rejects), _notes(done.hows)
+
+
+@dataclass
+class Imported:
+    """What came of a source so far: by object id its row, name and file; what was refused; how images entered."""
+
+    rows: dict[int, dict[str, str]] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    files: dict[int, str] = field(default_factory=dict)
+    rejects: list[dict[str, str]] = field(default_factory=list)
+    hows: Counter = field(default_factory=Counter)
+
+
+def _own_options(source: str, path: Path, folder: Path, target: str, images: Path | None) -> dict[str, object]:
+    """Return the options that only this source has."""
     if images is not None and source not in ("gz2", "labels"):
         raise OptionError(f"--images {images}: only gz2 and labels have images beside a table, not {source}")
     if source in ("tree", "labels"):
         # Every file in there is looked at: the next run would import what this one has made.
         refuse_inputs(folder, [images or (path if path.is_dir() else path.parent)])
-    (folder / "img").mkdir(parents=True, exist_ok=True)
-    chosen = {"source": source, "path": str(path.resolve()), "crop": entry.crop, "size": entry.size}
-    chosen |= {} if entry.scale is None else {"scale": entry.scale}
-    _same_options(folder, chosen | {name: str(value) for name, value in more.items()})
-    before = _files_before(folder)
-    rows: dict[int, dict[str, str]] = {}
-    names: dict[int, str] = {}
-    files: dict[int, str] = {}
-    rejects, hows = [], Counter()
-    for item in tqdm(SOURCES[source](path, **more), desc=f"importing {source}", unit=" images", disable=hidden()):
-        if isinstance(item, LeftOut):
-            rejects.append({"name": item.name, "reason": one_line(item.reason)})
-            continue
-        objid = objid_of(item.name)
-        if names.setdefault(objid, item.name) != item.name or objid in rows:
-            raise DataError(f"{path}: expected distinct ids, found {objid} for {names[objid]} and {item.name}")
-        called = files[objid] = _file_of(item, path)
-        place = folder / "img" / f"{objid}.jpg"
-        try:
-            there = place.exists() and before.get(objid, called) == called
-            content, how = (None, "") if there else _content(item, entry)
-        except BadFileError as error:
-            rejects.append({"name": item.name, "reason": error.problem})
-            continue
-        except ValueError as error:
-            rejects.append({"name": item.name, "reason": one_line(str(error))})
-            continue
-        hows[how] += 1
-        if content is not None:
-            with replacing(place) as temporary:
-                temporary.write_bytes(content)
-        rows[objid] = {"objid": str(objid), **item.cells}
-    _write_table(folder / "rejects.csv", ["name", "reason"], rejects)
-    if not rows:
-        first = f", the first ({rejects[0]['name']}): {rejects[0]['reason']}" if rejects else ""
-        raise DataError(f"{path}: expected at least one usable image, found none ({len(rejects)} refused{first})")
-    _write_table(folder / FILES, ["objid", "file"], [{"objid": str(key), "file": files[key]} for key in rows])
-    _write_table(folder / "data.csv", list(next(iter(rows.values()))), list(rows.values()))
-    return len(rows), len(rejects), _notes(hows)
+    own = {"tree": {"target": target}, "gz2": {"images": images or path.parent}, "labels": {"images": images}}
+    return own.get(source, {})
+
+
+def _take(item: Item | LeftOut, done: Imported, path: Path, folder: Path, before: dict[int, str], entry: Entry) -> None:
+    """Bring one object's image into the folder, unless it is there; raise what `image_bytes` does if it is refused."""
+    if isinstance(item, LeftOut):
+        raise ValueError(item.reason)
+    objid = objid_of(item.name)
+    if done.names.setdefault(objid, item.name) != item.name or objid in done.rows:
+        raise DataError(f"{path}: expected distinct ids, found {objid} for {done.names[objid]} and {item.name}")
+    called = done.files[objid] = _file_of(item, path)
+    place = folder / "img" / f"{objid}.jpg"
+    if not place.exists() or before.get(objid, called) != called:
+        content, how = _content(item, entry)
+        done.hows[how] += 1
+        with replacing(place) as temporary:
+            temporary.write_bytes(content)
+    done.rows[objid] = {"objid": str(objid), **item.cells}
 
 
 def _notes(hows: Counter) -> list[str]:
