@@ -6,6 +6,7 @@ from helpers.trained import untried
 from common.backend import keras
 from common.judge.explain import GRAD_CAM, OCCLUSION
 from common.judge.explain import explain as explain_objects
+from common.models.running import serving_network
 from common.networks.build import build_flat, build_fused
 from common.networks.inputs import PRESENT
 from sdss_gs.schema import INPUTS, OUTPUTS
@@ -106,3 +107,16 @@ def test_image_among_several_inputs_is_covered_while_the_others_stay_as_they_are
     assert_found(maps)
     piece["bands"][1] = np.nan
     np.testing.assert_array_equal(explain_objects(model, redshift, INPUTS["img"], piece)[1], maps)
+
+
+def test_a_stored_network_of_cut_outs_is_explained_as_the_one_inside_it():
+    item, output = INPUTS["fits"], OUTPUTS["redshift"]
+    cutouts = RNG.normal(0, 1, (2, SIDE, SIDE, 5)).astype(np.float32)
+    bare = build_flat(item, output, (SIDE, SIDE, 5), pooled, "f2r")
+    bare.get_layer("redshift").kernel.assign(np.ones((1, 1)))
+    found = [
+        explain_objects(untried(one, [item], [output]), output, item, {"fits": cutouts})
+        for one in (bare, serving_network(bare, [item]))
+    ]
+    assert [method for method, _ in found] == [GRAD_CAM] * 2
+    np.testing.assert_array_equal(*(maps for _, maps in found))
