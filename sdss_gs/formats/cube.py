@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,6 +24,7 @@ MOST_BANDS = 100
 SCALE_TOLERANCE = 0.01
 """Of the frames themselves, the scale varies by a thousandth."""
 BAND_NAME = re.compile(r"(?:sdss[\W_]*)?([a-z])(?:[\W_]*(?:sdss|band|filter))?['′]?", re.IGNORECASE)
+DIGITS = "0123456789"
 WANTED = " ".join(BANDS)
 
 
@@ -31,7 +32,7 @@ class StatedError(ValueError):
     """What a file states is understood, and is not what the zoo takes: what was expected and found, what to do."""
 
 
-def cube_of(units: Iterable) -> np.ndarray | None:
+def cube_of(units: Sequence) -> np.ndarray | None:
     """Find the cut-out in an opened FITS file: a cube, or one image of each band.
 
     Parameters
@@ -51,9 +52,10 @@ def cube_of(units: Iterable) -> np.ndarray | None:
     images = [unit for unit in units if unit.is_image and unit.data is not None]
     if not images:
         return None
+    whole = units[0].header
     if images[0].data.ndim == 2 and len(images) > 1:
-        return _stacked(images)
-    header, cube = images[0].header, images[0].data
+        return _stacked(images, whole)
+    header, cube = _with(images[0].header, whole, BAND_LISTS + BAND_CARDS), images[0].data
     while cube.ndim > 3 and cube.shape[0] == 1:
         cube = cube[0]
     if cube.ndim != 3:
@@ -65,6 +67,18 @@ def cube_of(units: Iterable) -> np.ndarray | None:
         raise StatedError(f"expected bands {WANTED} on one axis, found {' '.join(bands)} and an array of {cube.shape}")
     _check_scale(header)
     return cube[..., order] * _factor(header, cube.dtype)
+
+
+def _with(header, whole, more: tuple[str, ...] = ()):
+    """Add to an image's header what only the file's first one states: unit, scale, zero point, and more."""
+    known = {card.rstrip(DIGITS) for card in ("BUNIT", "FLUXMAG0", *SCALE_CARDS, *ZERO_POINTS, *more)}
+    if whole is header:
+        return header
+    header = header.copy()
+    for name in whole:
+        if name.rstrip(DIGITS) in known and name not in header:
+            header[name] = whole[name]
+    return header
 
 
 def _native(array):
@@ -111,7 +125,7 @@ def _listed(text: str) -> list[str]:
     return words if len(words) > 1 else []
 
 
-def _stacked(images) -> np.ndarray | None:
+def _stacked(images, whole) -> np.ndarray | None:
     """Stack images of one band each, told by FILTER, BAND or the name of the extension."""
     found: dict[str, np.ndarray] = {}
     names = []
@@ -122,8 +136,9 @@ def _stacked(images) -> np.ndarray | None:
             continue
         if band in found:
             raise StatedError(f"expected one image of {band}, found two")
-        _check_scale(image.header)
-        found[band] = _native(image.data) * _factor(image.header, image.data.dtype)
+        header = _with(image.header, whole)
+        _check_scale(header)
+        found[band] = _native(image.data) * _factor(header, image.data.dtype)
     sizes = {band.shape for band in found.values()}
     if set(found) != set(BANDS) or len(sizes) != 1:
         there = ", ".join(name or "one without a name (FILTER, EXTNAME)" for name in names[:8])

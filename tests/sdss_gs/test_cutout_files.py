@@ -108,6 +108,17 @@ def test_what_is_stated_otherwise_is_refused_with_what_to_do(tmp_path, cards, pr
     assert str(refused.value).startswith(str(tmp_path / "1.fits"))
 
 
+def test_what_the_first_header_states_holds_for_an_image_behind_it(tmp_path):
+    first = {"BAND0": "z", "BAND1": "i", "BAND2": "r", "BAND3": "g", "BAND4": "u", "BUNIT": "nJy", "PIXSCALE": 0.396}
+    for name, more in {"1": {}, "2": {"PIXSCALE": 0.262}, "3": {"BUNIT": "adu"}}.items():
+        primary = astropy_fits.PrimaryHDU(header=astropy_fits.Header(first | more))
+        astropy_fits.HDUList([primary, astropy_fits.ImageHDU(SKY[::-1])]).writeto(tmp_path / f"{name}.fits")
+    np.testing.assert_allclose(fits.read(tmp_path / "1.fits"), expected() / 3630.7805, rtol=1e-6)
+    for name, problem in {"2": "found 0.262", "3": "BUNIT = 'adu'"}.items():
+        with pytest.raises(BadFileError, match=problem):
+            fits.read(tmp_path / f"{name}.fits")
+
+
 def test_three_bands_are_named_before_their_scale(tmp_path):
     with pytest.raises(BadFileError, match="expected bands u g r i z, found g r z"):
         fits.read(write(tmp_path / "1.fits", SKY[:3], BANDS="grz", PIXSCALE=0.262))
