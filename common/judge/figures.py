@@ -48,10 +48,12 @@ def gallery(title: str, captions: Sequence[str], pictures: Sequence[np.ndarray |
     pictures : sequence of ndarray or None
         Per object an image, uint8 ``(150, 150, 3)``; a spectrum, float ``(n,)``; or None where there is neither.
     """
-    figure = Figure(figsize=(2 * GALLERY_COLUMNS, 2.5 * GALLERY_ROWS), layout="constrained")
-    grid = figure.subplots(GALLERY_ROWS, GALLERY_COLUMNS).ravel()
-    for axes in grid:
-        axes.set_axis_off()
+    # No layout that is worked out, and no ticks: they cost several times what the pictures do.
+    figure = Figure(figsize=(2 * GALLERY_COLUMNS, 2.5 * GALLERY_ROWS))
+    grid = figure.subplots(
+        GALLERY_ROWS, GALLERY_COLUMNS, subplot_kw={"xticks": [], "yticks": [], "frame_on": False},
+        gridspec_kw={"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.86, "wspace": 0.06, "hspace": 0.3},
+    ).ravel()  # fmt: skip
     for axes, caption, picture in zip(grid, captions, pictures, strict=False):
         if picture is None:
             axes.text(0.5, 0.5, "no image", ha="center", va="center", color="0.5", transform=axes.transAxes)

@@ -86,8 +86,14 @@ def shares(titles: Sequence[str], truth: np.ndarray, predicted: np.ndarray) -> F
     truth, predicted : ndarray, shape (n, answers)
     """
     lines = -(-len(titles) // PANELS)
-    figure = Figure(figsize=(1.6 * PANELS, 1.8 * lines + 0.6), layout="constrained")
-    grid = figure.subplots(lines, PANELS, squeeze=False, sharex=True, sharey=True)
+    # No layout that is worked out: that takes as long as all of the drawing.
+    width, height = 1.6 * PANELS, 1.8 * lines + 0.6
+    figure = Figure(figsize=(width, height))
+    grid = figure.subplots(
+        lines, PANELS, squeeze=False, sharex=True, sharey=True,
+        gridspec_kw={"left": 0.5 / width, "right": 1 - 0.1 / width, "bottom": 0.5 / height, "top": 1 - 0.9 / height,
+                     "wspace": 0.12, "hspace": 0.45},
+    )  # fmt: skip
     for axes in grid.ravel()[len(titles) :]:
         axes.set_axis_off()
     for axes, title, x, y in zip(grid.ravel(), titles, truth.T, predicted.T, strict=False):
@@ -97,5 +103,5 @@ def shares(titles: Sequence[str], truth: np.ndarray, predicted: np.ndarray) -> F
         axes.set_title(f"{title}\nRMSE {np.sqrt(np.mean((y - x) ** 2)):.3f}", fontsize=8)
     figure.suptitle(f"Shares of the votes by question and answer, {len(truth):,} test galaxies", fontsize=10)
     figure.supxlabel("true", fontsize=9)
-    figure.supylabel("predicted", fontsize=9)
+    figure.supylabel("predicted", fontsize=9, x=0.004)
     return figure
