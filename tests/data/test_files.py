@@ -35,6 +35,15 @@ def test_what_is_passed_over_is_counted_and_named(tmp_path):
     assert open_source([tmp_path / "only"], ["img"]).notes == []
 
 
+def test_table_beside_the_images_is_no_galaxy_without_an_image(tmp_path):
+    write_image(tmp_path / "a.png", 90)
+    (tmp_path / "labels.csv").write_text("file,shape\na.png,ring\n")
+    source = open_source([tmp_path], ["img"])
+    assert source.count == 1
+    assert "passed over 1 file or folder: labels.csv (taken: files that end in .jpg" in source.notes[0]
+    assert open_source([tmp_path], ["img", "spectra"]).count == 2
+
+
 def test_compressed_files_are_objects_by_their_names_without_any_ending(tmp_path):
     cube = np.moveaxis(cutout(1), 2, 0)
     astropy_fits.writeto(tmp_path / "a.fits", cube)

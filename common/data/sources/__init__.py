@@ -71,7 +71,7 @@ def open_source(
             source = catalogue_source(path, wanted, columns, id_column, table or chosen, photometry)
             return _of(files, source)
         if path.is_dir():
-            paths_inside, notes = folder_files(path)
+            paths_inside, notes = folder_files(path, inputs)
             return _of(files, files_source(paths_inside, image_scale, notes))
     if len(files) > 1 and all(is_table(path) for path in files) and len(wanted) == len(inputs):
         raise OptionError(

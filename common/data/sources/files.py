@@ -70,8 +70,8 @@ def _stem(path: Path) -> str:
     return path.name[: -len(ending_of(path.name))]
 
 
-def folder_files(folder: Path) -> tuple[list[Path], list[str]]:
-    """List a folder's files that a model may take, by name; and say what else there is.
+def folder_files(folder: Path, inputs: Sequence[str] = ()) -> tuple[list[Path], list[str]]:
+    """List a folder's files that may hold one of some inputs (of any, where none is of files); say what else there is.
 
     Raises
     ------
@@ -79,15 +79,16 @@ def folder_files(folder: Path) -> tuple[list[Path], list[str]]:
         If there is none.
     """
     entries = sorted(folder.iterdir())
-    paths = [path for path in entries if ending_of(path.name) and path.is_file()]
+    endings = [ending for ending, held in ENDINGS.items() if set(held) & set(inputs)] or list(ENDINGS)
+    paths = [path for path in entries if ending_of(path.name) in endings and path.is_file()]
     if not paths:
         found = ", ".join(f"{path.name}/" if path.is_dir() else path.name for path in entries[:5]) or "nothing"
         raise DataError(
-            f"{folder}: expected data.csv, or files that end in {', '.join(ENDINGS)}, found neither but {found}"
+            f"{folder}: expected data.csv, or files that end in {', '.join(endings)}, found neither but {found}"
         )
     taken = set(paths)
     other = [f"{path.name}/" if path.is_dir() else path.name for path in entries if path not in taken]
-    return paths, [passed_over(folder, other, f"files that end in {', '.join(ENDINGS)}")] if other else []
+    return paths, [passed_over(folder, other, f"files that end in {', '.join(endings)}")] if other else []
 
 
 def _load(paths: Sequence[Path], scale: float | None, item: Input, shape: tuple[int, ...], column: str) -> Loaded:
