@@ -53,20 +53,19 @@ def read_numbers(column: pa.ChunkedArray | pa.Array, quantity: Quantity, convert
     convert : callable, optional
         Turns what the file holds (a flux) into the quantity; see `units.magnitudes_of`.
     """
-    if pa.types.is_string(column.type):
+    numbers = _as_floats(column)
+    if numbers is None:
         text = pc.fill_null(column, "")
+        # Fortran's and IDL's double precision: 1.95D+01.
+        text = pc.replace_substring_regex(text, r"(?i)([0-9.])d([+-]?[0-9]+)$", r"\1e\2")
         numeric = pc.match_substring_regex(text, NUMBER_PATTERN)
-        if not pc.all(numeric).as_py():
-            # Fortran's and IDL's double precision: 1.95D+01.
-            text = pc.replace_substring_regex(text, r"(?i)([0-9.])d([+-]?[0-9]+)$", r"\1e\2")
-            numeric = pc.match_substring_regex(text, NUMBER_PATTERN)
         values = pc.cast(pc.if_else(numeric, text, "nan"), pa.float64()).to_numpy(zero_copy_only=False).copy()
         empty = pc.is_in(pc.utf8_lower(text), value_set=pa.array(MISSING))
         empty = pc.or_(empty, pc.match_substring_regex(text, NOT_FINITE)).to_numpy(zero_copy_only=False)
         unreadable = ~empty & ~numeric.to_numpy(zero_copy_only=False)
         too_large = np.isinf(values)
     else:
-        values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
+        values = numbers.to_numpy(zero_copy_only=False).astype(np.float64)
         empty, unreadable = ~np.isfinite(values), np.zeros(len(values), bool)
         too_large = unreadable
     values[np.isinf(values)] = np.nan
@@ -80,6 +79,18 @@ def read_numbers(column: pa.ChunkedArray | pa.Array, quantity: Quantity, convert
     impossible = too_large | (np.isfinite(values) & ~((values > quantity.low) & (values < quantity.high)))
     values[impossible] = np.nan
     return Numbers(values, empty, sentinel, unreadable, impossible, found)
+
+
+def _as_floats(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array | None:
+    """Convert numbers, or text that is nothing but finite numbers and null, which is what most files have."""
+    if not pa.types.is_string(column.type):
+        return pc.cast(column, pa.float64(), safe=False)
+    try:
+        values = pc.cast(column, pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    # What else Arrow takes for a number (nan, inf) is looked at cell by cell.
+    return values if pc.all(pc.is_finite(values)).as_py() is not False else None
 
 
 def expected_number(quantity: Quantity, unreadable: bool) -> str:

@@ -15,8 +15,8 @@ ROW = "row"
 """What rows are called that are numbered, from 0."""
 NO_ID = "none"
 """What a user says to have them numbered."""
-LARGEST_WHOLE = 2.0**53
-"""Up to which a float of 64 bits holds every integer."""
+LARGEST_WHOLE = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}
+"""Up to which a float of so many bits holds every integer."""
 _INTEGER = r"^(0|-?[1-9][0-9]*)$"
 _ROUNDED = r"^([0-9]([.,][0-9]+)?[eE]\+?[0-9]+|-?[0-9]{16,}\.0*)$"
 _WITH_POINT = r"^(-?[0-9]{1,15})\.0*$"
@@ -77,15 +77,11 @@ def id_type(table: OpenTable, name: str) -> pa.DataType:
         raise DataError(f"{table.where}: column {name}: expected ids as integers or text, found {kind}; {WAY_OUT}")
     possible = [pa.int64(), pa.uint64()]
     for piece in table.batches([name], 0):
-        cells = pc.drop_null(_whole(piece[name]))
-        rounded = pc.filter(cells, pc.match_substring_regex(cells, _ROUNDED))
-        if len(rounded):
-            raise DataError(
-                f"{table.where}: column {name}: expected ids with all their digits, found {rounded[0].as_py()}, as "
-                f"spreadsheets write them; {WAY_OUT}"
-            )
-        # Of an id with a leading zero, an integer would lose that.
-        whole = pc.all(pc.match_substring_regex(cells, _INTEGER)).as_py() is not False
+        cells = pc.drop_null(piece[name])
+        if not (whole := _are_integers(cells)):
+            cells = pc.drop_null(_cleared(cells))
+            _refuse_rounded_text(table, name, cells)
+            whole = _are_integers(cells)
         possible = [kind for kind in possible if whole and _fits(cells, kind)]
     return possible[0] if possible else pa.string()
 
@@ -99,8 +95,7 @@ def _fits(cells: pa.ChunkedArray, kind: pa.DataType) -> bool:
 
 
 def _refuse_rounded(table: OpenTable, name: str) -> None:
-    narrow = pa.types.is_float32(table.column(name).type)
-    limit = 2.0**24 if narrow else LARGEST_WHOLE
+    limit = LARGEST_WHOLE[table.column(name).type.bit_width]
     for piece in table.batches([name], 0):
         values = pc.drop_null(piece[name]).to_numpy().astype(np.float64)
         wrong = ~(np.abs(values) < limit) | (values != np.floor(values))
@@ -111,11 +106,22 @@ def _refuse_rounded(table: OpenTable, name: str) -> None:
             )
 
 
-def _whole(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Write text of whole numbers as such, where all others say that there is none."""
-    is_number = pc.match_substring_regex(cells, _INTEGER)
-    if pc.all(is_number).as_py() is not False:
-        return cells
+def _are_integers(cells: pa.ChunkedArray) -> bool:
+    # Of an id with a leading zero, an integer would lose that.
+    return pc.all(pc.match_substring_regex(cells, _INTEGER)).as_py() is not False
+
+
+def _refuse_rounded_text(table: OpenTable, name: str, cells: pa.ChunkedArray) -> None:
+    rounded = pc.filter(cells, pc.match_substring_regex(cells, _ROUNDED))
+    if len(rounded):
+        raise DataError(
+            f"{table.where}: column {name}: expected ids with all their digits, found {rounded[0].as_py()}, as "
+            f"spreadsheets write them; {WAY_OUT}"
+        )
+
+
+def _cleared(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Bring text that may be integers to their form: 5.0 is 5, and words for a missing value are null."""
     without_point = pc.replace_substring_regex(cells, _WITH_POINT, r"\1")
     no_id = pc.is_in(pc.utf8_lower(cells), value_set=pa.array(MISSING))
     return pc.if_else(no_id, pa.scalar(None, pa.string()), without_point)
@@ -129,6 +135,10 @@ def as_ids(cells: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
     cells : pyarrow.ChunkedArray
     kind : pyarrow.DataType
     """
-    if pa.types.is_string(cells.type) and pa.types.is_integer(kind):
-        cells = _whole(cells)
-    return pa.concat_arrays(cells.cast(kind).chunks) if cells.num_chunks else pa.array([], kind)
+    if not cells.num_chunks:
+        return pa.array([], kind)
+    try:
+        cells = cells.cast(kind)
+    except pa.ArrowInvalid:
+        cells = _cleared(cells).cast(kind)
+    return pa.concat_arrays(cells.chunks)

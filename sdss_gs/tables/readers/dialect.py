@@ -111,6 +111,10 @@ def _is_comment(line: str) -> bool:
     return not line.strip() or line.startswith("#")
 
 
+NO_ROW = re.compile(r"^#|---|===|\[EOD\]|\x1a", re.MULTILINE)
+"""Stands in every line that `is_passed_over`, but blank ones."""
+
+
 def is_passed_over(line: str) -> bool:
     """Tell whether a line among the rows is none: a comment, a rule, or how Starlink and CP/M end a file."""
     return _is_comment(line) or bool(RULED.match(line)) or line.strip() in ("[EOD]", "\x1a")

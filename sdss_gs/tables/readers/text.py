@@ -22,6 +22,7 @@ from sdss_gs.tables.readers.dialect import (
     BETWEEN_BLANKS,
     BLANKS,
     ENCODINGS,
+    NO_ROW,
     Dialect,
     astropy_format,
     find_dialect,
@@ -181,11 +182,15 @@ class _Tabbed(io.RawIOBase):
 
     def readinto(self, buffer) -> int:
         while not self._ready:
-            lines = self._letters.readlines(2**20)
-            if not lines:
+            block = self._letters.read(2**20) + self._letters.readline()
+            if not block:
                 return 0
-            rows = (re.findall(BETWEEN_BLANKS, line) for line in lines if not is_passed_over(line))
-            self._ready = "".join("\t".join(row) + "\n" for row in rows).encode()
+            lines = block.split("\n")
+            if NO_ROW.search(block):
+                lines = [line for line in lines if not is_passed_over(line)]
+            # Most tables have no quotes, and are read five times as fast by what Python has for them.
+            split = re.compile(BETWEEN_BLANKS).findall if '"' in block else str.split
+            self._ready = "".join("\t".join(split(line)) + "\n" for line in lines).encode()
         piece, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
         buffer[: len(piece)] = piece
         return len(piece)
