@@ -132,7 +132,8 @@ def read_catalogue(folder: str | Path) -> Catalogue:
     table = _strings(opened, ["objid", *wanted, *(chosen.name for chosen in choice.columns.values())])
     table, objid = keep_good_ids(table, problems)
     if not len(objid):
-        raise DataError(f"{path}: expected at least one row with a usable objid, found none")
+        first = next((f"; {one.where}: {one.text}" for one in problems if one.item == "objid"), "")
+        raise DataError(f"{path}: expected at least one row with a usable objid, found none{first}")
     merged = _merge(table, objid, choice, problems)
     table, objid = merged.table, pc.cast(merged.table["objid"], pa.int64()).to_numpy()
     numbers, labels, missing = {}, {}, {}

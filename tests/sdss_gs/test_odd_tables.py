@@ -106,6 +106,15 @@ def test_rows_that_would_shift_are_refused(tmp_path, content, expected):
         rows_of(opened(tmp_path, "in.txt", content))
 
 
+def test_ipac_table_without_rows_has_none(tmp_path):
+    """Its head is bars alone, as in a table of Markdown."""
+    table = Table({"objid": [ID], "u": [17.5]})
+    table.write(tmp_path / "in.tbl", format="ascii.ipac")
+    head = (tmp_path / "in.tbl").read_text().splitlines()[:-1]
+    table = opened(tmp_path, "none.tbl", "\n".join(head) + "\n")
+    assert (table.names, table.rows) == (["objid", "u"], 0)
+
+
 def test_version_with_a_point_does_not_speak_against_decimal_commas(tmp_path):
     table = opened(tmp_path, "in.csv", f"objid;u;g;version\n{ID};19,35;17,9;17.1\n{ID + 1};18,87;17,66;17.1\n")
     assert numbers_of(table) == ROWS
@@ -215,6 +224,13 @@ def test_ids_that_one_shard_has_as_floats_are_refused(tmp_path):
     (table,) = open_tables(tmp_path)
     with pytest.raises(DataError, match="found floats such as 1237648721249206"):
         id_type(table, "objid")
+
+
+def test_damaged_shard_is_named(tmp_path):
+    pq.write_table(pa.table({"u": [17.5]}), tmp_path / "0.parquet")
+    (tmp_path / "1.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"1\.parquet: expected a Parquet file, found an unreadable one"):
+        open_tables(tmp_path)
 
 
 def test_wide_decimals_are_exact_ids_and_truth_values_are_none(tmp_path):

@@ -15,6 +15,7 @@ from sdss_gs.errors import BadFileError, DataError, OptionError
 from sdss_gs.formats import fits, img
 from sdss_gs.formats.raw import FITS_ENDINGS, STANDARD_GRIDS, Layout, passed_over, read_file
 from sdss_gs.schema import INPUTS, SPECTRUM_COLUMNS, Input
+from sdss_gs.tables.readers import ENDINGS as TABLES
 
 ENDINGS = {
     **dict.fromkeys(img.ENDINGS, ("img",)), ".npy": ("fits",),
@@ -54,7 +55,8 @@ def files_source(paths: Sequence[Path], image_scale: float | None = None, notes:
     """
     for path in paths:
         if not ending_of(path.name):
-            raise DataError(f"{path}: expected a file that ends in {', '.join(ENDINGS)}, or a catalogue")
+            known, tables = ", ".join(ENDINGS), ", ".join(TABLES)
+            raise DataError(f"{path}: expected a file that ends in {known}, or a catalogue ({tables})")
     held = {name for path in paths for name in ENDINGS[ending_of(path.name)]}
 
     def chunks(first: int = 0) -> Iterator[Chunk]:

@@ -20,6 +20,8 @@ BETWEEN_BLANKS = r'"(?:[^"]|"")*"|[^\s"]\S*'
 """A cell between blanks, which in quotes may have some of its own."""
 RULED = re.compile(r"^[-=+|:;,\s]*(---|===)[-=+|:;,\s]*$")
 """The line of dashes under the head of a table (VizieR, TST, psql, Markdown), or one around it (reStructuredText)."""
+IPAC_TYPES = ("i", "int", "l", "long", "f", "float", "d", "double", "r", "real", "c", "char", "date")
+"""irsa.ipac.caltech.edu/applications/DDGEN/Doc/ipac_tbl.html"""
 FIXED_WIDTHS = re.compile(r"^(=+( +=+)+|-+( +-+)+) *$")
 """Such a line where it tells how wide the columns are: their cells may have blanks, or nothing, in them."""
 SEPARATOR = re.compile(r"^sep=(.)$", re.IGNORECASE)
@@ -111,6 +113,14 @@ def _is_comment(line: str) -> bool:
     return not line.strip() or line.startswith("#")
 
 
+def _is_ipac(lines: Sequence[str]) -> bool:
+    """Tell IPAC's tables from others with bars, in which every line begins with one."""
+    head = [line for line in lines if line.startswith("|")]
+    if len(head) > 1 and all(word in IPAC_TYPES for word in head[1].replace("|", " ").split()):
+        return True
+    return any(line.strip() and not line.startswith(("|", "\\")) for line in lines)
+
+
 NO_ROW = ("#", "---", "===", "[EOD]", "\x1a")
 """One of these stands in every line that `is_passed_over`, but blank ones."""
 
@@ -131,9 +141,7 @@ def astropy_format(lines: Sequence[str]) -> str:
     first = lines[0] if lines else ""
     if first.startswith("# %ECSV"):
         return "ecsv"
-    # In other tables with bars every line begins with one.
-    bars = sum(line.startswith(("|", "\\")) or not line.strip() for line in lines)
-    if first.startswith(("|", "\\")) and not first.startswith("\\begin") and bars < len(lines):
+    if first.startswith(("|", "\\")) and not first.startswith("\\begin") and _is_ipac(lines):
         return "ipac"
     if FIXED_WIDTHS.match(first):
         return "rst"

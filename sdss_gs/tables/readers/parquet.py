@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
-from sdss_gs.errors import DataError
+from sdss_gs.errors import DataError, first_line
 from sdss_gs.tables.readers.table import (
     MOST_COLUMNS,
     ROWS_PER_BATCH,
@@ -58,12 +58,15 @@ def open_parquet(path: Path) -> OpenTable:
     Raises
     ------
     DataError
-        If there are too many columns.
+        If there are too many columns, or a file is damaged.
     """
     files = shards(path) if path.is_dir() else [path]
     groups, schemas = [], {}
     for file in files:
-        metadata = pa.parquet.read_metadata(file)
+        try:
+            metadata = pa.parquet.read_metadata(file)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{file}: expected a Parquet file, found an unreadable one: {first_line(error)}") from None
         if metadata.num_columns > MOST_COLUMNS:
             raise DataError(f"{file}: expected at most {MOST_COLUMNS:,} columns, found {metadata.num_columns:,}")
         if metadata.num_rows or (file == files[-1] and not schemas):
