@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow as pa
-
 from sdss_gs.build.identity import parse_id
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.tables.identifiers import id_column, id_type
-from sdss_gs.tables.readers import ENDINGS, is_table, listed, open_tables, split_number
+from sdss_gs.tables.readers import is_table
+from sdss_gs.tables.rows import read_rows
 
 
 def read_table(path: str | Path) -> list[dict[str, str]]:
@@ -25,28 +23,8 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
     DataError
         If the file is no such table.
     """
-    path, chosen = split_number(Path(path))
-    if not path.is_file():
-        raise DataError(f"{path}: no such file (expected a table: {', '.join(ENDINGS)})")
-    table, *others = open_tables(path, chosen)
-    if others:
-        there = listed([one.where for one in (table, *others)])
-        raise DataError(f"{path}: expected one table, found {there}; say which, as {table.where}")
-    lower = [name.lower() for name in table.names]
-    if len(set(lower)) < len(lower):
-        raise DataError(f"{path}: expected columns of different names, found {', '.join(sorted(table.names))}")
-    if name := id_column(table):
-        # Refuses ids whose digits a spreadsheet has rounded.
-        id_type(table, name)
-    rows = []
-    for piece in table.batches(table.names, 0):
-        cells = [_texts(piece[name]) for name in table.names]
-        rows += [dict(zip(lower, row, strict=True)) for row in zip(*cells, strict=True)]
-    return rows
-
-
-def _texts(cells: pa.ChunkedArray) -> list[str]:
-    return ["" if value is None else str(value) for value in cells.to_pylist()]
+    _names, rows = read_rows(path)
+    return [{name.lower(): cell for name, cell in row.items()} for row in rows]
 
 
 def read_ids(path: str | Path) -> list[int]:

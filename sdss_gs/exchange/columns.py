@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 from sdss_gs.schema import CATALOGUE_FILE, QUANTITIES
 from sdss_gs.tables.cells import MISSING, NUMBER_PATTERN, read_numbers
 from sdss_gs.tables.own import read_columns
+from sdss_gs.tables.readers.text import column_names
 from sdss_gs.tables.votes import VOTES_FILE
 
 WHOLE_PATTERN = r"^-?(0|[1-9][0-9]*)$"
@@ -44,8 +44,7 @@ def read_table(folder: Path, objid: np.ndarray) -> pa.Table:
     for path in (folder / CATALOGUE_FILE, folder / VOTES_FILE):
         if not path.is_file():
             continue
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            wanted = tuple(name for name in dict.fromkeys(next(csv.reader(file), [])) if name and name not in columns)
+        wanted = tuple(name for name in dict.fromkeys(column_names(path)) if name and name not in columns)
         text = read_columns(path, wanted, objid)
         columns |= {name: _typed(name, text[name]) for name in wanted}
     return pa.table(columns)
@@ -55,7 +54,7 @@ def _typed(name: str, text: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     if name in QUANTITIES:
         values = read_numbers(text, QUANTITIES[name]).values
         return pa.array(values, mask=np.isnan(values))
-    known = pc.invert(pc.is_in(pc.utf8_lower(text), value_set=pa.array([*MISSING, "nan"])))
+    known = pc.invert(pc.is_in(pc.utf8_lower(text), value_set=pa.array(MISSING)))
     cells = pc.if_else(known, text, pa.scalar(None, pa.string()))
     if not pc.any(known).as_py():
         return cells

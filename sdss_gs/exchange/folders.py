@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from sdss_gs.errors import DataError, first_line
+from sdss_gs.errors import DataError
 from sdss_gs.exchange.item import Item, LeftOut
 from sdss_gs.formats.img import ENDINGS
+from sdss_gs.tables.rows import read_rows
 
 PARTS = ("train", "training", "valid", "validation", "val", "test", "testing")
 """Folders that hold a part of the classes' images each; without case."""
@@ -120,22 +120,12 @@ def _table_in(folder: Path) -> Path:
 
 def _read(path: Path) -> tuple[list[dict[str, str]], str]:
     """Read the table's rows, and choose the column that names the images."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            header = file.readline()
-            file.seek(0)
-            cells = list(csv.reader(file, delimiter=max(",;\t", key=header.count)))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected a table of labels, cannot be read ({first_line(error)})") from None
-    names = [name.strip() for name in cells[0]] if cells else []
-    if len(names) < 2 or len(set(names)) < len(names) or not all(names):
+    names, rows = read_rows(path)
+    if len(names) < 2 or not all(names):
         raise DataError(f"{path}: expected columns of different names, the image's and its labels', found {names[:8]}")
-    bad = next((number for number, row in enumerate(cells[1:], 2) if row and len(row) != len(names)), None)
-    if bad:
-        raise DataError(f"{path}: expected {len(names)} cells in each row, found {len(cells[bad - 1])} in row {bad}")
-    lower = {name.lower(): name for name in reversed(names)}
+    lower = {name.lower(): name for name in names}
     column = next((lower[name] for name in FILE_COLUMNS if name in lower), names[0])
-    return [dict(zip(names, row, strict=True)) for row in cells[1:] if row], column
+    return rows, column
 
 
 def _by_name(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:

@@ -131,9 +131,9 @@ def test_images_and_rows_without_one_another_are_listed(tmp_path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "expected columns of different names"),
+        ("", "expected a line of column names"),
         ("name,name\na,b\n", "expected columns of different names"),
-        ("name,shape\na,b,c\n", "expected 2 cells in each row, found 3 in row 2"),
+        ("name,shape\na,b,c\n", "expected 2 cells in each row, found 3 in 'a,b,c'"),
         ("name,shape\nx,b\n", "found none (5 refused, the first (x): expected one image of that name"),
     ],
 )
