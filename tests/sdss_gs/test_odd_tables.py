@@ -14,6 +14,7 @@ from sdss_gs.errors import DataError
 from sdss_gs.tables.columns import choose_columns, table_with_magnitudes
 from sdss_gs.tables.identifiers import as_ids, id_type
 from sdss_gs.tables.readers import open_tables
+from sdss_gs.tables.readers.astronomical import from_astropy
 
 ID = 1237648721249206513
 ROWS = [(ID, 19.35, 17.9), (ID + 1, 18.87, 17.66)]
@@ -52,6 +53,7 @@ HEAD, BODY = CSV.split("\n", 1)
     [
         # STIL 4.1.3 writes text cells in quotes, also between blanks, as does astropy 8.0.2.
         ("stil.txt", f'# objid u g name\n{ID} 19.35 17.9 "a b"\n{ID + 1} 18.87 17.66 ""\n'),
+        ("escaped.txt", f'objid u g name\n{ID} 19.35 17.9 "5\\" x"\n{ID + 1} 18.87 17.66 "b ""c"\n'),
         ("astropy.txt", f'objid u g name\n{ID} 19.35 17.9 "a b"\n{ID + 1} 18.87 17.66 c\n'),
         ("comments_between.txt", "objid u g\n" + BODY.replace(",", "  ").replace("\n", "\n# x\n")),
         # Starlink's tab-separated table, as STIL 4.1.3 writes it.
@@ -163,6 +165,16 @@ def test_whole_columns_in_one_row_are_turned(tmp_path, rows, dim):
     assert rows_of(table) == [(int(one), float(two), "ab") for one, two in zip(ids, u, strict=True)]
 
 
+def test_whole_columns_without_rows_have_none(tmp_path):
+    """STIL 4.1.3 writes a row of no bytes, which astropy 8.0.2 reads, but does not write."""
+    head = {"XTENSION": "BINTABLE", "BITPIX": 8, "NAXIS": 2, "NAXIS1": 0, "NAXIS2": 1, "PCOUNT": 0, "GCOUNT": 1}
+    head |= {"TFIELDS": 2, "TTYPE1": "objid", "TFORM1": "0K", "TTYPE2": "u", "TFORM2": "0D"}
+    content = (fits.PrimaryHDU().header.tostring() + fits.Header(head).tostring()).encode()
+    (tmp_path / "in.fits").write_bytes(content)
+    (table,) = open_tables(tmp_path / "in.fits")
+    assert (table.names, table.rows) == (["objid", "u"], 0)
+
+
 def test_name_of_a_table_counts_in_any_case_and_odd_units_elsewhere_do_not(tmp_path):
     good = Table({"objid": [ID]} | {band: [17.5] for band in "ugriz"})
     odd = Table({"objid": [ID]} | {f"{band}_flux": [17.5] for band in "ugriz"})
@@ -185,6 +197,17 @@ def test_votable_whose_rows_are_elsewhere_is_refused_in_one_line(tmp_path, form)
     text = f'<VOTABLE version="1.4"><RESOURCE><TABLE>{field}<DATA>{form}</DATA></TABLE></RESOURCE></VOTABLE>'
     with pytest.raises(DataError, match=r"in\.vot: expected a VOTable with its rows in it, found rows (in|as)"):
         opened(tmp_path, "in.vot", text)
+
+
+def test_arrays_of_variable_length_that_all_have_one_are_elements(tmp_path):
+    """STIL 4.1.3 writes arraysize="*" for the array of five magnitudes that one makes in TOPCAT."""
+    rows = [np.array([19.0, 18.0]), np.array([20.0, 19.0])]
+    table = Table({"objid": [ID, ID + 1], "MODELMAG": np.array([*rows, None], object)[:2]})
+    found = from_astropy("t", table)
+    assert found.names == ["objid", "MODELMAG[0]", "MODELMAG[1]"]
+    assert rows_of(found)[1] == (ID + 1, 20.0, 19.0)
+    table["MODELMAG"][1] = np.array([20.0])
+    assert from_astropy("t", table).names == ["objid"]
 
 
 # === Parquet ===

@@ -85,7 +85,16 @@ def from_astropy(where: str, table: Table, title: str = "") -> OpenTable:
         if not isinstance(values, np.ndarray):
             continue
         mask = getattr(table[name], "mask", None)
-        array = np.ma.array(np.asarray(values), mask=False if mask is None else mask)
+        array = _side_by_side(np.ma.array(np.asarray(values), mask=False if mask is None else mask))
         for element, cells in elements(name, array):
             columns[element], units[element] = cells, str(getattr(table[name], "unit", None) or "")
     return in_memory(where, pa.table(columns), units, title)
+
+
+def _side_by_side(values: np.ma.MaskedArray) -> np.ma.MaskedArray | None:
+    """Stack arrays of variable length that all have one; None for any others, which no table of numbers holds."""
+    rows = values.data.tolist() if values.dtype.kind == "O" else []
+    if not any(isinstance(row, np.ndarray) for row in rows):
+        return values
+    lengths = {np.shape(row) for row in rows}
+    return np.ma.stack(rows) if len(lengths) == 1 and len(lengths.pop()) == 1 else None

@@ -16,7 +16,7 @@ BLANKS = " "
 BYTE_BY_BYTE = "Byte-by-byte Description of file"
 """Stands in machine-readable tables of the AAS journals and the CDS (vizier.cds.unistra.fr/doc/catstd.htx)."""
 SEXTRACTOR = re.compile(r"^#\s+1\s+[A-Z]\w*")
-BETWEEN_BLANKS = r'"(?:[^"]|"")*"|[^\s"]\S*'
+BETWEEN_BLANKS = r'"(?:[^"\\]|""|\\.)*"|[^\s"]\S*'
 """A cell between blanks, which in quotes may have some of its own."""
 RULED = re.compile(r"^[-=+|:;,\s]*(---|===)[-=+|:;,\s]*$")
 """The line of dashes under the head of a table (VizieR, TST, psql, Markdown), or one around it (reStructuredText)."""
@@ -177,13 +177,18 @@ def _as_wide_as(rows: Sequence[Sequence[str]], names: list[str]) -> list[str]:
 
 def _cells(line: str, delimiter: str) -> list[str]:
     if delimiter == BLANKS:
-        return [cell.strip('"') for cell in re.findall(BETWEEN_BLANKS, line)]
+        return [cell.strip('"') for cell in between_blanks(line)]
     try:
         cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:
         # A cell longer than 131,072 letters.
         cells = line.split(delimiter)
     return [cell.strip() for cell in cells]
+
+
+def between_blanks(line: str) -> list[str]:
+    """Part the cells of a line, quotes kept; one in a cell is doubled, as in a CSV, where it had a backslash."""
+    return [cell.replace('\\"', '""') for cell in re.findall(BETWEEN_BLANKS, line)]
 
 
 def _delimiter(lines: Sequence[str]) -> str:

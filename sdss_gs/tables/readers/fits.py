@@ -53,8 +53,9 @@ def open_fits_tables(path: Path) -> list[OpenTable]:
                 continue
             if unit.header.get("ZTABLE", False):
                 raise DataError(f"{path}: expected a FITS table, found one compressed by fpack; unpack it with funpack")
-            where, rows = f"{path}[{number}]", int(unit.header["NAXIS2"])
             _name_all(unit)
+            # A row of no bytes is none: whole columns without rows, for instance.
+            where, rows = f"{path}[{number}]", int(unit.header["NAXIS2"]) if unit.header["NAXIS1"] else 0
             if rows == 1 and _has_whole_columns(unit):
                 tables.append(_of_whole_columns(where, unit))
                 continue
@@ -104,7 +105,7 @@ def from_records(where: str, records) -> OpenTable:
 
 def _fits_columns(unit, rows: int) -> Iterator[Column]:
     # The types follow from those of a row; astropy cannot scale none of an ASCII table.
-    piece = unit.data[:1]
+    piece = unit.data[:1] if rows else None
     for column in unit.columns:
         if not rows:
             yield Column(column.name, pa.string(), str(column.unit or ""))

@@ -19,12 +19,12 @@ import pyarrow.csv
 from sdss_gs.errors import DataError, first_line
 from sdss_gs.formats.compressed import largest_content, unpacking
 from sdss_gs.tables.readers.dialect import (
-    BETWEEN_BLANKS,
     BLANKS,
     ENCODINGS,
     NO_ROW,
     Dialect,
     astropy_format,
+    between_blanks,
     find_dialect,
     is_passed_over,
 )
@@ -189,7 +189,7 @@ class _Tabbed(io.RawIOBase):
             if any(mark in block for mark in NO_ROW):
                 lines = [line for line in lines if not is_passed_over(line)]
             # Most tables have no quotes, and are read five times as fast by what Python has for them.
-            split = re.compile(BETWEEN_BLANKS).findall if '"' in block else str.split
+            split = between_blanks if '"' in block else str.split
             self._ready = "".join("\t".join(split(line)) + "\n" for line in lines).encode()
         piece, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
         buffer[: len(piece)] = piece
