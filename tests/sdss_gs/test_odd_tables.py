@@ -249,6 +249,19 @@ def test_ids_that_one_shard_has_as_floats_are_refused(tmp_path):
         id_type(table, "objid")
 
 
+def test_margins_and_statistics_of_hats_are_no_rows(tmp_path):
+    """lsdb 0.11.1 writes a collection: the catalogue, a margin with rows of it once more, statistics beside both."""
+    piece = pa.table({"objid": [1], "u": [17.5]})
+    for place in ("x/dataset/Norder=0/Dir=0/Npix=1.parquet", "x/dataset/Norder=1/Dir=0/Npix=9.parquet",
+                  "x_5arcs/dataset/Norder=0/Dir=0/Npix=2.parquet"):  # fmt: skip
+        (tmp_path / place).parent.mkdir(parents=True)
+        pq.write_table(piece, tmp_path / place)
+    pq.write_table(pa.table({"pixel": [1, 9]}), tmp_path / "x" / "per_partition_statistics.parquet")
+    (tmp_path / "collection.properties").write_text("#HATS Collection\nobs_collection=x\nhats_primary_table_url=x\n")
+    for folder in (tmp_path, tmp_path / "x", tmp_path / "x" / "dataset"):
+        assert rows_of(open_tables(folder)[0]) == [(1, 17.5)] * 2
+
+
 def test_damaged_shard_is_named(tmp_path):
     pq.write_table(pa.table({"u": [17.5]}), tmp_path / "0.parquet")
     (tmp_path / "1.parquet").write_bytes(b"PAR1")

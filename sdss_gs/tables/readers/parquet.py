@@ -25,22 +25,39 @@ from sdss_gs.tables.readers.table import (
 ENDINGS = (".parquet", ".pq", ".parq")
 TABLE_META = b"table_meta_yaml"
 """What astropy says of a table, as in ECSV."""
-THUMBNAIL = "data_thumbnail.parquet"
-"""Some rows once more, which HATS keeps beside its tree (hats.readthedocs.io, directory structure)."""
+PIXEL = "Norder="
+"""With it begin the folders in which HATS keeps its rows; thumbnail and statistics lie outside
+(hats.readthedocs.io, directory structure)."""
+COLLECTION, PRIMARY = "collection.properties", "hats_primary_table_url="
 
 
 def shards(folder: Path) -> list[Path]:
     """List the Parquet files of a folder and those below it, by path.
 
-    What begins with ``_`` or ``.`` holds no rows by convention (``_metadata``).
+    What begins with ``_`` or ``.`` holds no rows by convention (``_metadata``). Of a collection of HATS, the catalogue
+    counts: the margins beside it have some of its rows once more.
+
+    Parameters
+    ----------
+    folder : Path
     """
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    folder = _catalogue_of(folder)
     hidden = ("_", ".")
-    return sorted(
-        path
-        for path in found
-        if path.name != THUMBNAIL and not any(part.startswith(hidden) for part in path.relative_to(folder).parts)
-    )
+    found = {
+        path: path.relative_to(folder).parts
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in ENDINGS and path.is_file()
+    }
+    found = {path: parts for path, parts in found.items() if not any(part.startswith(hidden) for part in parts)}
+    pixels = [path for path, parts in found.items() if any(part.startswith(PIXEL) for part in parts)]
+    return pixels or list(found)
+
+
+def _catalogue_of(folder: Path) -> Path:
+    described = folder / COLLECTION
+    lines = described.read_text(encoding="utf-8", errors="replace").splitlines() if described.is_file() else []
+    names = [Path(line.removeprefix(PRIMARY).strip()).name for line in lines if line.startswith(PRIMARY)]
+    return next((folder / name for name in names if name and (folder / name).is_dir()), folder)
 
 
 def open_parquet(path: Path) -> OpenTable:
