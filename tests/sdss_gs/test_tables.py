@@ -56,8 +56,8 @@ BODY = CSV.partition("\n")[2]
         ("aligned.dat", CSV.replace(",", "    ")),
         ("vizier.tsv", "#\n#Column\tu\n\nobjid\tu\tg\n \tmag\tmag\n---\t-----\t----\n" + BODY.replace(",", "\t")),
         ("utf16.csv", b"\xff\xfe" + CSV.encode("utf-16-le")),
-        ("packed.csv.gz", gzip.compress(CSV.encode())),
-        ("packed.tsv.gz", gzip.compress(CSV.replace(",", "\t").encode())),
+        ("packed.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
+        ("packed.tsv.gz", gzip.compress(CSV.replace(",", "\t").encode(), mtime=0)),
     ],
 )  # fmt: skip
 def test_text_is_read_however_it_is_written(tmp_path, name, content):
