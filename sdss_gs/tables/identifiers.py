@@ -82,6 +82,7 @@ def id_type(table: OpenTable, name: str) -> pa.DataType:
             cells = pc.drop_null(_cleared(cells))
             _refuse_rounded_text(table, name, cells)
             whole = _are_integers(cells)
+            _refuse_comment(table, name, cells)
         possible = [kind for kind in possible if whole and _fits(cells, kind)]
     return possible[0] if possible else pa.string()
 
@@ -118,6 +119,15 @@ def _refuse_rounded_text(table: OpenTable, name: str, cells: pa.ChunkedArray) ->
             f"{table.where}: column {name}: expected ids with all their digits, found {rounded[0].as_py()}, as "
             f"spreadsheets write them; {WAY_OUT}"
         )
+
+
+def _refuse_comment(table: OpenTable, name: str, cells: pa.ChunkedArray) -> None:
+    """Refuse a row that somebody has commented out among integers, of which it would make text."""
+    is_comment = pc.match_substring_regex(cells, r"^#\s*[0-9]+$")
+    comments = pc.filter(cells, is_comment)
+    if len(comments) and _are_integers(pc.filter(cells, pc.invert(is_comment))):
+        found = f"found {comments[0].as_py()}, a row that is a comment; delete it"
+        raise DataError(f"{table.where}: column {name}: expected an id in each row, {found}")
 
 
 def _cleared(cells: pa.ChunkedArray) -> pa.ChunkedArray:

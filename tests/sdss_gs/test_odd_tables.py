@@ -302,6 +302,13 @@ def test_float_ids_with_all_their_digits_are_refused_as_well(tmp_path):
         id_type(table, "objid")
 
 
+def test_row_that_is_commented_out_is_refused_by_name(tmp_path):
+    table = opened(tmp_path, "in.csv", f"objid,u\n{ID},17.5\n#{ID + 1},17.5\n{ID + 2},17.5\n")
+    with pytest.raises(DataError, match=f"column objid: expected an id in each row, found #{ID + 1}, a row that is a"):
+        id_type(table, "objid")
+    assert ids_of(opened(tmp_path, "text.csv", "objid,u\nx,17.5\n#12,17.5\n")) == ["x", "#12"]
+
+
 def header(tmp_path, *names):
     return opened(tmp_path, "in.csv", ",".join(names) + "\n" + ",".join(["17.5"] * len(names)) + "\n")
 
