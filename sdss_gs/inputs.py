@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sdss_gs.errors import OptionError
-from sdss_gs.schema import CATALOGUE_FILE, INPUTS
-from sdss_gs.tables.votes import VOTES_FILE
+from sdss_gs.schema import CATALOGUE_FILE, INPUTS, VOTES_FILE
 
 
 def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:

@@ -15,7 +15,7 @@ from sdss_gs.errors import OptionError
 VERSION = 1
 """Version of the packed layout; a set packed under another version is packed again."""
 
-CATALOGUE_FILE = "data.csv"
+CATALOGUE_FILE, VOTES_FILE = "data.csv", "votes.csv"
 SAMPLE_FILE = "sample.json"
 """Says of a generated data set how it was made."""
 

@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sdss_gs.schema import CATALOGUE_FILE, QUANTITIES
+from sdss_gs.schema import CATALOGUE_FILE, QUANTITIES, VOTES_FILE
 from sdss_gs.tables.cells import MISSING, NUMBER_PATTERN, read_numbers
 from sdss_gs.tables.own import read_columns
 from sdss_gs.tables.readers.text import column_names
-from sdss_gs.tables.votes import VOTES_FILE
 
 WHOLE_PATTERN = r"^-?(0|[1-9][0-9]*)$"
 """A leading zero makes a cell a code and no number."""

@@ -22,8 +22,7 @@ from sdss_gs.files import remove_leftovers, replacing
 from sdss_gs.formats.raw import list_paths, served_by
 from sdss_gs.inputs import refuse_inputs
 from sdss_gs.logs import hidden
-from sdss_gs.schema import CATALOGUE_FILE, INPUTS, PIXEL_SCALE
-from sdss_gs.tables.votes import VOTES_FILE
+from sdss_gs.schema import CATALOGUE_FILE, INPUTS, PIXEL_SCALE, VOTES_FILE
 
 MANIFEST = "manifest.json"
 TAR_END = 10_240

@@ -11,13 +11,12 @@ import pyarrow as pa
 
 from sdss_gs.decision_tree import TREES, DecisionTree
 from sdss_gs.errors import DataError
-from sdss_gs.schema import CATALOGUE_FILE, Quantity
+from sdss_gs.schema import CATALOGUE_FILE, VOTES_FILE, Quantity
 from sdss_gs.tables.catalogue import Problem
 from sdss_gs.tables.cells import read_numbers
 from sdss_gs.tables.own import read_columns
 from sdss_gs.tables.readers.text import column_names
 
-VOTES_FILE = "votes.csv"
 USUAL_TOTAL = 40.0
 """Volunteers per galaxy where a table does not say: Galaxy Zoo 2 has a median of 44 (Willett et al. 2013)."""
 _MARGIN = 1e-3
@@ -127,10 +126,9 @@ def _shares(
     """Turn one column into shares, NaN where there is none; tell where there is something else, and name it."""
     quantity = Quantity(column, -_MARGIN, 1 + _MARGIN, (), "")
     cells = read_numbers(text, quantity)
-    unreadable = cells.unreadable & ~np.array([value.lower() == "nan" for value in text.to_pylist()])
-    wrong = unreadable | cells.impossible
+    wrong = cells.unreadable | cells.impossible
     for row in np.flatnonzero(wrong).tolist():
-        expected = "a number" if unreadable[row] else "0 to 1"
+        expected = "a number" if cells.unreadable[row] else "0 to 1"
         found = text[row].as_py()
         problems.append(Problem(f"{path.name} objid {objid[row]}", column, f"expected {expected}, found {found}"))
     return np.clip(cells.values, 0, 1), wrong

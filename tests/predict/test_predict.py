@@ -190,7 +190,7 @@ def test_pieces_of_another_prediction_are_not_mixed_in(tmp_path, monkeypatch):
         ("in.csv", "", "in.csv: expected a line of column names, found an empty file"),
         ("in.csv", "objid,u,g,r,i,z\n", "in.csv: expected at least one row, found none"),
         ("in.csv", "objid,u,g,r,i,z\n1,2,3\n", "in.csv: expected 6 cells in each row, found 3"),
-        ("in.parquet", "junk", "expected a table"),
+        ("in.parquet", "junk", "expected a Parquet file"),
         ("in.fits", "junk", "expected a table"),
         ("in.vot", "junk", "expected a table"),
         ("in.doc", "junk", "expected a file that ends in"),
