@@ -384,3 +384,11 @@ def test_column_of_ids_is_found_by_name(tmp_path):
     assert id_column(header(tmp_path, "ra", "objid"), "none") == ""
     with pytest.raises(DataError, match="expected one column objid, found OBJID, objID"):
         id_column(header(tmp_path, "OBJID", "objID"))
+
+
+def test_masked_unsigned_ids_that_astropy_writes_are_null(tmp_path):
+    """astropy 8.0.2 writes TNULL = 999999 and stores 999999 - 2^63: by the standard that is no null."""
+    ids = MaskedColumn(np.array([11530774492817285120, 1, 11530774492817285121], np.uint64), mask=[False, True, False])
+    Table({"specObjID": ids}).write(tmp_path / "in.fits")
+    (table,) = open_tables(tmp_path / "in.fits")
+    assert rows_of(table) == [(11530774492817285120,), (None,), (11530774492817285121,)]

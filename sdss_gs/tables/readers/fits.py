@@ -154,4 +154,7 @@ def _masked(piece, column) -> np.ma.MaskedArray | None:
     # astropy masks by the value after scaling in some columns, and not at all in others.
     raw = piece.view(np.ndarray)[column.name]
     null = raw == column.null if raw.dtype.kind in "iu" else np.char.strip(raw.astype(str)) == str(column.null).strip()
+    if values.dtype.kind == "u":
+        # Of unsigned integers, astropy 8.0.2 writes as TNULL the value, not the number that stands in the file for it.
+        null = null | (values == column.null)
     return np.ma.array(values, mask=null)
