@@ -17,6 +17,11 @@ from sdss_gs.schema import INPUTS, OUTPUTS, QUANTITIES, WAVELENGTH, in_windows
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_ID = 1237648720693755918
+SLOWEST = (
+    "test_end_to_end.py", "test_several.py", "test_training.py", "test_sweep.py", "test_sweep_outputs.py",
+    "test_backbones.py", "test_champion.py", "test_ray.py", "test_evaluate.py", "test_own.py",
+)  # fmt: skip
+"""Files of tests that train or start processes; each takes over a quarter of a minute."""
 COLUMNS = ("objid", "class", *QUANTITIES, "subclass", "gz2c_s")
 
 
@@ -27,6 +32,11 @@ def pytest_configure():
         # Each worker has a core: threads of TensorFlow would only take it from the other one.
         for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
             os.environ.setdefault(name, "1")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest, so that no process ends with one of them while the other has none."""
+    items.sort(key=lambda item: SLOWEST.index(item.path.name) if item.path.name in SLOWEST else len(SLOWEST))
 
 
 def write_spectrum(path, wavelength, best_fit):
