@@ -351,10 +351,8 @@ class TrainingData:
             if reasons := data.catalogue.missing.get(column):
                 counts = ", ".join(f"{count:,} ({reason})" for reason, count in reasons.items())
                 lines.append(f"  {column}: missing {counts}")
-        for item in self.inputs:
-            read = [note for note in data.catalogue.notes if note.partition(" ")[0] in item.columns]
-            kind = f"  {item.name}: {self.photometry(item.name)} magnitudes" if self.photometry(item.name) else ""
-            lines += ([kind] if kind else []) + [f"  {note}" for note in read]
+        kinds = {item.name: self.photometry(item.name) for item in self.inputs}
+        lines += [f"  {name}: {kind} magnitudes" for name, kind in kinds.items() if kind]
         for name, target in self._targets.items():
             objects = np.concatenate([part[self._known[name][part]] for part in self.parts.values()])
             loss = kind_of(target.output).loss_name(self._options.loss)

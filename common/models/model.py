@@ -14,7 +14,7 @@ import pyarrow as pa
 from common.backend import keras
 from common.data.measure import TrainingRange
 from common.data.sources import Chunk, Loaded, Source, open_source, open_table_source
-from common.data.sources.memory import loaded_rows, named_columns, opened_in_memory
+from common.data.sources.memory import loaded_arrays, named_columns, opened_in_memory
 from common.models.running import run, serving_inputs, symmetric_forms
 from common.networks.build import decider_of, encoder_of, is_flat
 from common.networks.inputs import PRESENT
@@ -22,7 +22,7 @@ from common.outputs.calibration import Calibration
 from common.outputs.flags import NO_PREDICTION, Flag
 from common.outputs.kinds import kind_of
 from sdss_gs.errors import OptionError
-from sdss_gs.schema import INPUTS, Input, Output
+from sdss_gs.schema import Input, Output
 from sdss_gs.tables.names import meaning_of
 
 HASH_DIGITS = 12
@@ -145,7 +145,9 @@ class Model:
             paths = [values] if values is first else values
             source = open_source(paths, names, photometry=self.photometry(), image_scale=image_scale, progress=False)
         else:
-            return self._predict_arrays(values)
+            if self.flat and not isinstance(values, Mapping):
+                values = {self.inputs[0].name: values}
+            return self.predict_loaded(loaded_arrays(self.name, self.shapes, values))
         frames = [predict_chunk(self, chunk, source) for chunk in source.chunks()]
         if not frames:
             raise OptionError(f"{self.name}: expected at least one object, found none")
@@ -156,34 +158,6 @@ class Model:
     def photometry(self) -> dict[str, str]:
         """Return the kind of magnitudes that it learnt from, by input; see `sdss_gs.tables.names.Meaning`."""
         return {name: one.photometry for name, one in self.training_ranges.items() if one.photometry}
-
-    def _predict_arrays(self, values: object) -> pd.DataFrame:
-        if self.flat and not isinstance(values, Mapping):
-            values = {self.inputs[0].name: values}
-        return self.predict_loaded(self._loaded(values))
-
-    def _loaded(self, values: object) -> dict[str, Loaded]:
-        """Take arrays by input as what was loaded, each ``(n, *shape)``."""
-        if not isinstance(values, Mapping) or not values or not set(values) <= set(self.shapes):
-            given = ", ".join(map(str, values)) if isinstance(values, Mapping) else type(values).__name__
-            raise OptionError(f"{self.name}: expected arrays by input ({', '.join(self.shapes)}), found {given}")
-        loaded = {}
-        for key, numbers in values.items():
-            array, shape = np.ma.asarray(numbers), self.shapes[key]
-            if array.dtype.kind not in "fiu" or array.shape[-len(shape) :] != shape:
-                wanted, given = ", ".join(map(str, shape)), f"{array.dtype} {array.shape}"
-                raise OptionError(f"{self.name}: expected numbers of shape (n, {wanted}), found {given}")
-            array, item = array.reshape(-1, *shape), INPUTS[key]
-            if item.columns:
-                loaded[key] = loaded_rows(array, item)
-                continue
-            if np.ma.is_masked(array):
-                array = array.astype(np.float32).filled(np.nan) if item.dtype == "float32" else array
-            loaded[key] = Loaded(np.asarray(array), np.zeros(len(array), np.int32))
-        if len({len(one.flags) for one in loaded.values()}) > 1:
-            lengths = ", ".join(f"{len(one.flags)} of {key}" for key, one in loaded.items())
-            raise OptionError(f"{self.name}: expected equally many objects of each input, found {lengths}")
-        return loaded
 
     def predict_loaded(self, loaded: Mapping[str, Loaded]) -> pd.DataFrame:
         """Predict objects from what was loaded of them, by input; NaN (or None) where there is no prediction."""

@@ -167,3 +167,11 @@ def test_votes_beside_another_output_are_learnt_as_counts_where_the_loss_wants_t
     known = used.known("test", "votes")
     np.testing.assert_allclose(targets["votes"][known], USUAL_TOTAL * used.truth("test", "votes"), rtol=1e-6)
     assert "no numbers of volunteers (total_classifications), taken as 40" in used.description()
+
+
+def test_what_is_read_under_another_name_is_said_once(tmp_path):
+    folder = write_survey(tmp_path / "data", survey_rows(60))
+    (folder / "data.csv").write_text((folder / "data.csv").read_text().replace("modelMag_", "dered_"))
+    text = TrainingData(task(), TrainingOptions(ds=str(folder))).description()
+    assert text.count("modelMag_u is read from dered_u") == 1
+    assert "bands: dereddened magnitudes" in text

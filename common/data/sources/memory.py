@@ -12,7 +12,7 @@ import pyarrow as pa
 from common.data.sources.chunk import Loaded
 from common.outputs.flags import Flag
 from sdss_gs.errors import OptionError, first_line
-from sdss_gs.schema import QUANTITIES, Input
+from sdss_gs.schema import INPUTS, QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number, read_numbers
 from sdss_gs.tables.names import ID_COLUMNS, meaning_of
 from sdss_gs.tables.readers import OpenTable
@@ -58,6 +58,45 @@ def opened_in_memory(values: object) -> OpenTable | None:
         if isinstance(getattr(values, "columns", None), list) and hasattr(values, "get_column"):
             return _gathered([(name, values.get_column(name)) for name in values.columns])
         raise OptionError(f"{WHERE}: expected columns of one type each, found {first_line(error)}") from None
+
+
+def loaded_arrays(name: str, shapes: Mapping[str, tuple[int, ...]], values: object) -> dict[str, Loaded]:
+    """Take arrays by input as what was loaded, each ``(n, *shape)``.
+
+    Parameters
+    ----------
+    name : str
+        Of the model, for messages.
+    shapes : mapping of str to tuple of int
+        Shape of one object, by input.
+    values : object
+        Arrays by input; one of an object alone has its shape.
+
+    Raises
+    ------
+    OptionError
+        If they are no such arrays.
+    """
+    if not isinstance(values, Mapping) or not values or not set(values) <= set(shapes):
+        given = ", ".join(map(str, values)) if isinstance(values, Mapping) else type(values).__name__
+        raise OptionError(f"{name}: expected arrays by input ({', '.join(shapes)}), found {given}")
+    loaded = {}
+    for key, numbers in values.items():
+        array, shape, item = np.ma.asarray(numbers), shapes[key], INPUTS[key]
+        if array.dtype.kind not in "fiu" or array.shape[-len(shape) :] != shape:
+            wanted, given = ", ".join(map(str, shape)), f"{array.dtype} {array.shape}"
+            raise OptionError(f"{name}: expected numbers of shape (n, {wanted}), found {given}")
+        array = array.reshape(-1, *shape)
+        if item.columns:
+            loaded[key] = loaded_rows(array, item)
+            continue
+        if np.ma.is_masked(array) and item.dtype == "float32":
+            array = array.astype(np.float32).filled(np.nan)
+        loaded[key] = Loaded(np.asarray(array), np.zeros(len(array), np.int32))
+    if len({len(one.flags) for one in loaded.values()}) > 1:
+        lengths = ", ".join(f"{len(one.flags)} of {key}" for key, one in loaded.items())
+        raise OptionError(f"{name}: expected equally many objects of each input, found {lengths}")
+    return loaded
 
 
 def named_columns(values: Mapping) -> OpenTable:
