@@ -182,3 +182,13 @@ def test_nulls_of_records_that_astropy_reads_are_believed(tmp_path):
     assert pd.isna(found["objid"][1])
     assert found["redshift"][0] == pytest.approx(ANSWER, rel=1e-5)
     assert found["flag"].tolist() == [0, Flag.MISSING]
+
+
+@pytest.mark.parametrize(("model", "kind"), [("i2r", np.uint8), ("f2r", np.float32)])
+def test_masked_pixels_are_no_pixels(model, kind):
+    network = by_hand(model)
+    images = np.ma.ones((2, *next(iter(network.shapes.values()))), kind)
+    images[1, 5, 5, 0] = np.ma.masked
+    found = network.predict(images)
+    assert found["redshift"].isna().tolist() == [False, True]
+    assert found["flag"][1] & Flag.BAD_INPUT

@@ -90,9 +90,11 @@ def loaded_arrays(name: str, shapes: Mapping[str, tuple[int, ...]], values: obje
         if item.columns:
             loaded[key] = loaded_rows(array, item)
             continue
-        if np.ma.is_masked(array) and item.dtype == "float32":
-            array = array.astype(np.float32).filled(np.nan)
-        loaded[key] = Loaded(np.asarray(array), np.zeros(len(array), np.int32))
+        flags = np.zeros(len(array), np.int32)
+        if np.ma.is_masked(array):
+            # What stands under a mask is no pixel, and a picture of bytes has no NaN to say so.
+            flags[array.mask.reshape(len(array), -1).any(axis=1)] = Flag.BAD_INPUT
+        loaded[key] = Loaded(np.asarray(array), flags)
     if len({len(one.flags) for one in loaded.values()}) > 1:
         lengths = ", ".join(f"{len(one.flags)} of {key}" for key, one in loaded.items())
         raise OptionError(f"{name}: expected equally many objects of each input, found {lengths}")
