@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 
 from sdss_gs.schema import Input
 
@@ -85,7 +84,7 @@ def image_features(images: np.ndarray) -> np.ndarray:
     """
     core = images[:, _middle(images.shape[1]), _middle(images.shape[2])].astype(np.float64)
     whole, inner = _sums(images), core.sum(axis=(1, 2))
-    peak = 9 * uniform_filter(core, size=(1, 3, 3, 1), mode="nearest").max(axis=(1, 2))
+    peak = _squares(core).max(axis=(1, 2))
     share = np.clip(inner / np.maximum(whole, 1), -1, 2)
     colour = np.diff(np.arcsinh(inner), axis=1)
     return np.concatenate([*map(np.arcsinh, (whole, inner, peak)), share, colour**2], axis=1).astype(np.float32)
@@ -100,6 +99,13 @@ def _sums(images: np.ndarray) -> np.ndarray:
     kind = np.uint32 if images.dtype == np.uint8 else np.float64
     columns = images.reshape(count, rows, width * channels).sum(axis=1, dtype=kind)
     return columns.reshape(count, width, channels).sum(axis=1, dtype=np.float64)
+
+
+def _squares(core: np.ndarray) -> np.ndarray:
+    """Sum the 3 × 3 pixels around each pixel of images ``(n, y, x, channels)``; the edge is repeated beyond itself."""
+    padded = np.pad(core, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    lines = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+    return lines[:, :, :-2] + lines[:, :, 1:-1] + lines[:, :, 2:]
 
 
 def simple_features(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

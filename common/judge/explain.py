@@ -11,8 +11,8 @@ import numpy as np
 from common.backend import keras, tf
 from common.models.model import Model
 from common.models.running import bare_network, run
-from common.networks.build import decider_of, encoder_of
 from common.networks.inputs import PRESENT
+from common.networks.parts import decider_of, encoder_of
 from common.outputs.kinds import kind_of
 from sdss_gs.schema import Input, Output
 

@@ -19,8 +19,8 @@ from common.judge.summary import Summary
 from common.judge.views import Predictions, with_set
 from common.models.model import ANY, Model
 from common.models.running import bare_network
-from common.networks.augment import TURNED
 from common.networks.build import architecture
+from common.networks.symmetry import TURNED
 from common.outputs.kinds import kind_of
 from common.outputs.metrics import binned_scores, intervals, score
 from common.runs.provenance import code_version

@@ -16,8 +16,8 @@ from common.data.measure import TrainingRange
 from common.data.sources import Chunk, Loaded, Source, open_source, open_table_source
 from common.data.sources.memory import loaded_arrays, named_columns, opened_in_memory
 from common.models.running import run, serving_inputs, symmetric_forms
-from common.networks.build import decider_of, encoder_of, is_flat
 from common.networks.inputs import PRESENT
+from common.networks.parts import decider_of, encoder_of, is_flat
 from common.outputs.calibration import Calibration
 from common.outputs.flags import NO_PREDICTION, Flag
 from common.outputs.kinds import kind_of

@@ -8,9 +8,9 @@ from functools import reduce
 import numpy as np
 
 from common.backend import keras
-from common.networks.augment import TURNED, forms
-from common.networks.build import is_flat
 from common.networks.inputs import PRESENT
+from common.networks.parts import is_flat
+from common.networks.symmetry import TURNED, forms
 from sdss_gs.schema import QUANTITIES, Input
 
 ROWS_PER_STEP, SPECTRA_PER_STEP, OBJECTS_PER_STEP = 8192, 256, 64

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
 from common.backend import keras
 
 ops = keras.ops
-TURNED = ("img", "fits")
-"""Inputs that look as likely turned or mirrored."""
 AUGMENTATIONS = ("none", "dihedral", "rotation", "full")
 LARGEST_ZOOM = 1.2
 LARGEST_SHIFT = 0.03
@@ -150,13 +147,6 @@ def _blurred(values: keras.KerasTensor) -> keras.KerasTensor:
     for axis in (0, 1):
         values = ops.depthwise_conv(values, np.expand_dims(kernel, 1 - axis), padding="same")
     return values
-
-
-def forms(images: np.ndarray) -> Iterator[np.ndarray]:
-    """Turn and mirror images, ``(n, side, side, channels)``, into each of their eight symmetric forms."""
-    for mirrored in (images, images[:, :, ::-1]):
-        for turns in range(4):
-            yield np.ascontiguousarray(np.rot90(mirrored, turns, axes=(1, 2)))
 
 
 def augmentation(kind: str, name: str, seed: int, dtype: str) -> list[keras.layers.Layer]:

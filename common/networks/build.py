@@ -94,21 +94,6 @@ def _fusion(encoded: Mapping[str, keras.KerasTensor], outputs: Sequence[Output],
     return keras.Model(features | {PRESENT: present}, heads, name=FUSION)
 
 
-def is_flat(network: keras.Model) -> bool:
-    """Tell a flat network from a fused one."""
-    return not isinstance(network.output, dict)
-
-
-def encoder_of(network: keras.Model, item: Input) -> keras.Model:
-    """Return the part of a network that sees one input; a flat network is that itself."""
-    return network if is_flat(network) else network.get_layer(f"{item.name}{ENCODER}")
-
-
-def decider_of(network: keras.Model) -> keras.Model:
-    """Return the part of a network that holds its heads; a flat network is that itself."""
-    return network if is_flat(network) else network.get_layer(FUSION)
-
-
 def architecture(model: keras.Model) -> list[str]:
     """Describe a network, a line per layer: name, type, output shape, parameters."""
     lines = []

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from common.backend import keras
+from typing import TYPE_CHECKING
+
 from sdss_gs.schema import Input
+
+if TYPE_CHECKING:
+    from common.backend import keras
 
 PRESENT = "present"
 """Name of the input of a fused network that says which of the others an object has."""
@@ -33,6 +37,8 @@ def enter(item: Input, values: keras.KerasTensor, stretch: str = "asinh") -> ker
         ``img`` in 0..1; ``fits`` stretched; spectra and magnitudes as they are (their networks standardise them).
     """
     if item.name == "img":
+        from common.backend import keras
+
         return keras.layers.Rescaling(1 / 255)(values)
     if item.name == "fits" and stretch == "asinh":
         return _arcsinh(values / SOFTENING) / STRETCHED_SCALE
@@ -41,5 +47,7 @@ def enter(item: Input, values: keras.KerasTensor, stretch: str = "asinh") -> ker
 
 def _arcsinh(values: keras.KerasTensor) -> keras.KerasTensor:
     """Return arcsinh by a logarithm, which TensorFlow computes five times as fast on a CPU, to 3e-7."""
+    from common.backend import keras
+
     size = keras.ops.abs(values)
     return keras.ops.sign(values) * keras.ops.log(size + keras.ops.sqrt(values * values + 1))

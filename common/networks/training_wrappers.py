@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from common.backend import keras
-from common.networks.augment import TURNED, augmentation
+from common.networks.augment import augmentation
 from common.networks.inputs import ENCODER, FUSION, PRESENT
+from common.networks.symmetry import TURNED
 
 POSITION = "position"
 """Name of the input of a network whose objects live on the device."""

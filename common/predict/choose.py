@@ -8,7 +8,7 @@ from dataclasses import replace
 from common.models.library import Entry, champions
 from common.models.model import Model
 from common.models.opening import load
-from common.networks.augment import TURNED
+from common.networks.symmetry import TURNED
 from common.outputs.kinds import kind_of
 from common.predict.combine import ALONE, WAYS, Combination
 from sdss_gs.errors import OptionError, ZooError

@@ -14,7 +14,7 @@ from common.data.sources import Chunk, Loaded, Source
 from common.data.sources.folder import dataset_source
 from common.models.model import HASH_DIGITS, Model, load_chunk, problems_of
 from common.models.running import bare_network, run
-from common.networks.build import decider_of
+from common.networks.parts import decider_of
 from common.outputs.column import Column
 from common.outputs.flags import NO_PREDICTION
 from common.outputs.kinds import kind_of

@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from sklearn.neighbors import NearestNeighbors
 
 from sdss_gs.errors import DataError, OptionError, first_line
 
 FEATURES = "features"
 """Column of an embedding, see `embed.embed`."""
+_BLOCK = 4096
+"""Galaxies whose distances are worked out at a time: they fit into the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,6 @@ class Neighbours:
         self._values = values - values.mean(axis=0, dtype=np.float64).astype(np.float32) if len(values) else values
         squares = np.einsum("ij,ij->", self._values, self._values, dtype=np.float64)
         self._unit = float(np.sqrt(2 * squares / max(1, len(values)))) or 1.0
-        self._index = NearestNeighbors(algorithm="brute").fit(self._values) if len(values) else None
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -97,7 +97,10 @@ class Neighbours:
             raise OptionError(f"object: expected the id of a galaxy of {self.path}, found {objid[:40]!r}")
         if row < 0:
             raise DataError(f"object {objid}: has no usable input for {self.about['model']}")
-        distances, rows = self._index.kneighbors(self._values[row : row + 1], min(n + 1, len(self)))
+        blocks = (self._values[start : start + _BLOCK] for start in range(0, len(self), _BLOCK))
+        differences = (block - self._values[row] for block in blocks)
+        squares = np.concatenate([np.einsum("ij,ij->i", block, block) for block in differences])
         # By its row, not as the first: others may have the same features.
-        others = [(int(other), far) for other, far in zip(rows[0], distances[0], strict=True) if other != row]
-        return [Neighbour(self._ids[other].as_py(), float(far) / self._unit) for other, far in others[:n]]
+        squares[row] = np.inf
+        nearest = np.argsort(squares, kind="stable")[: min(n, len(self) - 1)].tolist()
+        return [Neighbour(self._ids[other].as_py(), float(squares[other]) ** 0.5 / self._unit) for other in nearest]

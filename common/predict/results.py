@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
@@ -24,6 +24,9 @@ from sdss_gs.errors import DataError, OptionError
 from sdss_gs.files import move_into_place, remove_leftovers, replacing, temporary_path
 from sdss_gs.inputs import refuse_inputs
 from sdss_gs.logs import hidden
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PLAN = "plan.json"
 ID_COLUMN = Column("the object, as the input names it", "meta.id;meta.main")
@@ -135,7 +138,7 @@ class Pieces:
 
 def write_piece(rows: pd.DataFrame | pa.Table, path: Path) -> None:
     """Write one piece."""
-    table = pa.Table.from_pandas(rows, preserve_index=False) if isinstance(rows, pd.DataFrame) else rows
+    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
     pq.write_table(stored(table), path)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from common.backend import keras, tf
 from common.data.training_data import TrainingData
-from common.networks.build import adapt_normalisation, decider_of, encoder_of, is_flat
+from common.networks.build import adapt_normalisation
+from common.networks.parts import decider_of, encoder_of, is_flat
 from common.options import TrainingOptions
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import Kind

@@ -8,8 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
-from tqdm import tqdm
 
 from sdss_gs.errors import DataError
 from sdss_gs.files import TEMPORARY, remove_leftovers
@@ -88,6 +86,10 @@ def pack(
 
 
 def _locked(path: Path):
+    # Here, and not above: opening what is packed needs neither.
+    from filelock import FileLock, Timeout
+    from tqdm import tqdm
+
     lock = FileLock(path)
     try:
         return lock.acquire(timeout=0)
@@ -141,6 +143,8 @@ def _changed(index: np.ndarray, entries: np.ndarray) -> np.ndarray:
 
 
 def _bring_up_to_date(target, name, paths, image_scale, processes, progress) -> Manifest:
+    from tqdm import tqdm
+
     remove_leftovers(target)
     manifest, index = read_packed(target)
     if manifest is None or manifest.layout.scale not in (None, image_scale):

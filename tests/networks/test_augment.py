@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from common.backend import keras
-from common.networks.augment import NOISE, Observed, Turned, augmentation, forms
+from common.networks.augment import NOISE, Observed, Turned, augmentation
+from common.networks.symmetry import forms
 
 RNG = np.random.default_rng(0)
 SIDE = 41

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import softmax
 
 from common.outputs.calibration import LEVELS, ONE_LEVEL, UNSURE, Calibration, conformal_quantile, percent
 from common.outputs.column import LONGEST, Column
@@ -147,6 +145,8 @@ class Classes(Kind):
     # === How sure it is ===
 
     def fit_calibration(self, truth: np.ndarray, predicted: np.ndarray) -> ClassSets:
+        from scipy.optimize import minimize_scalar
+
         rows = np.arange(len(truth))
 
         def loss(log_temperature: float) -> float:
@@ -264,7 +264,9 @@ def class_weights(name: str, labels: np.ndarray, learnt: np.ndarray) -> np.ndarr
 
 
 def _tempered(predicted: np.ndarray, temperature: float) -> np.ndarray:
-    return softmax(np.log(np.maximum(predicted, SMALLEST_PROBABILITY)) / temperature, axis=1)
+    logits = np.log(np.maximum(predicted, SMALLEST_PROBABILITY)) / temperature
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
 
 
 def _area(positive: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
