@@ -13,8 +13,9 @@ from common.backend import keras
 from common.data.batches import EpochOrder
 from common.data.task import task_of
 from common.data.training_data import TrainingData
+from common.models.keras_runtime import KerasRuntime
 from common.models.model import Model
-from common.models.running import serving_network
+from common.models.serving import serving_network
 from common.networks.build import build_flat
 from common.options import TrainingOptions, typed
 from common.project import Project, read_project
@@ -86,7 +87,7 @@ def stored(network: keras.Model, data: TrainingData) -> Model:
         sha256="",
         inputs=data.inputs,
         outputs=data.outputs,
-        network=serving_network(network, data.inputs[0]),
+        runtime=KerasRuntime(serving_network(network, data.inputs), data.outputs),
         shapes=data.shapes(),
         reading={},
         calibrations={},

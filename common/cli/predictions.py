@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from common.cli.terminal import PATH, Several, command, print_table
+from common.models.running import RUNTIMES
 from common.outputs.flags import MEANING
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import PIXEL_SCALE
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 Open = Callable[..., "Source"]
 FLAGS = "\n".join(f"{int(bit):>5}  {bit.name}: {meaning}" for bit, meaning in MEANING.items())
+RUNTIME = click.option(
+    "--runtime", type=click.Choice(RUNTIMES), show_default=f"{RUNTIMES[0]} where a model has a light form",
+    help="what runs the network",
+)  # fmt: skip
 OVERWRITE = click.option("--overwrite", is_flag=True, help="replace an output that is there")
 SIMILAR_MODEL = "i2r"
 """With which zoo similar looks when it is not told."""
@@ -74,6 +79,7 @@ def _with_input(function):
     help="turn and mirror each image into its eight forms and average: eight times the work, a little less error "
     "(error bars stay those without)",
 )  # fmt: skip
+@RUNTIME
 @OVERWRITE
 @click.option(
     "--engine", type=click.Choice(["local", "ray"]), default="local",
@@ -88,14 +94,14 @@ def _with_input(function):
     help="processes of --engine ray",
 )  # fmt: skip
 def predict(
-    names: Sequence[str], output: Path, tta: bool, overwrite: bool, engine: str, address: str, workers: int | None,
-    **source_options: object,
+    names: Sequence[str], output: Path, tta: bool, runtime: str | None, overwrite: bool, engine: str, address: str,
+    workers: int | None, **source_options: object,
 ) -> None:  # fmt: skip
     """Predict galaxies, one row each, with error bars and flags."""
     from common.predict.choose import averaging, choose_models
     from common.predict.predict import predict as run
 
-    models, together = choose_models(list(names))
+    models, together = choose_models(list(names), runtime or "")
     models = averaging(models) if tta else models
     opener = _opener(models, **source_options)
     source = _open(opener)
@@ -157,15 +163,16 @@ def _engine(name: str, opener: Open, address: str, workers: int | None):
     "--output", type=PATH, metavar="Y",
     help=".parquet; not needed for an SDSS-GS folder: beside its packed arrays, where zoo similar and zoo serve look",
 )  # fmt: skip
+@RUNTIME
 @OVERWRITE
-def embed(name: str, output: Path | None, overwrite: bool, **source_options) -> None:
+def embed(name: str, output: Path | None, runtime: str | None, overwrite: bool, **source_options) -> None:
     """Write what a model sees in each galaxy. These are the features that feed its head."""
     from common.data.sources.folder import open_folder
     from common.models.opening import load
     from common.predict.embed import embed as write_features
     from common.predict.embed import embedding_of
 
-    model = load(name)
+    model = load(name, runtime or "")
     if output is not None:
         rows = write_features(model, _open(_opener([model], **source_options)), output, overwrite=overwrite)
         print(f"{output}: {rows:,} rows")
@@ -189,8 +196,9 @@ def embed(name: str, output: Path | None, overwrite: bool, **source_options) -> 
     "--embedding", type=PATH, show_default="computed for the data set, and kept", metavar="Y",
     help="what zoo embed wrote",
 )  # fmt: skip
-def similar(objid: str, model: str | None, n: int, ds: str, embedding: Path | None) -> None:
+@RUNTIME
+def similar(objid: str, model: str | None, n: int, ds: str, embedding: Path | None, runtime: str | None) -> None:
     """List the galaxies that are most like one, as a model sees them."""
     from common.predict.similar import find_similar
 
-    print_table(find_similar(objid, n, model, ds, embedding, SIMILAR_MODEL))
+    print_table(find_similar(objid, n, model, ds, embedding, SIMILAR_MODEL, runtime or ""))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from common.cli.predictions import RUNTIME
 from common.cli.terminal import PATH, Several, command
 
 
@@ -27,11 +28,13 @@ from common.cli.terminal import PATH, Several, command
     "--token-file", type=PATH, metavar="FILE", show_default="the variable ZOO_TOKEN",
     help="file with a token that clients must send; without any, anybody who reaches the port may ask",
 )  # fmt: skip
+@RUNTIME
 def serve(
-    host: str, port: int, ds: str, models: tuple[str, ...], mlflow: str, token_file: Path | None, **limits: int
-) -> None:
+    host: str, port: int, ds: str, models: tuple[str, ...], mlflow: str, token_file: Path | None, runtime: str | None,
+    **limits: int,
+) -> None:  # fmt: skip
     """Answer predictions over the network. Also shows a page to look at galaxies."""
     from common.serve.service import serve as run_service
 
     say = functools.partial(print, flush=True)
-    run_service(host, port, ds, list(models) or None, limits, mlflow, say, token_file)
+    run_service(host, port, ds, list(models) or None, limits, mlflow, say, token_file, runtime or "")

@@ -81,7 +81,7 @@ def card_data(summary: Summary) -> dict:
             for item in summary.inputs
         ],
         "outputs": [_output(summary, output) for output in summary.outputs],
-        "network": {"parameters": summary.parameters, "architecture": summary.architecture},
+        "network": {"parameters": summary.parameters, "architecture": summary.architecture, "light": summary.light},
         "options": summary.options,
         "data": summary.data,
         "warnings": summary.warnings,

@@ -11,6 +11,7 @@ from common.judge.record_summary import record_summary
 from common.judge.views import alone, champion_cost, predict_part, validation_scores
 from common.models.model import ANY
 from common.models.opening import load
+from common.models.running import KERAS
 from common.options import EvaluateOptions, TrainingOptions, typed
 from common.project import ModelFolder
 from common.runs.record import Run
@@ -36,7 +37,7 @@ def evaluate(project: ModelFolder, record: Run, options: EvaluateOptions) -> str
         What to tell the user.
     """
     address, part = options.model or f"models:/{project.name}@{CHAMPION}", options.part
-    model = replace(load(address), tta=options.tta == "yes")
+    model = replace(load(address, KERAS), tta=options.tta == "yes")
     task = Task(project.folder, model.inputs, model.outputs, model.flat)
     data = TrainingData(task, typed(TrainingOptions, vars(options) | model.reading), whole=part == "all")
     for learnt, found in zip(model.outputs, data.outputs, strict=True):
@@ -54,5 +55,5 @@ def evaluate(project: ModelFolder, record: Run, options: EvaluateOptions) -> str
 
 def validation_cost(address: str, data: TrainingData) -> float:
     """Judge a stored model on the validation objects of a run by the number that champions are chosen by."""
-    model = load(address)
+    model = load(address, KERAS)
     return champion_cost(data, validation_scores(data, predict_part(model, data, "validation")[ANY]))

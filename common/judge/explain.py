@@ -10,9 +10,8 @@ import numpy as np
 
 from common.backend import keras, tf
 from common.models.model import Model
-from common.models.running import bare_network, run
+from common.models.serving import bare_network
 from common.networks.inputs import PRESENT
-from common.networks.parts import decider_of, encoder_of
 from common.outputs.kinds import kind_of
 from sdss_gs.schema import Input, Output
 
@@ -62,8 +61,8 @@ def _answers(
     one = {name: values[row : row + 1] for name, values in piece.items()}
     present = one.pop(PRESENT) > 0
     features = {name: np.repeat(values, len(views), axis=0) for name, values in model.encoded(one, present).items()}
-    features[item.name] = run(encoder_of(model.network, item), views, (item,))
-    return run(decider_of(model.network), features, ())[output.name]
+    features[item.name] = model.runtime.encode(item, views)
+    return model.runtime.answer(features, ())[output.name]
 
 
 def grad_cam(model: keras.Model, choices: int, convolved: keras.KerasTensor, images: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from common.judge.explain import explain
 from common.judge.summary import Summary
 from common.judge.views import Predictions, with_set
 from common.models.model import ANY, Model
-from common.models.running import bare_network
+from common.models.serving import bare_network
 from common.networks.build import architecture
 from common.networks.symmetry import TURNED
 from common.outputs.kinds import kind_of

@@ -46,6 +46,8 @@ class Summary:
         Pictures by name.
     versions : dict of str to str
         Software, by package.
+    light : str
+        How far the network's light form is from Keras, or why there is none; empty where none was asked for.
     """
 
     model: str
@@ -65,3 +67,4 @@ class Summary:
     warnings: list[str] = field(default_factory=list)
     figures: dict[str, Figure] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    light: str = ""

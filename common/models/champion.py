@@ -120,8 +120,9 @@ def promote(name: str) -> str:
     use_store()
     # Not with the others: only this needs the network, and TensorFlow with it.
     from common.models.opening import load
+    from common.models.running import KERAS
 
-    load(new)
+    load(new, KERAS)
     champion = _champion_of(new)
     if champion is None:
         return _first(new)

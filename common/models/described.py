@@ -19,6 +19,8 @@ HEADLINE_TAG = "zoo.headline"
 DESCRIPTION = "zoo.json"
 """File of an exported folder that says what the model is."""
 MODEL_FILE = "model.keras"
+LIGHT_ENDING = ".onnx"
+"""Of the files of its light form."""
 FORMATS = (1, 2)
 """Of exported folders; the last one is written. In the first, of zoo 0.1.0, descriptions have no checksum."""
 KINDS = {"name": str, "version": str, "sha256": str, "facts": dict, "files": dict}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from common.models.champion import promote_first
 from common.models.described import (
     DESCRIPTION,
     HEADLINE_TAG,
+    LIGHT_ENDING,
     MODEL_FILE,
     address_of,
     facts_of,
@@ -22,9 +24,11 @@ from common.models.described import (
     stored_version,
     write_description,
 )  # fmt: skip
+from common.models.light import Light, open_light
+from common.models.running import KERAS
 from common.outputs.kinds import kind_of
 from common.runs.dead_runs import MODEL_TAG
-from common.runs.store_location import CHAMPION, REPORT, WEIGHTS, use_store
+from common.runs.store_location import CHAMPION, LIGHT_TAG, REPORT, WEIGHTS, use_store
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.files import TEMPORARY, sha256, temporary_path
 from sdss_gs.schema import OUTPUTS, parse_model_name
@@ -137,22 +141,27 @@ def export(name: str, folder: Path) -> Path:
     # Not with the others: only this needs the network, and TensorFlow with it.
     from common.models.opening import load
 
-    model, address = load(name), address_of(name)
+    # By Keras, so that its file is looked at; the other ones are below.
+    model, address = load(name, KERAS), address_of(name)
+    light = json.loads(stored_version(address).tags.get(LIGHT_TAG, "{}"))
     for leftover in folder.parent.glob(f"{folder.name}.*{TEMPORARY}"):
         # Of an export that was killed.
         shutil.rmtree(leftover, ignore_errors=True)
     temporary = temporary_path(folder)
     temporary.mkdir(parents=True)
     try:
-        shutil.copyfile(Path(mlflow.artifacts.download_artifacts(address)) / WEIGHTS, temporary / MODEL_FILE)
+        stored = (Path(mlflow.artifacts.download_artifacts(address)) / WEIGHTS).parent
+        for file in (MODEL_FILE, *light):
+            shutil.copyfile(stored / file, temporary / file)
         for file in CARDS:
             shutil.copyfile(artifact(name, file), temporary / file)
+        open_light(temporary, light)
         description = {
             "name": model.name,
             "version": model.version,
             "sha256": model.sha256,
             "facts": dict(facts_of(address)),
-            "files": {file: sha256(temporary / file) for file in (MODEL_FILE, *CARDS)},
+            "files": {file: sha256(temporary / file) for file in (MODEL_FILE, *light, *CARDS)},
         }
         write_description(temporary, description)
         temporary.rename(folder)
@@ -182,11 +191,19 @@ def import_model(folder: Path) -> tuple[str, str]:
     for file, expected in description["files"].items():
         if Path(file).name != file or not (folder / file).is_file() or sha256(folder / file) != expected:
             raise ZooError(f"{folder / file}: expected the file that was exported (sha256 {expected[:12]}…)")
-    model, original = load(folder), folder / MODEL_FILE
+    model, original = load(folder, KERAS), folder / MODEL_FILE
+    light = {file: digest for file, digest in description["files"].items() if file.endswith(LIGHT_ENDING)}
+    open_light(folder, light)
     use_store()
     with mlflow.start_run(run_name=f"{model.name}-imported"):
         mlflow.set_tags({MODEL_TAG: model.name, "zoo.imported": str(folder)})
         for file in CARDS:
             mlflow.log_artifact(str(folder / file))
-        address = log_model(model, model.example(), facts=description["facts"], original=original)
+        address = log_model(
+            model,
+            model.example(),
+            facts=description["facts"],
+            light=Light(folder, light, description["facts"].get("light", "")),
+            original=original,
+        )
     return address, promote_first(address)

@@ -6,24 +6,26 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from common.backend import keras
 from common.data.measure import TrainingRange
 from common.data.sources import Chunk, Loaded, Source, open_source, open_table_source
 from common.data.sources.memory import loaded_arrays, named_columns, opened_in_memory
-from common.models.running import run, serving_inputs, symmetric_forms
+from common.models.running import Runtime, serving_inputs, symmetric_forms
 from common.networks.inputs import PRESENT
-from common.networks.parts import decider_of, encoder_of, is_flat
 from common.outputs.calibration import Calibration
 from common.outputs.flags import NO_PREDICTION, Flag
 from common.outputs.kinds import kind_of
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import Input, Output
 from sdss_gs.tables.names import meaning_of
+
+if TYPE_CHECKING:
+    from common.backend import keras
 
 HASH_DIGITS = 12
 USED = "inputs"
@@ -51,8 +53,8 @@ class Model:
     inputs : tuple of Input
         In the order in which the network knows what is present.
     outputs : tuple of Output
-    network : keras.Model
-        As it is stored, see `running.serving_network`.
+    runtime : Runtime
+        Runs the network: onnxruntime, or Keras.
     shapes : dict of str to tuple of int
         Shape of one object, by input.
     reading : dict
@@ -71,7 +73,7 @@ class Model:
     sha256: str
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
-    network: keras.Model
+    runtime: Runtime
     shapes: dict[str, tuple[int, ...]]
     reading: dict[str, object]
     calibrations: Calibrations
@@ -81,7 +83,12 @@ class Model:
     @property
     def flat(self) -> bool:
         """Whether the network leads from one input straight to one output; of others any input may be missing."""
-        return is_flat(self.network)
+        return self.runtime.flat
+
+    @property
+    def network(self) -> keras.Model:
+        """The Keras network as it is stored, see `serving.serving_network`; of a model that Keras runs."""
+        return self.runtime.network
 
     def columns(self) -> list[str]:
         """List the columns of a prediction.
@@ -271,18 +278,17 @@ class Model:
             return serving_inputs(self.inputs[0], seen[self.inputs[0].name]) if len(present) else {}
         features = {}
         for number, item in enumerate(self.inputs):
-            encoder = encoder_of(self.network, item)
-            features[item.name] = np.zeros((len(present), *encoder.output.shape[1:]), np.float32)
+            features[item.name] = np.zeros((len(present), self.runtime.width(item)), np.float32)
             if present[:, number].any():
-                features[item.name][present[:, number]] = run(encoder, seen[item.name], (item,))
+                features[item.name][present[:, number]] = self.runtime.encode(item, seen[item.name])
         return features | {PRESENT: present.astype(np.float32)}
 
     def decided(self, views: Iterable[Mapping[str, np.ndarray]], count: int) -> dict[str, np.ndarray]:
         """Run the rest of the network on views of some objects, see `encoded`, and average over these."""
-        decider, target, decoded = decider_of(self.network), str(self.reading.get("target", "log")), {}
-        answers = [run(decider, view, self.inputs if self.flat else ()) for view in views] if count else []
+        target, decoded = str(self.reading.get("target", "log")), {}
+        answers = [self.runtime.answer(view, self.inputs if self.flat else ()) for view in views] if count else []
         for output in self.outputs:
-            raw = [one if self.flat else one[output.name] for one in answers]
+            raw = [one[output.name] for one in answers]
             mean = np.mean(raw, axis=0) if raw else np.empty((0, output.size), np.float32)
             decoded[output.name] = kind_of(output).decode(mean, target)
         return decoded

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 
 from common.data.measure import TrainingRange
-from common.models.described import DESCRIPTION, MODEL_FILE, address_of, facts_of, read_description, stored_version
+from common.models.described import (
+    DESCRIPTION,
+    LIGHT_ENDING,
+    MODEL_FILE,
+    address_of,
+    facts_of,
+    read_description,
+    stored_version,
+)
+from common.models.light import open_light
 from common.models.model import ANY, Model
-from common.models.safe_file import checked_model
+from common.models.running import KERAS, LIGHT, RUNTIMES, Runtime
 from common.outputs.kinds import kind_of
-from common.runs.store_location import HASH_TAG, WEIGHTS, use_store
+from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS, use_store
 from sdss_gs import __version__
-from sdss_gs.errors import ZooError, first_line
+from sdss_gs.errors import OptionError, ZooError, first_line
 from sdss_gs.logs import LOG
 from sdss_gs.schema import INPUTS, OUTPUTS, Output
 from sdss_gs.tables.names import PHOTOMETRY
@@ -24,7 +35,7 @@ FACTS = ("inputs", "outputs", "reading", "calibration", "training_range")
 """What is noted of a model beside its network, without which it cannot be used."""
 
 
-def load(name: str | Path) -> Model:
+def load(name: str | Path, runtime: str = "") -> Model:
     """Open a trained model.
 
     Parameters
@@ -32,6 +43,8 @@ def load(name: str | Path) -> Model:
     name : str or path-like
         ``i2r``, the champion of that name; ``i2r/3``, a version; an address as MLflow writes it (``models:/i2r/3``);
         or a folder that ``zoo export`` wrote.
+    runtime : str
+        What runs its network: ``onnxruntime`` or ``keras``; by default the first where the model has a light form.
 
     Raises
     ------
@@ -40,7 +53,9 @@ def load(name: str | Path) -> Model:
     """
     if (Path(name) / DESCRIPTION).is_file():
         about = read_description(Path(name))
-        return model_of(about["name"], about["version"], about["sha256"], Path(name) / MODEL_FILE, about["facts"])
+        light = {file: digest for file, digest in about["files"].items() if file.endswith(LIGHT_ENDING)}
+        files = Files(Path(name) / MODEL_FILE, about["sha256"], light)
+        return model_of(about["name"], about["version"], files, about["facts"], runtime)
     use_store()
     address = address_of(str(name))
     try:
@@ -57,18 +72,40 @@ def load(name: str | Path) -> Model:
     # A model that is not registered has an id, and the name it was asked for by.
     label, version = (stored.name, str(stored.version)) if registered else (str(name), stored.model_id)
     LOG.info("model name=%s version=%s sha256=%s", label, version, digest)
-    return model_of(label, version, digest, folder / WEIGHTS, facts)
+    light = json.loads(stored.tags.get(LIGHT_TAG, "{}"))
+    return model_of(label, version, Files(folder / WEIGHTS, digest, light), facts, runtime)
 
 
-def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -> Model:
-    """Open a weights' file with what is known about it.
+@dataclass(frozen=True)
+class Files:
+    """The files of a stored network.
 
     Parameters
     ----------
-    name, version, digest : str
-    path : Path
+    network : Path
+        Keras'.
+    sha256 : str
+        Its.
+    light : dict of str to str
+        SHA-256 of the files of its light form, beside it; empty where there is none.
+    """
+
+    network: Path
+    sha256: str
+    light: Mapping[str, str]
+
+
+def model_of(name: str, version: str, files: Files, facts: Mapping, runtime: str = "") -> Model:
+    """Open a stored network with what is known about it.
+
+    Parameters
+    ----------
+    name, version : str
+    files : Files
     facts : mapping
         As `store.facts_of` returns them.
+    runtime : str
+        As for `load`.
 
     Raises
     ------
@@ -78,7 +115,6 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
     facts = _of_today(facts)
     if missing := [fact for fact in FACTS if fact not in facts]:
         raise ZooError(f"{name}: expected a model with {', '.join(missing)}, found an older one; train it again")
-    network = checked_model(path, digest)
     try:
         inputs = tuple(INPUTS[key] for key in facts["inputs"])
         # A user's own, or votes in another tree than the schema's.
@@ -87,16 +123,15 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
             for key, fields in facts.get("own_outputs", {}).items()
         }
         outputs = {key: own[key] if key in own else OUTPUTS[key] for key in facts["outputs"]}
+        opened = _runtime(name, files, str(facts.get("light", "")), tuple(outputs.values()), runtime)
         return Model(
             name=name,
             version=version,
-            sha256=digest,
+            sha256=files.sha256,
             inputs=inputs,
             outputs=tuple(outputs.values()),
-            network=network,
-            shapes={
-                item.name: item.shape if item.columns else tuple(network.input[item.name].shape[1:]) for item in inputs
-            },
+            runtime=opened,
+            shapes={item.name: item.shape if item.columns else opened.shape(item) for item in inputs},
             reading=dict(facts["reading"]),
             calibrations={
                 shown: {key: kind_of(outputs[key]).calibration_from(one) for key, one in by_output.items()}
@@ -115,6 +150,36 @@ def model_of(name: str, version: str, digest: str, path: Path, facts: Mapping) -
             f"{name}: expected a model as zoo {__version__} stores it, found one of zoo {other}; "
             "bring the zoo up to date, or train it again"
         ) from None
+
+
+def _runtime(name: str, files: Files, said: str, outputs: tuple[Output, ...], wanted: str) -> Runtime:
+    """Open a stored network.
+
+    Parameters
+    ----------
+    name : str
+    files : Files
+    said : str
+        What is known of its light form.
+    outputs : tuple of Output
+    wanted : str
+        As for `load`.
+    """
+    if wanted not in ("", *RUNTIMES):
+        raise OptionError(f"runtime: expected {' or '.join(RUNTIMES)}, found {wanted!r}")
+    if wanted != KERAS and files.light:
+        return open_light(files.network.parent, files.light)
+    reason = said or "none: it was stored by a zoo that wrote none"
+    if wanted == LIGHT:
+        raise ZooError(f"{name}: expected a model with a light form for {LIGHT}, found {reason}; --runtime {KERAS}")
+    # Not with the others: TensorFlow takes seconds.
+    from common.models.keras_runtime import KerasRuntime
+    from common.models.safe_file import checked_model
+
+    opened = KerasRuntime(checked_model(files.network, files.sha256), outputs)
+    if wanted != KERAS:
+        LOG.warning("%s runs by Keras; light form: %s", name, reason)
+    return opened
 
 
 def _of_today(facts: Mapping) -> dict:

@@ -1,83 +1,69 @@
-"""Run a stored network: the inputs it takes, and how many objects it sees at a time."""
+"""Run a stored network: what runs it, the inputs it takes, and how many objects it sees at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
-from common.backend import keras
-from common.networks.inputs import PRESENT
-from common.networks.parts import is_flat
 from common.networks.symmetry import TURNED, forms
-from sdss_gs.schema import QUANTITIES, Input
+from sdss_gs.schema import Input
 
+KERAS, LIGHT = "keras", "onnxruntime"
+RUNTIMES = (LIGHT, KERAS)
+"""What may run a stored network; the first is the usual one."""
+FEATURES = "features"
+"""Name of what feeds the heads, among the outputs of a network's light form."""
 ROWS_PER_STEP, SPECTRA_PER_STEP, OBJECTS_PER_STEP = 8192, 256, 64
 """Rows of a table, spectra, or other objects that the network sees at a time: what is fastest on two cores."""
 
+Arrays = Mapping[str, np.ndarray]
 
-def serving_network(network: keras.Model, items: Sequence[Input]) -> keras.Model:
-    """Put around a trained network what makes it safe to use alone, by MLflow for instance.
 
-    Its answers are NaN where an input is not finite or, of a table, no possible magnitude. Nothing inside a network can
-    be trusted with that: on CPU, ``predict`` of TensorFlow 2.21 runs a dense layer and its ReLU as one operation of
-    oneDNN, which turns NaN into 0, and the answer is one for no galaxy at all.
+class Runtime(Protocol):
+    """What runs a stored network.
 
-    Parameters
+    Attributes
     ----------
-    network : keras.Model
-        As `build_flat` or `build_fused` makes it.
-    items : sequence of Input
-        What it takes.
-
-    Returns
-    -------
-    keras.Model
-        A fused network takes and gives what it did; what stands in a missing input still has no influence, and an
-        object without any input has NaN. So does a flat one, but of a table it has one input ``(batch,)`` per catalogue
-        column, so that it takes a CSV file. One of images of bytes, which are always numbers, is returned as it is.
+    name : str
+        One of `RUNTIMES`.
+    flat : bool
+        Whether the network leads from one input straight to one output, see `common.networks.build`.
+    layer : str
+        Name of the layer that feeds the head; of several heads the names of all, joined by ``|``.
     """
-    if not is_flat(network):
-        has = dict(zip(items, keras.ops.split(network.input[PRESENT] > 0, len(items), axis=1), strict=True))
-        seen = [~has[item] | _numbers(item, network.input[item.name]) for item in items if _may_lack(item)]
-        good = reduce(keras.ops.logical_and, seen, reduce(keras.ops.logical_or, has.values()))
-        answers = {name: keras.ops.where(good, values, np.nan) for name, values in network.output.items()}
-        return keras.Model(network.input, answers, name=network.name)
-    (item,) = items
-    if not _may_lack(item):
-        return network
-    if item.columns:
-        inputs = {column: keras.Input((), name=column, dtype=item.dtype) for column in item.columns}
-        values = keras.ops.stack(list(inputs.values()), axis=-1)
-    else:
-        values = keras.Input(network.input[item.name].shape[1:], name=item.name, dtype=item.dtype)
-        inputs = {item.name: values}
-    answers = keras.ops.where(_numbers(item, values), network({item.name: values}), np.nan)
-    return keras.Model(inputs, answers, name=network.name)
 
+    name: str
+    flat: bool
+    layer: str
 
-def bare_network(network: keras.Model) -> keras.Model:
-    """Take off a flat network what `serving_network` put around it, if anything."""
-    return next((layer for layer in network.layers if layer.name == network.name), network)
+    def shape(self, item: Input) -> tuple[int, ...]:
+        """Return the shape of one object of an input that is no table."""
 
+    def encode(self, item: Input, values: np.ndarray) -> np.ndarray:
+        """Run a fused network's encoder of an input on its values ``(n, ...)``; float32 ``(n, features)``."""
 
-def _may_lack(item: Input) -> bool:
-    """Tell whether an input has values that are no number."""
-    return np.dtype(item.dtype).kind == "f"
+    def width(self, item: Input) -> int:
+        """Return how many features a fused network's encoder gives."""
 
+    def answer(self, view: Arrays, items: Sequence[Input]) -> dict[str, np.ndarray]:
+        """Run what is behind the encoders, of a flat network all of it; float32 ``(n, size)`` by output.
 
-def _numbers(item: Input, values: keras.KerasTensor) -> keras.KerasTensor:
-    """Tell where an input ``(batch, ...)`` is finite and, of a table, possible and no sentinel: bool ``(batch, 1)``."""
-    if not item.columns:
-        finite = keras.ops.all(keras.ops.isfinite(values), axis=tuple(range(1, len(values.shape))))
-        return keras.ops.expand_dims(finite, -1)
-    quantities = [QUANTITIES[column] for column in item.columns]
-    good = (values > [one.low for one in quantities]) & (values < [one.high for one in quantities])
-    for sentinel in sorted({value for one in quantities for value in one.sentinels if one.low < value < one.high}):
-        # No column has its `low`, which stands where a number is no sentinel.
-        good &= values != [sentinel if sentinel in one.sentinels else one.low for one in quantities]
-    return keras.ops.all(good, axis=-1, keepdims=True)
+        Parameters
+        ----------
+        view : mapping of str to ndarray
+            Of a flat network, what `serving_inputs` returns; else features by input, and what is present.
+        items : sequence of Input
+            What these are, if they are inputs: says how many objects are seen at a time.
+        """
+
+    def features(self, view: Arrays, items: Sequence[Input]) -> np.ndarray:
+        """Return what feeds the heads, float32 ``(n, width)``; takes what `answer` does."""
+
+    @property
+    def features_width(self) -> int:
+        """How many features feed the heads."""
 
 
 def serving_inputs(item: Input, values: np.ndarray) -> dict[str, np.ndarray]:
@@ -87,33 +73,35 @@ def serving_inputs(item: Input, values: np.ndarray) -> dict[str, np.ndarray]:
     return {column: values[:, number] for number, column in enumerate(item.columns)}
 
 
-def symmetric_forms(seen: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+def symmetric_forms(seen: Arrays) -> Iterator[dict[str, np.ndarray]]:
     """Turn and mirror the images among some inputs into each of their eight symmetric forms."""
     turned = {name: forms(values) for name, values in seen.items() if name in TURNED}
     for _ in range(8):
         yield dict(seen) | {name: next(views) for name, views in turned.items()}
 
 
-def run(network: keras.Model, values: np.ndarray | Mapping[str, np.ndarray], items: Sequence[Input]):
-    """Run a network over at least one object, as many at a time as suits its inputs; return what Keras does.
+def in_steps(
+    network: Callable[[dict[str, np.ndarray]], Arrays], values: Arrays, items: Sequence[Input]
+) -> dict[str, np.ndarray]:
+    """Run a network over at least one object, as many at a time as suits its inputs.
 
     Parameters
     ----------
-    network : keras.Model
-    values : ndarray or mapping of str to ndarray
-        Its input, or inputs by name, ``(n, ...)``.
+    network : callable
+        Takes inputs by name and returns outputs by name.
+    values : mapping of str to ndarray
+        Inputs by name, ``(n, ...)``.
     items : sequence of Input
         What these are.
     """
-    values = values if isinstance(values, Mapping) else {"": values}
     step = min((_step(item) for item in items), default=ROWS_PER_STEP)
-    pieces = (
-        {name: array[start : start + step] for name, array in values.items()}
+    answers = [
+        network({name: array[start : start + step] for name, array in values.items()})
         for start in range(0, len(next(iter(values.values()))), step)
-    )
-    # Not `predict`, which sets up so much around the steps that it takes up to five times as long.
-    answers = [network.predict_on_batch(piece.get("", piece)) for piece in pieces]
-    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *answers)
+    ]
+    if len(answers) == 1:
+        return dict(answers[0])
+    return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
 
 
 def _step(item: Input) -> int:

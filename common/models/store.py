@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,8 +15,9 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from common.backend import keras, tf
+from common.models.light import NO_LIGHT, Light
 from common.models.model import Model
-from common.runs.store_location import HASH_TAG, WEIGHTS
+from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.files import sha256
 from sdss_gs.schema import OUTPUTS
@@ -44,6 +46,7 @@ def log_model(
     example: dict[str, np.ndarray],
     *,
     facts: Mapping | None = None,
+    light: Light = NO_LIGHT,
     register: bool = True,
     original: Path | None = None,
 ) -> str:
@@ -56,6 +59,8 @@ def log_model(
         Inputs of one object as the network wants them, kept with the model.
     facts : mapping, optional
         What it takes to use the model; by default `facts_about` it. The zoo's version is added.
+    light : Light
+        Its light form, if there is one.
     register : bool
         Whether to add a version to the registry.
     original : Path, optional
@@ -80,12 +85,16 @@ def log_model(
             signature=signature,
             input_example=example,
             pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
-            metadata={"zoo_version": __version__} | dict(facts or facts_about(model)),
+            metadata={"zoo_version": __version__} | dict(facts or facts_about(model)) | {"light": light.said},
         )
-    if original is not None:
-        MlflowClient().log_model_artifact(logged.model_id, str(original), str(Path(WEIGHTS).parent))
+    client, files = MlflowClient(), [original] if original else []
+    files += [light.folder / file for file in light.files]
+    for file in files:
+        client.log_model_artifact(logged.model_id, str(file), str(Path(WEIGHTS).parent))
     hashed = {HASH_TAG: sha256(Path(mlflow.artifacts.download_artifacts(logged.model_uri)) / WEIGHTS)}
-    MlflowClient().set_logged_model_tags(logged.model_id, hashed)
+    if light.files:
+        hashed[LIGHT_TAG] = json.dumps(light.files)
+    client.set_logged_model_tags(logged.model_id, hashed)
     if not register:
         return logged.model_uri
     # As the last step, and with its hash: a run that is killed before leaves no version that nobody can open.

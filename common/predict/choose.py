@@ -14,8 +14,14 @@ from common.predict.combine import ALONE, WAYS, Combination
 from sdss_gs.errors import OptionError, ZooError
 
 
-def choose_models(names: Sequence[str]) -> tuple[list[Model], Combination]:
+def choose_models(names: Sequence[str], runtime: str = "") -> tuple[list[Model], Combination]:
     """Open the models that were named, or all champions for ``one2one`` and ``best``.
+
+    Parameters
+    ----------
+    names : sequence of str
+    runtime : str
+        As for `opening.load`.
 
     Raises
     ------
@@ -29,10 +35,10 @@ def choose_models(names: Sequence[str]) -> tuple[list[Model], Combination]:
         entries = champions()
         if not entries:
             raise ZooError(f"{ways[0]}: expected trained models in this store, found none; train some first")
-        models = [load(entry.name) for entry in entries]
+        models = [load(entry.name, runtime) for entry in entries]
         costs = {model.name: _costs(model, entry) for model, entry in zip(models, entries, strict=True)}
         return models, Combination(ways[0], costs)
-    models = [load(name) for name in names]
+    models = [load(name, runtime) for name in names]
     seen = [model.name for model in models]
     if len(set(seen)) < len(seen):
         raise OptionError(f"model: expected each model once, found {' '.join(seen)}")

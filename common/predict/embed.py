@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from common.backend import keras
 from common.data.sources import Chunk, Loaded, Source
 from common.data.sources.folder import dataset_source
 from common.models.model import HASH_DIGITS, Model, load_chunk, problems_of
-from common.models.running import bare_network, run
-from common.networks.parts import decider_of
 from common.outputs.column import Column
 from common.outputs.flags import NO_PREDICTION
-from common.outputs.kinds import kind_of
 from common.predict.neighbours import FEATURES
 from common.predict.predict import FLAG_COLUMN, PROBLEM_COLUMN, check_source
 from common.predict.results import Pieces, unfinished, write_in_pieces
@@ -26,59 +21,22 @@ from sdss_gs.errors import DataError, OptionError
 from sdss_gs.packing.packed import packed_folder
 
 
-@dataclass(frozen=True)
-class Embedder:
-    """A model without its head.
+def features_of(model: Model, loaded: dict[str, Loaded]) -> tuple[np.ndarray, np.ndarray]:
+    """Compute what feeds a model's head, of ``n`` objects given by input.
 
-    Parameters
-    ----------
-    model : Model
-    network : keras.Model
-        From what `Model.usable` chooses to the features.
-    layer : str
-        Name of the layer that makes them; of a model with several outputs one for each, joined by ``|``.
+    Returns
+    -------
+    features : ndarray of float32, shape (n, width)
+        NaN where an object has no usable input. Of a model with several outputs those of each, side by side.
+    flags : ndarray of int32, shape (n,)
     """
-
-    model: Model
-    network: keras.Model
-    layer: str
-
-    @property
-    def width(self) -> int:
-        """How many features there are."""
-        return self.network.output.shape[1]
-
-    def features(self, loaded: dict[str, Loaded]) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the features of ``n`` objects, given by input.
-
-        Returns
-        -------
-        features : ndarray of float32, shape (n, width)
-            NaN where an object has no usable input.
-        flags : ndarray of int32, shape (n,)
-        """
-        seen, present, flags = self.model.usable(loaded)
-        good = present.any(axis=1)
-        features = np.full((len(flags), self.width), np.nan, np.float32)
-        if good.any():
-            # The head of a flat network comes off the network inside the one that is stored, which has no column names.
-            fed = seen if self.model.flat else self.model.encoded(seen, present[good])
-            features[good] = run(self.network, fed, self.model.inputs)
-        return features, flags
-
-    def metadata(self) -> dict[str, str]:
-        """Say which features these are, for the schema of a Parquet file."""
-        model = self.model
-        return {"model": model.name, "version": model.version, "weights": model.sha256, "layer": self.layer}
-
-
-def embedder(model: Model) -> Embedder:
-    """Take the head off a model; the features of one with several outputs are those of each output, side by side."""
-    network = bare_network(decider_of(model.network))
-    fed = [kind_of(output).head_of(network).input for output in model.outputs]
-    joined = keras.layers.Concatenate(dtype="float32")(fed) if len(fed) > 1 else fed[0]
-    layers = [next(layer.name for layer in network.operations if layer.output is features) for features in fed]
-    return Embedder(model, keras.Model(network.input, joined), "|".join(layers))
+    seen, present, flags = model.usable(loaded)
+    good = present.any(axis=1)
+    features = np.full((len(flags), model.runtime.features_width), np.nan, np.float32)
+    if good.any():
+        view = model.encoded(seen, present[good])
+        features[good] = model.runtime.features(view, model.inputs if model.flat else ())
+    return features, flags
 
 
 def embed(model: Model, source: Source, output: Path, *, overwrite: bool = False) -> int:
@@ -107,30 +65,30 @@ def embed(model: Model, source: Source, output: Path, *, overwrite: bool = False
     if output.suffix.lower() != ".parquet":
         raise OptionError(f"output {output}: expected a file that ends in .parquet")
     check_source([model], source)
-    headless = embedder(model)
 
     def work(pieces: Pieces) -> Iterator[int]:
         for number, chunk in unfinished(source, pieces):
-            rows = _rows(headless, chunk, source)
+            rows = _rows(model, chunk, source)
             pieces.add(number, rows)
             yield len(rows)
 
-    about = headless.metadata()
+    about = {"model": model.name, "version": model.version, "weights": model.sha256, "layer": model.runtime.layer}
+    about |= {"runtime": model.runtime.name}
     columns = {"flag": FLAG_COLUMN, "problem": PROBLEM_COLUMN, FEATURES: Column("what feeds the model's head")}
     return write_in_pieces(source, output, {"embedding": about}, work, "embedding", overwrite, about, columns)
 
 
-def _rows(headless: Embedder, chunk: Chunk, source: Source) -> pa.Table:
-    loaded = load_chunk(headless.model, chunk, source)
-    features, flags = headless.features(loaded)
+def _rows(model: Model, chunk: Chunk, source: Source) -> pa.Table:
+    loaded = load_chunk(model, chunk, source)
+    features, flags = features_of(model, loaded)
     # Null numbers in a list that is there: Arrow's reader of Parquet refuses fixed-size lists that are null themselves.
-    missing = np.repeat((flags & NO_PREDICTION) != 0, headless.width)
+    missing = np.repeat((flags & NO_PREDICTION) != 0, features.shape[1])
     values = pa.array(features.ravel(), mask=missing)
     columns = {
         source.id_name: chunk.ids,
         "flag": pa.array(flags),
         "problem": pa.array(problems_of(loaded, len(flags)), pa.string()),
-        FEATURES: pa.FixedSizeListArray.from_arrays(values, headless.width),
+        FEATURES: pa.FixedSizeListArray.from_arrays(values, features.shape[1]),
     }
     return pa.table(columns)
 

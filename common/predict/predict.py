@@ -30,6 +30,7 @@ MODEL_COLUMNS = {
     "model": Column("model that predicted", "meta.id;meta.software"),
     "version": Column("version of the model", "meta.version"),
     "weights": Column("first digits of the SHA-256 of the model's weights", "meta.checksum"),
+    "runtime": Column("what ran the network: onnxruntime or keras", "meta.software"),
 }
 
 
@@ -93,6 +94,7 @@ def predict(
         "models": [[model.name, model.version, model.sha256] for model in models],
         "together": together.way,
         "tta": [model.name for model in models if model.tta],
+        "runtime": [model.runtime.name for model in models],
     }
     about = {"zoo": json.dumps({"code": code_version(), "source": source.stamp} | plan)}
 
@@ -168,8 +170,8 @@ def predict_together(
     -------
     DataFrame
         The id; what the models say together, if they are combined; then each model's columns, after its name and an
-        underscore where there are several models: its prediction, ``flag``, ``problem``, ``model``, ``version`` and
-        ``weights``, see `Model.weights`.
+        underscore where there are several models: its prediction, ``flag``, ``problem``, ``model``, ``version``,
+        ``weights``, see `Model.weights`, and ``runtime``.
     """
     frames = {model.name: predict_chunk(model, chunk, source) for model in models}
     parts = [frames[models[0].name][[source.id_name]]]
@@ -178,6 +180,7 @@ def predict_together(
     for model in models:
         frame = frames[model.name].drop(columns=source.id_name)
         frame["model"], frame["version"], frame["weights"] = model.name, model.version, model.weights()
+        frame["runtime"] = model.runtime.name
         parts.append(frame.add_prefix(_prefix(models, model)))
     return pd.concat(parts, axis=1)
 

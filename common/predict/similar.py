@@ -13,7 +13,7 @@ from sdss_gs.tables.catalogue import Catalogue
 
 
 def find_similar(
-    objid: str, n: int, name: str | None, ds: str, embedding: Path | None, usual: str
+    objid: str, n: int, name: str | None, ds: str, embedding: Path | None, usual: str, runtime: str = ""
 ) -> list[tuple[str, ...]]:
     """Find the galaxies most like one, as text: a line with the columns' names, the galaxy itself, its neighbours.
 
@@ -28,6 +28,8 @@ def find_similar(
     embedding : Path or None
         What `embed.embed` wrote; computed for the data set, and kept there, where it is not given.
     usual : str
+    runtime : str
+        As for `opening.load`.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def find_similar(
         from common.models.opening import load
         from common.predict.embed import embedding_of
 
-        model = load(name or usual)
+        model = load(name or usual, runtime)
         if objid not in open_catalogue(folder).objid.astype(str).tolist():
             raise OptionError(f"object: expected the id of a galaxy of {folder}, found {objid[:40]!r}")
         embedding = embedding_of(model, open_folder(folder, tuple(model.shapes)))

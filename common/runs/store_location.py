@@ -14,6 +14,8 @@ WEIGHTS = "data/model.keras"
 """File of a stored model, in its folder."""
 CHAMPION = "champion"
 HASH_TAG = "zoo.sha256"
+LIGHT_TAG = "zoo.light"
+"""Tag of a version: SHA-256 of the files of its light form, beside the weights, as JSON."""
 REPORT = "report.html"
 
 

@@ -77,7 +77,7 @@ class ServedModel:
 
 
 def open_served(
-    names: Sequence[str] | None, say: Callable[[str], None] = print, mlflow_address: str = ""
+    names: Sequence[str] | None, say: Callable[[str], None] = print, mlflow_address: str = "", runtime: str = ""
 ) -> dict[str, ServedModel]:
     """Open models and predict once with each, so that the first question is answered as fast as the next.
 
@@ -89,6 +89,8 @@ def open_served(
         Is told what is left out.
     mlflow_address : str
         Where ``mlflow ui`` answers; empty: no links to it.
+    runtime : str
+        As for `opening.load`.
 
     Returns
     -------
@@ -103,7 +105,7 @@ def open_served(
     served: dict[str, ServedModel] = {}
     for name in [entry.name for entry in champions()] if names is None else names:
         try:
-            model = load(name)
+            model = load(name, runtime)
         except ZooError as error:
             if names is not None:
                 raise

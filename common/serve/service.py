@@ -30,6 +30,7 @@ def serve(
     mlflow_address: str,
     say: Callable[[str], None] = print,
     token_file: Path | None = None,
+    runtime: str = "",
 ) -> None:
     """Serve models until the process is told to stop.
 
@@ -51,6 +52,8 @@ def serve(
         Is told what a user must know.
     token_file : Path, optional
         File with the token that clients must know; by default ``$ZOO_TOKEN``, if there is one.
+    runtime : str
+        As for `opening.load`.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def serve(
         from common.serve.served_models import open_served
 
         objects = open_objects(folder, say) if folder else None
-        served = open_served(names, say, mlflow_address)
+        served = open_served(names, say, mlflow_address, runtime)
         app = make_app(served, objects, Limits(**limits), hosts, token)
         _announce(listening, served, objects, say)
         if not token and not hosts:

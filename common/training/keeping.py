@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -24,8 +26,12 @@ from common.judge.views import (
 )  # fmt: skip
 from common.models.champion import Training, promote_champion
 from common.models.described import HEADLINE_TAG
+from common.models.keras_runtime import KerasRuntime
+from common.models.light import NO_LIGHT, Light
+from common.models.light_export import OBJECTS, write_light
 from common.models.model import ANY, Model
-from common.models.running import serving_inputs, serving_network
+from common.models.running import serving_inputs
+from common.models.serving import serving_network
 from common.models.store import log_model
 from common.outputs.kinds import kind_of
 from common.runs.record import PLOTS
@@ -54,7 +60,7 @@ def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
         sha256="",
         inputs=data.inputs,
         outputs=data.outputs,
-        network=serving_network(network, data.inputs),
+        runtime=KerasRuntime(serving_network(network, data.inputs), data.outputs),
         shapes=data.shapes(),
         reading={key: session.recorded[key] for key in READING if key in session.recorded},
         calibrations={},
@@ -66,11 +72,11 @@ def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
     return replace(model, calibrations=fit_calibrations(model, data, predictions)), predictions[ANY]
 
 
-def _log(session: Session, model: Model, register: bool) -> str:
+def _log(session: Session, model: Model, register: bool, light: Light = NO_LIGHT) -> str:
     piece = session.data.gather(session.data.parts["train"][:1])
     item = session.data.inputs[0]
     example = serving_inputs(item, piece[item.name]) if model.flat else piece
-    return log_model(model, example, register=register)
+    return log_model(model, example, light=light, register=register)
 
 
 def keep_best(session: Session) -> str:
@@ -113,13 +119,19 @@ def finish(session: Session, register: bool = True) -> dict[str, float]:
     summary = judge(model, data, predictions, rivals, record.id, session.recorded)
     summary = replace(summary, warnings=[*summary.warnings, *too_few_validation_objects(data)])
     curves = figures.loss_curves(progress.history, progress.best_epoch, _loss_shown(session))
-    page = record_summary(record, replace(summary, figures=summary.figures | {"loss": curves}))
-    address = _log(session, model, register)
+    with TemporaryDirectory(prefix="zoo-light-") as folder:
+        # Of what only this run or this sweep opens again, Keras' file will do.
+        seen = data.gather(data.parts["train"][:OBJECTS])
+        light = write_light(model, seen, Path(folder)) if register else NO_LIGHT
+        summary = replace(summary, figures=summary.figures | {"loss": curves}, light=light.said)
+        page = record_summary(record, summary)
+        address = _log(session, model, register, light)
     cost = _record_validation(session, validation_scores(data, validation))
     lines = (
         f"report  {page}",
         f"plots   {record.artifacts()}/{PLOTS}",
         f"model   {address}",
+        f"light   {light.said}" if register and not light.files else "",
         _promote(session, address, cost) if register else "",
         "look    mlflow ui",
         f"        tensorboard --logdir {session.task.folder.name}/logs/",

@@ -4,8 +4,9 @@ import numpy as np
 
 from common.backend import keras
 from common.data.measure import measure, training_range
+from common.models.keras_runtime import KerasRuntime
 from common.models.model import ANY, Model
-from common.models.running import serving_network
+from common.models.serving import serving_network
 from common.networks.build import build_fused
 from common.outputs.kinds import kind_of
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
@@ -45,7 +46,7 @@ def by_hand(name="b2r", factor=0.01, spread=0.02, version="1", photometry=""):
         sha256="0" * 60 + "beef",
         inputs=(item,),
         outputs=(output,),
-        network=serving_network(network, [item]),
+        runtime=KerasRuntime(serving_network(network, [item]), (output,)),
         shapes={item.name: shape},
         reading={"column": "BestFit", "target": "log"},
         calibrations={ANY: {output.name: kind_of(output).fit_calibration(truth, predicted)}},
@@ -61,7 +62,7 @@ def untried(network, inputs, outputs):
         sha256="",
         inputs=tuple(inputs),
         outputs=tuple(outputs),
-        network=network,
+        runtime=KerasRuntime(network, tuple(outputs)),
         shapes={item.name: item.shape for item in inputs},
         reading={},
         calibrations={},
@@ -96,7 +97,7 @@ def several_by_hand():
         sha256="0" * 60 + "beef",
         inputs=inputs,
         outputs=outputs,
-        network=serving_network(network, inputs),
+        runtime=KerasRuntime(serving_network(network, inputs), outputs),
         shapes={item.name: item.shape for item in inputs},
         reading={"column": "BestFit", "target": "log"},
         calibrations={"": calibrations(20), "bands": calibrations(10), "bands|wise": calibrations(1)},

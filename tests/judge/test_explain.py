@@ -6,7 +6,7 @@ from helpers.trained import untried
 from common.backend import keras
 from common.judge.explain import GRAD_CAM, OCCLUSION
 from common.judge.explain import explain as explain_objects
-from common.models.running import serving_network
+from common.models.serving import serving_network
 from common.networks.build import build_flat, build_fused
 from common.networks.inputs import PRESENT
 from sdss_gs.schema import INPUTS, OUTPUTS

@@ -16,7 +16,7 @@ from common.backend import keras
 from common.cli.command import main
 from common.models.champion import FINGERPRINT_TAG, SCORE_TAG, Training, promote, promote_champion, promote_first
 from common.models.library import champions
-from common.models.running import serving_network
+from common.models.serving import serving_network
 from common.models.store import log_model
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS

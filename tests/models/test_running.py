@@ -13,7 +13,8 @@ from helpers.trained import by_hand, untried
 
 from common.backend import keras
 from common.models.opening import load
-from common.models.running import bare_network, serving_inputs, serving_network
+from common.models.running import serving_inputs
+from common.models.serving import bare_network, serving_network
 from common.models.store import log_model
 from common.networks.build import build_flat, build_fused
 from common.networks.inputs import PRESENT

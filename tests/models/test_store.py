@@ -17,8 +17,9 @@ from common.backend import keras
 from common.models.described import DESCRIPTION, MODEL_FILE, read_description, write_description
 from common.models.model import ANY
 from common.models.opening import load
-from common.models.running import serving_inputs, serving_network
+from common.models.running import serving_inputs
 from common.models.safe_file import UnsafeModelError, check_description
+from common.models.serving import serving_network
 from common.models.store import facts_about, log_model, sha256
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS, Output

@@ -15,7 +15,7 @@ from common.data.sources import folder as folder_module
 from common.data.sources import open_source
 from common.data.sources.folder import open_folder
 from common.models import opening
-from common.models.running import bare_network
+from common.models.serving import bare_network
 from common.outputs.flags import Flag
 from common.predict import results
 from common.predict.embed import embed, embedding_of

@@ -20,7 +20,7 @@ from common.networks.inputs import PRESENT
 from common.options import convert
 from common.outputs.flags import NO_PREDICTION, Flag
 from common.predict.choose import choose_models
-from common.predict.embed import embedder
+from common.predict.embed import features_of
 from common.project import parse_options, read_folder
 from common.training import keeping, session
 from sdss_gs.dataset import open_catalogue
@@ -176,9 +176,8 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
     assert nothing[["redshift", "subclass"]].isna().all(axis=None)
     assert nothing["flag"].tolist() == [int(Flag.MISSING)] == nothing["redshift_flag"].tolist()
 
-    headless = embedder(model)
-    features, _ = headless.features({"bands": Loaded(bands, np.zeros(2, np.int32))})
-    assert features.shape == (2, headless.width)
+    features, _ = features_of(model, {"bands": Loaded(bands, np.zeros(2, np.int32))})
+    assert features.shape == (2, model.runtime.features_width)
     parts = np.split(features, len(model.outputs), axis=1)
     head = model.network.get_layer("fusion").get_layer("redshift")
     redshift = np.asarray(head(parts[[output.name for output in model.outputs].index("redshift")]))

@@ -114,12 +114,13 @@ def models_open() -> list[Finding]:
     """Load TensorFlow, and open every champion."""
     from common.models.library import champions
     from common.models.opening import load
+    from common.models.running import KERAS
     from common.training.device import select_device
 
     findings = [Finding("TensorFlow", OK, select_device("float32").line())]
     for entry in champions():
         try:
-            load(entry.name)
+            load(entry.name, KERAS)
             findings.append(Finding(f"{entry.name}/{entry.version}", OK, "opens"))
         except ZooError as error:
             again = f"train it again: mlflow run {entry.name} --no-conda"

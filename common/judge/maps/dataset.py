@@ -9,11 +9,13 @@ from common.data.task import Task
 from common.data.training_data import TrainingData
 from common.judge.maps.draw import Mapped, figures, html_page, write_projector
 from common.judge.maps.reduce import available, reduce
+from common.models.model import Model
 from common.models.opening import load
+from common.models.running import KERAS
 from common.networks.inputs import PRESENT
 from common.options import EmbedOptions, TrainingOptions, typed
 from common.outputs.flags import Flag
-from common.predict.embed import Embedder, embedder
+from common.predict.embed import features_of
 from common.project import ModelFolder
 from common.runs.record import PLOTS, Run
 from common.runs.store_location import CHAMPION
@@ -39,7 +41,7 @@ def draw_maps(project: ModelFolder, record: Run, options: EmbedOptions) -> str:
         What to tell the user.
     """
     address = options.model or f"models:/{project.name}@{CHAMPION}"
-    model = load(address)
+    model = load(address, KERAS)
     task = Task(project.folder, model.inputs, model.outputs, model.flat)
     data = TrainingData(task, typed(TrainingOptions, vars(options) | model.reading))
     print(data.description(), flush=True)
@@ -47,7 +49,7 @@ def draw_maps(project: ModelFolder, record: Run, options: EmbedOptions) -> str:
     output, chosen, features = data.outputs[0], {}, []
     for part in PARTS:
         chosen[part] = np.flatnonzero(data.known(part, output.name))[: MOST[part]]
-        features.append(_features(embedder(model), data, part, chosen[part]))
+        features.append(_features(model, data, part, chosen[part]))
     together = np.concatenate(features)
     methods, note = available(options.maps.split(","))
     places = {}
@@ -74,7 +76,7 @@ def draw_maps(project: ModelFolder, record: Run, options: EmbedOptions) -> str:
     )
 
 
-def _features(headless: Embedder, data: TrainingData, part: str, positions: np.ndarray) -> np.ndarray:
+def _features(model: Model, data: TrainingData, part: str, positions: np.ndarray) -> np.ndarray:
     """Compute the features of some objects of a part, float32 ``(n, width)``."""
     found = []
     for start in range(0, len(positions), PIECE):
@@ -82,5 +84,5 @@ def _features(headless: Embedder, data: TrainingData, part: str, positions: np.n
         present = piece.pop(PRESENT) > 0
         missing = np.where(present, 0, int(Flag.MISSING)).astype(np.int32)
         loaded = {name: Loaded(values, missing[:, column]) for column, (name, values) in enumerate(piece.items())}
-        found.append(headless.features(loaded)[0])
+        found.append(features_of(model, loaded)[0])
     return np.concatenate(found)

@@ -1,0 +1,232 @@
+"""Write the light form of a trained network, and keep it only if it says what Keras says."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from common.backend import keras
+from common.models.keras_runtime import fed_heads, joined
+from common.models.light import ENCODER, FORMAT, FORMAT_KEY, FUSION, LAYER_KEY, WHOLE, Light, LightRuntime, open_light
+from common.models.model import Model
+from common.models.running import FEATURES, Arrays, Runtime
+from common.models.serving import bare_network, serving_network
+from common.networks.inputs import PRESENT
+from common.networks.layers import normalisations
+from common.networks.parts import decider_of, encoder_of
+from sdss_gs.errors import ZooError, first_line
+from sdss_gs.files import sha256
+
+OBJECTS = 256
+"""Training objects that the light form is compared on."""
+BATCHES = (1, 64)
+TOLERANCE = 2e-5
+"""Largest difference from what Keras gives in float32, as a share of it where it is above 1."""
+
+
+def write_light(model: Model, objects: Arrays, folder: Path) -> Light:
+    """Write a model's network as ONNX files, and compare them with Keras.
+
+    Parameters
+    ----------
+    model : Model
+        Run by Keras.
+    objects : mapping of str to ndarray
+        Inputs of some training objects, ``(n, ...)`` by input; of a model whose inputs may be missing also what is
+        present.
+    folder : Path
+        Is there.
+
+    Returns
+    -------
+    Light
+        Without files where the network has an operation that ONNX lacks, or what they say differs.
+    """
+    try:
+        files = [_write(network, path, model) for path, network in _networks(model, folder)]
+        digests = {path.name: sha256(path) for path in files}
+        farthest = compare(model, open_light(folder, digests), objects)
+    except ZooError as error:
+        return Light(folder, said=f"none: {first_line(error)}")
+    count = len(next(iter(objects.values())))
+    said = f"onnxruntime differs from Keras by at most {farthest:.1e} on {count} training objects, alone and in batches"
+    return Light(folder, digests, said)
+
+
+def _networks(model: Model, folder: Path) -> Iterator[tuple[Path, keras.Model]]:
+    """Yield the networks of a model's light form, whose outputs have names, with the files they go into."""
+    network = model.network
+    bare, features = bare_network(decider_of(network)), joined(fed_heads(network, model.outputs))
+    heads = {model.outputs[0].name: bare.output} if model.flat else bare.output
+    together = keras.Model(bare.input, {**heads, FEATURES: features}, name=bare.name)
+    if model.flat:
+        yield folder / WHOLE, serving_network(together, model.inputs)
+        return
+    yield folder / FUSION, _without_numbers(together)
+    for item in model.inputs:
+        encoder = encoder_of(network, item)
+        entry = keras.Input(encoder.input.shape[1:], name=item.name, dtype=item.dtype)
+        yield folder / ENCODER.format(item.name), keras.Model({item.name: entry}, {FEATURES: encoder(entry)})
+
+
+def _without_numbers(fusion: keras.Model) -> keras.Model:
+    """Put around a fusion what makes its answers NaN where features that are there are: ReLU may turn NaN into 0."""
+    present, features = fusion.input[PRESENT], {name: one for name, one in fusion.input.items() if name != PRESENT}
+    has = keras.ops.split(present > 0, len(features), axis=1)
+    finite = [
+        ~there | keras.ops.all(keras.ops.isfinite(one), axis=-1, keepdims=True)
+        for there, one in zip(has, features.values(), strict=True)
+    ]
+    good = reduce(keras.ops.logical_and, finite)
+    answers = {name: keras.ops.where(good, one, np.nan) for name, one in fusion(fusion.input).items()}
+    return keras.Model(fusion.input, answers)
+
+
+# === One file ===
+
+
+def _write(network: keras.Model, path: Path, model: Model) -> Path:
+    """Write a network as ONNX, with inputs and outputs called as they are there; return the file.
+
+    Raises
+    ------
+    ZooError
+        If it has an operation that ONNX lacks.
+    """
+    with _constants(network), _heard(logging.getLogger("tf2onnx")) as complaints, warnings.catch_warnings():
+        # Keras asks numpy whether it has a name that it will have one day.
+        warnings.simplefilter("ignore")
+        try:
+            # Keras exports only what has been called.
+            network({name: np.zeros((1, *one.shape[1:]), one.dtype) for name, one in network.input.items()})
+            network.export(path, format="onnx", verbose=False)
+            graph = onnx.load(path)
+            # Keras names outputs by their order, which is that of their names.
+            _rename(
+                graph.graph, dict(zip((one.name for one in graph.graph.output), sorted(network.output), strict=True))
+            )
+            onnx.checker.check_model(graph)
+        except Exception as error:
+            # Whatever the converter raises on an operation it does not know.
+            raise ZooError(
+                f"ONNX has no form of this network ({complaints[0] if complaints else first_line(error)})"
+            ) from None
+    if complaints:
+        # It only logs what it cannot convert, and writes the file all the same.
+        raise ZooError(f"ONNX has no form of this network ({complaints[0]})")
+    onnx.helper.set_model_props(graph, {FORMAT_KEY: str(FORMAT), LAYER_KEY: model.runtime.layer})
+    onnx.save(graph, path)
+    return path
+
+
+def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
+    for node in graph.node:
+        for ends in (node.input, node.output):
+            ends[:] = [names.get(end, end) for end in ends]
+    for output in graph.output:
+        output.name = names[output.name]
+
+
+@contextmanager
+def _constants(network: keras.Model) -> Iterator[None]:
+    """Hold the statistics of `Normalization` layers as arrays: as tensors they become inputs of the ONNX file."""
+    layers = list(normalisations(network))
+    kept = [(layer.mean, layer.variance) for layer in layers]
+    try:
+        for layer in layers:
+            layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
+        yield
+    finally:
+        for layer, (mean, variance) in zip(layers, kept, strict=True):
+            layer.mean, layer.variance = mean, variance
+
+
+class _Errors(logging.Handler):
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(" ".join(record.getMessage().split())[:200])
+
+
+@contextmanager
+def _heard(logger: logging.Logger) -> Iterator[list[str]]:
+    """Collect the errors that a logger is told, and keep it from writing."""
+    handler, propagates = _Errors(), logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield handler.texts
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagates
+
+
+# === The comparison ===
+
+
+def compare(model: Model, light: LightRuntime, objects: Arrays) -> float:
+    """Compare a light form with Keras on some objects: one by one, in batches, in another order, and without numbers.
+
+    Parameters
+    ----------
+    model : Model
+        Run by Keras.
+    light : LightRuntime
+    objects : mapping of str to ndarray
+        As for `write_light`.
+
+    Returns
+    -------
+    float
+        Largest difference, see `TOLERANCE`.
+
+    Raises
+    ------
+    ZooError
+        If the difference is larger than that, or an input that is no number has an answer.
+    """
+    inputs = {item.name: objects[item.name] for item in model.inputs}
+    present = objects[PRESENT] > 0 if PRESENT in objects else np.ones((len(next(iter(inputs.values()))), 1), bool)
+    asked = _asker(model)
+    expected, farthest = asked(model.runtime, inputs, present), 0.0
+    count = len(present)
+    orders = [np.arange(count)[start : start + size] for size in BATCHES for start in range(0, count, size)]
+    for rows in (*orders, np.arange(count)[::-1]):
+        found = asked(light, {name: values[rows] for name, values in inputs.items()}, present[rows])
+        farthest = np.max([farthest, *(_difference(found[name], expected[name][rows]) for name in expected)])
+    if not farthest <= TOLERANCE:
+        raise ZooError(f"onnxruntime differs from Keras by {farthest:.1e}, more than {TOLERANCE}")
+    for item in model.inputs:
+        chosen = np.flatnonzero(present[:, model.inputs.index(item)])[:1]
+        if np.dtype(item.dtype).kind == "f" and len(chosen):
+            wrong = {name: values[chosen].copy() for name, values in inputs.items()}
+            wrong[item.name].flat[0] = np.nan
+            answers = asked(light, wrong, present[chosen])
+            if not all(np.isnan(values).all() for values in answers.values()):
+                raise ZooError(f"onnxruntime answers where {item.name} is NaN")
+    return float(farthest)
+
+
+def _asker(model: Model) -> Callable[[Runtime, Arrays, np.ndarray], dict[str, np.ndarray]]:
+    def asked(runtime: Runtime, inputs: Arrays, present: np.ndarray) -> dict[str, np.ndarray]:
+        seen = {name: values[present[:, k]] for k, (name, values) in enumerate(inputs.items())}
+        view = replace(model, runtime=runtime).encoded(seen, present)
+        items = model.inputs if model.flat else ()
+        return runtime.answer(view, items) | {FEATURES: runtime.features(view, items)}
+
+    return asked
+
+
+def _difference(found: np.ndarray, expected: np.ndarray) -> float:
+    """Return the largest difference, as a share of what is expected where that is above 1; NaN if one is."""
+    return float(np.max(np.abs(found - expected) / np.maximum(1.0, np.abs(expected))))
