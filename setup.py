@@ -37,6 +37,9 @@ REQUIREMENTS = [
     "optuna>=5,<6",
     "sqlalchemy>=2,<3",
     "click>=8.5,<9",
+    "onnxruntime>=1.30,<2",
+    "onnx>=1.20,<2",
+    "tf2onnx>=1.17,<2",
 ]
 
 SERVE = ["fastapi>=0.115", "starlette>=0.49.1", "uvicorn>=0.30,<1", "h11>=0.16,<1", "python-multipart>=0.0.32"]

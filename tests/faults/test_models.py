@@ -209,7 +209,7 @@ def test_leftover_of_an_export_that_was_killed_is_removed(tmp_path, monkeypatch)
     left.mkdir()
     (left / "model.keras").write_text("half")
     made = load(FIXTURE)
-    monkeypatch.setattr("common.models.opening.load", lambda _: made)
+    monkeypatch.setattr("common.models.opening.load", lambda *_: made)
     monkeypatch.setattr(library.mlflow.artifacts, "download_artifacts", lambda *_, **__: str(tmp_path / "nowhere"))
     with pytest.raises(OSError, match="nowhere"):
         library.export("b2r", tmp_path / "exported")

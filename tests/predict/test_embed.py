@@ -161,7 +161,7 @@ def test_stored_features_are_computed_anew_only_when_the_data_change(clusters):
 
 
 def test_commands_write_features_and_list_similar_galaxies(clusters, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(opening, "load", lambda name: by_hand(name))
+    monkeypatch.setattr(opening, "load", lambda name, _runtime: by_hand(name))
     names = ids(clusters)
     assert cli.main(["similar", names[0], "--ds", str(clusters), "--model", "b2r", "--n", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -239,7 +239,7 @@ def test_prediction_here_goes_on_between_the_pieces_that_ray_has_finished(tmp_pa
 
 def test_ray_that_is_not_there_is_one_line(monkeypatch, tmp_path, capsys):
     table(3).to_parquet(tmp_path / "in.parquet")
-    monkeypatch.setattr("common.predict.choose.load", lambda name: by_hand())
+    monkeypatch.setattr("common.predict.choose.load", lambda *_: by_hand())
     arguments = ["predict", "b2r", "--input", str(tmp_path / "in.parquet"), "--output", str(tmp_path / "out.csv")]
     assert cli.main([*arguments, "--workers", "2"]) == 1
     assert "expected --engine ray with them" in capsys.readouterr().err
