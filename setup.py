@@ -79,7 +79,10 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    package_data={"common": ["judge/templates/*", "serve/static/*"], "sdss_gs": ["citations.bib", "explore/*.css"]},
+    package_data={
+        "common": ["judge/templates/*", "serve/static/*", "elsewhere/static/*"],
+        "sdss_gs": ["citations.bib", "explore/*.css"],
+    },
     packages=find_packages(include=["common", "common.*", "sdss_gs", "sdss_gs.*"]),
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

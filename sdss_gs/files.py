@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from sdss_gs.errors import OptionError
 
 TEMPORARY = ".part"
 SEAL = "checksum"
@@ -25,6 +28,29 @@ def replacing(path: str | Path) -> Iterator[Path]:
         move_into_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder; it gets its name when the block ends without an error, and is removed otherwise.
+
+    Raises
+    ------
+    OptionError
+        If there is something of that name.
+    """
+    if folder.exists():
+        raise OptionError(f"{folder}: expected a new folder, found one that exists")
+    for leftover in folder.parent.glob(f"{folder.name}.*{TEMPORARY}"):
+        # Of a process that was killed.
+        shutil.rmtree(leftover, ignore_errors=True)
+    temporary = temporary_path(folder)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def temporary_path(path: str | Path) -> Path:

@@ -8,6 +8,7 @@ from conftest import ROOT
 FLOORS = (
     "common.train",
     "common.cli",
+    "common.elsewhere",
     "common.serve",
     "common.training",
     "common.judge",

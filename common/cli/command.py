@@ -97,13 +97,29 @@ def _compare(output: Path, page: Path | None) -> None:
 
 
 @command("export")
-@MODEL
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True, help="for example i2r, i2r/3; several: a page")
 @click.argument("folder", type=PATH)
-def _export(model: str, folder: Path) -> None:
-    """Write a model as a folder: weights, card, report, checksums."""
+@click.option(
+    "--format", "form", type=click.Choice(["zoo", "onnx", "saved_model", "page"]), default="zoo",
+    help="zoo: what zoo import takes; onnx, saved_model: for other programs; page: static files that predict in a "
+    "browser",
+)  # fmt: skip
+@click.option(
+    "--onnxruntime-web", "runtime", type=PATH, metavar="FILE", show_default="fetched once from npm's registry",
+    help="npm's package for a page, on machines without network",
+)  # fmt: skip
+def _export(models: tuple[str, ...], folder: Path, form: str, runtime: Path | None) -> None:
+    """Write a model as a folder: weights, card, report, checksums. Or for other programs."""
+    if form != "zoo":
+        from common.elsewhere.export import export_elsewhere
+
+        print(export_elsewhere(models, folder, form, runtime))
+        return
     from common.models.library import export
 
-    print(export(model, folder))
+    if len(models) > 1 or runtime:
+        raise click.UsageError("expected one model and no --onnxruntime-web for --format zoo")
+    print(export(models[0], folder))
 
 
 @command("import")

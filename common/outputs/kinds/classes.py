@@ -82,6 +82,7 @@ class Classes(Kind):
         "top3_accuracy": Metric("top 3", "high", "share of objects whose class is among the three most probable"),
     }
     headline, second, older = "macro_f1", "log_loss", ("accuracy",)
+    ends_formula = ""
     class_averages = ("balanced_accuracy", "macro_f1", "roc_auc")
 
     @property
@@ -93,6 +94,9 @@ class Classes(Kind):
 
     def encode(self, truth: np.ndarray, target: str = "log") -> np.ndarray:
         return np.eye(len(self.output.classes), dtype=np.float32)[truth]
+
+    def value_formula(self, target: str = "log") -> str:
+        return "softmax(log(max(raw, 1e-12)) / temperature)"
 
     def constant_bias(self, target: np.ndarray) -> np.ndarray:
         """Compute the logarithms of the class shares; a class without an object counts as half an object."""

@@ -72,6 +72,8 @@ class Kind(ABC):
         Of how many ends an interval or a set has to be right.
     ucd : str
         What the first column holds, in the words of the Virtual Observatory.
+    ends_formula : str
+        What `bounds` does with an error ``e`` of the calibration, in words for other programs (docs/elsewhere.md).
     """
 
     output: Output
@@ -92,6 +94,7 @@ class Kind(ABC):
     calibration: ClassVar[type[Calibration]]
     sides: ClassVar[int] = 2
     ucd: ClassVar[str] = ""
+    ends_formula: ClassVar[str] = "value + e"
 
     # === What a network learns ===
 
@@ -103,6 +106,10 @@ class Kind(ABC):
         """Turn the network's values into predictions."""
         predicted = predicted.astype(np.float64)
         return predicted if self.output.size > 1 else predicted[:, 0]
+
+    def value_formula(self, target: str = "log") -> str:
+        """Say what `decode` does with the network's values, in words for other programs (docs/elsewhere.md)."""
+        return "raw"
 
     def head_of(self, network: keras.Model) -> keras.layers.Dense:
         """Return the layer whose bias decides what an untrained network predicts."""

@@ -32,6 +32,7 @@ class Mass(Scalar):
     width_unit, spread_unit = " (dex)", " dex"
     axis_label = "log10 stellar mass / Msun"
     error_label = "predicted − true, dex"
+    ends_formula = "10 ** (log10(clip(value, 1e4, 1e14)) + e)"
     metrics: ClassVar = {
         # Bonjean et al. 2019, A&A 622, A137.
         "scatter_dex": Metric("scatter (dex)", "low", "standard deviation of log10(predicted / true)"),
@@ -48,6 +49,9 @@ class Mass(Scalar):
     def decode(self, predicted: np.ndarray, target: str = TARGETS[0]) -> np.ndarray:
         values = super().decode(predicted)
         return 10.0**values if target != "linear" else values * MASS_UNIT
+
+    def value_formula(self, target: str = TARGETS[0]) -> str:
+        return "10 ** raw" if target != "linear" else "1e9 * raw"
 
     def to_scale(self, values: np.ndarray) -> np.ndarray:
         """Return log10(M / Msun), clipped to the range that the catalogue accepts (1e4 to 1e14 Msun).

@@ -65,6 +65,7 @@ class Votes(Kind):
 
     task, width_unit = "votes", " (share of the votes)"
     second, head_ending, calibration, ucd = "question_accuracy", BEFORE, VoteIntervals, "src.morph.type"
+    ends_formula = "clip(value + e, 0, 1)"
     reductions: ClassVar = {"mean": np.mean}
 
     @property
