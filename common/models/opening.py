@@ -171,7 +171,7 @@ def _runtime(name: str, files: Files, said: str, outputs: tuple[Output, ...], wa
         return open_light(files.network.parent, files.light)
     reason = said or "none: it was stored by a zoo that wrote none"
     if wanted == LIGHT:
-        raise ZooError(f"{name}: expected a model with a light form for {LIGHT}, found {reason}; --runtime {KERAS}")
+        raise ZooError(f"{name}: expected a model with a light form for {LIGHT}, found {reason}")
     # Not with the others: TensorFlow takes seconds.
     from common.models.keras_runtime import KerasRuntime
     from common.models.safe_file import checked_model
