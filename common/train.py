@@ -143,7 +143,7 @@ def _tell_of_dead_runs(project: ModelFolder, resumed: str = "") -> None:
     for run in close_dead_runs(project.folder) if not spread.rank() else []:
         command = how_to_go_on(run)
         if command and f"resume={resumed} " not in command:
-            print(f"run {run.info.run_name}: {DIED}; go on with: {command}", file=sys.stderr)
+            print(f"run {run.name}: {DIED}; go on with: {command}", file=sys.stderr)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

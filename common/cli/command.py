@@ -12,8 +12,6 @@ from pathlib import Path
 
 import click
 
-from common.cli.predictions import embed, predict, similar
-from common.cli.serving import serve
 from common.cli.terminal import AMOUNT, PATH, amount_options, command, print_table
 from common.runs.failures import report
 from common.runs.store_location import REPOSITORY
@@ -171,16 +169,36 @@ def _data(context: click.Context, arguments: Sequence[str]) -> int:
     return data([*amount, *arguments], "zoo data")
 
 
-zoo = click.Group(
+class Zoo(click.Group):
+    """All of the commands; those that run models are imported when one of them, or the help, is asked for."""
+
+    def _add_others(self) -> None:
+        from common.cli.predictions import embed, predict, similar
+        from common.cli.serving import serve
+
+        for other in (predict, embed, similar, serve):
+            self.add_command(other)
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """List the names of the commands, as the help shows them."""
+        self._add_others()
+        return super().list_commands(context)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return a command by its name."""
+        if name not in self.commands:
+            self._add_others()
+        return super().get_command(context, name)
+
+
+zoo = Zoo(
     "zoo",
     help="Use trained models: redshifts, stellar masses, sub-classes and morphologies, with error bars.",
     params=amount_options(),
-    commands=[
-        _list, _info, _report, _compare, _export, _import, _promote, _doctor, _data, predict, embed, similar, serve,
-    ],
+    commands=[_list, _info, _report, _compare, _export, _import, _promote, _doctor, _data],
     no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True},
-)  # fmt: skip
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
-from common.models.described import facts_of
+from common.models.described import stored_model
 from common.runs.store_location import CHAMPION, use_store
 from sdss_gs.errors import OptionError, first_line
 
@@ -155,7 +155,7 @@ def _training_of(version: ModelVersion) -> Training | None:
         reading = json.loads(tags[READING_TAG])
     else:
         # An older zoo noted it with the model only.
-        facts = facts_of(f"models:/{_name(version)}")
+        _, _, facts = stored_model(_name(version))
         reading = {key: ",".join(facts[key]) for key in ("inputs", "outputs") if key in facts} | facts["reading"]
     objects, limit = (int(tags.get(tag, 0)) for tag in (OBJECTS_TAG, LIMIT_TAG))
     data, metric = (tags.get(tag, "") for tag in (DATA_TAG, METRIC_TAG))

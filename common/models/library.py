@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
-from mlflow import MlflowClient
-from mlflow.entities import Run
-from mlflow.entities.model_registry import ModelVersion
-
-from common.models.champion import promote_first
 from common.models.described import (
     DESCRIPTION,
     HEADLINE_TAG,
     LIGHT_ENDING,
     MODEL_FILE,
-    address_of,
-    facts_of,
     read_description,
-    stored_version,
+    stored_model,
     write_description,
 )  # fmt: skip
-from common.models.light import Light, open_light
-from common.models.running import KERAS
-from common.outputs.kinds import kind_of
-from common.runs.dead_runs import MODEL_TAG
-from common.runs.store_location import CHAMPION, LIGHT_TAG, REPORT, WEIGHTS, use_store
+from common.runs.registry import registry
+from common.runs.store_location import LIGHT_TAG, MODEL_TAG, REPORT, WEIGHTS, use_store
+from common.runs.stored import StoredRun, UnknownModelError
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.files import TEMPORARY, sha256, temporary_path
-from sdss_gs.schema import OUTPUTS, parse_model_name
 
 CARDS = ("card.md", "card.json", REPORT)
 
@@ -59,35 +49,31 @@ class Entry:
 
 def champions() -> list[Entry]:
     """List the champions of all models, by name."""
-    use_store()
-    client, entries = MlflowClient(), []
-    for model in client.search_registered_models():
-        if CHAMPION not in model.aliases:
+    store, entries = registry(), []
+    for model in store.champions():
+        if (run := store.run(model.run_id)) is None:
             continue
-        version = client.get_model_version(model.name, model.aliases[CHAMPION])
-        try:
-            run = client.get_run(version.run_id)
-        except mlflow.MlflowException:
-            continue
-        names, metrics = _headlines(model.name, run), run.data.metrics
+        names = _headlines(model.name, run)
         test, validation = (
-            {name: metrics[f"{part}_{name}"] for name in names if f"{part}_{name}" in metrics}
+            {name: run.metrics[f"{part}_{name}"] for name in names if f"{part}_{name}" in run.metrics}
             for part in ("test", "validation")
         )
-        if not test and MODEL_TAG not in run.data.tags:
+        if not test and MODEL_TAG not in run.tags:
             # Somebody else's model.
             continue
-        data = run.inputs.dataset_inputs[0].dataset.name if run.inputs.dataset_inputs else ""
         score = ", ".join(f"{name.replace('_', ' ', len(test) > 1)} {value:.4f}" for name, value in test.items())
-        entries.append(Entry(model.name, str(version.version), version.run_id, validation, score, data))
-    return sorted(entries, key=lambda entry: entry.name)
+        entries.append(Entry(model.name, model.version, model.run_id, validation, score, run.data))
+    return entries
 
 
-def _headlines(name: str, run: Run) -> list[str]:
+def _headlines(name: str, run: StoredRun) -> list[str]:
     """List the headline metrics of a model, as MLflow names them without ``test_``."""
-    if HEADLINE_TAG in run.data.tags:
-        return run.data.tags[HEADLINE_TAG].split(",")
-    # As zoo 0.1 left it.
+    if HEADLINE_TAG in run.tags:
+        return run.tags[HEADLINE_TAG].split(",")
+    # As zoo 0.1 left it. Only here: outputs and their kinds take a second to import.
+    from common.outputs.kinds import kind_of
+    from sdss_gs.schema import OUTPUTS, parse_model_name
+
     try:
         return [kind_of(parse_model_name(name)[1]).headline]
     except OptionError:
@@ -104,28 +90,22 @@ def artifact(name: str, file: str) -> Path:
     """
     if (Path(name) / DESCRIPTION).is_file():
         return Path(name) / file
-    try:
-        return Path(mlflow.artifacts.download_artifacts(run_id=_run_of(name), artifact_path=file))
-    except (mlflow.MlflowException, ValueError, OSError):
-        raise ZooError(f"{name}: expected a trained model with a {file}, found none; see zoo list") from None
-
-
-def _run_of(name: str) -> str:
-    """Return the id of the MLflow run that made a model; MLflow raises what it does if there is none."""
-    use_store()
-    stored = stored_version(address_of(name))
-    return stored.run_id if isinstance(stored, ModelVersion) else stored.source_run_id
+    store = registry()
+    with contextlib.suppress(UnknownModelError, OSError):
+        if run := store.run(store.model(name).run_id):
+            return store.run_file(run, file)
+    raise ZooError(f"{name}: expected a trained model with a {file}, found none; see zoo list")
 
 
 def run_page(name: str) -> str:
     """Return where ``mlflow ui`` shows the run that made a model, relative to its address; empty if there is none."""
     if (Path(name) / DESCRIPTION).is_file():
         return ""
-    try:
-        run = MlflowClient().get_run(_run_of(name)).info
-    except (mlflow.MlflowException, ValueError):
-        return ""
-    return f"#/experiments/{run.experiment_id}/runs/{run.run_id}"
+    store = registry()
+    with contextlib.suppress(UnknownModelError):
+        if run := store.run(store.model(name).run_id):
+            return f"#/experiments/{run.experiment_id}/runs/{run.id}"
+    return ""
 
 
 def export(name: str, folder: Path) -> Path:
@@ -139,28 +119,29 @@ def export(name: str, folder: Path) -> Path:
     if folder.exists():
         raise OptionError(f"{folder}: expected a new folder, found one that exists")
     # Not with the others: only this needs the network, and TensorFlow with it.
+    from common.models.light import open_light
     from common.models.opening import load
+    from common.models.running import KERAS
 
     # By Keras, so that its file is looked at; the other ones are below.
-    model, address = load(name, KERAS), address_of(name)
-    light = json.loads(stored_version(address).tags.get(LIGHT_TAG, "{}"))
+    stored, place, facts = stored_model(name)
+    model, light = load(stored.address, KERAS), json.loads(stored.tags.get(LIGHT_TAG, "{}"))
     for leftover in folder.parent.glob(f"{folder.name}.*{TEMPORARY}"):
         # Of an export that was killed.
         shutil.rmtree(leftover, ignore_errors=True)
     temporary = temporary_path(folder)
     temporary.mkdir(parents=True)
     try:
-        stored = (Path(mlflow.artifacts.download_artifacts(address)) / WEIGHTS).parent
         for file in (MODEL_FILE, *light):
-            shutil.copyfile(stored / file, temporary / file)
+            shutil.copyfile((place / WEIGHTS).with_name(file), temporary / file)
         for file in CARDS:
-            shutil.copyfile(artifact(name, file), temporary / file)
+            shutil.copyfile(artifact(stored.address, file), temporary / file)
         open_light(temporary, light)
         description = {
             "name": model.name,
             "version": model.version,
             "sha256": model.sha256,
-            "facts": dict(facts_of(address)),
+            "facts": facts,
             "files": {file: sha256(temporary / file) for file in (MODEL_FILE, *light, *CARDS)},
         }
         write_description(temporary, description)
@@ -184,7 +165,12 @@ def import_model(folder: Path) -> tuple[str, str]:
     ZooError
         If the folder is none that `export` wrote, or a file is not what it was.
     """
+    import mlflow
+
+    from common.models.champion import promote_first
+    from common.models.light import Light, open_light
     from common.models.opening import load
+    from common.models.running import KERAS
     from common.models.store import log_model
 
     description = read_description(folder)

@@ -7,24 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
-from mlflow.entities.model_registry import ModelVersion
-
 from common.data.measure import TrainingRange
-from common.models.described import (
-    DESCRIPTION,
-    LIGHT_ENDING,
-    MODEL_FILE,
-    address_of,
-    facts_of,
-    read_description,
-    stored_version,
-)
+from common.models.described import DESCRIPTION, LIGHT_ENDING, MODEL_FILE, read_description, stored_model
 from common.models.light import open_light
 from common.models.model import ANY, Model
 from common.models.running import KERAS, LIGHT, RUNTIMES, Runtime
 from common.outputs.kinds import kind_of
-from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS, use_store
+from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.errors import OptionError, ZooError, first_line
 from sdss_gs.logs import LOG
@@ -56,21 +45,9 @@ def load(name: str | Path, runtime: str = "") -> Model:
         light = {file: digest for file, digest in about["files"].items() if file.endswith(LIGHT_ENDING)}
         files = Files(Path(name) / MODEL_FILE, about["sha256"], light)
         return model_of(about["name"], about["version"], files, about["facts"], runtime)
-    use_store()
-    address = address_of(str(name))
-    try:
-        stored = stored_version(address)
-    except mlflow.MlflowException as error:
-        raise ZooError(f"{name}: expected a trained model, found none ({error.error_code}); see zoo list") from None
-    try:
-        folder, facts = Path(mlflow.artifacts.download_artifacts(address)), facts_of(address)
-    except (mlflow.MlflowException, OSError) as error:
-        # The store knows it, but somebody moved or removed the folder of its files.
-        gone = f"found them gone ({first_line(error)})"
-        raise ZooError(f"{name}: expected the files of this trained model, {gone}") from None
-    digest, registered = stored.tags.get(HASH_TAG, "none"), isinstance(stored, ModelVersion)
+    stored, folder, facts = stored_model(str(name))
     # A model that is not registered has an id, and the name it was asked for by.
-    label, version = (stored.name, str(stored.version)) if registered else (str(name), stored.model_id)
+    label, version, digest = stored.name or str(name), stored.version, stored.tags.get(HASH_TAG, "none")
     LOG.info("model name=%s version=%s sha256=%s", label, version, digest)
     light = json.loads(stored.tags.get(LIGHT_TAG, "{}"))
     return model_of(label, version, Files(folder / WEIGHTS, digest, light), facts, runtime)
@@ -103,7 +80,7 @@ def model_of(name: str, version: str, files: Files, facts: Mapping, runtime: str
     name, version : str
     files : Files
     facts : mapping
-        As `store.facts_of` returns them.
+        As `described.facts_of` returns them.
     runtime : str
         As for `load`.
 

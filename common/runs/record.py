@@ -20,10 +20,10 @@ from tensorboard.plugins.image.metadata import create_summary_metadata
 
 from common.backend import keras, tf
 from common.project import ModelFolder
-from common.runs.dead_runs import FAILURE_TAG, LOGS, LOGS_TAG, MODEL_TAG, hold, let_go, lock_of
+from common.runs.dead_runs import FAILURE_TAG, LOGS, LOGS_TAG, hold, let_go, lock_of
 from common.runs.mlflow_plugin import ZooRunContext
 from common.runs.provenance import code_version, packages
-from common.runs.store_location import choose_store
+from common.runs.store_location import MODEL_TAG, choose_store
 
 PLOTS, PACKAGES = "plots", "packages.txt"
 DOTS_PER_INCH = 110

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 from sdss_gs.files import temporary_path
@@ -13,7 +14,8 @@ DATABASE = "mlflow.db"
 WEIGHTS = "data/model.keras"
 """File of a stored model, in its folder."""
 CHAMPION = "champion"
-HASH_TAG = "zoo.sha256"
+HASH_TAG, MODEL_TAG = "zoo.sha256", "zoo.model"
+"""Of a version: the hash of its file; of a run: the model folder whose command it was."""
 LIGHT_TAG = "zoo.light"
 """Tag of a version: SHA-256 of the files of its light form, beside the weights, as JSON."""
 REPORT = "report.html"
@@ -70,6 +72,22 @@ def make_store(uri: str) -> None:
 def store_folder() -> Path:
     """Return the folder whose store is used where MLflow was told of none: the current one, else the repository."""
     return Path.cwd() if Path(DATABASE).is_file() else REPOSITORY
+
+
+def store_address() -> str:
+    """Return the address of the store that `use_store` would use, without importing MLflow or making that store."""
+    mlflow = sys.modules.get("mlflow")
+    if mlflow and mlflow.is_tracking_uri_set():
+        return mlflow.get_tracking_uri()
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store_folder() / DATABASE}"
+
+
+def sqlite_file(address: str) -> Path | None:
+    """Return the file of a SQLite store; None for another store, and for an address that says more than a file."""
+    kind, _, file = address.partition(":///")
+    # SQLAlchemy reads % as the beginning of a coded character, ? as that of options.
+    plain = kind == "sqlite" and file and not set("%?") & set(file) and not file.startswith((":", "file:"))
+    return Path(file) if plain else None
 
 
 def use_store() -> None:

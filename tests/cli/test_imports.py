@@ -1,20 +1,55 @@
-"""What commands load: listing what is stored costs no network."""
+"""What commands load: listing what is stored costs no network, and no MLflow."""
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 
 import pytest
+from helpers.stores import unpack_store
+
+from common.models.described import HEADLINE_TAG
+
+HEAVY = ("tensorflow", "keras", "mlflow", "sqlalchemy", "matplotlib", "pandas")
+LISTING = (*HEAVY, "numpy", "pyarrow", "astropy", "scipy", "sdss_gs.schema")
 
 
-@pytest.mark.parametrize("command", [["list"], ["info", "b2r"], ["report", "b2r"]])
-def test_commands_that_need_no_network_load_neither_keras_nor_matplotlib(tmp_path, command):
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store with a champion whose run has what a run of today has."""
+    file = unpack_store(tmp_path_factory.mktemp("store"))
+    with contextlib.closing(sqlite3.connect(file)) as changed, changed:
+        ((run, folder),) = changed.execute(
+            "SELECT run_uuid, artifact_uri FROM runs JOIN model_versions ON run_uuid = run_id "
+            "WHERE model_versions.name = 'b2r'"
+        )
+        changed.execute("INSERT OR REPLACE INTO tags VALUES (?, 'nmad', ?)", [HEADLINE_TAG, run])
+        changed.execute("DELETE FROM registered_model_aliases WHERE name = 'x2y'")
+    for name in ("card.md", "report.html"):
+        with open(f"{folder}/{name}", "w") as written:
+            written.write("# b2r\n")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("command", "shown", "unwanted"),
+    [
+        (["list"], "b2r    1        nmad 0.0251", LISTING),
+        (["info", "b2r"], "# b2r", LISTING),
+        (["info", "models:/b2r/1"], "# b2r", LISTING),
+        (["report", "b2r"], "report.html", LISTING),
+        (["doctor"], "champion, its file is what was stored", HEAVY),
+    ],
+)
+def test_commands_that_only_read_the_store_load_no_more_than_that_takes(store, tmp_path, command, shown, unwanted):
     code = (
         "import sys; from common.cli.command import main; "
-        f"main({command}); print([name for name in ('tensorflow', 'keras', 'matplotlib') if name in sys.modules])"
+        f"main({command}); print([name for name in {unwanted} if name in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, text=True, capture_output=True,
-        env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"},
+        env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{store}"},
     )  # fmt: skip
-    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+    assert shown in done.stdout, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,10 +1,8 @@
 """Models that are not what they say."""
 
-import contextlib
 import io
 import json
 import shutil
-import sqlite3
 import zipfile
 from pathlib import Path
 
@@ -12,11 +10,13 @@ import h5py
 import mlflow
 import numpy as np
 import pytest
+from helpers.stores import unpack_store
 
 from common.models import library
 from common.models.library import artifact, champions, import_model
 from common.models.opening import load
 from common.models.safe_file import LARGEST_ENTRIES, UnsafeModelError, check_description, checked_model
+from common.runs.stored import StoredModel
 from sdss_gs.errors import ZooError
 from sdss_gs.files import sha256
 
@@ -77,13 +77,7 @@ def test_model_of_several_inputs_that_zoo_01_exported_predicts_the_same():
 
 
 def test_store_of_zoo_01_lists_its_champions_and_predicts_the_same(tmp_path, monkeypatch):
-    """Its addresses are absolute, as those of a store that was moved: they are brought to where it is now."""
-    with zipfile.ZipFile(FIXTURES / "store.zip") as archive:
-        archive.extractall(tmp_path)
-    addresses = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
-    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store, store:
-        for table, column in (addresses | {"model_versions": "storage_location"}).items():
-            store.execute(f"UPDATE {table} SET {column} = replace({column}, '/old/zoo', ?)", [str(tmp_path)])
+    unpack_store(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     first, second = champions()
@@ -210,7 +204,8 @@ def test_leftover_of_an_export_that_was_killed_is_removed(tmp_path, monkeypatch)
     (left / "model.keras").write_text("half")
     made = load(FIXTURE)
     monkeypatch.setattr("common.models.opening.load", lambda *_: made)
-    monkeypatch.setattr(library.mlflow.artifacts, "download_artifacts", lambda *_, **__: str(tmp_path / "nowhere"))
+    stored = StoredModel("b2r", "1", "", {}, "")
+    monkeypatch.setattr(library, "stored_model", lambda _: (stored, tmp_path / "nowhere", {}))
     with pytest.raises(OSError, match="nowhere"):
         library.export("b2r", tmp_path / "exported")
     assert not list(tmp_path.iterdir())

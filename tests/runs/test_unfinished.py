@@ -14,7 +14,6 @@ from common.cli import command as cli
 from common.runs.dead_runs import (
     LOGS,
     LOGS_TAG,
-    MODEL_TAG,
     RESUMED_TAG,
     STATE,
     SWEEP_TAG,
@@ -25,7 +24,8 @@ from common.runs.dead_runs import (
     let_go,
     lock_of,
 )
-from common.runs.store_location import make_store
+from common.runs.registry import registry
+from common.runs.store_location import MODEL_TAG, make_store
 
 HOLD = """
 import sys
@@ -82,8 +82,8 @@ def test_only_runs_whose_process_is_gone_are_closed(begin, tmp_path):
     begin.kill(dies, other)
     # `mlflow run` sees that its child ended, and does not know how it goes on.
     MlflowClient().set_terminated(dies, "FAILED")
-    assert {run.info.run_id for run in dead_runs([b2r, i2r])} == {dies, other}
-    assert [run.info.run_id for run in close_dead_runs(b2r)] == [dies]
+    assert {run.id for run in dead_runs([b2r, i2r])} == {dies, other}
+    assert [run.id for run in close_dead_runs(b2r)] == [dies]
     assert [status(run) for run in (dies, lives, other, elsewhere)] == ["KILLED", "RUNNING", "RUNNING", "RUNNING"]
     assert {path.name for path in (b2r / LOGS).iterdir()} == {"second", "of another store"}
 
@@ -92,22 +92,22 @@ def test_way_on_leads_to_the_last_run_that_has_a_state(begin, tmp_path):
     first = begin()
     begin.kill(first)
     client = MlflowClient()
-    assert how_to_go_on(client.get_run(first)) == ""
+    assert how_to_go_on(registry().run(first)) == ""
     (tmp_path / "b2r" / LOGS / "first" / STATE).write_bytes(b"")
     second = begin("second", **{RESUMED_TAG: first})
     begin.kill(second)
     for run in (first, second):
-        assert how_to_go_on(client.get_run(run)) == f"mlflow run b2r -P resume={first} --no-conda"
+        assert how_to_go_on(registry().run(run)) == f"mlflow run b2r -P resume={first} --no-conda"
     # What it came from may have been removed for good (`mlflow gc`).
     client.set_tag(second, RESUMED_TAG, "0" * 32)
-    assert how_to_go_on(client.get_run(second)) == ""
+    assert how_to_go_on(registry().run(second)) == ""
 
 
 def test_fold_does_not_go_on_without_the_others(begin, tmp_path):
     fold = begin("fold", **{"mlflow.parentRunId": "0" * 32})
     begin.kill(fold)
     (tmp_path / "b2r" / LOGS / "fold" / STATE).write_bytes(b"")
-    assert how_to_go_on(MlflowClient().get_run(fold)) == ""
+    assert how_to_go_on(registry().run(fold)) == ""
 
 
 def test_run_that_died_before_its_first_tags_is_closed(begin, tmp_path):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from common.cli.doctor.findings import BROKEN, NOTE, OK, Finding, without_password
 from common.data.locate import dataset_folder
-from common.runs.dead_runs import DIED, dead_runs, how_to_go_on
-from common.runs.failures import user_message
-from common.runs.store_location import CHAMPION, DATABASE, HASH_TAG, REPOSITORY, WEIGHTS, store_folder, use_store
-from sdss_gs.errors import ZooError, first_line
+from common.runs.dead_runs import DIED, PARENT_TAG, dead_runs, how_to_go_on
+from common.runs.registry import registry
+from common.runs.sqlite_registry import local_path
+from common.runs.store_location import HASH_TAG, REPOSITORY, WEIGHTS, sqlite_file, store_address
+from common.runs.stored import StoredModel
+from sdss_gs.errors import ZooError
 from sdss_gs.files import sha256
 from sdss_gs.locate import as_typed, folder_beside
 from sdss_gs.schema import INPUTS
@@ -24,10 +25,9 @@ TRAIN = "mlflow run b2r --no-conda trains one in a minute"
 
 def store() -> list[Finding]:
     """Look into the store: is it there, which models does it hold, and are the champions' files what was stored."""
-    address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store_folder() / DATABASE}"
+    address = store_address()
     shown = without_password(address)
-    if address.startswith("sqlite:///"):
-        file = Path(address.removeprefix("sqlite:///"))
+    if file := sqlite_file(address):
         if not file.is_file():
             return [Finding("store", NOTE, f"none yet at {shown}", TRAIN)]
         # MLflow would bring a damaged or foreign file to its own form.
@@ -38,19 +38,15 @@ def store() -> list[Finding]:
         logging.getLogger(name).setLevel(logging.ERROR)
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
-    import mlflow
-
-    use_store()
     try:
-        client = mlflow.MlflowClient()
-        models = list(client.search_registered_models(max_results=1000))
-        champions = [client.get_model_version(m.name, m.aliases[CHAMPION]) for m in models if CHAMPION in m.aliases]
-        findings = [_champion(client, version) for version in champions if HASH_TAG in version.tags]
+        opened = registry()
+        names = opened.names()
+        findings = [_champion(model) for model in opened.champions() if HASH_TAG in model.tags]
         dead = _dead_runs()
-    except mlflow.MlflowException as error:
-        text = user_message(error) or first_line(error)[:200]
-        return [Finding("store", BROKEN, f"{shown}: {without_password(text)}", _fix(str(error), shown))]
-    text = f"{shown}: {len(models)} models, {len(findings)} champions"
+    except ZooError as error:
+        text = without_password(str(error))
+        return [Finding("store", BROKEN, f"{shown}: {text}", _fix(str(error), shown))]
+    text = f"{shown}: {len(names)} models, {len(findings)} champions"
     return [Finding("store", OK if findings else NOTE, text, "" if findings else TRAIN), *findings, *dead]
 
 
@@ -63,43 +59,39 @@ def _fix(text: str, address: str) -> str:
 
 
 def _dead_runs() -> list[Finding]:
-    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
-
     folders = {file.parent for place in (Path.cwd(), REPOSITORY) for file in place.glob("*/MLproject")}
     return [
-        Finding(f"run {run.info.run_name}", NOTE, DIED, how_to_go_on(run) or "begin anew: no epoch of it was kept")
+        Finding(f"run {run.name}", NOTE, DIED, how_to_go_on(run) or "begin anew: no epoch of it was kept")
         for run in dead_runs(folders)
-        if MLFLOW_PARENT_RUN_ID not in run.data.tags
+        if PARENT_TAG not in run.tags
     ]
 
 
-def _champion(client, version) -> Finding:
-    name = f"{version.name}/{version.version}"
-    address = client.get_model_version_download_uri(version.name, version.version)
-    if urlsplit(address).scheme not in ("", "file"):
+def _champion(model: StoredModel) -> Finding:
+    name = f"{model.name}/{model.version}"
+    if (folder := local_path(model.location)) is None:
         return Finding(name, OK, "kept elsewhere, its files were not looked at")
-    folder = Path(urlsplit(address).path)
     file = folder / WEIGHTS
-    again = f"bring {folder} back, or train again: mlflow run {version.name} --no-conda"
+    again = f"bring {folder} back, or train again: mlflow run {model.name} --no-conda"
     if not file.is_file():
         return Finding(name, BROKEN, f"{file}: the file of this champion is gone", again)
-    if sha256(file) != version.tags[HASH_TAG]:
+    if sha256(file) != model.tags[HASH_TAG]:
         return Finding(name, BROKEN, f"{file}: not the file that was stored (another sha256)", again)
     return Finding(name, OK, "champion, its file is what was stored")
 
 
 def dataset(ds: str = "") -> list[Finding]:
     """Look at the data set that a command would use."""
-    from sdss_gs.info import summarise
-
     try:
-        folder = dataset_folder(ds, lambda _text: None)
-        summary = summarise(folder) if folder else {}
+        if (folder := dataset_folder(ds, lambda _text: None)) is None:
+            text = f"none in $SDSS_GS or {folder_beside(REPOSITORY)}: training generates a sample"
+            return [Finding("data set", NOTE, text, "zoo data download brings the SDSS Galaxy Subset")]
+        # Only here: what reads tables takes half a second to import.
+        from sdss_gs.info import summarise
+
+        summary = summarise(folder)
     except ZooError as error:
         return [Finding("data set", BROKEN, str(error), "name another one; zoo data download, or zoo data verify it")]
-    if folder is None:
-        text = f"none in $SDSS_GS or {folder_beside(REPOSITORY)}: training generates a sample"
-        return [Finding("data set", NOTE, text, "zoo data download brings the SDSS Galaxy Subset")]
     inputs = {name: facts for name, facts in summary["inputs"].items() if INPUTS[name].suffix}
     states = ", ".join(f"{name} {facts['state'].replace('none', 'without files')}" for name, facts in inputs.items())
     findings = [Finding("data set", OK, f"{as_typed(str(folder))}: {summary['objects']:,} objects; {states}")]

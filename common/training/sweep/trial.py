@@ -106,7 +106,7 @@ def close_dead_trials(sweep: Sweep) -> None:
     for run in client.search_runs([client.get_run(sweep.parent).info.experiment_id], query):
         began = MLFLOW_PARENT_RUN_ID not in run.data.tags and run.info.run_id != sweep.parent
         if began or run.data.tags.get(TRIAL_TAG) in dead:
-            close(run, "its process died; what it did is done again in another run")
+            close(run.info.run_id, run.data.tags, "its process died; what it did is done again in another run")
 
 
 def _say(sweep: Sweep, trial: optuna.Trial, text: str, began: float) -> None:

@@ -1,0 +1,52 @@
+"""The store, open to be read: from MLflow's SQLite file where that is safe, else through MLflow's client.
+
+MLflow takes a second to import, its file a millisecond to read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from common.runs.sqlite_registry import open_sqlite
+from common.runs.store_location import sqlite_file, store_address
+from common.runs.stored import Registry
+from sdss_gs.errors import ZooError
+
+
+def registry() -> Registry:
+    """Open the store that MLflow was told of, else that of the current folder, else that of the repository.
+
+    A SQLite store that is not there is not made: it holds nothing.
+
+    Raises
+    ------
+    ZooError
+        If it cannot be read.
+    """
+    address = store_address()
+    file = sqlite_file(address)
+    found = open_sqlite(file, _through_mlflow) if file and _plain(address) else None
+    return found if found is not None else _through_mlflow()
+
+
+def _through_mlflow() -> Registry:
+    try:
+        from common.runs.mlflow_registry import MlflowRegistry
+
+        return MlflowRegistry()
+    except ModuleNotFoundError as error:
+        problem = f"store: expected MLflow to read {store_address()}, found no module {error.name}"
+        raise ZooError(f"{problem}; pip install mlflow brings it") from None
+
+
+def _plain(address: str) -> bool:
+    """Tell whether models and runs are in the same place, and in no workspaces."""
+    mlflow = sys.modules.get("mlflow")
+    if mlflow:
+        models = mlflow.get_registry_uri()
+        # Where nobody has told it of a store, it has a default that the zoo does not use.
+        same = models in (address, mlflow.get_tracking_uri())
+    else:
+        same = os.environ.get("MLFLOW_REGISTRY_URI") in (None, "", address)
+    return same and not os.environ.get("MLFLOW_ENABLE_WORKSPACES")
