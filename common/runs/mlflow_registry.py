@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import mlflow
@@ -35,8 +35,12 @@ class MlflowRegistry:
 
     def champions(self) -> list[StoredModel]:
         """List the champion of each registered model that has one, by name."""
-        registered = sorted(self._registered(), key=lambda model: model.name)
-        return [self.model(model.name) for model in registered if CHAMPION in model.aliases]
+        found = []
+        for model in sorted(self._registered(), key=lambda model: model.name):
+            # Another process may have taken it away by now.
+            with suppress(UnknownModelError):
+                found += [self.model(model.name)] if CHAMPION in model.aliases else []
+        return found
 
     def _registered(self) -> list[RegisteredModel]:
         models, token = [], None
@@ -53,10 +57,8 @@ class MlflowRegistry:
             try:
                 if not mark:
                     return _logged(self.client.get_logged_model(key))
-                if mark == "@":
-                    rest = self.client.get_model_version_by_alias(key, rest).version
-                # By its version, because what an alias leads to has no tags of its own in some stores.
-                return self._version(self.client.get_model_version(key, rest))
+                look_up = self.client.get_model_version_by_alias if mark == "@" else self.client.get_model_version
+                return self._version(look_up(key, rest))
             except MlflowException as error:
                 if error.error_code in ABSENT:
                     raise UnknownModelError(name) from None
