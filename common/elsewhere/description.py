@@ -41,7 +41,7 @@ def describe(model: Model, files: Mapping[str, str], licence: str) -> dict:
         "files": dict(files),
         "inputs": [_input(model, item) for item in model.inputs],
         **({} if model.flat else {"present": PRESENT}),
-        "outputs": [_output(output, target) for output in model.outputs],
+        "outputs": [describe_output(output, target) for output in model.outputs],
         "levels": list(LEVELS),
         "one_level": ONE_LEVEL,
         "unsure_factor": UNSURE,
@@ -80,8 +80,15 @@ def _input(model: Model, item: Input) -> dict:
     }
 
 
-def _output(output: Output, target: str) -> dict:
-    """Describe an output: its tensor, how that becomes values and intervals, and the columns that result."""
+def describe_output(output: Output, target: str) -> dict:
+    """Describe an output: how what the network gives becomes values and intervals, and the columns that result.
+
+    Parameters
+    ----------
+    output : Output
+    target : str
+        What a mass was learnt as, see `mass.TARGETS`.
+    """
     kind, quantity = kind_of(output), QUANTITIES.get(output.column)
     questions = TREES[output.tree].questions if output.tree else ()
     return {
@@ -92,7 +99,10 @@ def _output(output: Output, target: str) -> dict:
         "size": output.size,
         "classes": list(output.classes),
         "answers": list(output.answers),
-        "questions": [{"text": one.text, "answers": list(one.answers), "first": one.first} for one in questions],
+        "questions": [
+            {"number": one.number, "text": one.text, "answers": list(one.answers), "first": one.first}
+            for one in questions
+        ],
         "value": kind.value_formula(target),
         "ends": kind.ends_formula,
         "possible": [quantity.low, quantity.high] if quantity and not output.classes else None,

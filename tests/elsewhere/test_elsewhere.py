@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -22,9 +23,11 @@ from helpers.trained import by_hand, several_by_hand
 from common.backend import tf
 from common.cli.command import main
 from common.elsewhere import web_runtime
+from common.elsewhere.description import describe_output
 from common.outputs.kinds import kind_of
 from sdss_gs.download.unpack import unpack
 from sdss_gs.files import sha256
+from sdss_gs.schema import OUTPUTS
 
 TARBALL = web_runtime.cached()
 """Where ``.ci/run`` puts npm's package; asked before a test has a cache of its own."""
@@ -280,3 +283,23 @@ def test_what_has_no_such_form_is_one_line(shelf, tmp_path, capsys):
     ):  # fmt: skip
         assert text in error
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("tree", ["kaggle", "gz2", "gz1"])
+def test_page_sums_votes_up_as_zoo_predict_does(tmp_path, tree):
+    if not shutil.which("node"):
+        pytest.skip("no node")
+    output = replace(OUTPUTS["votes"], tree=tree)
+    shares = np.random.default_rng(0).dirichlet(np.full(output.size, 0.3), 300).astype(np.float32)
+    about = {"output": describe_output(output, "log"), "shares": shares.tolist()}
+    (tmp_path / "about.json").write_text(json.dumps(about))
+    shutil.copyfile(ROOT / "common" / "elsewhere" / "static" / "votes.js", tmp_path / "votes.mjs")
+    (tmp_path / "ask.mjs").write_text(
+        'import { readFileSync } from "node:fs";\nimport { classOf } from "./votes.mjs";\n'
+        'const { output, shares } = JSON.parse(readFileSync("about.json"));\n'
+        "console.log(JSON.stringify(shares.map((row) => classOf(output, row))));\n"
+    )
+    done = subprocess.run(["node", "ask.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert found == kind_of(output).words(shares).tolist()
+    assert len(set(found)) > 5

@@ -42,8 +42,10 @@ function showOne(cards, model, output, row) {
     add(card, "p", row[output.name], "value");
     plotClasses(card, output.name, row, output.classes, null);
     add(card, "p", "Bold: the set that holds the true class in 90 of 100 cases.", "soft");
-  } else if (output.answers.length) plotQuestions(card, row, questionsOf(output));
-  else {
+  } else if (output.answers.length) {
+    add(card, "p", row[output.name], "value");
+    plotQuestions(card, row, questionsOf(output));
+  } else {
     add(card, "p", written(output, row[output.name]), "value");
     plotIntervals(card, output.name, row, null, output.kind === "mass");
     add(card, "p", intervalsInWords(model, output, row), "soft");

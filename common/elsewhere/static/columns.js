@@ -1,5 +1,7 @@
 // From what a network gives for one galaxy to the columns of zoo predict; docs/elsewhere.md says the same in words.
 
+import { classOf } from "./votes.js";
+
 const VALUES = { "raw": (raw) => raw, "10 ** raw": (raw) => 10 ** raw, "1e9 * raw": (raw) => 1e9 * raw };
 const ENDS = {
   "value + e": (value, e) => value + e,
@@ -53,9 +55,8 @@ function ofClasses(model, output, calibration, raw) {
   return { row, unsure: chances[best] < calibration.typical / model.unsure_factor, impossible: false };
 }
 
-// The column that sums votes up to a class of Galaxy Zoo stays out: that is a rule about words, not of the network.
 function ofVotes(model, output, calibration, raw) {
-  const row = {}, level = model.one_level, ends = {};
+  const row = { [output.name]: classOf(output, raw) }, level = model.one_level, ends = {};
   let width = 0;
   output.answers.forEach((answer, number) => {
     const share = raw[number], name = `${output.name}_${answer}`;
