@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import ROOT
-from helpers.trained import by_hand, several_by_hand
+from helpers.trained import by_hand, several_by_hand, untried
 
 from common.backend import keras
 from common.models.described import read_description, write_description
@@ -16,10 +16,15 @@ from common.models.keras_runtime import KerasRuntime
 from common.models.light import FORMAT_KEY, open_light
 from common.models.light_export import TOLERANCE, compare, write_light
 from common.models.opening import load
+from common.models.serving import serving_network
 from common.models.store import facts_about
+from common.networks.build import build_flat
+from common.networks.fast import within_reach
 from common.networks.inputs import PRESENT
+from common.networks.layers import normalisations
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.files import sha256
+from sdss_gs.schema import INPUTS, OUTPUTS
 
 COUNT = 40
 
@@ -68,6 +73,17 @@ def test_what_is_missing_has_no_influence_on_a_fused_light_form(tmp_path):
     alone, nothing = light.predict({"bands": bands}), light.predict({"wise": np.full((3, 4), np.nan)})
     np.testing.assert_allclose(alone["redshift"], model.predict({"bands": bands})["redshift"], rtol=1e-5)
     assert nothing["redshift"].isna().all()
+
+
+def test_means_of_images_that_hardly_differ_are_no_reason_to_refuse(tmp_path):
+    item, output = INPUTS["img"], OUTPUTS["redshift"]
+    brightness = lambda img: within_reach(keras.layers.GlobalAveragePooling2D(dtype="float32")(img))  # noqa: E731
+    network = build_flat(item, output, item.shape, brightness, "i2r")
+    (layer,) = normalisations(network)
+    layer.mean, layer.variance = keras.ops.full((1, 3), 0.5), keras.ops.full((1, 3), 0.02**2)
+    model = untried(serving_network(network, [item]), [item], [output])
+    light = write_light(model, {"img": objects_of(model)["img"]}, tmp_path)
+    assert light.files, light.said
 
 
 class Rounded(keras.layers.Layer):
