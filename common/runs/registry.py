@@ -37,7 +37,7 @@ def _through_mlflow() -> Registry:
         return MlflowRegistry()
     except ModuleNotFoundError as error:
         problem = f"store: expected MLflow to read {store_address()}, found no module {error.name}"
-        raise ZooError(f"{problem}; pip install mlflow brings it") from None
+        raise ZooError(f"{problem}; in the zoo's folder: pip install .") from None
 
 
 def _plain(address: str) -> bool:

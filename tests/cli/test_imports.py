@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.bare import bare
 from helpers.stores import unpack_store
 
 from common.models.described import HEADLINE_TAG
@@ -53,3 +54,19 @@ def test_commands_that_only_read_the_store_load_no_more_than_that_takes(store, t
     )  # fmt: skip
     assert shown in done.stdout, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_store_is_read_where_mlflow_is_not_installed(store, tmp_path):
+    code = """
+from common.cli.command import main
+from common.models.described import stored_model
+print(main(["list"]), main(["info", "b2r"]), main(["info", "nobody"]), stored_model("b2r")[2]["input"])
+"""
+    done = bare(code, cwd=tmp_path, env={"MLFLOW_TRACKING_URI": f"sqlite:///{store}"})
+    assert done.stdout.splitlines()[-1] == "0 0 1 bands", done.stderr
+    code = 'from common.cli.command import main; main(["list"])'
+    done = bare(code, cwd=tmp_path, env={"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"})
+    assert done.stderr == (
+        "error: store: expected MLflow to read http://127.0.0.1:9, found no module mlflow; "
+        "in the zoo's folder: pip install .\n"
+    )

@@ -269,7 +269,9 @@ def test_another_registry_is_left_to_mlflow(store, tmp_path, monkeypatch):
     # As where MLflow is not imported yet.
     monkeypatch.setitem(sys.modules, "mlflow", None)
     monkeypatch.delitem(sys.modules, "common.runs.mlflow_registry")
-    with pytest.raises(ZooError, match=r"store: expected MLflow to read sqlite.*found no module mlflow; pip install"):
+    with pytest.raises(
+        ZooError, match=r"expected MLflow to read sqlite.*found no module mlflow; in the zoo's folder: pip"
+    ):
         registry()
     monkeypatch.delenv("MLFLOW_REGISTRY_URI")
     assert registry().names() == ["b2r", "x2y"]
