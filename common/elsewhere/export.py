@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.elsewhere.exported import card_of, opened
+from common.elsewhere.exported import address_of_now, card_of, opened
 from sdss_gs.errors import OptionError
 from sdss_gs.files import new_folder
 
@@ -65,6 +65,7 @@ def _saved_model(name: str, folder: Path) -> None:
     from common.models.opening import load
     from common.models.running import KERAS
 
-    card = card_of(name)
-    write_saved_model(load(name, KERAS), str(card.get("licence", "")), folder)
+    address = address_of_now(name)
+    card = card_of(address)
+    write_saved_model(load(address, KERAS), str(card.get("licence", "")), folder)
     (folder / CARD).write_text(json.dumps(card, indent=1))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common.elsewhere.description import describe
 from common.elsewhere.onnx_file import write_with_description
+from common.models.described import DESCRIPTION, stored_model
 from common.models.library import artifact
 from common.models.light import ENCODER, FUSION, WHOLE
 from common.models.model import Model
@@ -58,7 +59,13 @@ def opened(name: str) -> Exported:
     ZooError
         If there is no such model, or it has no light form.
     """
-    return Exported(load(name, LIGHT), card_of(name))
+    address = address_of_now(name)
+    return Exported(load(address, LIGHT), card_of(address))
+
+
+def address_of_now(name: str) -> str:
+    """Return an address that goes on to be the same model when another one becomes the champion."""
+    return name if (Path(name) / DESCRIPTION).is_file() else stored_model(name)[0].address
 
 
 def card_of(name: str) -> dict:

@@ -21,7 +21,7 @@ from common.runs.registry import registry
 from common.runs.store_location import LIGHT_TAG, MODEL_TAG, REPORT, WEIGHTS, use_store
 from common.runs.stored import StoredRun, UnknownModelError
 from sdss_gs.errors import OptionError, ZooError
-from sdss_gs.files import TEMPORARY, sha256, temporary_path
+from sdss_gs.files import new_folder, sha256
 
 CARDS = ("card.md", "card.json", REPORT)
 
@@ -116,22 +116,15 @@ def export(name: str, folder: Path) -> Path:
     ZooError
         If there is no such model, or the folder exists.
     """
-    if folder.exists():
-        raise OptionError(f"{folder}: expected a new folder, found one that exists")
     # Not with the others: only this needs the network, and TensorFlow with it.
     from common.models.light import open_light
     from common.models.opening import load
     from common.models.running import KERAS
 
-    # By Keras, so that its file is looked at; the other ones are below.
-    stored, place, facts = stored_model(name)
-    model, light = load(stored.address, KERAS), json.loads(stored.tags.get(LIGHT_TAG, "{}"))
-    for leftover in folder.parent.glob(f"{folder.name}.*{TEMPORARY}"):
-        # Of an export that was killed.
-        shutil.rmtree(leftover, ignore_errors=True)
-    temporary = temporary_path(folder)
-    temporary.mkdir(parents=True)
-    try:
+    with new_folder(folder) as temporary:
+        # By Keras, so that its file is looked at; the other ones are below.
+        stored, place, facts = stored_model(name)
+        model, light = load(stored.address, KERAS), json.loads(stored.tags.get(LIGHT_TAG, "{}"))
         for file in (MODEL_FILE, *light):
             shutil.copyfile((place / WEIGHTS).with_name(file), temporary / file)
         for file in CARDS:
@@ -145,9 +138,6 @@ def export(name: str, folder: Path) -> Path:
             "files": {file: sha256(temporary / file) for file in (MODEL_FILE, *light, *CARDS)},
         }
         write_description(temporary, description)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 
