@@ -64,6 +64,8 @@ EXTRAS = {
     ],
     # Other people's readers of our files (tests/clients); lsdb needs pandas 3, which the zoo does not.
     "clients": ["polars>=2,<3", "duckdb>=2,<3", "lsdb>=0.11,<0.12"],
+    # Beside onnxruntime in the benchmarks.
+    "openvino": ["openvino>=2026.2,<2027"],
     "fuzz": ["atheris>=3,<4"],
     "umap": ["umap-learn>=0.5.12,<0.6"],
     "ray": ["ray>=2.60,<3"],

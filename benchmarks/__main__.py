@@ -1,4 +1,4 @@
-"""Measure the zoo beside the naive way: reading, packing, feeding, training, start-up, prediction, growth."""
+"""Measure the zoo beside the naive way, other engines, and an earlier build of itself."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from .targets import judge
 from .tasks import tasks_of
 from .write_report import NAME, write_report
 
+SOURCES = 1000
+"""Generated galaxies whose files are measured."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the parts one after the other; return the exit code."""
@@ -29,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     add("--inputs", default="", help=f"comma-separated (default: all; with --quick {','.join(QUICK_INPUTS)})")
     add("--quick", action="store_true", help="small sizes: to see that everything works, not to quote")
     add("--ds", default="", help="data set whose files are measured (default: generated galaxies)")
+    add("--before", default="", metavar="CHECKOUT", help="earlier build, for the part commands (default: none)")
+    add("--after", default="", metavar="CHECKOUT", help="build that it is compared with (default: this one)")
+    add("--add", action="store_true", help="keep what the output has of other parts")
     add("--work", default="", help="folder for generated data, up to 10 GB (default: the system's temporary folder)")
     add("--output", default="docs", help=f"folder for {NAME}.md, .json and .png (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -36,13 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
         parts = _chosen("--parts", options.parts, PARTS)
         default = QUICK_INPUTS if options.quick else INPUTS
         inputs = _chosen("--inputs", options.inputs or ",".join(default), tuple(INPUTS))
+        checkouts = [_checkout(f"--{name}", getattr(options, name)) for name in ("before", "after")]
         with tempfile.TemporaryDirectory(prefix="zoo-bench-", dir=options.work or None) as work:
             source = options.ds and str(Path(options.ds).resolve())
             if not source:
                 print("generating galaxies", flush=True)
-                source = str(generate.sample(Path(work) / "source", 48 if options.quick else 1000))
-            settings = Settings(work, source, options.quick, inputs)
-            return _measure_all(settings, parts, Path(options.output))
+                source = str(generate.sample(Path(work) / "source", 48 if options.quick else SOURCES))
+            settings = Settings(work, source, options.quick, inputs, *checkouts)
+            return _measure_all(settings, parts, Path(options.output), options.add)
     except (ZooError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -59,11 +66,22 @@ def _chosen(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _measure_all(settings: Settings, parts: tuple[str, ...], output: Path) -> int:
+def _checkout(option: str, text: str) -> str:
+    if text and not (Path(text) / "setup.py").is_file():
+        raise OptionError(f"{option} {text}: expected a checkout of the zoo, found no setup.py there")
+    return text and str(Path(text).resolve())
+
+
+def _measure_all(settings: Settings, parts: tuple[str, ...], output: Path, add: bool) -> int:
     """Run every task in its own process, so that a peak of memory is its own; keep what is done after each."""
-    began, failures = time.perf_counter(), []
-    results = {"machine": machine.describe(), "quick": settings.quick, "seconds": 0, "rows": [], "failures": failures}
+    began = time.perf_counter()
+    about = {"machine": machine.describe(), "quick": settings.quick, "seconds": 0}
+    results = about | {"rows": [], "failures": []}
     output.mkdir(parents=True, exist_ok=True)
+    if add and (path := output / f"{NAME}.json").is_file():
+        results = without(json.loads(path.read_text()), parts)
+        results["added"] |= dict.fromkeys(parts, about)
+    failures = results["failures"]
     for part in parts:
         for task in tasks_of(part, settings):
             label = " ".join([part, *map(str, task.values())])
@@ -73,11 +91,20 @@ def _measure_all(settings: Settings, parts: tuple[str, ...], output: Path) -> in
                 print(f"    {_line(row)}", flush=True)
             results["rows"] += rows
             failures += [f"{label}: {problem}"] if problem else []
-            results["seconds"] = round(time.perf_counter() - began)
+            about["seconds"] = round(time.perf_counter() - began)
+            results |= {} if add else about
             results["targets"] = judge(results["rows"])
             (output / f"{NAME}.json").write_text(json.dumps(results, indent=1))
     print(write_report(results, output))
     return 1 if failures else 0
+
+
+def without(results: dict, parts: tuple[str, ...]) -> dict:
+    """Return the results of an earlier run without those of some parts."""
+    kept = {"rows": [row for row in results["rows"] if row["part"] not in parts]}
+    kept["failures"] = [one for one in results["failures"] if one.split()[0].rstrip(":") not in parts]
+    kept["added"] = {part: about for part, about in results.get("added", {}).items() if part not in parts}
+    return results | kept
 
 
 def _run(settings: Settings, part: str, task: dict) -> tuple[list[dict], str, float]:

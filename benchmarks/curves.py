@@ -32,7 +32,7 @@ from sdss_gs.errors import ZooError
 from sdss_gs.schema import parse_model_name
 
 from . import machine
-from .networks import network_of, stored
+from .networks import network_of, stored_of
 from .settings import ROOT
 
 NAME = "architectures"
@@ -91,7 +91,7 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
         began = time.perf_counter()
         model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0, callbacks=[order])
         spent += time.perf_counter() - began
-        found = validation_scores(data, predict_part(stored(network, data), data, "validation")[ANY])[output]
+        found = validation_scores(data, predict_part(stored_of(network, data), data, "validation")[ANY])[output]
         curve["seconds"].append(spent)
         curve["score"].append(found[metric])
         print(f"{name} {kind:<10} epoch {epoch + 1:>3}  {spent:7.1f} s  {metric} {found[metric]:.4f}", flush=True)

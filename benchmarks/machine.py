@@ -6,14 +6,15 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from joblib import cpu_count
 
 from sdss_gs import __version__
 
-PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pyarrow", "pillow", "mlflow")
+PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pyarrow", "pillow", "mlflow", "onnxruntime")
+OPTIONAL = ("openvino",)
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 
@@ -31,9 +32,20 @@ def describe() -> dict[str, object]:
         "system": f"{platform.system()} {platform.release()}",
         "load_at_start": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
-        "versions": {"sdss-zoo": __version__, **{package: version(package) for package in PACKAGES}},
+        "versions": {"sdss-zoo": __version__, **{package: version(package) for package in PACKAGES}} | _optional(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _optional() -> dict[str, str]:
+    """Return the versions of what a measurement can do without; of what is not there, how to install it."""
+    found = {}
+    for package in OPTIONAL:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = f'not installed (`pip install ".[{package}]"`)'
+    return found
 
 
 def _gpus() -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,10 @@ from common.options import TrainingOptions, typed
 from common.project import Project, read_project
 from common.training import device as gpu
 from common.training.compile import compile_model
+from sdss_gs.schema import Input, Output
 
 from . import naive
 from .settings import BATCH, ROOT, model_name
-
-ARCHITECTURES = ("reference", "fast")
 
 
 def network_of(project: Project, architecture: str) -> Callable | None:
@@ -79,16 +78,26 @@ def prepared(
     return model, device.precision
 
 
-def stored(network: keras.Model, data: TrainingData) -> Model:
+def stored_of(network: keras.Model, data: TrainingData) -> Model:
     """Make of a network what is stored and used, but for how sure it is."""
+    return stored(network, data.inputs, data.outputs, data.shapes())
+
+
+def stored(
+    network: keras.Model,
+    inputs: tuple[Input, ...],
+    outputs: tuple[Output, ...],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> Model:
+    """Make the same of a network that no data set goes with."""
     return Model(
         name=network.name,
         version="",
         sha256="",
-        inputs=data.inputs,
-        outputs=data.outputs,
-        runtime=KerasRuntime(serving_network(network, data.inputs), data.outputs),
-        shapes=data.shapes(),
+        inputs=inputs,
+        outputs=outputs,
+        runtime=KerasRuntime(serving_network(network, inputs), outputs),
+        shapes=shapes,
         reading={},
         calibrations={},
         training_ranges={},

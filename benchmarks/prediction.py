@@ -10,8 +10,8 @@ from common.training.compile import begin_at_constants
 
 from . import datasets
 from .memory import watching
-from .networks import ARCHITECTURES, NaiveBatches, network_of, open_project, prepared, stored
-from .settings import BATCH, NAIVE_BATCHES, Settings, model_name
+from .networks import NaiveBatches, network_of, open_project, prepared, stored_of
+from .settings import ARCHITECTURES, BATCH, NAIVE_BATCHES, Settings, model_name
 from .timing import in_turn, rate, ratio
 
 
@@ -27,7 +27,7 @@ def measure(settings: Settings, name: str) -> list[dict]:
     }
     for network in networks.values():
         begin_at_constants(network, data)
-    models = {architecture: stored(network, data) for architecture, network in networks.items()}
+    models = {architecture: stored_of(network, data) for architecture, network in networks.items()}
     batches = NaiveBatches(folder, name, data.objid("train")[: NAIVE_BATCHES * BATCH])
 
     def naive() -> int:

@@ -9,9 +9,10 @@ from typing import TypeVar
 from sdss_gs.schema import INPUTS
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("reading", "packing", "feeding", "training", "startup", "prediction", "growth")
+PARTS = ("reading", "packing", "feeding", "training", "startup", "prediction", "growth", "engines", "commands")
 FILE_INPUTS = tuple(name for name, item in INPUTS.items() if item.suffix)
 QUICK_INPUTS = ("img", "bands")
+ARCHITECTURES = ("reference", "fast")
 BATCH = 32
 """Objects per step, the same for every way of training."""
 NAIVE_BATCHES = 20
@@ -33,12 +34,16 @@ class Settings:
     quick : bool
         Small sizes and few rounds: to see that everything works, not to quote.
     inputs : tuple of str
+    before, after : str
+        Checkouts of the zoo whose commands are compared; where they are empty none, and this one.
     """
 
     work: str
     source: str
     quick: bool
     inputs: tuple[str, ...]
+    before: str = ""
+    after: str = ""
 
     def pick(self, full: Value, quick: Value) -> Value:
         """Choose between the size of a full and of a quick run."""

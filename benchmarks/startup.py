@@ -27,7 +27,7 @@ def measure(settings: Settings) -> list[dict]:
     work = Path(settings.work) / "startup"
     folder = generate.linked(work / "data", settings.source, FILE_INPUTS, settings.pick(2000, 300))
     open_dataset(folder, [name for name in FILE_INPUTS if name != "ssel"], progress=False)
-    repository = _copy_models(work / "zoo")
+    repository = copy_models(work / "zoo")
     rows = [_row("mlflow run b2r to the end of the first epoch: new store", [_run(repository, folder)])]
     again = [_run(repository, folder) for _ in range(repeats)]
     rows.append(_row("mlflow run b2r to the end of the first epoch", again))
@@ -45,28 +45,29 @@ def _row(what: str, times: list[float]) -> dict:
 
 def _times(command: list[str], repeats: int) -> list[float]:
     def run() -> None:
-        subprocess.run(command, cwd=ROOT, env=_environment(), check=True, capture_output=True)
+        subprocess.run(command, cwd=ROOT, env=environment(), check=True, capture_output=True)
 
     run()  # fills the page cache
     return [seconds(run) for _ in range(repeats)]
 
 
-def _copy_models(repository: Path) -> Path:
-    """Copy the model folders, so that logs and store stay out of the real ones."""
+def copy_models(repository: Path, root: Path = ROOT) -> Path:
+    """Copy the model folders of a checkout, so that logs and store stay out of the real ones."""
     repository.mkdir(parents=True)
-    shutil.copy(ROOT / "conda.yaml", repository)
-    for project in ROOT.glob("*/MLproject"):
+    shutil.copy(root / "conda.yaml", repository)
+    for project in root.glob("*/MLproject"):
         (repository / project.parent.name).mkdir()
         for name in ("MLproject", "train.py"):
             shutil.copy(project.parent / name, repository / project.parent.name)
     return repository
 
 
-def _environment() -> dict[str, str]:
+def environment(root: Path = ROOT) -> dict[str, str]:
+    """Return the variables with which a command runs from a checkout, in whatever folder."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_") and name != "SDSS_GS"}
     path = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", "")])
     # The copy of the model folders has no packages beside it.
-    search = os.pathsep.join(filter(None, [str(ROOT), own.get("PYTHONPATH")]))
+    search = os.pathsep.join(filter(None, [str(root), own.get("PYTHONPATH")]))
     return own | {"PATH": path, "PYTHONPATH": search, "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
@@ -75,7 +76,7 @@ def _run(repository: Path, folder: Path) -> float:
     command = ["mlflow", "run", "b2r", "-P", f"ds={folder}", "-P", "epochs=1", "--no-conda"]
     began = time.perf_counter()
     run = subprocess.Popen(
-        command, cwd=repository, env=_environment(), text=True, start_new_session=True,
+        command, cwd=repository, env=environment(), text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     lines = []

@@ -16,6 +16,8 @@ TITLES = {
     "startup": "Start-up",
     "prediction": "Prediction",
     "growth": "Growth",
+    "engines": "The network alone",
+    "commands": "Whole commands, before and after",
 }
 NOTES = {
     "reading": "The zoo's readers check what they read. `ratio` is the reader's rate over the naive one.",
@@ -35,6 +37,15 @@ NOTES = {
     "prediction": "Untrained networks in float32; naive: `model.predict` on the object-by-object batches.",
     "growth": "Each line is a process of its own. The files of the images are hard links to a thousand or fewer, so "
     "that their content is in the page cache; the packed images are not, once they outgrow the memory.",
+    "engines": "Objects per second of one call with a batch, untrained networks, 2 threads, in one process. "
+    "*before*: Keras' `predict` and `arcsinh`, as the zoo ran networks until they had a light form; *tensorflow*: "
+    "`--runtime keras`; *onnxruntime*: the usual runtime; `gain`: of the usual runtime over *before*. All in float32 "
+    "but *int8* (onnxruntime's dynamic quantisation) and *bfloat16* (OpenVINO, where the processor has it). The second "
+    "table: b2r trained on the generated galaxies, and what others than TensorFlow in float32 make of its score.",
+    "commands": "Both builds in turn, each command a process of its own, over one store of models that the later build "
+    "trained for an epoch; medians, files in the page cache. `cpu`: with all processes that a command starts; `peak`: "
+    "of its largest process. `gain`: before over after. *zoo serve*: all champions; one client that keeps its "
+    "connection and asks for one galaxy of b2r at a time.",
 }
 
 
@@ -46,7 +57,8 @@ def write_report(results: dict, output: Path) -> Path:
     for part, title in TITLES.items():
         chosen = [row for row in rows if row["part"] == part]
         if chosen:
-            sections += [f"## {title}", NOTES[part], *_tables(chosen)]
+            added = results.get("added", {}).get(part)
+            sections += [f"## {title}", NOTES[part], *([_added(added)] if added else []), *_tables(chosen)]
     if results["failures"]:
         sections += ["## Failed", "\n".join(f"- {failure}" for failure in results["failures"])]
     path = output / f"{NAME}.md"
@@ -54,20 +66,31 @@ def write_report(results: dict, output: Path) -> Path:
     return path
 
 
-def _head(results: dict) -> str:
-    machine = results["machine"]
+def _added(about: dict) -> str:
+    """Say when and where a part was measured that was added to an earlier run."""
+    quick = " **A quick run: not to be quoted.**" if about["quick"] else ""
+    return f"Measured on {about['machine']['date'][:10]}:{quick}\n\n" + "\n".join(_machine(about["machine"]))
+
+
+def _machine(machine: dict) -> list[str]:
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    lines = [
-        "# Benchmarks",
-        "",
-        f"Written by `python -m benchmarks{' --quick' if results['quick'] else ''}` (`make bench`) in "
-        f"{results['seconds'] / 60:.0f} minutes on {machine['date'][:10]}.",
-        "",
+    return [
         f"- **Machine**: {machine['processor']}, {machine['cores']} cores"
         f" ({', '.join(machine['instructions']) or 'no vector extensions known'}), {machine['memory_gb']:.0f} GB, "
         f"{machine['system']}; load at the start {machine['load_at_start']}",
         f"- **GPU**: {', '.join(machine.get('gpus', [])) or 'none; nothing here was measured on one'}",
         f"- **Software**: Python {machine['python']}, {versions}",
+    ]
+
+
+def _head(results: dict) -> str:
+    lines = [
+        "# Benchmarks",
+        "",
+        f"Written by `python -m benchmarks{' --quick' if results['quick'] else ''}` (`make bench`) in "
+        f"{results['seconds'] / 60:.0f} minutes on {results['machine']['date'][:10]}.",
+        "",
+        *_machine(results["machine"]),
         "",
         "Competing ways run in turn, round by round, in one process; a ratio is the median of the rounds' ratios. "
         "*Naive* opens the one file of an object when the object is needed, after a scan of the catalogue for its row; "
