@@ -9,7 +9,6 @@ import numpy as np
 
 from common.data.training_data import TrainingData
 from common.models.model import ANY, Calibrations, Model
-from common.models.running import ROWS_PER_STEP
 from common.networks.inputs import PRESENT
 from common.outputs.calibration import fewest_objects, percent
 from common.outputs.kinds import kind_of
@@ -17,7 +16,7 @@ from common.outputs.metrics import score
 
 FEWEST = 100
 """Objects that a calibration needs."""
-IMAGES_PER_PIECE = 512
+ROWS_PER_PIECE, IMAGES_PER_PIECE = 8192, 512
 
 Predictions = dict[str, dict[str, np.ndarray]]
 """By set of inputs that were shown (``img|bands``; `model.ANY`) and output, of all objects of a part: ``(n,)`` or
@@ -50,7 +49,7 @@ def predict_part(model: Model, data: TrainingData, part: str, sets: Sequence[str
     sets : sequence of str
         Besides `ANY`; of a model that is not flat.
     """
-    size = ROWS_PER_STEP if all(item.columns for item in model.inputs) else IMAGES_PER_PIECE
+    size = ROWS_PER_PIECE if all(item.columns for item in model.inputs) else IMAGES_PER_PIECE
     answers: dict[str, list[dict[str, np.ndarray]]] = {key: [] for key in (ANY, *sets)}
     for piece in data.pieces(part, size):
         present = piece.pop(PRESENT) > 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from common.models.running import FEATURES, LIGHT, Arrays, in_steps
+from common.models.running import FEATURES, LIGHT, Arrays, Steps, in_steps
 from sdss_gs.errors import ZooError, first_line
 from sdss_gs.schema import Input
 
@@ -128,7 +128,12 @@ def _width(session: InferenceSession) -> int:
 
 
 def _run(session: InferenceSession, values: Arrays, items: Sequence[Input], names: list[str]) -> dict[str, np.ndarray]:
-    return in_steps(lambda seen: dict(zip(names, session.run(names, seen), strict=True)), values, items)
+    # Each step on one thread and several at once, not onnxruntime's threads within each operation, which wait for each
+    # other: of large batches a fast i2r took .50 instead of .91 ms per image on two cores (f2r .38 for .58, s2r .27 for
+    # .32, b2r .0011 for .0016), with half to two thirds of the processor time; one galaxy alone .82 for 1.1 ms. Small
+    # steps stay in the processor's cache.
+    steps = Steps(rows=4096, numbers=128, others=8, at_once=threads())
+    return in_steps(lambda seen: dict(zip(names, session.run(names, seen), strict=True)), values, items, steps)
 
 
 def open_light(folder: Path, expected: Mapping[str, str]) -> LightRuntime:
@@ -168,7 +173,7 @@ def _session(path: Path, content: bytes) -> InferenceSession:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads(), 1
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

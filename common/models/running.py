@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -15,10 +17,34 @@ RUNTIMES = (LIGHT, KERAS)
 """What may run a stored network; the first is the usual one."""
 FEATURES = "features"
 """Name of what feeds the heads, among the outputs of a network's light form."""
-ROWS_PER_STEP, SPECTRA_PER_STEP, OBJECTS_PER_STEP = 8192, 256, 64
-"""Rows of a table, spectra, or other objects that the network sees at a time: what is fastest on two cores."""
 
 Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How many objects a runtime's network sees at a time: rows of a table, lists of numbers, others; and how often.
+
+    Parameters
+    ----------
+    rows, numbers, others : int
+    at_once : int
+        Steps that run at the same time.
+    """
+
+    rows: int
+    numbers: int
+    others: int
+    at_once: int = 1
+
+    def of(self, items: Sequence[Input]) -> int:
+        """Return what suits some inputs; without any, features by input are rows."""
+        return min(map(self._of, items), default=self.rows)
+
+    def _of(self, item: Input) -> int:
+        if item.columns:
+            return self.rows
+        return self.numbers if len(item.shape) == 1 else self.others
 
 
 class Runtime(Protocol):
@@ -81,7 +107,7 @@ def symmetric_forms(seen: Arrays) -> Iterator[dict[str, np.ndarray]]:
 
 
 def in_steps(
-    network: Callable[[dict[str, np.ndarray]], Arrays], values: Arrays, items: Sequence[Input]
+    network: Callable[[dict[str, np.ndarray]], Arrays], values: Arrays, items: Sequence[Input], steps: Steps
 ) -> dict[str, np.ndarray]:
     """Run a network over at least one object, as many at a time as suits its inputs.
 
@@ -93,18 +119,15 @@ def in_steps(
         Inputs by name, ``(n, ...)``.
     items : sequence of Input
         What these are.
+    steps : Steps
     """
-    step = min((_step(item) for item in items), default=ROWS_PER_STEP)
-    answers = [
-        network({name: array[start : start + step] for name, array in values.items()})
-        for start in range(0, len(next(iter(values.values()))), step)
-    ]
-    if len(answers) == 1:
-        return dict(answers[0])
+    size, count = steps.of(items), len(next(iter(values.values())))
+    parts = [{name: array[at : at + size] for name, array in values.items()} for at in range(0, count, size)]
+    if len(parts) == 1:
+        return dict(network(parts[0]))
+    if steps.at_once == 1:
+        answers = list(map(network, parts))
+    else:
+        with ThreadPoolExecutor(min(steps.at_once, len(parts))) as pool:
+            answers = list(pool.map(network, parts))
     return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
-
-
-def _step(item: Input) -> int:
-    if item.columns:
-        return ROWS_PER_STEP
-    return SPECTRA_PER_STEP if len(item.shape) == 1 else OBJECTS_PER_STEP
