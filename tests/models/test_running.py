@@ -13,7 +13,7 @@ from helpers.trained import by_hand, untried
 
 from common.backend import keras
 from common.models.opening import load
-from common.models.running import serving_inputs
+from common.models.running import Steps, in_steps, serving_inputs
 from common.models.serving import bare_network, serving_network
 from common.models.store import log_model
 from common.networks.build import build_flat, build_fused
@@ -182,3 +182,9 @@ def test_numbers_that_float32_does_not_hold_are_flagged_and_have_no_answer(name,
     found = model.predict(rows)
     assert found[model.columns()[0]].isna().tolist() == found["flag"].isin([2, 10]).tolist() == [False, True, False]
     assert model.predict(rows[1:2])["flag"].tolist() == found["flag"][1:2].tolist()
+
+
+def test_steps_side_by_side_keep_their_order():
+    values = {"x": np.arange(1000.0)}
+    answers = in_steps(lambda seen: {"y": seen["x"] + 1}, values, (), Steps(7, 7, 7, at_once=4))
+    np.testing.assert_array_equal(answers["y"], values["x"] + 1)
