@@ -14,6 +14,7 @@
 # make faults          damage files and kill commands by the hundred, into docs/reliability.md (OPTIONS="--files 500")
 # make fuzz            change files under the guidance of the lines they reach, a minute for each kind (Linux)
 # make bench           measure everything beside the naive way, into docs/benchmarks.md (OPTIONS="--quick")
+# make bench-prediction BEFORE=COMMIT   measure engines and whole commands of two builds; add it to docs/benchmarks.md
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
@@ -21,7 +22,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test coverage faults fuzz test-locked test-oldest lock audit matrix backbones bench all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help test coverage faults fuzz test-locked test-oldest lock audit matrix backbones bench bench-prediction all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -103,3 +104,12 @@ fuzz: $(VENV)/installed-test
 
 bench: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m benchmarks $(OPTIONS)
+
+# 1f07c7c is the last build that ran every network by TensorFlow as it came.
+BEFORE ?= 1f07c7c
+
+bench-prediction: $(VENV)/installed-test
+	$(PIP) --editable ".[test,openvino]"
+	git worktree add --detach --force $(VENV)/before $(BEFORE)
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m benchmarks --parts engines,commands --add \
+	    --before $(VENV)/before $(OPTIONS); code=$$?; git worktree remove --force $(VENV)/before; exit $$code

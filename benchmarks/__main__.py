@@ -75,7 +75,13 @@ def _checkout(option: str, text: str) -> str:
 def _measure_all(settings: Settings, parts: tuple[str, ...], output: Path, add: bool) -> int:
     """Run every task in its own process, so that a peak of memory is its own; keep what is done after each."""
     began = time.perf_counter()
-    about = {"machine": machine.describe(), "quick": settings.quick, "seconds": 0}
+    builds = {"before": settings.before, "after": settings.after or str(ROOT)}
+    about = {
+        "machine": machine.describe(),
+        "builds": {name: machine.commit(root) for name, root in builds.items() if root},
+        "quick": settings.quick,
+        "seconds": 0,
+    }
     results = about | {"rows": [], "failures": []}
     output.mkdir(parents=True, exist_ok=True)
     if add and (path := output / f"{NAME}.json").is_file():

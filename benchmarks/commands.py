@@ -103,7 +103,7 @@ def rows_of(what: str, costs: dict[str, list[Cost]]) -> list[dict]:
         medians = {build: statistics.median(cost[kind] for cost in some) for build, some in costs.items()}
         row = {"part": "commands", "what": what, "cost": name.replace("_", " "), "unit": unit} | medians
         if len(medians) > 1:
-            row["ratio"] = medians["before"] / medians["after"]
+            row["gain"] = medians["before"] / medians["after"]
         rows.append(row)
     return rows
 

@@ -37,6 +37,17 @@ def describe() -> dict[str, object]:
     }
 
 
+def commit(root: str) -> str:
+    """Name the commit of a checkout, with its date, and whether files differ from it."""
+    command = ["git", "-C", root, "log", "-1", "--format=%h of %as"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run(["git", "-C", root, "diff", "--quiet", "HEAD"], check=False).returncode
+    except (OSError, subprocess.SubprocessError):
+        return "no commit known"
+    return found + " with changes" * bool(changed)
+
+
 def _optional() -> dict[str, str]:
     """Return the versions of what a measurement can do without; of what is not there, how to install it."""
     found = {}

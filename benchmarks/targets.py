@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .tasks import ENGINES
+
 EPOCH = {"bands": 200, "wise": 200, "ssel": 40, "fits": 3.5, "spectra": 4, "img": 3}
 PACKING = {"spectra": 4, "img": 1.9, "fits": 1.5}
 FEEDING_COST = 1.03
@@ -18,6 +20,28 @@ GROWTH = (
     ("images", "peak_anonymous_mb", "peak memory of training i2r"),
 )
 
+ONE_GALAXY = 3.5
+LARGE_BATCH = {"ss2r": 15, "b2r": 3, "f2r": 2.5, "s2r": 1.6, "i2r": 1.4}
+LARGEST_DIFFERENCE = 2e-5
+COMMANDS = (
+    ("zoo list", "wall", 30),
+    ("zoo info b2r", "wall", 30),
+    ("zoo predict b2r, 20,000 rows, CSV", "wall", 10),
+    ("zoo predict b2r, 20,000 rows, CSV", "peak", 4),
+    ("zoo predict b2r, 1 row, CSV", "wall", 15),
+    ("zoo predict b2r, 1,000,000 rows, CSV", "wall", 3),
+    ("zoo predict b2r, 1,000,000 rows, Parquet", "wall", 3),
+    ("zoo predict s2r, 2,000 objects", "wall", 6),
+    ("zoo predict ss2r, 2,000 objects", "wall", 9),
+    ("zoo predict i2r, 2,000 objects", "wall", 5),
+    ("zoo predict f2r, 2,000 objects", "wall", 5),
+    ("zoo serve", "answer p50", 30),
+    ("zoo serve", "cpu per answer", 2.5),
+    ("mlflow run b2r -P epochs=1", "cpu", round(1 / 0.6, 2)),
+)
+"""How many times less of what a command takes than before."""
+FIRST_ANSWER_S = 1.5
+
 
 def judge(rows: list[dict]) -> list[dict]:
     """Compare rows with the targets.
@@ -27,7 +51,7 @@ def judge(rows: list[dict]) -> list[dict]:
     list of dict
         ``name``, ``sign`` (≥ or ≤), ``target``, ``measured`` (None where it was not), ``unit`` and ``met``.
     """
-    found = [*_ratios(rows), *_limits(rows), *_growth(rows)]
+    found = [*_ratios(rows), *_limits(rows), *_growth(rows), *_prediction(rows)]
     for target in found:
         value, bound = target["measured"], target["target"]
         target["met"] = None if value is None else value >= bound if target["sign"] == "≥" else value <= bound
@@ -99,3 +123,35 @@ def _growth(rows: list[dict]) -> list[dict]:
         measured = sizes[high] / sizes[low] if len(sizes) > 1 else None
         found.append(_target(f"{name}: {high:,} to {low:,} objects" if sizes else name, "≤", FLAT, measured))
     return found
+
+
+def _prediction(rows: list[dict]) -> list[dict]:
+    speed = [row for row in rows if row["part"] == "engines" and row["kind"] == "speed"]
+    found = [
+        _target(
+            f"network on one galaxy, {name}: the slower gain of its networks",
+            "≥",
+            ONE_GALAXY,
+            min((row["gain"] for row in speed if row["model"] == name and row["batch"] == 1), default=None),
+        )
+        for name in ENGINES
+    ]
+    found += [
+        _target(
+            f"network in batches of 512, {name}: the slower gain of its networks",
+            "≥",
+            bound,
+            min((row["gain"] for row in speed if row["model"] == name and row["batch"] == 512), default=None),
+        )
+        for name, bound in LARGE_BATCH.items()
+    ]
+    differences = [row["largest_difference"] for row in rows if row.get("way") == "onnxruntime"]
+    found.append(
+        _target("b2r, largest difference to Keras", "≤", LARGEST_DIFFERENCE, max(differences, default=None), "")
+    )
+    found += [
+        _target(f"{what}: {cost}", "≥", bound, _value(rows, "gain", part="commands", what=what, cost=cost))
+        for what, cost, bound in COMMANDS
+    ]
+    first = _value(rows, "after", part="commands", what="zoo serve", cost="start to first answer")
+    return [*found, _target("zoo serve to its first answer", "≤", FIRST_ANSWER_S, first, "s")]

@@ -69,17 +69,19 @@ def write_report(results: dict, output: Path) -> Path:
 def _added(about: dict) -> str:
     """Say when and where a part was measured that was added to an earlier run."""
     quick = " **A quick run: not to be quoted.**" if about["quick"] else ""
-    return f"Measured on {about['machine']['date'][:10]}:{quick}\n\n" + "\n".join(_machine(about["machine"]))
+    return f"Measured on {about['machine']['date'][:10]}:{quick}\n\n" + "\n".join(_about(about))
 
 
-def _machine(machine: dict) -> list[str]:
+def _about(about: dict) -> list[str]:
+    machine = about["machine"]
+    builds = ", ".join(f"{name} {commit}" for name, commit in about.get("builds", {}).items())
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     return [
         f"- **Machine**: {machine['processor']}, {machine['cores']} cores"
         f" ({', '.join(machine['instructions']) or 'no vector extensions known'}), {machine['memory_gb']:.0f} GB, "
         f"{machine['system']}; load at the start {machine['load_at_start']}",
         f"- **GPU**: {', '.join(machine.get('gpus', [])) or 'none; nothing here was measured on one'}",
-        f"- **Software**: Python {machine['python']}, {versions}",
+        f"- **Software**: Python {machine['python']}, {versions}" + (f"; builds: {builds}" if builds else ""),
     ]
 
 
@@ -90,7 +92,7 @@ def _head(results: dict) -> str:
         f"Written by `python -m benchmarks{' --quick' if results['quick'] else ''}` (`make bench`) in "
         f"{results['seconds'] / 60:.0f} minutes on {results['machine']['date'][:10]}.",
         "",
-        *_machine(results["machine"]),
+        *_about(results),
         "",
         "Competing ways run in turn, round by round, in one process; a ratio is the median of the rounds' ratios. "
         "*Naive* opens the one file of an object when the object is needed, after a scan of the catalogue for its row; "
