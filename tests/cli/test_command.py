@@ -21,7 +21,7 @@ def chosen(monkeypatch):
     """The models that `zoo predict` is asked for; none is there."""
     names = []
 
-    def choose_models(models):
+    def choose_models(models, _runtime):
         names.extend(models)
         raise FileNotFoundError(2, "no such model", models[0])
 
@@ -70,7 +70,7 @@ def test_all_files_after_one_input_are_opened_in_order(monkeypatch, tmp_path):
     from common.data import sources
 
     opened = []
-    monkeypatch.setattr(choose, "choose_models", lambda _names: ([], False))
+    monkeypatch.setattr(choose, "choose_models", lambda _names, _runtime: ([], False))
     monkeypatch.setattr(sources, "open_source", lambda paths, *_rest, **_options: opened.extend(paths))
     monkeypatch.chdir(tmp_path)
     main(["predict", "b2r", "--input", "a.fits", "b.fits", "--output", "o.csv", "--input", "c.fits"])
