@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, product
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from common.data.measure import TrainingRange
@@ -25,6 +24,8 @@ from sdss_gs.schema import Input, Output
 from sdss_gs.tables.names import meaning_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from common.backend import keras
 
 HASH_DIGITS = 12
@@ -140,6 +141,8 @@ class Model:
         ZooError
             If `values` cannot be understood. A single bad object only gets a flag.
         """
+        import pandas as pd
+
         first = values[0] if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else values
         names = [item.name for item in self.inputs]
         if isinstance(values, Mapping) and any(meaning_of(str(key)) for key in values):
@@ -167,14 +170,27 @@ class Model:
         return {name: one.photometry for name, one in self.training_ranges.items() if one.photometry}
 
     def predict_loaded(self, loaded: Mapping[str, Loaded]) -> pd.DataFrame:
-        """Predict objects from what was loaded of them, by input; NaN (or None) where there is no prediction."""
+        """Make a table of `columns_of`."""
+        # Not with the others, here and below: a service needs none of it.
+        import pandas as pd
+
+        return pd.DataFrame(self.columns_of(loaded))
+
+    def columns_of(self, loaded: Mapping[str, Loaded]) -> dict[str, np.ndarray]:
+        """Predict objects from what was loaded of them, by input, without a table: a service answers from this.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (n,)
+            What `columns` lists, in that order: float64 or text (object), NaN where there is no prediction; flags int32.
+        """
         seen, present, flags = self.usable(loaded)
         good = np.flatnonzero(present.any(axis=1))
         predicted = self.answers(seen, present[good])
         used = self._names_of(present)
-        frames, together = [pd.DataFrame({USED: used})], flags.copy()
+        found, together = {USED: used}, flags.copy()
         for output in self.outputs:
-            kind, answer, own, parts = kind_of(output), predicted[output.name], flags.copy(), []
+            kind, answer, own = kind_of(output), predicted[output.name], flags.copy()
             finite = np.isfinite(answer).all(axis=tuple(range(1, answer.ndim)))
             own[good[~finite]] |= int(Flag.BAD_INPUT)
             # At least once, so that a piece without any prediction has columns of the same kinds.
@@ -182,19 +198,22 @@ class Model:
                 chosen = finite & (used[good] == key)
                 here = good[chosen]
                 values, unsure = kind.values(self.calibration(key, output), answer[chosen])
-                parts.append(pd.DataFrame(dict(zip(kind.columns(), values, strict=True)), index=here))
+                for column, some in zip(kind.columns(), values, strict=True):
+                    if column not in found:
+                        found[column] = np.full(len(flags), np.nan, some.dtype)
+                    found[column][here] = some
                 own[here[unsure]] |= int(Flag.UNSURE)
                 own[here[kind.impossible(answer[chosen])]] |= int(Flag.IMPOSSIBLE)
-            frames += [pd.concat(parts).reindex(range(len(flags))), pd.Series(own, name=f"{output.name}_flag")]
+            found[f"{output.name}_flag"] = own
             together |= own
-        frames.append(pd.Series(together, name="flag"))
-        return pd.concat(frames, axis=1)[self.columns()]
+        found["flag"] = together
+        return {column: found[column] for column in self.columns()}
 
     def _names_of(self, present: np.ndarray) -> np.ndarray:
         """Name the inputs of each object, joined by ``|``."""
-        sets, which = np.unique(present, axis=0, return_inverse=True)
-        names = [item.name for item in self.inputs]
-        return np.array(["|".join(compress(names, chosen)) for chosen in sets], object)[which]
+        names, several = [item.name for item in self.inputs], len(self.inputs)
+        sets = ["|".join(compress(names, chosen)) for chosen in product((False, True), repeat=several)]
+        return np.array(sets, object)[present @ (1 << np.arange(several)[::-1])]
 
     def calibration(self, used: str, output: Output) -> Calibration:
         """Choose the calibration for a set of inputs.
@@ -289,7 +308,7 @@ class Model:
         answers = [self.runtime.answer(view, self.inputs if self.flat else ()) for view in views] if count else []
         for output in self.outputs:
             raw = [one[output.name] for one in answers]
-            mean = np.mean(raw, axis=0) if raw else np.empty((0, output.size), np.float32)
+            mean = np.mean(raw, axis=0) if len(raw) > 1 else raw[0] if raw else np.empty((0, output.size), np.float32)
             decoded[output.name] = kind_of(output).decode(mean, target)
         return decoded
 
@@ -324,6 +343,8 @@ def id_column(ids: pa.Array | pa.ChunkedArray) -> pd.Series:
         return ids.to_pandas()
     unsigned = pa.types.is_uint64(ids.type)
     plain = ids.cast(pa.uint64() if unsigned else pa.int64())
+    import pandas as pd
+
     # By itself pandas turns integers into floats, which have 53 binary digits, as soon as one is missing.
     nullable = {pa.uint64(): pd.UInt64Dtype(), pa.int64(): pd.Int64Dtype()} if plain.null_count else {}
     return plain.to_pandas(types_mapper=nullable.get)

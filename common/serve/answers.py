@@ -25,14 +25,15 @@ def predicted(model: Model, loaded: Mapping[str, Loaded]) -> list[dict]:
         ``problem``.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        frame = model.predict_loaded(loaded)
+        columns = model.columns_of(loaded)
+    flags = columns.pop("flag").tolist()
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     answers = []
-    for row, problem in zip(frame.to_dict("records"), problems_of(loaded, len(frame)), strict=True):
-        flag = row.pop("flag")
-        prediction = {column: number(value) if isinstance(value, float) else value for column, value in row.items()}
-        if not flag & NO_PREDICTION and any(value is None for value in prediction.values()):
-            prediction, flag = dict.fromkeys(row), flag | int(Flag.BAD_INPUT)
-            problem = NOT_FINITE
+    for cells, flag, problem in zip(rows, flags, problems_of(loaded, len(flags)), strict=True):
+        values = [number(value) if isinstance(value, float) else value for value in cells]
+        if not flag & NO_PREDICTION and None in values:
+            values, flag, problem = [None] * len(values), flag | int(Flag.BAD_INPUT), NOT_FINITE
+        prediction = dict(zip(columns, values, strict=True))
         answers.append({"prediction": prediction, "flag": flag, "flags": words(flag), "problem": problem})
     return answers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -17,13 +18,15 @@ from sdss_gs.schema import QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number
 from sdss_gs.tables.columns import Choice, Chosen, choose_columns
 from sdss_gs.tables.names import short_name
-from sdss_gs.tables.readers.table import in_memory
+from sdss_gs.tables.readers.table import Column, OpenTable
 from sdss_gs.tables.units import NO_FLUX
 
 ROWS, ARRAYS = "rows", "arrays"
 EXAMPLE = {"rows": [{"u": 19.5, "g": 18.1, "r": 17.3, "i": 16.9, "z": 16.6}]}
 SHOWN = 60
 """Characters of a wrong value that an error repeats."""
+KEPT_CHOICES, KEPT_CHARACTERS = 64, 1000
+"""How many sets of names are remembered, and how long one may be: nobody fills the memory with names."""
 
 
 def read_batch(model: Model, body: bytes, most: int) -> dict[str, Loaded]:
@@ -85,7 +88,8 @@ def _rows(model: Model, rows: list) -> dict[str, Loaded]:
     choice = _choice(model, items, rows)
     loaded = {}
     for item in items:
-        cells = [_cells(model, choice, item, position, row) for position, row in enumerate(rows)]
+        chosen = {column: choice.columns.get(column, Chosen(column)) for column in item.columns}
+        cells = [_cells(model, choice, chosen, position, row) for position, row in enumerate(rows)]
         loaded[item.name] = _table(item, cells, ROWS)
         learnt = model.photometry().get(item.name, "")
         if learnt and choice.photometry.get(item.name, "") not in ("", learnt):
@@ -95,29 +99,36 @@ def _rows(model: Model, rows: list) -> dict[str, Loaded]:
 
 def _choice(model: Model, items: list[Input], rows: list[dict]) -> Choice:
     """Find the magnitudes by name, as in a catalogue that has the columns of all rows."""
-    names = dict.fromkeys(str(key) for row in rows for key in row)
-    table = in_memory(ROWS, pa.table(dict.fromkeys(names, pa.array([], pa.float64()))))
+    names = tuple(dict.fromkeys(key for row in rows for key in row))
+    chosen = _chosen_of if sum(map(len, names)) <= KEPT_CHARACTERS else _chosen_of.__wrapped__
     try:
-        return choose_columns(table, [item.name for item in items], None, model.photometry())
+        return chosen(names, tuple(item.name for item in items), tuple(model.photometry().items()))
     except ZooError as error:
         raise HTTPException(422, str(error)) from None
 
 
-def _cells(model: Model, choice: Choice, item: Input, position: int, row: dict) -> list[object]:
+@lru_cache(KEPT_CHOICES)
+def _chosen_of(names: tuple[str, ...], inputs: tuple[str, ...], photometry: tuple[tuple[str, str], ...]) -> Choice:
+    # Remembered, because nearly all requests have the same names, and this takes longer than a small network.
+    columns = tuple(Column(name, pa.float64()) for name in names)
+    table = OpenTable(ROWS, columns, 0, lambda _names, _first: iter(()))
+    return choose_columns(table, inputs, None, dict(photometry))
+
+
+def _cells(model: Model, choice: Choice, chosen: dict[str, Chosen], position: int, row: dict) -> list[object]:
     """Return an input's magnitudes of a row; a model of several inputs takes those that the row has."""
-    chosen = {column: choice.columns.get(column, Chosen(column)) for column in item.columns}
-    present = [column for column in item.columns if chosen[column].name in row]
+    present = [column for column in chosen if chosen[column].name in row]
     where = f"{ROWS}[{position}]"
     if not present and len(model.inputs) > 1:
         known = [choice.columns[column].name for column in choice.columns]
         if not set(known) & set(row):
             names = [column for other in model.inputs for column in other.columns]
             raise _refused(where, f"some of {', '.join(names)}", ", ".join(row))
-        return [None] * len(item.columns)
-    for column in item.columns:
+        return [None] * len(chosen)
+    for column in chosen:
         if column not in present:
             raise _refused(where, f"{column} (or {short_name(column)})", ", ".join(row))
-    return [_converted(chosen[column], row[chosen[column].name]) for column in item.columns]
+    return [_converted(chosen[column], row[chosen[column].name]) for column in chosen]
 
 
 def _converted(chosen: Chosen, value: object) -> object:

@@ -67,4 +67,5 @@ def configure(app: Any, log_level: str, **options: Any) -> Config:
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, MOST_CONNECTIONS + OTHER_FILES), hard))
-    return Config(app, http=Connection, server_header=False, log_level=log_level, **options)
+    # `access.Guard` writes requests down.
+    return Config(app, http=Connection, server_header=False, access_log=False, log_level=log_level, **options)

@@ -93,7 +93,9 @@ class Workers:
         # A job that waits is given up when its time is over; a thread that runs keeps its place until it is done.
         job.add_done_callback(self._jobs.discard)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(job), self.limits.seconds)
+            # `timeout` and not `wait_for`, here and below, which starts a task of its own for each wait.
+            async with asyncio.timeout(self.limits.seconds):
+                return await asyncio.wrap_future(job)
         except TimeoutError:
             raise HTTPException(504, f"the prediction took over {self.limits.seconds:g} s") from None
 
@@ -146,6 +148,7 @@ class Body:
         return self._complete
 
     async def _next(self, end: float) -> dict:
-        message = await asyncio.wait_for(self._receive(), max(0.0, end - time.monotonic()))
+        async with asyncio.timeout(max(0.0, end - time.monotonic())):
+            message = await self._receive()
         self._complete = not message.get("more_body", False)
         return message

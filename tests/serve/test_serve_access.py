@@ -99,7 +99,7 @@ def test_failure_of_the_service_shows_no_traceback_and_is_in_the_log(shelf, capl
         name, version, sha256 = "b2r", "1", "0"
         inputs, shapes = shelf["b2r"].model.inputs, shelf["b2r"].model.shapes
 
-        def predict_loaded(self, _loaded):
+        def columns_of(self, _loaded):
             raise RuntimeError("/home/secret/path")
 
     with running(make_app({"b2r": ServedModel(Broken())}, None)) as address, caplog.at_level(logging.INFO, "zoo"):

@@ -25,12 +25,12 @@ def slow():
     """A service with a model that takes as long as ``pause.seconds`` says."""
     model, pause = by_hand(), SimpleNamespace(seconds=0.0)
 
-    def predict_loaded(loaded):
+    def columns_of(loaded):
         time.sleep(pause.seconds)
-        return model.predict_loaded(loaded)
+        return model.columns_of(loaded)
 
     facade = SimpleNamespace(
-        predict_loaded=predict_loaded, inputs=model.inputs, shapes=model.shapes, name="b2r", version="1", sha256="0",
+        columns_of=columns_of, inputs=model.inputs, shapes=model.shapes, name="b2r", version="1", sha256="0",
         photometry=model.photometry,
     )  # fmt: skip
     limits = Limits(megabytes=0.01, at_once=1, waiting=0, seconds=0.5)
