@@ -6,14 +6,16 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from common.judge.summary import Summary
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import Metric
 from sdss_gs import __version__
 from sdss_gs.schema import Input, Output
+
+if TYPE_CHECKING:
+    import jinja2
 
 CARD_VERSION = 2
 LICENCE = "MIT"
@@ -169,6 +171,9 @@ def best_rows(output: dict, metric: str) -> set[str]:
 
 def template(name: str) -> jinja2.Template:
     """Load the template of the report or the card."""
+    # Here, and not above: a card that is there is read without it.
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("common.judge"),
         autoescape=jinja2.select_autoescape(["html"]),

@@ -182,7 +182,7 @@ class Model:
         Returns
         -------
         dict of str to ndarray, shape (n,)
-            What `columns` lists, in that order: float64 or text (object), NaN where there is no prediction; flags int32.
+            What `columns` lists, in its order: float64 or text (object), NaN where nothing is predicted; flags int32.
         """
         seen, present, flags = self.usable(loaded)
         good = np.flatnonzero(present.any(axis=1))

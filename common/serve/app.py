@@ -116,7 +116,7 @@ def _add_models(app: FastAPI, served: Mapping[str, ServedModel], objects: Object
 
     @app.get("/models")
     async def models() -> dict:
-        """List the models: input, output, unit, classes, version, SHA-256 of the weights, scores, columns, run."""
+        """List the models: input, output, unit, classes, version, weights (SHA-256), runtime, scores, columns, run."""
         return {"models": [one.description() for one in served.values()]}
 
     @app.get("/models/{model}/card")

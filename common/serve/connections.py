@@ -67,5 +67,6 @@ def configure(app: Any, log_level: str, **options: Any) -> Config:
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, MOST_CONNECTIONS + OTHER_FILES), hard))
-    # `access.Guard` writes requests down.
-    return Config(app, http=Connection, server_header=False, access_log=False, log_level=log_level, **options)
+    # Nothing here answers WebSockets; `access.Guard` writes requests down.
+    usual = {"http": Connection, "ws": "none", "server_header": False, "access_log": False}
+    return Config(app, log_level=log_level, **usual, **options)

@@ -51,6 +51,7 @@ class ServedModel:
             "name": model.name,
             "version": model.version,
             "weights": model.sha256,
+            "runtime": model.runtime.name,
             "inputs": [
                 {
                     "name": item.name, "description": item.description.replace("`", ""), "dtype": item.dtype,
@@ -114,7 +115,7 @@ def open_served(
         if model.name in served:
             raise OptionError(f"models: expected each model once, found {' '.join(names or ())}")
         ones = {item.name: np.ones((1, *model.shapes[item.name]), item.dtype) for item in model.inputs}
-        model.predict_loaded({key: Loaded(values, np.zeros(1, np.int32)) for key, values in ones.items()})
+        model.columns_of({key: Loaded(values, np.zeros(1, np.int32)) for key, values in ones.items()})
         files = _files(name)
         facts = card_of_today(json.loads(files[FACTS].read_text())) if FACTS in files else {}
         run = run_page(name) if mlflow_address else ""

@@ -14,6 +14,7 @@ from sdss_gs.errors import OptionError, ZooError
 
 if TYPE_CHECKING:
     from common.serve.objects import Objects
+    from common.serve.served_models import ServedModel
 
 NEEDED = {"fastapi": "fastapi", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
 """Package by module."""
@@ -130,9 +131,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _announce(
-    listening: socket.socket, served: Mapping[str, object], objects: Objects | None, say: Callable[[str], None]
+    listening: socket.socket, served: Mapping[str, ServedModel], objects: Objects | None, say: Callable[[str], None]
 ) -> None:
     host, port = listening.getsockname()[:2]
-    say(f"models: {', '.join(served) or 'none yet (mlflow run b2r --no-conda trains one in a minute)'}")
+    models = ", ".join(f"{name} ({one.model.runtime.name})" for name, one in served.items())
+    say(f"models: {models or 'none yet (mlflow run b2r --no-conda trains one in a minute)'}")
     say(f"data: {f'{objects.name}, {len(objects):,} galaxies' if objects else 'none (--ds FOLDER)'}")
     say(f"http://{f'[{host}]' if ':' in host else host}:{port}/  (Ctrl-C stops)")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from fastapi import HTTPException
 
 from common.models.model import Model
-from common.predict.embed import embedding_of, stored_embedding
-from common.predict.neighbours import Neighbours
 from common.serve.answers import number
 from common.serve.limits import busy
 from common.serve.objects import Objects
 from common.serve.served_models import ServedModel
 from sdss_gs.errors import DataError, ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS
+
+if TYPE_CHECKING:
+    from common.predict.neighbours import Neighbours
 
 MOST_NEIGHBOURS = 100
 MOST_OBJECTS = 100_000
@@ -80,6 +82,10 @@ class Similar:
             self._lock.release()
 
     def _computed(self, model: Model) -> Neighbours:
+        # Not with the others: nobody need wait for pandas at the start of a service.
+        from common.predict.embed import embedding_of, stored_embedding
+        from common.predict.neighbours import Neighbours
+
         data = self._objects.data
         try:
             if len(data) > MOST_OBJECTS and not stored_embedding(model, data).is_file():

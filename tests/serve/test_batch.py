@@ -6,7 +6,7 @@ import pytest
 from helpers.trained import by_hand
 
 from common.outputs.flags import Flag
-from common.serve.batch import read_batch
+from common.serve.batch import KEPT_CHARACTERS, _chosen_of, read_batch
 
 GALAXY = {"u": 18.5, "g": 17.2, "r": 16.5, "i": 16.1, "z": 15.8}
 
@@ -28,3 +28,10 @@ def test_kind_of_magnitudes_is_flagged_only_where_it_is_known_what_was_learnt():
     assert flags_of(row) == [0]
     assert flags_of(row, "dereddened") == [0]
     assert flags_of(row, "model") == [Flag.OTHER_MAGNITUDE]
+
+
+def test_names_of_columns_are_remembered_but_no_long_ones():
+    _chosen_of.cache_clear()
+    for more in ({}, {"name": "M31"}, {"x" * KEPT_CHARACTERS: 1}):
+        assert [flags_of(GALAXY | more) for _ in range(2)] == [[0], [0]]
+    assert (_chosen_of.cache_info().hits, _chosen_of.cache_info().currsize) == (2, 2)

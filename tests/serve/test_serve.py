@@ -26,9 +26,18 @@ from sdss_gs.errors import OptionError
 ROW = {"u": 19.0, "modelMag_g": 17.7, "r": 16.5, "i": 16.1, "z": 15.8}
 
 
+HEAVY = ("tensorflow", "keras", "mlflow", "sqlalchemy", "matplotlib", "scipy", "pandas")
+"""What takes longer to load than a light model to answer."""
+
+
 @pytest.fixture(scope="module")
-def served(tmp_path_factory, repository):
-    home = tmp_path_factory.mktemp("served")
+def home(tmp_path_factory):
+    """Folder of the store and the data of `served`."""
+    return tmp_path_factory.mktemp("served")
+
+
+@pytest.fixture(scope="module")
+def served(home, repository):
     data = write_survey(home / "data", survey_rows(200), ("img",))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow.db")
@@ -105,14 +114,36 @@ def test_model_with_several_inputs_takes_what_there_is(served):
     described = {model["name"]: model for model in json.loads(ask(f"{served}/models")[1])["models"]}["x2y"]
     assert [one["name"] for one in described["inputs"]] == ["bands", "wise"]
     assert [one["name"] for one in described["outputs"]] == ["redshift", "subclass"]
+    assert described["runtime"] == "keras"
 
 
 def test_model_is_described_with_its_scores_card_and_run(served):
     (model,) = (one for one in json.loads(ask(f"{served}/models")[1])["models"] if one["name"] == "b2r")
     assert model["outputs"][0]["scores"]["nmad"] > 0
+    assert model["runtime"] == "onnxruntime"
     assert model["run"].startswith("http://127.0.0.1:5000/#/experiments/0/runs/")
     assert b"b2r" in ask(served + model["report"])[1]
     assert ask(served + model["card"])[1].startswith(b"# b2r")
+
+
+def test_service_starts_and_answers_without_what_training_needs(served, home):
+    code = "import sys; from common.cli.command import main; main(['serve', '--port', '0']); print(*sys.modules)"
+    store = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=home, env=store, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            said = [next(process.stdout)]
+            while not said[-1].startswith("http://"):
+                said.append(next(process.stdout))
+            answer = predict(said[-1].split()[0].rstrip("/"), {"rows": [ROW]})
+            process.send_signal(signal.SIGINT)
+            stopped, modules = process.communicate(timeout=20)[0].splitlines()
+        finally:
+            process.kill()
+    assert said[0] == "models: b2r (onnxruntime)\n"
+    assert (stopped, answer) == ("stopped", predict(served, {"rows": [ROW]}))
+    assert not set(HEAVY) & set(modules.split())
 
 
 def test_unknown_things_are_404_and_foreign_hosts_refused(served):
