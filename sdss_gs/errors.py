@@ -1,5 +1,16 @@
 """Errors a user can act on: one line that names the file or option, what was expected and what was found."""
 
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from importlib.util import find_spec
+
+PROJECT = "sdss-zoo"
+"""As `pip` knows it."""
+PACKAGES = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml", "umap": "umap-learn"}
+"""Packages by module, where they are called otherwise."""
+
 
 def first_line(error: Exception) -> str:
     """Return what an error of a library says, in one line; its kind where it says nothing."""
@@ -72,10 +83,13 @@ class OptionError(ZooError):
 def user_message(error: BaseException) -> str:
     """Return the line that a user is told of an error; empty where it is a fault of the zoo, whose traceback is wanted.
 
-    Besides the zoo's own errors these are the ones the system gives: a full disk, no permission, no such folder.
+    Besides the zoo's own errors these are the ones the system gives: a full disk, no permission, no such folder; and
+    packages that the zoo needs for more than prediction (``requirements-predict.txt``) and that are not installed.
     """
     if isinstance(error, ZooError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return _missing_package((error.name or "").partition(".")[0])
     if isinstance(error, OSError):
         # Of a copy, the second file is the one that is written.
         file = error.filename2 or error.filename
@@ -83,3 +97,18 @@ def user_message(error: BaseException) -> str:
         reason = error.strerror or f"a file cannot be read or written ({first_line(error)})"
         return one_line(f"{file}: {reason}" if file else reason)
     return ""
+
+
+def _missing_package(module: str) -> str:
+    """Say what installs a package that the zoo declares and that is not here; empty for any other."""
+    try:
+        declared = metadata.requires(PROJECT) or []
+    except metadata.PackageNotFoundError:
+        return ""
+    package = PACKAGES.get(module, module.replace("_", "-"))
+    line = next((line for line in declared if re.split(r"[^\w.-]", line)[0].lower() == package), "")
+    if not line or find_spec(module):
+        return ""
+    extra = re.search(r"extra == .(\w+)", line)
+    install = f'pip install ".[{extra[1]}]"' if extra else "pip install ."
+    return f"expected the package {package}, which this needs, found none; in the zoo's folder: {install}"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, distribution, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from joblib import cpu_count
@@ -20,6 +21,9 @@ from common.cli.doctor.findings import BROKEN, NOTE, OK, Finding
 from common.runs.store_location import REPOSITORY
 from sdss_gs.packing.packed import cache_folder
 
+NONE = ", found none"
+TRAINING = "tensorflow"
+"""Package without which nothing is trained; who only predicts does not install it."""
 SHOWN = ("tensorflow", "keras", "mlflow", "numpy")
 """Packages whose versions are listed."""
 EXTRAS = {"serve": "zoo serve", "umap": "-P maps=umap"}
@@ -48,9 +52,15 @@ def python_and_packages() -> list[Finding]:
         findings.append(Finding("zoo", NOTE, f"{sdss_gs.__version__} here, but {zoo.version} is installed", install))
     required = [Requirement(text) for text in zoo.requires or []]
     problems = _problems(required, "")
+    lacking = [name for name, problem in problems.items() if problem.endswith(NONE)]
+    if TRAINING in lacking:
+        # Whatever is lacking from the short list says so itself, whoever needs it.
+        text = f"for prediction alone (requirements-predict.txt): without {', '.join(lacking)}"
+        findings.append(Finding("packages", NOTE, text, "to train, in the zoo's folder: pip install ."))
+        problems = {name: problem for name, problem in problems.items() if name not in lacking}
     findings += [Finding(name, BROKEN, problem, install) for name, problem in problems.items()]
     if not problems:
-        versions = ", ".join(f"{name} {version(name)}" for name in SHOWN)
+        versions = ", ".join(f"{name} {version(name)}" for name in SHOWN if name not in lacking)
         findings.append(Finding("packages", OK, f"as the zoo wants them: {versions} and the others"))
     for extra, use in EXTRAS.items():
         text = "; ".join(f"{name}: {problem}" for name, problem in _problems(required, extra).items())
@@ -68,7 +78,7 @@ def _problems(required: list[Requirement], extra: str) -> dict[str, str]:
             if not item.specifier.contains(version(item.name), prereleases=True):
                 problems[item.name] = f"expected {item.specifier}, found {version(item.name)}"
         except PackageNotFoundError:
-            problems[item.name] = f"expected {item.specifier}, found none"
+            problems[item.name] = f"expected {item.specifier}{NONE}"
     return problems
 
 
@@ -76,7 +86,7 @@ def programs() -> list[Finding]:
     """Check that the commands of this Python are those that the shell finds, and what steers them is sane."""
     findings, here = [], Path(sys.executable).parent
     # `mlflow run --no-conda` starts the `python` of the shell.
-    for program in ("python", "mlflow", "zoo"):
+    for program in ("python", "zoo", *(["mlflow"] if find_spec("mlflow") else [])):
         path = shutil.which(program)
         if path is None or Path(path).parent.resolve() != here.resolve():
             text = f"expected {here / program}, found {path or 'none'} in the shell: mlflow run would use that"
