@@ -1,19 +1,48 @@
 """Predicting with what requirements-predict.txt installs: no TensorFlow, Keras, MLflow, scipy or matplotlib."""
 
+import contextlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from astropy.table import Table
+from conftest import FIRST_ID, survey_rows, write_survey
 from helpers.bare import bare, hidden_packages, light_requirements
+from helpers.exported import exported_folder
+from helpers.trained import by_hand
 from packaging.requirements import Requirement
 from test_packaging import declared
 
+from common.cli.command import main
 from sdss_gs import errors
 
 PATH_OF_PREDICTION = (
-    "common.cli.command", "common.cli.doctor.machine", "common.data.locate", "common.data.measure",
-    "common.data.sources", "common.networks.inputs", "common.networks.parts", "common.networks.symmetry",
-    "common.outputs.kinds", "common.outputs.metrics", "common.predict.neighbours", "common.predict.results",
-    "common.predict.similar", "common.runs.failures", "common.runs.provenance", "common.runs.store_location",
-    "sdss_gs.dataset", "sdss_gs.__main__",
+    "common.cli.command", "common.cli.doctor", "common.models.library", "common.models.opening",
+    "common.outputs.metrics", "common.predict.choose", "common.predict.embed", "common.predict.predict",
+    "common.predict.similar", "sdss_gs.__main__", "sdss_gs.info", "sdss_gs.packing.reading",
 )  # fmt: skip
+SERVE = ("fastapi", "starlette", "uvicorn", "h11", "python-multipart")
+ZOO = """
+from common.cli.command import main
+import sys
+
+def zoo(*arguments):
+    assert main([str(one) for one in arguments]) == 0, arguments
+"""
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory):
+    """Exported models, and galaxies for them: a folder with everything, its catalogue as CSV and FITS."""
+    folder = tmp_path_factory.mktemp("light")
+    for name in ("b2r", "i2s", "f2r", "s2r"):
+        exported_folder(folder / name, by_hand(name))
+    rows = survey_rows(12)
+    write_survey(folder / "ds", rows, ("img", "fits", "spectra"))
+    columns = {name: [float(row[f"modelMag_{name}"]) for row in rows] for name in "ugriz"}
+    Table({"objid": [int(row["objid"]) for row in rows], **columns}).write(folder / "t.fits")
+    return folder
 
 
 def test_path_of_prediction_imports_nothing_that_is_not_in_the_short_list():
@@ -48,3 +77,66 @@ def test_line_names_the_extra_and_other_packages_are_no_matter_of_the_user(monke
 
 def test_an_absent_module_of_a_package_that_is_there_is_a_fault():
     assert errors.user_message(ModuleNotFoundError(name="mlflow.nonsense")) == ""
+
+
+INPUTS = {
+    "b2r": ["ds/data.csv", "t.fits"], "i2s": ["ds/img"], "f2r": ["ds"], "s2r": ["ds/spectra", "ds"],
+}  # fmt: skip
+
+
+def test_predictions_without_tensorflow_are_those_of_keras(there):
+    asked = [(name, where, f"{name}{number}") for name, given in INPUTS.items() for number, where in enumerate(given)]
+    lines = [
+        f"zoo('predict', '{name}', '--input', '{where}', '--output', '{file}.parquet')" for name, where, file in asked
+    ]
+    lines += [
+        f"zoo('predict', 'b2r', '--input', 't.fits', '--output', 'b2r{ending}')" for ending in (".csv", ".fits", ".vot")
+    ]
+    done = bare(ZOO + "\n".join(lines), cwd=there)
+    assert done.returncode == 0, done.stderr
+    with contextlib.chdir(there):
+        for name, where, file in asked:
+            options = ["--input", where, "--output", f"{file}-keras.parquet", "--runtime", "keras"]
+            assert main(["predict", name, *options]) == 0
+            light, heavy = (pq.read_table(there / f"{file}{one}.parquet") for one in ("", "-keras"))
+            assert light.column_names == heavy.column_names
+            assert len(light) == 12
+            for column in light.column_names:
+                if pa.types.is_floating(light[column].type):
+                    found, expected = light[column].to_numpy(), heavy[column].to_numpy()
+                    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+                elif column != "runtime":
+                    assert light[column].equals(heavy[column]), column
+
+
+def test_features_neighbours_and_service_without_tensorflow(there):
+    code = """
+zoo("embed", "b2r", "--input", "ds/data.csv", "--output", "features.parquet")
+zoo("similar", "1237648720693755918", "--embedding", "features.parquet", "--n", "2")
+import os, signal, threading, urllib.request
+from common.serve import service
+
+def ask(said):
+    if said.startswith("http://"):
+        threading.Thread(target=asking, args=[said.split()[0]], daemon=True).start()
+
+def asking(address):
+    body = b'{"rows": [{"u": 18.5, "g": 17.2, "r": 16.5, "i": 16.1, "z": 15.8}]}'
+    request = urllib.request.Request(f"{address}predict/b2r", body, {"Content-Type": "application/json"})
+    try:
+        print(urllib.request.urlopen(request, timeout=20).read().decode(), flush=True)
+    finally:
+        os.kill(os.getpid(), signal.SIGINT)
+
+service.serve("127.0.0.1", 0, "", ["b2r"], {}, "", ask)
+"""
+    done = bare(ZOO + code, *SERVE, cwd=there)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert str(FIRST_ID) in lines[2]
+    assert '"redshift":0.168' in lines[-1], done.stderr
+
+
+def test_doctor_calls_an_install_for_prediction_alone_sound(tmp_path):
+    done = bare(ZOO + "zoo('doctor')", cwd=tmp_path, env={"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"})
+    assert "nothing is broken" in done.stdout, done.stdout + done.stderr

@@ -32,9 +32,9 @@ def light_requirements():
 
 
 @functools.cache
-def hidden_packages():
-    """Names of all packages here that requirements-predict.txt does not bring, by way of others either."""
-    brought, waiting = set(), [one.name for one in light_requirements()]
+def hidden_packages(*more):
+    """Names of all packages here that neither requirements-predict.txt nor `more` bring, by way of others either."""
+    brought, waiting = set(), [*(one.name for one in light_requirements()), *more]
     while waiting:
         name = normal(waiting.pop())
         if name in brought:
@@ -56,9 +56,9 @@ def normal(name):
     return name.lower().replace("_", "-")
 
 
-def bare(code, **options):
-    """Run code in such a Python; extra words are arguments of `subprocess.run`."""
-    code = _HIDE.format(hidden=hidden_packages()) + code
+def bare(code, *more, **options):
+    """Run code in such a Python, with some packages more; extra words are arguments of `subprocess.run`."""
+    code = _HIDE.format(hidden=hidden_packages(*more)) + code
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = os.environ | {"PYTHONPATH": path} | options.pop("env", {})
     return subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, env=environment, **options)
