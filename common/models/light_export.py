@@ -51,6 +51,8 @@ def write_light(model: Model, objects: Arrays, folder: Path) -> Light:
     Light
         Without files where the network has an operation that ONNX lacks, or what they say differs.
     """
+    if (backend := keras.backend.backend()) != "tensorflow":
+        return Light(folder, said=f"none: Keras writes it on TensorFlow only, and this run used {backend}")
     try:
         files = [_write(network, path, model) for path, network in _networks(model, folder)]
         digests = {path.name: sha256(path) for path in files}

@@ -14,7 +14,7 @@ import pyarrow as pa
 from common.data.measure import TrainingRange
 from common.data.sources import Chunk, Loaded, Source, open_source, open_table_source
 from common.data.sources.memory import loaded_arrays, named_columns, opened_in_memory
-from common.models.running import Runtime, serving_inputs, symmetric_forms
+from common.models.running import KERAS, Runtime, serving_inputs, symmetric_forms
 from common.networks.inputs import PRESENT
 from common.outputs.calibration import Calibration
 from common.outputs.flags import NO_PREDICTION, Flag
@@ -89,6 +89,8 @@ class Model:
     @property
     def network(self) -> keras.Model:
         """The Keras network as it is stored, see `serving.serving_network`; of a model that Keras runs."""
+        if self.runtime.name != KERAS:
+            raise OptionError(f"{self.name}: expected a model that Keras runs, such as load('b2r', 'keras')")
         return self.runtime.network
 
     def columns(self) -> list[str]:

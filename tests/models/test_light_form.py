@@ -137,6 +137,8 @@ def test_the_light_form_is_the_usual_one_and_keras_can_be_asked_for(folder):
     assert (light.runtime.name, keras_model.runtime.name) == ("onnxruntime", "keras")
     assert light.predict(MAGNITUDES)["redshift"][0] == pytest.approx(keras_model.predict(MAGNITUDES)["redshift"][0])
     assert light.sha256 == keras_model.sha256
+    with pytest.raises(OptionError, match=r"b2r: expected a model that Keras runs, such as load\('b2r', 'keras'\)"):
+        light.network  # noqa: B018
     with pytest.raises(OptionError, match="runtime: expected onnxruntime or keras, found 'torch'"):
         load(folder, "torch")
 
