@@ -160,7 +160,10 @@ class Model:
             if self.flat and not isinstance(values, Mapping):
                 values = {self.inputs[0].name: values}
             return self.predict_loaded(loaded_arrays(self.name, self.shapes, values))
-        frames = [predict_chunk(self, chunk, source) for chunk in source.chunks()]
+        frames = [
+            pd.DataFrame({source.id_name: _id_column(chunk.ids)} | predict_chunk(self, chunk, source))
+            for chunk in source.chunks()
+        ]
         if not frames:
             raise OptionError(f"{self.name}: expected at least one object, found none")
         frame = pd.concat(frames, ignore_index=True)
@@ -315,7 +318,7 @@ class Model:
         return decoded
 
 
-def predict_chunk(model: Model, chunk: Chunk, source: Source) -> pd.DataFrame:
+def predict_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, np.ndarray]:
     """Predict the objects of a chunk.
 
     Parameters
@@ -327,26 +330,30 @@ def predict_chunk(model: Model, chunk: Chunk, source: Source) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        The id, the model's columns, and ``problem``: what is wrong with an input, in words.
+    dict of str to ndarray, shape (n,)
+        The model's columns, see `Model.columns_of`, and ``problem``: what is wrong with an input, in words.
     """
     loaded = load_chunk(model, chunk, source)
-    frame = model.predict_loaded(loaded)
-    frame.insert(0, source.id_name, id_column(chunk.ids))
-    bad = frame["flag"] & int(Flag.BAD_INPUT) > 0
-    texts = zip(problems_of(loaded, len(frame)), bad, strict=True)
-    frame["problem"] = [text or NOT_FINITE * wrong for text, wrong in texts]
-    return frame
+    found = model.columns_of(loaded)
+    bad = found["flag"] & int(Flag.BAD_INPUT) > 0
+    texts = zip(problems_of(loaded, len(bad)), bad, strict=True)
+    return found | {"problem": np.array([text or (NOT_FINITE if wrong else "") for text, wrong in texts], object)}
 
 
-def id_column(ids: pa.Array | pa.ChunkedArray) -> pd.Series:
-    """Turn ids into a column of a table to the last digit: int64 or uint64, nullable where one is missing; or text."""
+def whole_ids(ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Give ids that are integers 64 bits; others stay as they are."""
     if not pa.types.is_integer(ids.type):
-        return ids.to_pandas()
-    unsigned = pa.types.is_uint64(ids.type)
-    plain = ids.cast(pa.uint64() if unsigned else pa.int64())
+        return ids
+    return ids.cast(pa.uint64() if pa.types.is_uint64(ids.type) else pa.int64())
+
+
+def _id_column(ids: pa.Array | pa.ChunkedArray) -> pd.Series:
+    """Turn ids into a column of a table to the last digit: int64 or uint64, nullable where one is missing; or text."""
     import pandas as pd
 
+    plain = whole_ids(ids)
+    if not pa.types.is_integer(plain.type):
+        return plain.to_pandas()
     # By itself pandas turns integers into floats, which have 53 binary digits, as soon as one is missing.
     nullable = {pa.uint64(): pd.UInt64Dtype(), pa.int64(): pd.Int64Dtype()} if plain.null_count else {}
     return plain.to_pandas(types_mapper=nullable.get)

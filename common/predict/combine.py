@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 
 from common.models.model import Model
 from common.outputs.flags import Flag
@@ -39,21 +38,23 @@ class Combination:
 
 
 ALONE = Combination()
+Columns = Mapping[str, np.ndarray]
+"""Of a table, by name, ``(n,)`` each."""
 
 
-def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], combination: Combination) -> pd.DataFrame:
+def combine(models: Sequence[Model], columns: Mapping[str, Columns], combination: Combination) -> Columns:
     """Combine the predictions of models with the same outputs.
 
     Parameters
     ----------
     models : sequence of Model
-    frames : mapping of str to DataFrame
-        Predictions by model, all of the same objects.
+    columns : mapping of str to mapping of str to ndarray
+        Predictions by model, see `Model.columns_of`, all of the same objects.
     combination : Combination
 
     Returns
     -------
-    DataFrame
+    dict of str to ndarray, shape (n,)
         By output: the prediction, its intervals or probabilities, ``<output>_models`` (names joined by ``|``) and
         ``<output>_flag``.
 
@@ -63,7 +64,7 @@ def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], combina
         If models have an own output of the same name with different classes.
     """
     outputs = {output.name for model in models for output in model.outputs}
-    parts = []
+    found: dict[str, np.ndarray] = {}
     # In the order of the schema, users' own at the end.
     for name in (*(name for name in OUTPUTS if name in outputs), *sorted(outputs - set(OUTPUTS))):
         members = {model.name: output for model in models for output in model.outputs if output.name == name}
@@ -74,19 +75,19 @@ def combine(models: Sequence[Model], frames: Mapping[str, pd.DataFrame], combina
                     f"{other}: expected {name} with the classes of {first}, found others: they cannot be combined"
                 )
         best_first = sorted(members, key=lambda model: combination.costs.get(model, {}).get(name, np.inf))
-        parts.append(_combined(kind_of(members[first]), best_first, frames, combination.way))
-    return pd.concat(parts, axis=1)
+        found |= _combined(kind_of(members[first]), best_first, columns, combination.way)
+    return found
 
 
 def _what(output: Output) -> tuple:
     return output.kind, output.classes, output.tree
 
 
-def _combined(kind: Kind, names: Sequence[str], frames: Mapping[str, pd.DataFrame], way: str) -> pd.DataFrame:
+def _combined(kind: Kind, names: Sequence[str], columns: Mapping[str, Columns], way: str) -> Columns:
     """Combine what models, the better ones first, say of one output."""
 
     def column(name: str) -> np.ndarray:
-        return np.stack([frames[model][name].to_numpy(float) for model in names], axis=1)
+        return np.stack([np.asarray(columns[model][name], float) for model in names], axis=1)
 
     usable = ~np.isnan(column(kind.value_columns[0]))
     if way == "best":
@@ -104,10 +105,5 @@ def _combined(kind: Kind, names: Sequence[str], frames: Mapping[str, pd.DataFram
     averaged = kind.averaged(column, mean)
     flags = np.where(none, int(Flag.MISSING), left_out * int(Flag.DISAGREEMENT))
     flags |= kind.impossible(averaged[kind.value_columns[0]]) * int(Flag.IMPOSSIBLE)
-    return pd.DataFrame(
-        averaged
-        | {
-            f"{name}_models": ["|".join(labels[row > 0]) for row in weights],
-            f"{name}_flag": flags.astype(np.int32),
-        }
-    )
+    used = np.array(["|".join(labels[row > 0]) for row in weights], object)
+    return averaged | {f"{name}_models": used, f"{name}_flag": flags.astype(np.int32)}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
+import pyarrow as pa
 
 from common.data.sources import Chunk, Source
-from common.models.model import USED, Model, predict_chunk
+from common.models.model import USED, Model, predict_chunk, whole_ids
 from common.outputs.column import Column
 from common.outputs.flags import Flag
 from common.outputs.kinds import kind_of
@@ -140,22 +141,20 @@ def here(
         Where the results are kept.
     """
     for number, chunk in unfinished(source, pieces):
-        frame = predict_together(models, chunk, source, together)
-        pieces.add(number, frame)
-        yield len(frame), flag_counts(models, frame)
+        rows = predict_together(models, chunk, source, together)
+        pieces.add(number, rows)
+        yield len(rows), flag_counts(models, rows)
 
 
-def flag_counts(models: Sequence[Model], frame: pd.DataFrame) -> Counter:
+def flag_counts(models: Sequence[Model], rows: pa.Table) -> Counter:
     """Count the rows of `predict_together` by model and bit of the flag, ``b2r MISSING``."""
-    columns = {model.name: frame[_prefix(models, model) + "flag"].to_numpy() for model in models}
+    columns = {model.name: rows[_prefix(models, model) + "flag"].to_numpy() for model in models}
     return Counter(
         {f"{name} {bit.name}": int((column & int(bit) != 0).sum()) for name, column in columns.items() for bit in Flag}
     )
 
 
-def predict_together(
-    models: Sequence[Model], chunk: Chunk, source: Source, together: Combination = ALONE
-) -> pd.DataFrame:
+def predict_together(models: Sequence[Model], chunk: Chunk, source: Source, together: Combination = ALONE) -> pa.Table:
     """Predict a chunk with every model, side by side.
 
     Parameters
@@ -168,21 +167,26 @@ def predict_together(
 
     Returns
     -------
-    DataFrame
+    Table
         The id; what the models say together, if they are combined; then each model's columns, after its name and an
         underscore where there are several models: its prediction, ``flag``, ``problem``, ``model``, ``version``,
         ``weights``, see `Model.weights`, and ``runtime``.
     """
-    frames = {model.name: predict_chunk(model, chunk, source) for model in models}
-    parts = [frames[models[0].name][[source.id_name]]]
+    found = {model.name: predict_chunk(model, chunk, source) for model in models}
+    columns = {source.id_name: whole_ids(chunk.ids)}
     if together.way:
-        parts.append(combine(models, frames, together))
+        columns |= _arrow(combine(models, found, together))
     for model in models:
-        frame = frames[model.name].drop(columns=source.id_name)
-        frame["model"], frame["version"], frame["weights"] = model.name, model.version, model.weights()
-        frame["runtime"] = model.runtime.name
-        parts.append(frame.add_prefix(_prefix(models, model)))
-    return pd.concat(parts, axis=1)
+        said = {"model": model.name, "version": model.version, "weights": model.weights()}
+        said = {key: pa.repeat(text, len(chunk.ids)) for key, text in (said | {"runtime": model.runtime.name}).items()}
+        prefix = _prefix(models, model)
+        columns |= {prefix + key: one for key, one in (_arrow(found[model.name]) | said).items()}
+    return pa.table(columns)
+
+
+def _arrow(columns: Mapping[str, np.ndarray]) -> dict[str, pa.Array]:
+    """Turn columns into Arrow's, with nulls for NaN."""
+    return {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
 
 
 def described(models: Sequence[Model], together: Combination = ALONE) -> dict[str, Column]:

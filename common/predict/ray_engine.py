@@ -143,10 +143,10 @@ class Worker:
         """Predict one piece; return its file, its objects and its flags."""
         if chunk is None:
             chunk = next(self.source.chunks(number * self.source.chunk_objects))
-        frame = predict_together(self.models, chunk, self.source, self.together)
+        rows = predict_together(self.models, chunk, self.source, self.together)
         temporary = self.folder / f"{number:06d}.{secrets.token_hex(8)}{TEMPORARY}"
-        write_piece(frame, temporary)
-        return temporary, len(frame), flag_counts(self.models, frame)
+        write_piece(rows, temporary)
+        return temporary, len(rows), flag_counts(self.models, rows)
 
 
 class Crew:

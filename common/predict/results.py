@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,9 +23,6 @@ from sdss_gs.errors import DataError, OptionError
 from sdss_gs.files import move_into_place, remove_leftovers, replacing, temporary_path
 from sdss_gs.inputs import refuse_inputs
 from sdss_gs.logs import hidden
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PLAN = "plan.json"
 ID_COLUMN = Column("the object, as the input names it", "meta.id;meta.main")
@@ -101,7 +97,7 @@ class Pieces:
         """Return where a piece is kept."""
         return self.folder / f"{number:06d}.parquet"
 
-    def add(self, number: int, rows: pd.DataFrame | pa.Table) -> None:
+    def add(self, number: int, rows: pa.Table) -> None:
         """Keep a piece."""
         temporary = temporary_path(self.path(number))
         write_piece(rows, temporary)
@@ -136,10 +132,9 @@ class Pieces:
             yield pq.ParquetFile(self.path(number)).read()
 
 
-def write_piece(rows: pd.DataFrame | pa.Table, path: Path) -> None:
+def write_piece(rows: pa.Table, path: Path) -> None:
     """Write one piece."""
-    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
-    pq.write_table(stored(table), path)
+    pq.write_table(stored(rows), path)
 
 
 def unfinished(source: Source, pieces: Pieces) -> Iterator[tuple[int, Chunk]]:

@@ -193,7 +193,7 @@ def test_models_that_agree_are_averaged_to_what_each_says(kind):
     frames = {name: frame[lacking:].reindex(range(COUNT)) for name, lacking in (("one", 3), ("other", 2))}
     models = [SimpleNamespace(name=name, outputs=(kind.output,)) for name in frames]
     for way in ("one2one", "best"):
-        found = combine(models, frames, Combination(way, {"one": {kind.output.name: 0.1}}))
+        found = pd.DataFrame(combine(models, frames, Combination(way, {"one": {kind.output.name: 0.1}})))
         expected = frame[[column for column in found if column in frame]][2:].reindex(range(COUNT))
         pd.testing.assert_frame_equal(found[list(expected)], expected, rtol=1e-9)
         names = found[f"{kind.output.name}_models"].tolist()
