@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs.set_up()
     try:
         # Not zoo.main(), which has exit codes of its own for a closed pipe and for an interruption.
-        with zoo.make_context("zoo", list(sys.argv[1:] if arguments is None else arguments)) as context:
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        # The object that commands share says whether this process is theirs alone.
+        with zoo.make_context("zoo", given, obj=arguments is None) as context:
             code = zoo.invoke(context)
         sys.stdout.flush()
         return code or 0

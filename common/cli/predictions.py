@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from common.cli.terminal import PATH, Several, command, print_table
+from common.cli.terminal import PATH, Several, arrow_without_pandas, command, print_table
 from common.models.running import RUNTIMES
 from common.outputs.flags import MEANING
 from sdss_gs.errors import OptionError
@@ -98,6 +98,7 @@ def predict(
     workers: int | None, **source_options: object,
 ) -> None:  # fmt: skip
     """Predict galaxies, one row each, with error bars and flags."""
+    arrow_without_pandas()
     from common.predict.choose import averaging, choose_models
     from common.predict.predict import predict as run
 
@@ -167,6 +168,7 @@ def _engine(name: str, opener: Open, address: str, workers: int | None):
 @OVERWRITE
 def embed(name: str, output: Path | None, runtime: str | None, overwrite: bool, **source_options) -> None:
     """Write what a model sees in each galaxy. These are the features that feed its head."""
+    arrow_without_pandas()
     from common.data.sources.folder import open_folder
     from common.models.opening import load
     from common.predict.embed import embed as write_features
@@ -199,6 +201,7 @@ def embed(name: str, output: Path | None, runtime: str | None, overwrite: bool, 
 @RUNTIME
 def similar(objid: str, model: str | None, n: int, ds: str, embedding: Path | None, runtime: str | None) -> None:
     """List the galaxies that are most like one, as a model sees them."""
+    arrow_without_pandas()
     from common.predict.similar import find_similar
 
     print_table(find_similar(objid, n, model, ds, embedding, SIMILAR_MODEL, runtime or ""))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from common.cli.predictions import RUNTIME
-from common.cli.terminal import PATH, Several, command
+from common.cli.terminal import PATH, Several, arrow_without_pandas, command
 
 
 @command("serve")
@@ -34,6 +34,7 @@ def serve(
     **limits: int,
 ) -> None:  # fmt: skip
     """Answer predictions over the network. Also shows a page to look at galaxies."""
+    arrow_without_pandas()
     from common.serve.service import serve as run_service
 
     say = functools.partial(print, flush=True)
