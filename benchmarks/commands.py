@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from common.models.light import WHOLE
 from sdss_gs.dataset import open_dataset
 
 from . import generate
@@ -80,7 +81,8 @@ def measure(settings: Settings, what: str) -> list[dict]:
     if not work.exists():
         prepare(settings, work, builds["after"])
     works = {name: partial(_once, work, build, name, what, settings) for name, build in builds.items()}
-    return rows_of(what, measured(works, settings.pick(2 if "1,000,000" in what or what == TRAIN else 3, 1)))
+    long = "1,000,000" in what or what in (SERVE, TRAIN)
+    return rows_of(what, measured(works, settings.pick(2 if long else 3, 1)))
 
 
 def measured(works: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
@@ -117,6 +119,8 @@ def prepare(settings: Settings, work: Path, build: Build) -> None:
     few = generate.linked(work / "few", settings.source, FILE_INPUTS, settings.pick(TRAINED_ON, 200))
     for name in PREDICTING:
         build.cost(training(name, few))
+    if len(found := list(build.store.rglob(WHOLE))) != len(PREDICTING):
+        raise RuntimeError(f"expected a light form of each of {', '.join(PREDICTING)}, found {len(found)}")
     for rows in sorted(set(ROWS.values())):
         path = work / f"rows-{rows}.csv"
         shutil.move(generate.table(work / "table", settings.pick(rows, min(rows, 5000))) / "data.csv", path)

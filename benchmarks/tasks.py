@@ -11,10 +11,7 @@ QUICK_TABLES, QUICK_IMAGES = (1000, 10_000), (300, 1200)
 
 ENGINES = ("b2r", "ss2r", "s2r", "f2r", "i2r", "i2v")
 PREDICTING = ("b2r", "s2r", "ss2r", "i2r", "f2r")
-ROWS = {
-    "1 row, CSV": 1, "20,000 rows, CSV": 20_000, "20,000 rows, Parquet": 20_000, "1,000,000 rows, CSV": 1_000_000,
-    "1,000,000 rows, Parquet": 1_000_000,
-}  # fmt: skip
+ROWS = {"1 row, CSV": 1, "20,000 rows, CSV": 20_000, "1,000,000 rows, CSV": 10**6, "1,000,000 rows, Parquet": 10**6}
 OBJECTS = 2000
 SERVE, TRAIN = "zoo serve", "mlflow run b2r -P epochs=1"
 WHATS = (
