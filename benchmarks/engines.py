@@ -73,7 +73,7 @@ def _speed(settings: Settings, name: str, architecture: str, folder: Path) -> li
     for batch in settings.pick(BATCHES, BATCHES[:2]):
         view = serving_inputs(item, arrays[item.name][:batch])
         calls = {way: _often(run, view, batch) for way, run in ways.items()}
-        rates = in_turn(calls, settings.pick(3, 1))
+        rates = in_turn(calls, settings.pick(3 if batch < BATCHES[-1] else 2, 1))
         rows.append(
             {
                 "part": "engines",
