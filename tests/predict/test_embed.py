@@ -191,7 +191,7 @@ def test_service_finds_neighbours_and_refuses_in_words(clusters, monkeypatch):
     assert answer["neighbours"][0]["objid"] == names[2]
     assert answer["neighbours"][0]["truths"] == objects.about(names[2])["truths"]
     made = []
-    monkeypatch.setattr(service, "embedding_of", lambda *_: made.append(1))
+    monkeypatch.setattr("common.predict.embed.embedding_of", lambda *_: made.append(1))
     found.nearest(model, names[1], 3)
     assert not made
     for one, objid, status in ((model, names[7], 404), (by_hand("i2r"), names[0], 409)):
