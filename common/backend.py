@@ -2,10 +2,14 @@
 
 TensorFlow 2.21 prints about oneDNN and absent CUDA drivers before any log level of its own can be set, so its standard
 error is held back during the import and shown only if the import fails.
+
+Keras imports scikit-learn and matplotlib where they are, for wrappers and drawings that the zoo does not use: a third
+of the time, so it is told that they are not. Nor is what the import makes looked through for garbage meanwhile.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -15,11 +19,15 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 __all__ = ["forget_networks", "keras", "tf"]
 
+_hidden = [name for name in ("matplotlib", "sklearn") if name not in sys.modules]
+_collecting = gc.isenabled()
 sys.stderr.flush()
 _saved = os.dup(2)
 with tempfile.TemporaryFile() as _held:
     os.dup2(_held.fileno(), 2)
     try:
+        gc.disable()
+        sys.modules.update(dict.fromkeys(_hidden))
         import keras
         import tensorflow as tf
 
@@ -31,6 +39,10 @@ with tempfile.TemporaryFile() as _held:
         _failed = True
         raise
     finally:
+        for _name in _hidden:
+            del sys.modules[_name]
+        if _collecting:
+            gc.enable()
         os.dup2(_saved, 2)
         os.close(_saved)
         if _failed:

@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from common.outputs.figures import ACCENT, INK
+from common.outputs.figures import ACCENT, INK, MARGINS
 
 GALLERY_ROWS, GALLERY_COLUMNS = 3, 6
 
@@ -26,8 +26,8 @@ def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, loss: str)
     loss : str
         Label of the axis.
     """
-    figure = Figure(figsize=(6.4, 4), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(6.4, 4))
+    axes = figure.subplots(gridspec_kw=MARGINS)
     epochs = np.arange(1, len(history) + 1)
     axes.plot(epochs, [line["loss"] for line in history], color=INK, marker=".", label="training")
     axes.plot(epochs, [line["val_loss"] for line in history], color=ACCENT, marker=".", label="validation")

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 INK, ACCENT = "#24476b", "#c8553d"
+MARGINS = {"left": 0.16, "right": 0.96, "bottom": 0.13, "top": 0.92}
+"""Of a picture with one pair of axes: a layout that is worked out takes as long as all of the drawing."""
 PANELS = 8
 """Answers beside one another."""
 
@@ -21,8 +23,8 @@ def predicted_against_true(truth: np.ndarray, predicted: np.ndarray, label: str)
     label : str
         What they are.
     """
-    figure = Figure(figsize=(5.6, 5), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(5.6, 5))
+    axes = figure.subplots(gridspec_kw=MARGINS | {"right": 0.88})
     low, high = np.percentile(np.concatenate([truth, predicted]), [0.1, 99.9])
     margin = 0.03 * (high - low)
     extent = (low - margin, high + margin)
@@ -32,7 +34,7 @@ def predicted_against_true(truth: np.ndarray, predicted: np.ndarray, label: str)
     note = f", {outside} outside the frame" if outside else ""
     axes.set(xlabel=f"true {label}", ylabel=f"predicted {label}", xlim=extent, ylim=extent)
     axes.set_title(f"{len(truth):,} test galaxies{note}")
-    figure.colorbar(cells, label="galaxies per cell")
+    figure.colorbar(cells, ax=axes, label="galaxies per cell")
     return figure
 
 
@@ -45,8 +47,8 @@ def residuals(truth: np.ndarray, error: np.ndarray, label: str, error_label: str
     label, error_label : str
         What they are.
     """
-    figure = Figure(figsize=(6.4, 4), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(6.4, 4))
+    axes = figure.subplots(gridspec_kw=MARGINS)
     axes.scatter(truth, error, s=4, color=INK, alpha=min(1.0, 300 / len(truth)), linewidths=0)
     axes.axhline(0, color="0.6", linewidth=0.8)
     bins = np.array_split(np.argsort(truth), max(2, min(12, len(truth) // 25)))

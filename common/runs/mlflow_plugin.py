@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,14 @@ class ZooRunContext(RunContextProvider):
     def tags(self) -> dict[str, str]:
         """Return the tags of a new run."""
         return {"zoo.version": __version__}
+
+
+# What `mlflow run` needs none of: other commands of MLflow, which it goes without where they cannot be imported. They
+# take longer than all the rest that it imports: a service, for one.
+OTHER_COMMANDS = ("mlflow.agent", "mlflow.assistant", "mlflow.claude_code", "mlflow.gateway.cli", "mlflow.models.cli")
+if Path(sys.argv[0]).stem == "mlflow" and sys.argv[1:2] == ["run"]:
+    for _name in OTHER_COMMANDS:
+        sys.modules.setdefault(_name, None)
 
 
 @wrapt.when_imported("mlflow.cli")

@@ -28,5 +28,7 @@ def code_version(repository: Path = REPOSITORY) -> str:
 
 def packages() -> str:
     """List the installed packages, ``name==version``, one a line, by name."""
-    lines = {f"{one.metadata['Name']}=={one.version}" for one in distributions() if one.metadata["Name"]}
+    # Once each: it is read from the file every time.
+    found = [one.metadata for one in distributions()]
+    lines = {f"{one['Name']}=={one['Version']}" for one in found if one["Name"]}
     return "\n".join(sorted(lines, key=str.lower)) + "\n"

@@ -60,6 +60,12 @@ def compile_model(
         }
     optimizer = optimizer_of(options, steps)
     model.compile(optimizer, steps_per_execution=steps_per_execution, jit_compile=compiled, **losses)
+    # Else Keras makes these variables while it traces the first step, and then has to trace it again.
+    model.optimizer.build(model.trainable_variables)
+    if losses.get("metrics"):
+        zeros = np.zeros((1, *model.output.shape[1:]), np.float32)
+        model.compute_metrics(None, zeros, zeros)
+        model.reset_metrics()
 
 
 def optimizer_of(options: TrainingOptions, steps: int) -> keras.optimizers.Optimizer:
