@@ -60,6 +60,9 @@ def compile_model(
         }
     optimizer = optimizer_of(options, steps)
     model.compile(optimizer, steps_per_execution=steps_per_execution, jit_compile=compiled, **losses)
+    if tf.distribute.has_strategy():
+        # Keras makes the variables itself.
+        return
     # Else Keras makes these variables while it traces the first step, and then has to trace it again.
     model.optimizer.build(model.trainable_variables)
     if losses.get("metrics"):
