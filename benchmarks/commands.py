@@ -81,8 +81,8 @@ def measure(settings: Settings, what: str) -> list[dict]:
     if not work.exists():
         prepare(settings, work, builds["after"])
     works = {name: partial(_once, work, build, name, what, settings) for name, build in builds.items()}
-    long = "1,000,000" in what or what in (SERVE, TRAIN)
-    return rows_of(what, measured(works, settings.pick(2 if long else 3, 1)))
+    short = what.startswith(("zoo list", "zoo info")) or what.endswith(("1 row, CSV", "20,000 rows, CSV"))
+    return rows_of(what, measured(works, settings.pick(3 if short else 2, 1)))
 
 
 def measured(works: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
