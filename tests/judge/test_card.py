@@ -35,7 +35,7 @@ def test_card_says_what_the_model_is():
     output = only_output(card)
     assert (output["task"], output["shape"], card["licence"]) == ("regression", [1], "MIT")
     assert card["options"]["ds"] == "/data/sky"
-    assert card["network"] == {"parameters": 1292, "architecture": ["dense    Dense    (None, 32)    192"]}
+    assert card["network"] == {"parameters": 1292, "architecture": ["dense    Dense    (None, 32)    192"], "light": ""}
     assert output["scores"]["mean"]["outlier_fraction_05"] is None
     assert output["intervals"]["b2r"]["nmad"] == [0.02414, 0.02966]
     assert list(output["baselines"]) == ["gradient boosting", "mean"]

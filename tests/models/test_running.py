@@ -166,7 +166,7 @@ def test_the_server_of_mlflow_gives_no_number_for_null(served, form):
 
 
 def test_what_is_opened_from_the_store_keeps_the_guard(served):
-    opened = load("models:/b2r/1").network
+    opened = load("models:/b2r/1", "keras").network
     values = np.array([GOOD["bands"], [99, *GOOD["bands"][1:]]], np.float32)
     assert np.isnan(asked(opened, serving_inputs(INPUTS["bands"], values))[:, 0]).tolist() == [False, True]
     assert bare_network(opened).name == "b2r"

@@ -150,7 +150,7 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
     assert about.metadata["reading"] == {"target": "log", "column": "BestFit"}
     assert [entry["name"] for entry in about.signature.inputs.to_dict()] == ["bands", "wise", PRESENT]
     assert [entry["name"] for entry in about.signature.outputs.to_dict()] == list(NAMES)
-    model = load(address).network
+    model = load(address, "keras").network
     bands = np.array([[17.9, 16.9, 16.4, 16.1, 15.9], [18.4, 17.2, 16.5, 15.9, 15.6]], np.float32)
     missing = {"bands": bands, "wise": np.zeros((2, 4), np.float32), PRESENT: np.array([[1, 0]] * 2, np.float32)}
     predicted = model.predict(missing, verbose=0)
@@ -179,7 +179,7 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
     features, _ = features_of(model, {"bands": Loaded(bands, np.zeros(2, np.int32))})
     assert features.shape == (2, model.runtime.features_width)
     parts = np.split(features, len(model.outputs), axis=1)
-    head = model.network.get_layer("fusion").get_layer("redshift")
+    head = load("x2y", "keras").network.get_layer("fusion").get_layer("redshift")
     redshift = np.asarray(head(parts[[output.name for output in model.outputs].index("redshift")]))
     np.testing.assert_allclose(redshift, predicted["redshift"], rtol=1e-4)
 

@@ -69,7 +69,7 @@ def files_of(run, folder=""):
 
 def model_of(run):
     (version,) = MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
-    return load(f"models:/{version.name}/{version.version}").network
+    return load(f"models:/{version.name}/{version.version}", "keras").network
 
 
 def predicted_by(model, item, values, **options):
@@ -228,7 +228,7 @@ def test_interrupted_run_keeps_its_best_weights_as_a_model(launch, magnitudes, m
     monkeypatch.setattr(session.LogEpochs, "on_epoch_end", interrupt)
     _, run = launch("b2r", ds=magnitudes, epochs=3)
     (logged,) = MlflowClient().search_logged_models(["0"], filter_string=f"source_run_id='{run.info.run_id}'")
-    assert load(logged.model_uri).network.count_params() == B2R_PARAMETERS
+    assert load(logged.model_uri, "keras").network.count_params() == B2R_PARAMETERS
     assert not MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
 
 
