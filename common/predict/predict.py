@@ -31,7 +31,7 @@ MODEL_COLUMNS = {
     "model": Column("model that predicted", "meta.id;meta.software"),
     "version": Column("version of the model", "meta.version"),
     "weights": Column("first digits of the SHA-256 of the model's weights", "meta.checksum"),
-    "runtime": Column("what ran the network: onnxruntime or keras", "meta.software"),
+    "runtime": Column("what ran the network: onnxruntime or keras", "meta.id;meta.software"),
 }
 
 

@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from conftest import survey_rows, write_survey
 from helpers import heavens
 from helpers.misbehaving import MisbehavingServer
@@ -74,7 +75,7 @@ def predict(ending):
         def work(pieces):
             for number, objects in results.unfinished(source, pieces):
                 values = objects.load(item, item.shape, "").values.astype(np.float64)
-                rows = pd.DataFrame({"objid": objects.ids.to_pandas().to_numpy(), "redshift": values.mean(axis=1)})
+                rows = pa.table({"objid": objects.ids, "redshift": values.mean(axis=1)})
                 pieces.add(number, rows)
                 yield len(rows)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from conftest import cutout, survey_rows, write_image, write_survey
 
@@ -124,7 +125,7 @@ def test_second_prediction_into_the_same_file_is_sent_away_and_spoils_nothing(tm
                 seen.append(True)
                 with pytest.raises(OptionError, match="another process is writing it"):
                     predict(".parquet")(tmp_path)
-            rows = pd.DataFrame({"objid": objects.ids.to_pandas().to_numpy()})
+            rows = pa.table({"objid": objects.ids})
             pieces.add(number, rows)
             yield len(rows)
 
