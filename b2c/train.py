@@ -18,7 +18,7 @@ def reference(bands):
 
 def fast(bands):
     """Turn the magnitudes into 128 features."""
-    return dense(magnitudes_and_colours(bands), (128, 128, 128))
+    return dense(magnitudes_and_colours(bands, 5), (128, 128, 128))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from common.networks.augment import AUGMENTATIONS
-from common.networks.backbones import BACKBONES, COLOURS, HEADS
+from common.networks.backbones import BACKBONE_HEADS, BACKBONES, COLOURS
 from common.networks.inputs import STRETCHES
+from common.outputs.distribution import BINS
 from common.outputs.kinds.classes import CLASS_WEIGHTS
+from common.outputs.kinds.distributed import HEADS
 from common.outputs.kinds.kind import LOSSES
 from common.outputs.kinds.mass import TARGETS
 from common.outputs.kinds.votes import VOTE_LOSSES
@@ -96,6 +98,7 @@ def option(default: int | float | str, help: str, **about: Any) -> Any:
     return field(default=default, metadata={"option": Option(default, help, **about)})
 
 
+TABLES = tuple(name for name, item in INPUTS.items() if item.columns)
 IMAGES = {"inputs": ("img",), "multi": False}
 
 
@@ -143,7 +146,9 @@ class TrainingOptions(DataOptions):
     )
     head_epochs: int = option(3, "epochs with all of them frozen before the others learn too", low=0, **IMAGES)
     fine_tune_rate: float = option(0.1, "factor of the learning rate from then on", low=1e-12, **IMAGES)
-    head: str = option("light", "of it: light, one layer, or deep, 1024-1024-512 and one", choices=HEADS, **IMAGES)
+    backbone_head: str = option(
+        "light", "layers behind it: light, one layer, or deep, 1024-1024-512 and one", choices=BACKBONE_HEADS, **IMAGES
+    )
     crop: int = option(0, "side of the middle that the network sees, pixels; 0: all", low=0, **IMAGES)
     colour: str = option("rgb", "what it sees of the channels", choices=COLOURS, **IMAGES)
     inputs: str = option(
@@ -156,6 +161,14 @@ class TrainingOptions(DataOptions):
     input_dropout: float = option(
         0.3, "probability with which each input of an object is hidden while training", low=0, below=1, inputs=(),
         absent=0.0,
+    )  # fmt: skip
+    magnitude_dropout: float = option(
+        0.5, "share of the rows of magnitudes of which some are hidden while training; 0: the model needs all",
+        low=0, below=1, inputs=TABLES, absent=0.0,
+    )  # fmt: skip
+    errors: str = option(
+        "auto", "whether it looks at the errors of magnitudes; auto: where the data set has them",
+        choices=("auto", "no"), inputs=TABLES,
     )  # fmt: skip
     augment: str = option(
         "dihedral",
@@ -172,13 +185,20 @@ class TrainingOptions(DataOptions):
         by_output={"votes": VOTE_LOSSES, SEVERAL: (*LOSSES, *VOTE_LOSSES)},
         defaults={"votes": VOTE_LOSSES[0]}, absent="mse",
     )  # fmt: skip
+    head: str = option(
+        "auto",
+        "what is predicted of a number: its value (point), or its distribution as shares of bins (binned) or a mixture "
+        "of logistic distributions; auto: binned, and point for the predecessor's networks and masses in 1e9 Msun",
+        choices=("auto", *HEADS), outputs=REGRESSIONS, absent="point",
+    )  # fmt: skip
+    bins: int = option(BINS, "bins of equal width of a distribution", low=2, below=10_000, outputs=REGRESSIONS)
     optimizer: str = option("adam", "how the weights are changed", choices=OPTIMIZERS)
     learning_rate: float = option(0.001, "first step size of the optimizer", low=1e-12)
     schedule: str = option(
         "cosine", "step size over the run: constant, cosine to 0, or halved every 10 epochs", choices=SCHEDULES
     )
     weight_decay: float = option(
-        0.0, "share of the weights taken off per unit of step size; 0: the optimizer's own", low=0, **IMAGES
+        0.0, "share of the weights taken off per unit of step size; 0: the optimizer's own", low=0
     )
     patience: int = option(0, "stop after so many epochs without a better validation loss; 0: never", low=0)
     folds: int = option(0, "cross-validate in so many folds, as nested runs; 0: train once", low=0)

@@ -17,7 +17,17 @@ from sdss_gs.formats.raw import served_by
 from sdss_gs.logs import LOG
 from sdss_gs.packing.pack import pack
 from sdss_gs.packing.packed import Packed, packed_folder
-from sdss_gs.schema import INPUTS, OUTPUTS, PIXEL_SCALE, QUANTITIES, SPECTRUM_COLUMNS, VERSION, Output, in_windows
+from sdss_gs.schema import (
+    INPUTS,
+    OUTPUTS,
+    PIXEL_SCALE,
+    QUANTITIES,
+    SPECTRUM_COLUMNS,
+    VERSION,
+    Input,
+    Output,
+    in_windows,
+)  # fmt: skip
 from sdss_gs.tables.catalogue import Catalogue, Problem, read_catalogue
 from sdss_gs.tables.votes import find_votes, read_votes
 
@@ -62,6 +72,11 @@ class Dataset:
         source = served_by(self.folder, name)
         grid = self.arrays[name].manifest.layout.wavelengths(source)
         return grid[in_windows(grid)] if source != name else grid
+
+    def widen(self, item: Input) -> None:
+        """Take the magnitudes of an input as it says: with their errors, or rows too in which some are missing."""
+        self.arrays[item.name], self.rows[item.name] = _table_of(self.catalogue, item)
+        self.checksums[item.name] = self.arrays[item.name]
 
     def usable(self, inputs: Sequence[str], output: str | None = None) -> np.ndarray:
         """List the objects that have all the inputs (and the output).
@@ -211,9 +226,8 @@ def open_dataset(
         if name not in INPUTS:
             raise OptionError(f"input {name!r}: expected one of {', '.join(INPUTS)}")
         if INPUTS[name].columns:
-            table = arrays[name] = catalogue.table(INPUTS[name].columns)
-            rows[name] = np.where(np.isfinite(table).all(axis=1), np.arange(len(table)), -1)
-            checksums[name] = table
+            arrays[name], rows[name] = _table_of(catalogue, INPUTS[name])
+            checksums[name] = arrays[name]
             continue
         source = served_by(folder, name)
         manifest = pack(folder, source, catalogue.objid, image_scale=image_scale, progress=progress)
@@ -224,6 +238,14 @@ def open_dataset(
     for name in inputs if column else ():
         rows[name] = np.where(data.lacks(name, column), -1, rows[name])
     return data
+
+
+def _table_of(catalogue: Catalogue, item: Input) -> tuple[np.ndarray, np.ndarray]:
+    """Return the magnitudes of all objects, NaN where missing, and the rows of those that have what it takes."""
+    table = catalogue.table(item.columns)
+    there = np.isfinite(table[:, : len(item.magnitudes)])
+    usable = there.any(axis=1) if item.gaps else there.all(axis=1)
+    return table, np.where(usable, np.arange(len(table)), -1)
 
 
 def _require_some(folder: Path, source: str, manifest) -> None:

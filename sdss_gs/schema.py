@@ -108,6 +108,8 @@ class Quantity:
     unit: str
 
 
+ERRORS = {f"modelMag_{band}": f"modelMagErr_{band}" for band in BANDS} | {f"w{n}mag": f"w{n}sigm" for n in (1, 2, 3, 4)}
+"""Columns of the errors (one standard deviation) of magnitudes, by the column of these."""
 _SENTINELS = (-9999.0, -999.0, -99.99, -99.9, -99.0, 99.0, 99.9, 99.99, 999.0, 9999.0)
 # 0 is no sentinel of its own where it lies outside (low, high): it must be listed to count as missing, not as wrong.
 QUANTITIES = {
@@ -115,6 +117,7 @@ QUANTITIES = {
     for quantity in (
         *(Quantity(f"modelMag_{band}", 5.0, 30.0, (*_SENTINELS, 0.0), "mag") for band in BANDS),
         *(Quantity(f"w{n}mag", -5.0, 25.0, (*_SENTINELS, 0.0), "mag (Vega)") for n in (1, 2, 3, 4)),
+        *(Quantity(name, 0.0, 50.0, (*_SENTINELS, 0.0), "mag") for name in ERRORS.values()),
         Quantity("redshift", -0.01, 8.0, (*_SENTINELS, 0.0), ""),
         Quantity("stellarmass", 1e4, 1e14, (*_SENTINELS, 0.0, -1.0), "Msun"),
     )
@@ -141,6 +144,10 @@ class Input:
         Columns of ``data.csv`` for a table input; empty for an input with one file per object.
     suffix : str
         File-name ending of a file input; the folder has the input's name.
+    errors : int
+        How many of the columns, the last ones, are the errors of the others; each may be missing.
+    gaps : bool
+        Whether single magnitudes may be missing: NaN in an array.
     """
 
     name: str
@@ -152,6 +159,13 @@ class Input:
     source: str
     columns: tuple[str, ...] = ()
     suffix: str = ""
+    errors: int = 0
+    gaps: bool = False
+
+    @property
+    def magnitudes(self) -> tuple[str, ...]:
+        """Columns that are no errors of others."""
+        return self.columns[: len(self.columns) - self.errors]
 
 
 KINDS = ("classes", "redshift", "mass", "number", "votes")
@@ -178,6 +192,11 @@ class Output:
         standard units, its head undoes that.
     tree : str
         For votes, whose questions are answered: a name in `decision_tree.TREES`.
+    grid : tuple of float
+        For a number that is predicted as a distribution, the borders of its bins, ascending, in the scale in which the
+        network learns it: z, log10 of the mass in Msun, or the number's own unit; empty where one value is predicted.
+    components : int
+        Of a distribution that the network gives as a mixture of so many normal distributions; 0: a share per bin.
     """
 
     name: str
@@ -191,11 +210,15 @@ class Output:
     centre: float = 0.0
     spread: float = 1.0
     tree: str = ""
+    grid: tuple[float, ...] = ()
+    components: int = 0
 
     @property
     def size(self) -> int:
         """Number of values that a network gives for one object."""
-        return max(1, len(self.classes), len(self.answers))
+        if self.components:
+            return 3 * self.components
+        return max(1, len(self.classes), len(self.answers), len(self.grid) - 1)
 
     @property
     def answers(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ def reference(wise):
 
 def fast(wise):
     """Turn the magnitudes into 128 features."""
-    return dense(magnitudes_and_colours(wise), (128, 128, 128))
+    return dense(magnitudes_and_colours(wise, 4), (128, 128, 128))
 
 
 if __name__ == "__main__":

@@ -44,12 +44,12 @@ def ssel(flux):
 
 def bands(magnitudes):
     """Turn the SDSS magnitudes into 128 features."""
-    return dense(magnitudes_and_colours(magnitudes), (128, 128, 128))
+    return dense(magnitudes_and_colours(magnitudes, 5), (128, 128, 128))
 
 
 def wise(magnitudes):
     """Turn the WISE magnitudes into 128 features."""
-    return dense(magnitudes_and_colours(magnitudes), (128, 128, 128))
+    return dense(magnitudes_and_colours(magnitudes, 4), (128, 128, 128))
 
 
 def fuse(seen, present, output):

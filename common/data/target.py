@@ -8,14 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from common.options import TrainingOptions
+from common.outputs.distribution import make_grid
+from common.outputs.kinds import DISTRIBUTED, kind_of
+from common.outputs.kinds.distributed import COMPONENTS, HEADS
 from common.outputs.kinds.mass import TARGETS
 from common.outputs.kinds.votes import SUMMING_LOSSES
 from sdss_gs.dataset import Dataset
 from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.schema import CATALOGUE_FILE, Output
+from sdss_gs.schema import CATALOGUE_FILE, ERRORS, INPUTS, QUANTITIES, Input, Output
+from sdss_gs.tables.catalogue import Catalogue
 from sdss_gs.tables.own import is_own, own_output, own_truth, read_columns
 from sdss_gs.tables.votes import USUAL_TOTAL, Votes, read_votes
+
+ERRORS_KNOWN = 0.2
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,63 @@ def standardised(output: Output, truth: np.ndarray) -> Output:
     if output.kind != "number":
         return output
     return replace(output, centre=float(truth.mean()), spread=float(truth.std()) or 1.0)
+
+
+def distributed(output: Output, truth: np.ndarray, options: TrainingOptions) -> Output:
+    """Let a number be predicted as a distribution, if the options say so.
+
+    Parameters
+    ----------
+    output : Output
+    truth : ndarray, shape (n,)
+        Of the training objects.
+    options : TrainingOptions
+        ``head`` and ``bins``; ``auto`` decides by ``architecture`` and ``target``.
+
+    Examples
+    --------
+    >>> from sdss_gs.schema import OUTPUTS
+    >>> options = TrainingOptions(head="binned", bins=10)
+    >>> distributed(OUTPUTS["redshift"], np.linspace(0.02, 0.3, 100), options).size
+    26
+    """
+    head, old = options.head, options.architecture != "fast" or options.target == "linear"
+    if head == "auto":
+        head = "point" if old else "binned"
+    if head not in HEADS[1:] or output.kind not in DISTRIBUTED:
+        return output
+    if options.target == "linear":
+        raise OptionError(f"head: expected point for target=linear, found {head}")
+    values = kind_of(output).to_scale(truth)
+    lowest = QUANTITIES[output.column].low if output.kind == "redshift" else -np.inf
+    grid = make_grid(values, lowest, options.bins)
+    if head == "binned":
+        return replace(output, grid=grid)
+    return replace(
+        output, grid=grid, components=COMPONENTS, centre=float(values.mean()), spread=float(values.std()) or 1.0
+    )
+
+
+def widened(item: Input, catalogue: Catalogue, options: TrainingOptions) -> Input:
+    """Let a network look at rows in which magnitudes are missing, and at errors, if the options say so.
+
+    Parameters
+    ----------
+    item : Input
+    catalogue : Catalogue
+        Errors are looked at where at least `ERRORS_KNOWN` of the rows have all of an input's.
+    options : TrainingOptions
+        ``magnitude_dropout`` and ``errors``.
+    """
+    if not item.columns or item != INPUTS[item.name]:
+        return item
+    if options.architecture == "fast" and options.magnitude_dropout:
+        item = replace(item, gaps=True)
+    errors = tuple(ERRORS[column] for column in item.columns)
+    known = np.isfinite(catalogue.table(errors)).all(axis=1).mean()
+    if options.errors == "no" or not item.gaps or known < ERRORS_KNOWN:
+        return item
+    return replace(item, columns=item.columns + errors, shape=(2 * len(errors),), errors=len(errors))
 
 
 def require_learnable(data: Dataset, target: Target, parts: Mapping[str, np.ndarray], loss: str) -> None:

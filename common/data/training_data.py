@@ -11,7 +11,7 @@ import numpy as np
 from common.backend import tf
 from common.data.batches import ALONE, EpochOrder, Share, make_batches
 from common.data.measure import measure
-from common.data.target import described, find_target, require_learnable, standardised
+from common.data.target import described, distributed, find_target, require_learnable, standardised, widened
 from common.data.task import Task
 from common.networks.inputs import PRESENT
 from common.networks.training_wrappers import POSITION
@@ -26,7 +26,7 @@ from sdss_gs.formats.composite import colour
 from sdss_gs.formats.raw import list_paths
 from sdss_gs.locate import find_dataset, is_sample
 from sdss_gs.packing.packed import Manifest
-from sdss_gs.schema import INPUTS, Input
+from sdss_gs.schema import INPUTS, Input, Output
 from sdss_gs.split import fold_split, limited, split
 
 RESIDENT = ("train", "validation")
@@ -71,6 +71,10 @@ class TrainingData:
         self.folder = find_dataset(options.ds, task.repository, partial(print, flush=True))
         names = [item.name for item in self.inputs]
         self._data = open_dataset(self.folder, names, image_scale=options.image_scale, column=options.column)
+        self.inputs = tuple(widened(item, self._data.catalogue, options) for item in task.inputs)
+        for item in self.inputs:
+            if item.columns:
+                self._data.widen(item)
         targets = [find_target(self._data, output, options) for output in task.outputs]
         self._targets = {target.output.name: target for target in targets}
         if len(self._targets) < len(targets):
@@ -80,11 +84,13 @@ class TrainingData:
         self._known = {name: self._data.known(name) for name in self._targets}
         self._divide(fold)
         self._check()
-        # Only now is it known which objects a user's own number is learnt from.
-        self.outputs = tuple(
-            target.output if target.output in task.outputs else standardised(target.output, self.truth("train", name))
-            for name, target in self._targets.items()
-        )
+        # Only now is it known which objects a number is learnt from.
+        self.outputs = tuple(self._learnt(target.output) for target in self._targets.values())
+
+    def _learnt(self, output: Output) -> Output:
+        truth = self.truth("train", output.name)
+        known = output if output in self.task.outputs else standardised(output, truth)
+        return distributed(known, truth, self._options)
 
     def _divide(self, fold: int | None) -> None:
         """Choose the objects and divide them into parts."""

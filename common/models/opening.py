@@ -17,7 +17,7 @@ from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.errors import OptionError, ZooError, first_line
 from sdss_gs.logs import LOG
-from sdss_gs.schema import INPUTS, OUTPUTS, Output
+from sdss_gs.schema import INPUTS, OUTPUTS, Input, Output
 from sdss_gs.tables.names import PHOTOMETRY
 
 FACTS = ("inputs", "outputs", "reading", "calibration", "training_range")
@@ -93,10 +93,15 @@ def model_of(name: str, version: str, files: Files, facts: Mapping, runtime: str
     if missing := [fact for fact in FACTS if fact not in facts]:
         raise ZooError(f"{name}: expected a model with {', '.join(missing)}, found an older one; train it again")
     try:
-        inputs = tuple(INPUTS[key] for key in facts["inputs"])
+        # Of magnitudes some may be missing, or have errors.
+        widened = {
+            key: Input(**fields | {name: tuple(fields[name]) for name in ("shape", "columns")})
+            for key, fields in facts.get("own_inputs", {}).items()
+        }
+        inputs = tuple(widened.get(key, INPUTS[key]) for key in facts["inputs"])
         # A user's own, or votes in another tree than the schema's.
         own = {
-            key: Output(**fields | {"classes": tuple(fields["classes"])})
+            key: Output(**fields | {name: tuple(fields.get(name, ())) for name in ("classes", "grid")})
             for key, fields in facts.get("own_outputs", {}).items()
         }
         outputs = {key: own[key] if key in own else OUTPUTS[key] for key in facts["outputs"]}

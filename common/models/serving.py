@@ -69,8 +69,12 @@ def _numbers(item: Input, values: keras.KerasTensor) -> keras.KerasTensor:
         finite = keras.ops.all(keras.ops.isfinite(values), axis=tuple(range(1, len(values.shape))))
         return keras.ops.expand_dims(finite, -1)
     quantities = [QUANTITIES[column] for column in item.columns]
+    missing = keras.ops.isnan(values)
     good = (values > [one.low for one in quantities]) & (values < [one.high for one in quantities])
     for sentinel in sorted({value for one in quantities for value in one.sentinels if one.low < value < one.high}):
         # No column has its `low`, which stands where a number is no sentinel.
         good &= values != [sentinel if sentinel in one.sentinels else one.low for one in quantities]
-    return keras.ops.all(good, axis=-1, keepdims=True)
+    if not item.gaps:
+        return keras.ops.all(good, axis=-1, keepdims=True)
+    some = keras.ops.any(good[:, : len(item.magnitudes)], axis=-1, keepdims=True)
+    return keras.ops.all(good | missing, axis=-1, keepdims=True) & some

@@ -20,7 +20,7 @@ from common.models.model import Model
 from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.files import sha256
-from sdss_gs.schema import OUTPUTS
+from sdss_gs.schema import INPUTS, OUTPUTS
 
 ARTIFACT = "model"
 
@@ -28,6 +28,7 @@ ARTIFACT = "model"
 def facts_about(model: Model) -> dict[str, object]:
     """Say, as JSON has it, what it takes to use a model beside its network."""
     own = {output.name: asdict(output) for output in model.outputs if OUTPUTS.get(output.name) != output}
+    widened = {item.name: asdict(item) for item in model.inputs if INPUTS[item.name] != item}
     return {
         "inputs": [item.name for item in model.inputs],
         "outputs": [output.name for output in model.outputs],
@@ -38,6 +39,7 @@ def facts_about(model: Model) -> dict[str, object]:
         },
         "training_range": {name: asdict(one) for name, one in model.training_ranges.items()},
         **({"own_outputs": own} if own else {}),
+        **({"own_inputs": widened} if widened else {}),
     }
 
 

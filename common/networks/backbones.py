@@ -14,7 +14,7 @@ from sdss_gs.errors import OptionError
 from sdss_gs.locate import as_typed
 
 layers, ops = keras.layers, keras.ops
-HEADS = ("light", "deep")
+BACKBONE_HEADS = ("light", "deep")
 COLOURS = ("rgb", "grey")
 NO_WEIGHTS, IMAGENET = "none", "imagenet"
 DEEP_HEAD = (1024, 1024, 512)

@@ -6,13 +6,17 @@ spectrum apart from its brightness. The convolutions that follow add what those 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import combinations
 
 from common.backend import keras
 from common.networks.layers import depthwise_glorot, standardise
 
 layers, ops = keras.layers, keras.ops
 SMALLEST_SPREAD = 1e-6
+SMALLEST_ERROR, USUAL_ERROR = 1e-3, 0.03
+"""Of a magnitude."""
 FARTHEST = 10.0
 """Standard deviations beyond which a feature says no more: one that hardly varied in training must not decide alone."""
 
@@ -29,9 +33,38 @@ def within_reach(x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.clip(standardise(x), -FARTHEST, FARTHEST)
 
 
-def magnitudes_and_colours(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Append to n magnitudes the n − 1 differences of neighbours; standardise all, ``(batch, 2 n − 1)``."""
-    return within_reach(layers.Concatenate(dtype="float32")([x, ops.negative(ops.diff(x))]))
+def magnitudes_and_colours(x: keras.KerasTensor, count: int) -> keras.KerasTensor:
+    """Measure what magnitudes say, some of which may be missing.
+
+    Parameters
+    ----------
+    x : KerasTensor, shape (batch, count) or (batch, 2 count)
+        Magnitudes; then their errors, if there are any. NaN where one is missing.
+    count : int
+
+    Returns
+    -------
+    KerasTensor of float32, shape (batch, count (count + 3) / 2) or, with errors, (batch, count (count + 7) / 2)
+        Magnitudes and the differences of all pairs, standardised, 0 where one is missing; which magnitudes are there;
+        with errors their logarithms, and which of these are there.
+    """
+    magnitudes, has = _filled(x[:, :count])
+    first, second = (list(numbers) for numbers in zip(*combinations(range(count), 2), strict=True))
+    colours = ops.take(magnitudes, first, axis=1) - ops.take(magnitudes, second, axis=1)
+    both = ops.take(has, first, axis=1) * ops.take(has, second, axis=1)
+    join = layers.Concatenate(dtype="float32")
+    features = [within_reach(join([magnitudes, colours])) * join([has, both]), has]
+    if x.shape[1] > count:
+        errors, known = _filled(x[:, count:])
+        logarithms = ops.log(ops.maximum(errors, SMALLEST_ERROR)) - math.log(USUAL_ERROR)
+        features += [logarithms * known, known]
+    return layers.Concatenate(dtype="float32")(features)
+
+
+def _filled(values: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Put zeros where values are missing; return also where they are not, as numbers."""
+    there = ops.isfinite(values)
+    return ops.where(there, values, 0.0), ops.cast(there, "float32")
 
 
 def apertures(x: keras.KerasTensor, sides: Sequence[int]) -> keras.KerasTensor:

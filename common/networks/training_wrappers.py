@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from common.backend import keras
@@ -95,7 +97,12 @@ class HidingModel(keras.Model):
 
 
 def training_model(
-    network: keras.Model, augment: str = "none", seed: int = 0, hide: float = 0.0, values: np.ndarray | None = None
+    network: keras.Model,
+    augment: str = "none",
+    seed: int = 0,
+    hide: float = 0.0,
+    values: np.ndarray | None = None,
+    tables: Mapping[str, list[keras.layers.Layer]] | None = None,
 ) -> keras.Model:
     """Make the model that is trained out of the network that is stored.
 
@@ -110,6 +117,8 @@ def training_model(
         alone.
     values : ndarray, shape (n, ...), optional
         All objects of a flat network's input, to be held on the device.
+    tables : mapping of str to list of Layer, optional
+        By input, what varies a table; see `augment_tables.table_layers`.
 
     Returns
     -------
@@ -118,7 +127,9 @@ def training_model(
     """
     names = [key for key in network.input if key != PRESENT]
     hides = bool(hide) and len(names) > 1
-    if values is None and not hides and not (augment != "none" and set(TURNED) & set(names)):
+    varied = {name: augmentation(augment, name, seed, network.input[name].dtype) for name in TURNED if name in names}
+    varied = {name: found for name, found in (varied | dict(tables or {})).items() if found}
+    if values is None and not hides and not varied:
         return network
     inputs = {key: keras.Input(like.shape[1:], dtype=like.dtype, name=key) for key, like in network.input.items()}
     seen, name = dict(inputs), f"{network.name}_training"
@@ -126,8 +137,8 @@ def training_model(
         (key,) = names
         inputs = {POSITION: keras.Input((), dtype="int64", name=POSITION)}
         seen[key] = Resident(values)(inputs[POSITION])
-    for key in (key for key in TURNED if key in seen):
-        for layer in augmentation(augment, key, seed, seen[key].dtype):
+    for key, found in varied.items():
+        for layer in found:
             seen[key] = layer(seen[key])
     if not hides:
         return keras.Model(inputs, network(seen), name=name)

@@ -107,3 +107,24 @@ def shares(titles: Sequence[str], truth: np.ndarray, predicted: np.ndarray) -> F
     figure.supxlabel("true", fontsize=9)
     figure.supylabel("predicted", fontsize=9, x=0.004)
     return figure
+
+
+def pit_histogram(levels: np.ndarray, bins: int = 20) -> Figure:
+    """Draw how often the truth lies at each cumulative probability: flat where distributions are right.
+
+    Parameters
+    ----------
+    levels : ndarray, shape (n,)
+        Cumulative probability of each distribution at the truth (the probability integral transform).
+    bins : int
+    """
+    figure = Figure(figsize=(5.6, 4))
+    axes = figure.subplots(gridspec_kw=MARGINS)
+    axes.hist(levels, np.linspace(0, 1, bins + 1), color=INK, alpha=0.8)
+    expected = len(levels) / bins
+    noise = 2 * np.sqrt(expected * (1 - 1 / bins))
+    axes.axhline(expected, color=ACCENT, linewidth=1)
+    axes.axhspan(expected - noise, expected + noise, color=ACCENT, alpha=0.2, linewidth=0)
+    axes.set(xlabel="cumulative probability at the true value (PIT)", ylabel="test galaxies", xlim=(0, 1))
+    axes.set_title("flat within the band: distributions hold the truth as often as they say", fontsize="medium")
+    return figure

@@ -16,6 +16,7 @@ from common.outputs.kinds.kind import Kind
 from sdss_gs.schema import Output
 
 ADAPT_OBJECTS = 2048
+FEWEST_WHOLE = 0.1
 """Training objects that are looked at together for their statistics."""
 STEP_EPOCHS, STEP_FACTOR = 10, 0.5
 """The ``step`` schedule of the predecessor: half the rate every ten epochs."""
@@ -50,7 +51,7 @@ def compile_model(
         losses = {
             "loss": kind_of(output).loss(options.loss, options.label_smoothing),
             # A user's number may be of any size: its squared error counts in units of its own variance.
-            "loss_weights": output.spread**-2,
+            "loss_weights": 1.0 if output.grid else output.spread**-2,
             "metrics": kind_of(output).training_metrics(options.loss),
         }
     else:
@@ -88,12 +89,23 @@ def begin_at_constants(network: keras.Model, data: TrainingData) -> None:
     """Let a new network know the statistics of the training objects, and begin at the best constants."""
     for item in data.inputs:
         chunks = tf.data.Dataset.from_generator(
-            lambda item=item: data.chunks("train", item.name, ADAPT_OBJECTS),
+            lambda item=item: map(_without_gaps, data.chunks("train", item.name, ADAPT_OBJECTS)),
             output_signature=tf.TensorSpec((None, *data.shapes()[item.name]), item.dtype),
         )
         adapt_normalisation(encoder_of(network, item), chunks)
     for kind, known in _known_targets(data):
         kind.head_of(decider_of(network)).bias.assign(kind.constant_bias(known))
+
+
+def _without_gaps(chunk: np.ndarray) -> np.ndarray:
+    """Choose the rows of a table that have everything; where few do, put medians where values are missing."""
+    if chunk.ndim > 2 or chunk.dtype.kind != "f" or not (gaps := np.isnan(chunk)).any():
+        return chunk
+    whole = chunk[~gaps.any(axis=1)]
+    if len(whole) >= FEWEST_WHOLE * len(chunk):
+        return whole
+    known = np.where(gaps.all(axis=0), 0, chunk)
+    return np.where(gaps, np.nanmedian(known, axis=0), chunk)
 
 
 def _known_targets(data: TrainingData) -> Iterator[tuple[Kind, np.ndarray]]:
@@ -107,5 +119,6 @@ def constant_losses(data: TrainingData, options: TrainingOptions) -> dict[str, f
     losses = {}
     for kind, known in _known_targets(data):
         loss = keras.losses.get(kind.loss(options.loss, options.label_smoothing))
-        losses[kind.output.name] = float(np.mean(loss(known, np.broadcast_to(kind.constant(known), known.shape))))
+        constant = np.broadcast_to(kind.constant(known), (len(known), kind.output.size))
+        losses[kind.output.name] = float(np.mean(loss(known, constant)))
     return losses

@@ -14,6 +14,7 @@ from common.data.batches import EpochOrder
 from common.data.task import task_of
 from common.data.training_data import RESIDENT, TrainingData
 from common.judge.judge import versions
+from common.networks.augment_tables import table_layers
 from common.networks.backbones import NO_WEIGHTS, image_features
 from common.networks.build import build_flat, build_fused
 from common.networks.training_wrappers import training_model
@@ -77,8 +78,8 @@ class Session:
         record.parameters({name: value for name, value in self.recorded.items() if value != ""})
         self.data = TrainingData(self.task, self.options, fold=fold)
         self.data.require_learnable()
-        # What is learnt may be known only from the data: a user's own label.
-        self.task = replace(self.task, outputs=self.data.outputs)
+        # What is learnt may be known only from the data: a user's own label, or whether magnitudes have errors.
+        self.task = replace(self.task, inputs=self.data.inputs, outputs=self.data.outputs)
         # A continuation may be started in another folder, without naming the data set again.
         self.recorded["ds"] = str(self.data.folder)
         if self._arrays and self.data.fingerprint != self.progress.fingerprint:
@@ -128,7 +129,9 @@ class Session:
         features = chosen(self.functions, options.architecture)
         if item.name == "img":
             weights = options.weights if pretrained else NO_WEIGHTS
-            features = image_features(features, options.backbone, weights, options.head, options.crop, options.colour)
+            features = image_features(
+                features, options.backbone, weights, options.backbone_head, options.crop, options.colour
+            )
         return build_flat(item, output, shapes[item.name], features, task.name, options.stretch)
 
     def train(self) -> None:
@@ -149,7 +152,12 @@ class Session:
         with device.scope():
             network = self.build(pretrained=not self._arrays)
             values = data.resident() if resident else None
-            model = training_model(network, options.augment, options.seed, options.input_dropout, values)
+            tables = {
+                item.name: table_layers(item.columns, item.errors, options.magnitude_dropout, options.seed)
+                for item in data.inputs
+                if item.gaps
+            }
+            model = training_model(network, options.augment, options.seed, options.input_dropout, values, tables)
         self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
         if not self._arrays:
             again = partial(self.build, pretrained=True)

@@ -6,6 +6,7 @@ A new kind is a file with a class of its own (see `kind.Kind`) and a line in `KI
 from __future__ import annotations
 
 from common.outputs.kinds.classes import Classes
+from common.outputs.kinds.distributed import DistributedMass, DistributedNumber, DistributedRedshift
 from common.outputs.kinds.kind import Kind
 from common.outputs.kinds.mass import Mass
 from common.outputs.kinds.number import Number
@@ -21,6 +22,12 @@ KINDS: dict[str, type[Kind]] = {
     "votes": Votes,
 }
 """By `Output.kind`."""
+DISTRIBUTED: dict[str, type[Kind]] = {
+    "redshift": DistributedRedshift,
+    "mass": DistributedMass,
+    "number": DistributedNumber,
+}
+"""By `Output.kind`, of outputs with an `Output.grid`."""
 
 
 def kind_of(output: Output) -> Kind:
@@ -32,4 +39,4 @@ def kind_of(output: Output) -> Kind:
     >>> kind_of(OUTPUTS["smass"]).headline
     'scatter_dex'
     """
-    return KINDS[output.kind](output)
+    return (DISTRIBUTED if output.grid else KINDS)[output.kind](output)

@@ -9,7 +9,7 @@ import numpy as np
 
 from common.outputs.calibration import LEVELS, ONE_LEVEL, UNSURE, Calibration, conformal_quantile, percent
 from common.outputs.column import LONGEST, Column
-from common.outputs.kinds.kind import Kind, Metric, mean_of_defined, ratio
+from common.outputs.kinds.kind import Kind, Metric, area_under_curve, mean_of_defined, ratio
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -127,7 +127,7 @@ class Classes(Kind):
         right, occurring = cells.diagonal(axis1=1, axis2=2), cells.sum(axis=2)
         chosen = np.take_along_axis(predicted, truth[:, None], axis=1)[:, 0]
         bins = np.clip(np.ceil(top * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
-        areas = [_area(truth == label, predicted[:, label], weights) for label in range(count)]
+        areas = [area_under_curve(truth == label, predicted[:, label], weights) for label in range(count)]
         scores = {
             "accuracy": right.sum(axis=1) / total,
             "balanced_accuracy": mean_of_defined(ratio(right, occurring)),
@@ -271,17 +271,6 @@ def _tempered(predicted: np.ndarray, temperature: float) -> np.ndarray:
     logits = np.log(np.maximum(predicted, SMALLEST_PROBABILITY)) / temperature
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)
-
-
-def _area(positive: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the chance that a positive galaxy has the larger value; equal values count half."""
-    others = np.flatnonzero(~positive)
-    others = others[np.argsort(values[others])]
-    below = np.pad(np.cumsum(weights[:, others], axis=1), ((0, 0), (1, 0)))
-    first, last = (np.searchsorted(values[others], values[positive], side) for side in ("left", "right"))
-    chosen = weights[:, positive]
-    wins = (chosen * (below[:, first] + below[:, last])).sum(axis=1) / 2
-    return ratio(wins, chosen.sum(axis=1) * below[:, -1])
 
 
 def _sums(groups: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:

@@ -107,6 +107,10 @@ class Kind(ABC):
         predicted = predicted.astype(np.float64)
         return predicted if self.output.size > 1 else predicted[:, 0]
 
+    def point(self, predicted: np.ndarray) -> np.ndarray:
+        """Return one value per object for predictions that are distributions; others as they are."""
+        return predicted
+
     def value_formula(self, target: str = "log") -> str:
         """Say what `decode` does with the network's values, in words for other programs (docs/elsewhere.md)."""
         return "raw"
@@ -349,3 +353,22 @@ def mean_of_defined(values: np.ndarray) -> np.ndarray:
     """Average the defined values of the last axis; NaN where there is none."""
     defined = ~np.isnan(values)
     return ratio(np.where(defined, values, 0).sum(axis=-1), defined.sum(axis=-1))
+
+
+def area_under_curve(positive: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the chance that a positive object has the larger value, float64 ``(samples,)``; equal values count half.
+
+    Parameters
+    ----------
+    positive : ndarray of bool, shape (n,)
+    values : ndarray, shape (n,)
+    weights : ndarray, shape (samples, n)
+        How often each object is in each sample.
+    """
+    others = np.flatnonzero(~positive)
+    others = others[np.argsort(values[others])]
+    below = np.pad(np.cumsum(weights[:, others], axis=1), ((0, 0), (1, 0)))
+    first, last = (np.searchsorted(values[others], values[positive], side) for side in ("left", "right"))
+    chosen = weights[:, positive]
+    wins = (chosen * (below[:, first] + below[:, last])).sum(axis=1) / 2
+    return ratio(wins, chosen.sum(axis=1) * below[:, -1])

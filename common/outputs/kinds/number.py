@@ -90,8 +90,12 @@ class Scalar(Kind):
         trees = ensemble.HistGradientBoostingRegressor(random_state=seed)
         return {"gradient boosting": ("magnitudes", trees), "linear on image features": ("features", line)}
 
+    def constants(self, truth: np.ndarray) -> dict[str, np.ndarray]:
+        seen = self.to_scale(truth)
+        return {name: self.from_scale(reduce(seen)) for name, reduce in self.reductions.items()}
+
     def learnt(self, model: BaseEstimator, train: np.ndarray, truth: np.ndarray, test: np.ndarray) -> np.ndarray:
-        return self.decode(model.fit(train, self.encode(truth)[:, 0]).predict(test)[:, None])
+        return self.from_scale(model.fit(train, self.to_scale(truth)).predict(test))
 
     def misses(self, truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, list[str]]:
         captions = [f"true {t:.3g}, predicted {p:.3g}" for t, p in zip(truth, predicted, strict=True)]
