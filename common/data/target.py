@@ -99,7 +99,7 @@ def distributed(output: Output, truth: np.ndarray, options: TrainingOptions) -> 
     >>> from sdss_gs.schema import OUTPUTS
     >>> options = TrainingOptions(head="binned", bins=10)
     >>> distributed(OUTPUTS["redshift"], np.linspace(0.02, 0.3, 100), options).size
-    26
+    30
     """
     head, old = options.head, options.architecture != "fast" or options.target == "linear"
     if head == "auto":

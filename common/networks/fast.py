@@ -48,16 +48,17 @@ def magnitudes_and_colours(x: keras.KerasTensor, count: int) -> keras.KerasTenso
         Magnitudes and the differences of all pairs, standardised, 0 where one is missing; which magnitudes are there;
         with errors their logarithms, and which of these are there.
     """
-    magnitudes, has = _filled(x[:, :count])
+    # No slices: what Keras stores of them is no layer.
+    seen, *errors = ops.split(x, [count], axis=1) if x.shape[1] > count else [x]
+    magnitudes, has = _filled(seen)
     first, second = (list(numbers) for numbers in zip(*combinations(range(count), 2), strict=True))
     colours = ops.take(magnitudes, first, axis=1) - ops.take(magnitudes, second, axis=1)
     both = ops.take(has, first, axis=1) * ops.take(has, second, axis=1)
     join = layers.Concatenate(dtype="float32")
     features = [within_reach(join([magnitudes, colours])) * join([has, both]), has]
-    if x.shape[1] > count:
-        errors, known = _filled(x[:, count:])
-        logarithms = ops.log(ops.maximum(errors, SMALLEST_ERROR)) - math.log(USUAL_ERROR)
-        features += [logarithms * known, known]
+    for one in errors:
+        values, known = _filled(one)
+        features += [(ops.log(ops.maximum(values, SMALLEST_ERROR)) - math.log(USUAL_ERROR)) * known, known]
     return layers.Concatenate(dtype="float32")(features)
 
 

@@ -32,9 +32,9 @@ def patchy_rows(n):
     rows = survey_rows(n)
     for number, row in enumerate(rows):
         if number % 10 in (0, 3):
-            row["modelMag_u"] = "-9999"
+            row |= {f"modelMag_{band}": "-9999" for band in "ugriz"}
         if number % 10 in (1, 3):
-            row["w1mag"] = ""
+            row |= {f"w{band}mag": "" for band in (1, 2, 3, 4)}
         if number % 5 == 4:
             row["subclass"] = ""
         if number % 7 == 0:

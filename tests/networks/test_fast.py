@@ -1,5 +1,7 @@
 """The zoo's own networks: their layers against formulas, and that each of them is a model like the others."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -50,12 +52,29 @@ def test_stored_network_is_opened_and_predicts_the_same(name, tmp_path):
     np.testing.assert_allclose(again.predict(values, verbose=0), model.predict(values, verbose=0), rtol=1e-5)
 
 
-def test_colours_are_differences_of_neighbouring_magnitudes():
+def test_colours_are_differences_of_all_pairs_of_magnitudes():
     magnitudes = RNG.normal(18, 1, (30, 5)).astype(np.float32)
     inputs = keras.Input((5,))
-    found = adapted(inputs, magnitudes_and_colours(inputs), magnitudes)[0]
-    expected = np.hstack([magnitudes, -np.diff(magnitudes, axis=1)])
-    np.testing.assert_allclose(found, standard(expected), atol=1e-4)
+    found = adapted(inputs, magnitudes_and_colours(inputs, 5), magnitudes)[0]
+    colours = [magnitudes[:, first] - magnitudes[:, second] for first, second in combinations(range(5), 2)]
+    expected = standard(np.hstack([magnitudes, np.transpose(colours)]))
+    np.testing.assert_allclose(found, np.hstack([expected, np.ones((30, 5))]), atol=1e-4)
+
+
+def test_missing_magnitudes_and_errors_say_nothing_but_that_they_are_missing():
+    values = np.hstack([RNG.normal(18, 1, (30, 4)), RNG.uniform(0.01, 0.1, (30, 4))]).astype(np.float32)
+    inputs = keras.Input((8,))
+    network = keras.Model(inputs, magnitudes_and_colours(inputs, 4))
+    adapt_normalisation(network, tf.data.Dataset.from_tensor_slices(values).batch(7))
+    whole, lacking = values[:2], values[:2].copy()
+    lacking[0, 1] = lacking[1, 6] = np.nan
+    before, after = np.asarray(network(whole)), np.asarray(network(lacking))
+    changed = np.flatnonzero(after[0] != before[0])
+    # Its own value, three colours, and that it is there; of an error the same.
+    assert changed.tolist() == [1, 4, 7, 8, 11]
+    assert (after[0, changed] == 0).all()
+    assert np.flatnonzero(after[1] != before[1]).tolist() == [16, 20]
+    np.testing.assert_allclose(before[0, 14:18], np.log(values[0, 4:] / 0.03), rtol=1e-4)
 
 
 def test_apertures_are_mean_brightness_in_concentric_squares():

@@ -86,7 +86,8 @@ def test_what_surrounds_the_network_while_it_trains_is_not_in_its_predictions(dr
 def test_objects_without_a_label_teach_the_other_outputs_only():
     network = network_of(("bands", "wise"))
     model = training_model(network, hide=0.3)
-    model.compile("sgd", {"redshift": "mae", "smass": "mae", "subclass": "categorical_crossentropy", "gz2c": "mae"})
+    losses = {"redshift": "mae", "smass": "mae"} | dict.fromkeys(("subclass", "gz2c"), "categorical_crossentropy")
+    model.compile("sgd", losses)
     inputs = {name: RNG.normal(15, 1, (8, *INPUTS[name].shape)).astype(np.float32) for name in ("bands", "wise")}
     inputs[PRESENT] = np.ones((8, 2), np.float32)
     targets = {name: np.ones((8, OUTPUTS[name].size), np.float32) for name in NAMES}
