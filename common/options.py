@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from common.networks.augment import AUGMENTATIONS
 from common.networks.backbones import BACKBONE_HEADS, BACKBONES, COLOURS
 from common.networks.inputs import STRETCHES
-from common.outputs.distribution import BINS
+from common.outputs.distribution import BINS, SPECTRUM_BINS
 from common.outputs.kinds.classes import CLASS_WEIGHTS
 from common.outputs.kinds.distributed import HEADS
 from common.outputs.kinds.kind import LOSSES
@@ -191,7 +191,17 @@ class TrainingOptions(DataOptions):
         "of logistic distributions; auto: binned, and point for the predecessor's networks and masses in 1e9 Msun",
         choices=("auto", *HEADS), outputs=REGRESSIONS, absent="point",
     )  # fmt: skip
-    bins: int = option(BINS, "bins of equal width of a distribution", low=2, below=10_000, outputs=REGRESSIONS)
+    ensemble: int = option(
+        1, "networks that are trained side by side, each from other first weights; their mean is the answer", low=1,
+        below=100, multi=False,
+    )  # fmt: skip
+    bins: int = option(
+        0,
+        f"bins of equal width of a distribution; 0: {BINS}, and {SPECTRUM_BINS} for what sees spectra",
+        low=0,
+        below=10_000,
+        outputs=REGRESSIONS,
+    )
     optimizer: str = option("adam", "how the weights are changed", choices=OPTIMIZERS)
     learning_rate: float = option(0.001, "first step size of the optimizer", low=1e-12)
     schedule: str = option(

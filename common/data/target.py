@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from common.options import TrainingOptions
-from common.outputs.distribution import make_grid
+from common.outputs.distribution import BINS, SPECTRUM_BINS, make_grid
 from common.outputs.kinds import DISTRIBUTED, kind_of
 from common.outputs.kinds.distributed import COMPONENTS, HEADS
 from common.outputs.kinds.mass import TARGETS
@@ -83,7 +83,7 @@ def standardised(output: Output, truth: np.ndarray) -> Output:
     return replace(output, centre=float(truth.mean()), spread=float(truth.std()) or 1.0)
 
 
-def distributed(output: Output, truth: np.ndarray, options: TrainingOptions) -> Output:
+def distributed(output: Output, truth: np.ndarray, inputs: Sequence[Input], options: TrainingOptions) -> Output:
     """Let a number be predicted as a distribution, if the options say so.
 
     Parameters
@@ -91,6 +91,8 @@ def distributed(output: Output, truth: np.ndarray, options: TrainingOptions) -> 
     output : Output
     truth : ndarray, shape (n,)
         Of the training objects.
+    inputs : sequence of Input
+        What the network looks at.
     options : TrainingOptions
         ``head`` and ``bins``; ``auto`` decides by ``architecture`` and ``target``.
 
@@ -98,7 +100,7 @@ def distributed(output: Output, truth: np.ndarray, options: TrainingOptions) -> 
     --------
     >>> from sdss_gs.schema import OUTPUTS
     >>> options = TrainingOptions(head="binned", bins=10)
-    >>> distributed(OUTPUTS["redshift"], np.linspace(0.02, 0.3, 100), options).size
+    >>> distributed(OUTPUTS["redshift"], np.linspace(0.02, 0.3, 100), [INPUTS["bands"]], options).size
     30
     """
     head, old = options.head, options.architecture != "fast" or options.target == "linear"
@@ -110,9 +112,12 @@ def distributed(output: Output, truth: np.ndarray, options: TrainingOptions) -> 
         raise OptionError(f"head: expected point for target=linear, found {head}")
     values = kind_of(output).to_scale(truth)
     lowest = QUANTITIES[output.column].low if output.kind == "redshift" else -np.inf
-    grid = make_grid(values, lowest, options.bins)
+    spectral = any(not item.columns and len(item.shape) == 1 for item in inputs)
+    grid = make_grid(values, lowest, options.bins or (SPECTRUM_BINS if spectral else BINS))
     if head == "binned":
         return replace(output, grid=grid)
+    if options.ensemble > 1:
+        raise OptionError(f"ensemble: expected head=binned or point, found {head}: mixtures have no mean of parameters")
     return replace(
         output, grid=grid, components=COMPONENTS, centre=float(values.mean()), spread=float(values.std()) or 1.0
     )

@@ -90,7 +90,7 @@ class TrainingData:
     def _learnt(self, output: Output) -> Output:
         truth = self.truth("train", output.name)
         known = output if output in self.task.outputs else standardised(output, truth)
-        return distributed(known, truth, self._options)
+        return distributed(known, truth, self.inputs, self._options)
 
     def _divide(self, fold: int | None) -> None:
         """Choose the objects and divide them into parts."""

@@ -11,7 +11,7 @@ import numpy as np
 from common.backend import keras
 from common.models.running import FEATURES, KERAS, Arrays, Steps, in_steps
 from common.models.serving import bare_network
-from common.networks.parts import decider_of, encoder_of, is_flat
+from common.networks.parts import decider_of, encoder_of, is_flat, member_outputs
 from common.outputs.kinds import kind_of
 from sdss_gs.schema import Input, Output
 
@@ -89,9 +89,9 @@ class KerasRuntime:
 
 
 def fed_heads(network: keras.Model, outputs: Sequence[Output]) -> list[keras.KerasTensor]:
-    """List what feeds the head of each output, ``(batch, m)``."""
+    """List what feeds the head of each output, of each member of an ensemble, ``(batch, m)``."""
     bare = bare_network(decider_of(network))
-    return [kind_of(output).head_of(bare).input for output in outputs]
+    return [kind_of(one).head_of(bare).input for output in outputs for one in member_outputs(bare, output)]
 
 
 def joined(features: Sequence[keras.KerasTensor]) -> keras.KerasTensor:

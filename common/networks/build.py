@@ -7,16 +7,24 @@ which any may be missing, and behind them a part of its own, the fusion, with a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from common.backend import keras, tf
 from common.networks.inputs import ENCODER, FUSION, PRESENT, enter
 from common.networks.layers import normalisations
+from common.networks.parts import MEMBER
 from common.outputs.kinds import kind_of
 from sdss_gs.schema import Input, Output
 
 
 def build_flat(
-    item: Input, output: Output, shape: tuple[int, ...], features: Callable, name: str, stretch: str = "asinh"
+    item: Input,
+    output: Output,
+    shape: tuple[int, ...],
+    features: Callable,
+    name: str,
+    stretch: str = "asinh",
+    members: int = 1,
 ) -> keras.Model:
     """Put input, a model folder's features and the output's head together.
 
@@ -30,6 +38,9 @@ def build_flat(
     name : str
     stretch : str
         See `inputs.enter`.
+    members : int
+        Of an ensemble: as many networks side by side, whose mean is the output (deep ensembles: Lakshminarayanan,
+        Pritzel & Blundell 2017, NeurIPS 30, 6402).
 
     Returns
     -------
@@ -37,8 +48,13 @@ def build_flat(
         Input ``{item.name: (batch, *shape)}``, output ``(batch, 1)`` or ``(batch, classes)``.
     """
     inputs = keras.Input(shape, dtype=item.dtype, name=item.name)
-    last = kind_of(output).attach_head(features(enter(item, inputs, stretch)))
-    return keras.Model({item.name: inputs}, last, name=name)
+    entered = enter(item, inputs, stretch)
+    if members == 1:
+        return keras.Model({item.name: inputs}, kind_of(output).attach_head(features(entered)), name=name)
+    own = [replace(output, name=f"{output.name}{MEMBER}{number}") for number in range(members)]
+    answers = [kind_of(one).attach_head(features(entered)) for one in own]
+    mean = keras.layers.Average(dtype="float32", name=output.name)(answers)
+    return keras.Model({item.name: inputs}, mean, name=name)
 
 
 def build_fused(

@@ -9,6 +9,7 @@ import numpy as np
 from common.backend import keras
 from common.networks.augment import augmentation
 from common.networks.inputs import ENCODER, FUSION, PRESENT
+from common.networks.parts import is_flat
 from common.networks.symmetry import TURNED
 
 POSITION = "position"
@@ -96,6 +97,12 @@ class HidingModel(keras.Model):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
 
+def member_answers(network: keras.Model) -> list[keras.KerasTensor]:
+    """List what each member of an ensemble answers, ``(batch, size)``."""
+    last = network.layers[-1]
+    return list(last.input) if isinstance(last, keras.layers.Average) else []
+
+
 def training_model(
     network: keras.Model,
     augment: str = "none",
@@ -126,6 +133,8 @@ def training_model(
         Shares the network's weights. Its inputs, or ``{"position": (batch,)}`` of objects in `values`; its outputs.
     """
     names = [key for key in network.input if key != PRESENT]
+    if is_flat(network) and len(members := member_answers(network)) > 1:
+        network = keras.Model(network.input, keras.ops.stack(members, axis=1), name=network.name)
     hides = bool(hide) and len(names) > 1
     varied = {name: augmentation(augment, name, seed, network.input[name].dtype) for name in TURNED if name in names}
     varied = {name: found for name, found in (varied | dict(tables or {})).items() if found}

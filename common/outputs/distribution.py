@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 BINS, OUTER_BINS = 180, 10
-"""Of equal width where most of the training objects are; wider ones on the side of large values, and below."""
+"""Of equal width where most of the training objects are; wider ones on either side."""
+SPECTRUM_BINS = 1000
+"""Of equal width for networks that see spectra, whose errors are a hundredth of those of magnitudes."""
 MOST = (0.001, 0.995)
 """Quantiles of the training objects between which the bins have equal width."""
 SOFTENING = 1.3

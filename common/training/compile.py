@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from common.backend import keras, tf
 from common.data.training_data import TrainingData
 from common.networks.build import adapt_normalisation
-from common.networks.parts import decider_of, encoder_of, is_flat
+from common.networks.parts import decider_of, encoder_of, is_flat, member_outputs
 from common.options import TrainingOptions
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import Kind
@@ -48,11 +48,13 @@ def compile_model(
     """
     if is_flat(model):
         (output,) = outputs
+        loss = kind_of(output).loss(options.loss, options.label_smoothing)
+        several = len(model.output.shape) == 3
         losses = {
-            "loss": kind_of(output).loss(options.loss, options.label_smoothing),
+            "loss": loss_of_members(loss, model.output.shape[1]) if several else loss,
             # A user's number may be of any size: its squared error counts in units of its own variance.
             "loss_weights": 1.0 if output.grid else output.spread**-2,
-            "metrics": kind_of(output).training_metrics(options.loss),
+            "metrics": [] if several else kind_of(output).training_metrics(options.loss),
         }
     else:
         losses = {
@@ -70,6 +72,24 @@ def compile_model(
         zeros = np.zeros((1, *model.output.shape[1:]), np.float32)
         model.compute_metrics(None, zeros, zeros)
         model.reset_metrics()
+
+
+def loss_of_members(loss: keras.losses.Loss | Callable | str, members: int) -> Callable:
+    """Let each member of an ensemble learn by itself: the mean of their losses.
+
+    Parameters
+    ----------
+    loss : as Keras takes it
+    members : int
+    """
+    found = keras.losses.get(loss)
+    # A value per object, which may have a weight.
+    one = found.call if isinstance(found, keras.losses.Loss) else found
+
+    def mean(truth: keras.KerasTensor, answers: keras.KerasTensor) -> keras.KerasTensor:
+        return sum(one(truth, answers[:, number]) for number in range(members)) / members
+
+    return mean
 
 
 def optimizer_of(options: TrainingOptions, steps: int) -> keras.optimizers.Optimizer:
@@ -94,7 +114,8 @@ def begin_at_constants(network: keras.Model, data: TrainingData) -> None:
         )
         adapt_normalisation(encoder_of(network, item), chunks)
     for kind, known in _known_targets(data):
-        kind.head_of(decider_of(network)).bias.assign(kind.constant_bias(known))
+        for one in member_outputs(decider_of(network), kind.output):
+            kind_of(one).head_of(decider_of(network)).bias.assign(kind.constant_bias(known))
 
 
 def _without_gaps(chunk: np.ndarray) -> np.ndarray:

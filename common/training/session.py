@@ -132,7 +132,7 @@ class Session:
             features = image_features(
                 features, options.backbone, weights, options.backbone_head, options.crop, options.colour
             )
-        return build_flat(item, output, shapes[item.name], features, task.name, options.stretch)
+        return build_flat(item, output, shapes[item.name], features, task.name, options.stretch, options.ensemble)
 
     def train(self) -> None:
         """Fit the network and keep its best epoch."""
