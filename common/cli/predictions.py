@@ -11,6 +11,7 @@ import click
 
 from common.cli.terminal import PATH, Several, arrow_without_pandas, command, print_table
 from common.models.running import RUNTIMES
+from common.outputs.column import PDF_FORMS
 from common.outputs.flags import MEANING
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import PIXEL_SCALE
@@ -73,7 +74,14 @@ def _with_input(function):
     "serves, and their mean; best: for each galaxy the best of them that has a prediction",
 )  # fmt: skip
 @_with_input
-@click.option("--output", type=PATH, required=True, metavar="Y", help=".parquet, .csv, .fits, .vot or .xml")
+@click.option(
+    "--output", type=PATH, required=True, metavar="Y", help=".parquet, .csv, .fits, .vot or .xml; .hdf5 of qp"
+)
+@click.option(
+    "--pdf", type=click.Choice(PDF_FORMS),
+    help="distributions beside the other columns: the density on the model's grid, 21 quantiles, or all as a qp.hist "
+    "ensemble for RAIL (extra rail)",
+)  # fmt: skip
 @click.option(
     "--tta", is_flag=True,
     help="turn and mirror each image into its eight forms and average: eight times the work, a little less error "
@@ -94,16 +102,16 @@ def _with_input(function):
     help="processes of --engine ray",
 )  # fmt: skip
 def predict(
-    names: Sequence[str], output: Path, tta: bool, runtime: str | None, overwrite: bool, engine: str, address: str,
-    workers: int | None, **source_options: object,
+    names: Sequence[str], output: Path, pdf: str | None, tta: bool, runtime: str | None, overwrite: bool, engine: str,
+    address: str, workers: int | None, **source_options: object,
 ) -> None:  # fmt: skip
     """Predict galaxies, one row each, with error bars and flags."""
     arrow_without_pandas()
-    from common.predict.choose import averaging, choose_models
+    from common.predict.choose import averaging, choose_models, with_distributions
     from common.predict.predict import predict as run
 
     models, together = choose_models(list(names), runtime or "")
-    models = averaging(models) if tta else models
+    models = with_distributions(averaging(models) if tta else models, together, pdf or "", output)
     opener = _opener(models, **source_options)
     source = _open(opener)
     if together.way:

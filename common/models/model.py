@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress, product
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,10 @@ from common.data.sources.memory import loaded_arrays, named_columns, opened_in_m
 from common.models.running import KERAS, Runtime, serving_inputs, symmetric_forms
 from common.networks.inputs import PRESENT
 from common.outputs.calibration import Calibration
+from common.outputs.column import GRID, QUANTILES
 from common.outputs.flags import NO_PREDICTION, Flag
 from common.outputs.kinds import kind_of
+from common.outputs.vectors import vector_columns, vectors
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import Input, Output
 from sdss_gs.tables.names import meaning_of
@@ -67,6 +69,8 @@ class Model:
     tta : bool
         Whether each image is seen in its eight symmetric forms, and what the network gives for them is averaged:
         redshift, log10 of the mass, or probability. Error bars stay those that were calibrated without.
+    pdf : str
+        As what distributions stand beside the other columns, see `vector_columns`; empty: not at all.
     """
 
     name: str
@@ -80,6 +84,7 @@ class Model:
     calibrations: Calibrations
     training_ranges: dict[str, TrainingRange]
     tta: bool = False
+    pdf: str = ""
 
     @property
     def flat(self) -> bool:
@@ -96,14 +101,17 @@ class Model:
     def columns(self) -> list[str]:
         """List the columns of a prediction.
 
-        Those of `Kind.columns`, and ``flag``, see `Flag`. Of a model whose inputs may be missing also ``inputs``,
-        those a prediction was made from, joined by ``|``, and for each output its ``<output>_flag``; ``flag`` then has
-        the bits of all outputs.
+        Those of `Kind.columns`, vectors where `pdf` asks for them, and ``flag``, see `Flag`. Of a model whose inputs
+        may be missing also ``inputs``, those a prediction was made from, joined by ``|``, and for each output its
+        ``<output>_flag``; ``flag`` then has the bits of all outputs.
         """
         if self.flat:
-            return [*kind_of(self.outputs[0]).columns(), "flag"]
-        parts = [[*kind_of(output).columns(), f"{output.name}_flag"] for output in self.outputs]
+            return [*self._columns_of(self.outputs[0]), "flag"]
+        parts = [[*self._columns_of(output), f"{output.name}_flag"] for output in self.outputs]
         return [USED, *(column for part in parts for column in part), "flag"]
+
+    def _columns_of(self, output: Output) -> list[str]:
+        return [*kind_of(output).columns(), *vector_columns(output, self.pdf)]
 
     def weights(self) -> str:
         """Name the weights by the first digits of their SHA-256; digits alone might be read back as a number."""
@@ -118,7 +126,7 @@ class Model:
 
     # === From objects to a table ===
 
-    def predict(self, values: object, *, image_scale: float | None = None) -> pd.DataFrame:
+    def predict(self, values: object, *, image_scale: float | None = None, pdf: str = "") -> pd.DataFrame:
         """Predict objects.
 
         Parameters
@@ -130,6 +138,11 @@ class Model:
             folder of them. Magnitudes that are masked, NaN or what surveys write for "not measured" are missing.
         image_scale : float, optional
             Arcsec per pixel of image files; another one than 0.2 has them resampled.
+        pdf : str
+            ``grid``: a column ``<output>_pdf`` besides, in each row an array of the density in the bins whose borders
+            are ``attrs["grids"]["<output>_pdf"]``, for masses in log10(M / Msun); ``quantiles``: ``<output>_quantiles``
+            at ``attrs["levels"]``. NaN where nothing is predicted; ``np.stack(frame["redshift_pdf"])`` is
+            ``(n, bins)``.
 
         Returns
         -------
@@ -141,10 +154,12 @@ class Model:
         Raises
         ------
         ZooError
-            If `values` cannot be understood. A single bad object only gets a flag.
+            If `values` cannot be understood, or there is no distribution. A single bad object only gets a flag.
         """
         import pandas as pd
 
+        if pdf:
+            return self.with_pdf(pdf).predict(values, image_scale=image_scale)
         first = values[0] if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else values
         names = [item.name for item in self.inputs]
         if isinstance(values, Mapping) and any(meaning_of(str(key)) for key in values):
@@ -161,13 +176,13 @@ class Model:
                 values = {self.inputs[0].name: values}
             return self.predict_loaded(loaded_arrays(self.name, self.shapes, values))
         frames = [
-            pd.DataFrame({source.id_name: _id_column(chunk.ids)} | predict_chunk(self, chunk, source))
+            self._framed({source.id_name: _id_column(chunk.ids)} | predict_chunk(self, chunk, source))
             for chunk in source.chunks()
         ]
         if not frames:
             raise OptionError(f"{self.name}: expected at least one object, found none")
         frame = pd.concat(frames, ignore_index=True)
-        frame.attrs["notes"] = list(source.notes)
+        frame.attrs |= frames[0].attrs | {"notes": list(source.notes)}
         return frame.set_axis(values.index) if isinstance(values, pd.DataFrame) else frame
 
     def photometry(self) -> dict[str, str]:
@@ -176,10 +191,35 @@ class Model:
 
     def predict_loaded(self, loaded: Mapping[str, Loaded]) -> pd.DataFrame:
         """Make a table of `columns_of`."""
-        # Not with the others, here and below: a service needs none of it.
+        return self._framed(self.columns_of(loaded))
+
+    def _framed(self, columns: Mapping[str, object]) -> pd.DataFrame:
+        # Not with the others, here and above: a service needs none of it.
         import pandas as pd
 
-        return pd.DataFrame(self.columns_of(loaded))
+        frame = pd.DataFrame({name: list(one) if one.ndim > 1 else one for name, one in columns.items()})
+        for output in self.outputs:
+            for name, column in vector_columns(output, self.pdf).items():
+                if column.vector.borders:
+                    frame.attrs.setdefault("grids", {})[name] = column.vector.borders
+                else:
+                    frame.attrs["levels"] = column.vector.levels
+        return frame
+
+    def with_pdf(self, form: str) -> Model:
+        """Return the model with its distributions beside the other columns, see `vector_columns`.
+
+        Raises
+        ------
+        OptionError
+            If there is no such form, or none of its outputs has a distribution.
+        """
+        if form not in (GRID, QUANTILES):
+            raise OptionError(f"pdf: expected {GRID} or {QUANTILES}, found {form!r}")
+        if not any(output.grid for output in self.outputs):
+            names = ", ".join(output.name for output in self.outputs)
+            raise OptionError(f"{self.name}: expected a model that predicts distributions, found {names} without one")
+        return replace(self, pdf=form)
 
     def columns_of(self, loaded: Mapping[str, Loaded]) -> dict[str, np.ndarray]:
         """Predict objects from what was loaded of them, by input, without a table: a service answers from this.
@@ -187,7 +227,8 @@ class Model:
         Returns
         -------
         dict of str to ndarray, shape (n,)
-            What `columns` lists, in its order: float64 or text (object), NaN where nothing is predicted; flags int32.
+            What `columns` lists, in its order: float64 or text (object), NaN where nothing is predicted; flags int32;
+            vectors float32 ``(n, m)``.
         """
         seen, present, flags = self.usable(loaded)
         good = np.flatnonzero(present.any(axis=1))
@@ -203,9 +244,11 @@ class Model:
                 chosen = finite & (used[good] == key)
                 here = good[chosen]
                 values, unsure = kind.values(self.calibration(key, output), answer[chosen])
-                for column, some in zip(kind.columns(), values, strict=True):
+                if vector_columns(output, self.pdf):
+                    values = [*values, vectors(output, self.pdf, answer[chosen])]
+                for column, some in zip(self._columns_of(output), values, strict=True):
                     if column not in found:
-                        found[column] = np.full(len(flags), np.nan, some.dtype)
+                        found[column] = np.full((len(flags), *some.shape[1:]), np.nan, some.dtype)
                     found[column][here] = some
                 own[here[unsure]] |= int(Flag.UNSURE)
                 own[here[kind.impossible(answer[chosen])]] |= int(Flag.IMPOSSIBLE)

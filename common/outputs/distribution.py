@@ -20,6 +20,8 @@ SOFTENING = 1.3
 """Standard deviation by which the truth is spread over the bins that the network learns, in widths of a bin."""
 LOG_SCALE = (-9.0, 3.0)
 """Bounds of the logarithm of the scale of a mixture's component."""
+MOST_EVEN = 2000
+"""Bins of equal width, for programs that know no others."""
 _ROWS = 4096
 
 
@@ -195,6 +197,37 @@ def uniform_distance(levels: np.ndarray) -> np.ndarray:
     return np.maximum((steps[1:] - ordered).max(axis=-1), (ordered - steps[:-1]).max(axis=-1))
 
 
+def even_grid(grid: Sequence[float]) -> np.ndarray:
+    """Return borders of bins of equal width that cover a grid and have those of its bins of equal width, float64.
+
+    Examples
+    --------
+    >>> even_grid((-0.5, 0, 1, 2, 3, 4.5)).tolist()
+    [-1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    """
+    borders = np.asarray(grid, np.float64)
+    widths = np.diff(borders)
+    alike = np.flatnonzero(np.abs(widths - np.median(widths)) < 1e-3 * np.median(widths))
+    low, high = borders[alike[0]], borders[alike[-1] + 1]
+    # Between the ones that are alike may be another; and a far border would make as many bins as there are galaxies.
+    width = max((high - low) / max(round((high - low) / np.median(widths)), 1), np.ptp(borders) / MOST_EVEN)
+    before, behind = (int(np.ceil(round(length / width, 6))) for length in (low - borders[0], borders[-1] - low))
+    return low + width * np.arange(-before, behind + 1)
+
+
+def rebinned(shares: np.ndarray, grid: Sequence[float], borders: np.ndarray) -> np.ndarray:
+    """Share distributions out over other bins, float32 ``(n, len(borders) - 1)``.
+
+    Examples
+    --------
+    >>> rebinned(np.array([[0.5, 0.5]]), (0, 1, 3), np.array([0, 1, 2, 3])).tolist()
+    [[0.5, 0.25, 0.25]]
+    """
+    ours = np.asarray(grid, np.float64)
+    parts = np.diff(np.clip(borders, ours[:-1, None], ours[1:, None]), axis=1) / np.diff(ours)[:, None]
+    return (shares @ parts).astype(np.float32)
+
+
 def mixture_shares(raw: np.ndarray, grid: Sequence[float], centre: float, spread: float) -> np.ndarray:
     """Turn mixtures of logistic distributions, as a network gives them, into shares of bins, float32 ``(n, bins)``.
 
@@ -216,7 +249,8 @@ def mixture_shares(raw: np.ndarray, grid: Sequence[float], centre: float, spread
             distance = (borders - (centre + spread * mean[:, None])) / scale[:, None]
             heights += weight[:, None] / (1 + np.exp(-np.clip(distance, -60, 60)))
         heights[:, 0], heights[:, -1] = 0, 1
-        found[rows] = np.diff(heights, axis=1)
+        # The weights may add up to a little more than one.
+        found[rows] = np.maximum(np.diff(heights, axis=1), 0)
     return found
 
 

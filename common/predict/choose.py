@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from common.models.library import Entry, champions
 from common.models.model import Model
 from common.models.opening import load
 from common.networks.symmetry import TURNED
+from common.outputs.column import GRID, QP
 from common.outputs.kinds import kind_of
 from common.predict.combine import ALONE, WAYS, Combination
+from common.predict.qp_out import ENDINGS, check_qp
 from sdss_gs.errors import OptionError, ZooError
 
 
@@ -68,3 +71,38 @@ def averaging(models: Sequence[Model]) -> list[Model]:
     if not any(turned):
         raise OptionError(f"tta: expected a model of images, found {', '.join(model.name for model in models)}")
     return [replace(model, tta=True) if turns else model for model, turns in zip(models, turned, strict=True)]
+
+
+def with_distributions(models: Sequence[Model], together: Combination, form: str, output: Path) -> list[Model]:
+    """Let models write their distributions too.
+
+    Parameters
+    ----------
+    models : sequence of Model
+    together : Combination
+    form : str
+        One of `column.PDF_FORMS`, or empty.
+    output : Path
+        Where they are to be written.
+
+    Raises
+    ------
+    OptionError
+        If a model has none, models are combined, or a file of that ending cannot hold them.
+    """
+    ending = output.suffix.lower()
+    if (form == QP) != (ending in ENDINGS):
+        raise OptionError(f"output {output}: expected --pdf {QP} with {' or '.join(ENDINGS)}, and with nothing else")
+    if not form:
+        return list(models)
+    if together.way:
+        raise OptionError(f"pdf: expected models by their names, found {together.way}, which has no distribution")
+    if ending == ".csv":
+        raise OptionError(f"output {output}: expected .parquet, .fits, .vot or .xml for distributions, found CSV")
+    having = [model.with_pdf(GRID if form == QP else form) for model in models]
+    if form == QP:
+        check_qp()
+        found = [f"{model.name} {output.name}" for model in having for output in model.outputs if output.grid]
+        if len(having) > 1 or len(found) > 1:
+            raise OptionError(f"pdf: expected one model with one distribution for {QP}, found {', '.join(found)}")
+    return having

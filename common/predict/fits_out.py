@@ -10,8 +10,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.outputs.column import LONGEST
-from common.predict.rows import ABOVE_SIGNED, TABLE_NAME, Rows, escaped, is_number, number_type, printable
+from common.outputs.column import LONGEST, Vector
+from common.predict.rows import (
+    ABOVE_SIGNED,
+    FOREIGN,
+    TABLE_NAME,
+    Rows,
+    escaped,
+    is_number,
+    is_vector,
+    number_type,
+    printable,
+    vector_values,
+)
 from sdss_gs.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,12 +32,13 @@ BLOCK = 2880
 """Bytes; every part of a FITS file is filled up to a multiple of it (FITS standard 4.0, section 3.1)."""
 MOST_COLUMNS = 999
 """Of a table (standard 4.0, section 7.2.1)."""
-FOREIGN = "[^ -~]"
-"""Characters that a text in FITS cannot have (standard 4.0, section 3.3.2)."""
 
 
 def write_fits(rows: Rows, path: Path) -> None:
-    """Write a binary table piece by piece: however long it is, one piece is in memory."""
+    """Write a binary table piece by piece: however long it is, one piece is in memory.
+
+    What the numbers of a column of vectors stand for is a table of its own, named like it (``REDSHIFT_PDF_GRID``).
+    """
     from astropy.io import fits
 
     columns = _fits_columns(rows)
@@ -47,6 +59,18 @@ def write_fits(rows: Rows, path: Path) -> None:
                 block[name] = _fits_values(piece[name], column.null or 0, column.bzero)
             file.write(block.tobytes())
         file.write(bytes(-rows.count * dtype.itemsize % BLOCK))
+        for name, column in rows.columns.items():
+            if column.vector is not None:
+                file.write(_fits_axes(f"{name}_{column.vector.ending}".upper(), column.vector))
+
+
+def _fits_axes(name: str, vector: Vector) -> bytes:
+    from astropy.io import fits
+
+    values = np.rec.fromarrays(list(vector.axes.values()), [(axis, ">f8") for axis in vector.axes])
+    table = fits.BinTableHDU(values, name=name)
+    table.header["COMMENT"] = f"a row for each number of a vector: {printable(vector.scale)}"
+    return table.header.tostring().encode("ascii") + values.tobytes() + bytes(-values.nbytes % BLOCK)
 
 
 def _fits_columns(rows: Rows) -> list[tuple[str, fits.Column, np.dtype]]:
@@ -56,6 +80,8 @@ def _fits_columns(rows: Rows) -> list[tuple[str, fits.Column, np.dtype]]:
     widths, ends, nulls = defaultdict(lambda: 1), defaultdict(set), Counter()
     for piece in rows.pieces():
         for name, cells in zip(piece.column_names, piece.columns, strict=True):
+            if is_vector(cells.type):
+                continue
             if not is_number(cells.type):
                 widths[name] = max(widths[name], pc.max(pc.binary_length(escaped(cells, FOREIGN))).as_py() or 1)
             elif pa.types.is_integer(cells.type):
@@ -64,6 +90,10 @@ def _fits_columns(rows: Rows) -> list[tuple[str, fits.Column, np.dtype]]:
     described = []
     for one in piece.schema:
         name, unit = one.name, rows.column(one.name).unit or None
+        if is_vector(one.type):
+            size = one.type.list_size
+            described.append((name, fits.Column(printable(name), f"{size}E", unit), np.dtype((">f4", (size,)))))
+            continue
         if not is_number(one.type):
             column = fits.Column(printable(name), f"{widths[name]}A", unit)
             described.append((name, column, np.dtype(f"S{widths[name]}")))
@@ -87,6 +117,8 @@ def _fits_null(ends: set[int | None], zero: int) -> int:
 
 
 def _fits_values(cells: pa.ChunkedArray, null: int, zero: int | None) -> np.ndarray:
+    if is_vector(cells.type):
+        return vector_values(cells)
     if not is_number(cells.type):
         return escaped(cells, FOREIGN).to_numpy().astype(np.bytes_)
     if pa.types.is_floating(cells.type):

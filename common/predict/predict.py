@@ -17,6 +17,7 @@ from common.models.model import USED, Model, predict_chunk, whole_ids
 from common.outputs.column import Column
 from common.outputs.flags import Flag
 from common.outputs.kinds import kind_of
+from common.outputs.vectors import vector_columns
 from common.predict.combine import ALONE, Combination, combine
 from common.predict.results import Pieces, unfinished, write_in_pieces
 from common.runs.provenance import code_version
@@ -95,6 +96,7 @@ def predict(
         "models": [[model.name, model.version, model.sha256] for model in models],
         "together": together.way,
         "tta": [model.name for model in models if model.tta],
+        "pdf": [model.pdf for model in models],
         "runtime": [model.runtime.name for model in models],
     }
     about = {"zoo": json.dumps({"code": code_version(), "source": source.stamp} | plan)}
@@ -186,7 +188,13 @@ def predict_together(models: Sequence[Model], chunk: Chunk, source: Source, toge
 
 def _arrow(columns: Mapping[str, np.ndarray]) -> dict[str, pa.Array]:
     """Turn columns into Arrow's, with nulls for NaN."""
-    return {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
+    return {name: _vectors(values) if values.ndim > 1 else pa.array(values, from_pandas=True)
+            for name, values in columns.items()}  # fmt: skip
+
+
+def _vectors(values: np.ndarray) -> pa.Array:
+    # Null numbers in a list that is there: Arrow's reader of Parquet refuses fixed-size lists that are null themselves.
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), from_pandas=True), values.shape[1])
 
 
 def described(models: Sequence[Model], together: Combination = ALONE) -> dict[str, Column]:
@@ -200,7 +208,8 @@ def described(models: Sequence[Model], together: Combination = ALONE) -> dict[st
     for model in models:
         own = {USED: Column("inputs that the prediction was made from, joined by |")}
         for output in model.outputs:
-            own |= kind_of(output).described() | {f"{output.name}_flag": FLAG_COLUMN}
+            own |= kind_of(output).described() | vector_columns(output, model.pdf)
+            own |= {f"{output.name}_flag": FLAG_COLUMN}
         own |= MODEL_COLUMNS
         found |= {_prefix(models, model) + name: column for name, column in own.items()}
     return found

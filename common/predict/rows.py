@@ -14,6 +14,8 @@ from common.outputs.column import Column
 TABLE_NAME = "PREDICTIONS"
 ABOVE_SIGNED = 2**63
 """The first integer that 64 bits with a sign do not hold."""
+FOREIGN = "[^ -~]"
+"""Characters that a text in FITS cannot have (standard 4.0, section 3.3.2)."""
 NUMBERS = (
     (pa.types.is_floating, "D", "double", np.float64),
     (pa.types.is_int32, "J", "int", np.int32),
@@ -51,7 +53,7 @@ class Rows:
 def stored(table: pa.Table) -> pa.Table:
     """Give columns the types that all pieces have: numbers as they are, everything else as text."""
     # Text may arrive as any of Arrow's kinds of it, or as nothing where no object of the piece has a class.
-    kept = [is_number(one.type) or pa.types.is_fixed_size_list(one.type) for one in table.schema]
+    kept = [is_number(one.type) or is_vector(one.type) for one in table.schema]
     fields = [one if keep else one.with_type(pa.string()) for one, keep in zip(table.schema, kept, strict=True)]
     return table.cast(pa.schema(fields))
 
@@ -64,6 +66,17 @@ def is_number(kind: pa.DataType) -> bool:
 def number_type(kind: pa.DataType) -> tuple[str, str, type]:
     """Say how a column of numbers is written: the letter of FITS, the name in VOTable, NumPy's type."""
     return next(number for is_kind, *number in NUMBERS if is_kind(kind))
+
+
+def is_vector(kind: pa.DataType) -> bool:
+    """Tell whether a column holds so many numbers for each object."""
+    return pa.types.is_fixed_size_list(kind)
+
+
+def vector_values(cells: pa.ChunkedArray) -> np.ndarray:
+    """Return the numbers of a column of vectors, ``(n, size)``, NaN where they are null."""
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in cells.chunks]
+    return np.concatenate(parts).reshape(len(cells), cells.type.list_size)
 
 
 def escaped(cells: pa.ChunkedArray, pattern: str, keep_nulls: bool = False) -> pa.ChunkedArray:
