@@ -200,6 +200,10 @@ def uniform_distance(levels: np.ndarray) -> np.ndarray:
 def even_grid(grid: Sequence[float]) -> np.ndarray:
     """Return borders of bins of equal width that cover a grid and have those of its bins of equal width, float64.
 
+    Parameters
+    ----------
+    grid : sequence of float
+
     Examples
     --------
     >>> even_grid((-0.5, 0, 1, 2, 3, 4.5)).tolist()
@@ -217,6 +221,13 @@ def even_grid(grid: Sequence[float]) -> np.ndarray:
 
 def rebinned(shares: np.ndarray, grid: Sequence[float], borders: np.ndarray) -> np.ndarray:
     """Share distributions out over other bins, float32 ``(n, len(borders) - 1)``.
+
+    Parameters
+    ----------
+    shares, grid
+        As for `quantiles`.
+    borders : ndarray
+        Of the other bins.
 
     Examples
     --------

@@ -41,7 +41,14 @@ def vector_columns(output: Output, form: str) -> dict[str, Column]:
 
 
 def vectors(output: Output, form: str, shares: np.ndarray) -> np.ndarray:
-    """Turn shares of bins ``(n, bins)`` into what `vector_columns` says, float32 ``(n, m)``."""
+    """Turn shares of bins into what `vector_columns` says, float32 ``(n, m)``.
+
+    Parameters
+    ----------
+    output, form
+        As for `vector_columns`.
+    shares : ndarray, shape (n, bins)
+    """
     if form == GRID:
         return (shares / np.diff(output.grid)).astype(np.float32)
     return kind_of(output).at(shares, LEVELS).astype(np.float32)

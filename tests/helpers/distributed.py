@@ -1,6 +1,7 @@
 """Models by hand that predict distributions, of magnitudes some of which may be missing."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from helpers.trained import by_hand
 from sdss_gs.schema import INPUTS, OUTPUTS
 
 
+@cache
 def distributed_by_hand(name="b2r", components=0):
     """Make a b2r or b2sm whose distribution lies about 0.012 times the mean of the magnitudes that are there.
 
@@ -37,8 +39,9 @@ def distributed_by_hand(name="b2r", components=0):
         parts = [0 * one, -1 * one, middle, middle + 1.5, one * 0 + keras.ops.log(width / spread) - 1, one * -1.5]
         raw = keras.layers.Concatenate(name=output.name)(parts)
     else:
-        middles = (np.array(grid[1:]) + np.array(grid[:-1])) / 2
-        logits = -0.5 * ((mean - middles.astype(np.float32)) / width) ** 2 + np.log(np.diff(grid)).astype(np.float32)
+        # Lists, which Keras stores; arrays it would write as a foreign class.
+        middles = ((np.array(grid[1:]) + np.array(grid[:-1])) / 2).tolist()
+        logits = -0.5 * ((mean - middles) / width) ** 2 + np.log(np.diff(grid)).tolist()
         raw = keras.layers.Softmax(name=output.name, dtype="float32")(logits)
     network = keras.Model({"bands": values}, raw, name=name)
     model = replace(
