@@ -39,9 +39,11 @@ def distributed_by_hand(name="b2r", components=0):
         parts = [0 * one, -1 * one, middle, middle + 1.5, one * 0 + keras.ops.log(width / spread) - 1, one * -1.5]
         raw = keras.layers.Concatenate(name=output.name)(parts)
     else:
-        # Lists, which Keras stores; arrays it would write as a foreign class.
-        middles = ((np.array(grid[1:]) + np.array(grid[:-1])) / 2).tolist()
-        logits = -0.5 * ((mean - middles) / width) ** 2 + np.log(np.diff(grid)).tolist()
+        # Weights of layers: Keras stores no arrays in a network's description.
+        away, sizes = keras.layers.Dense(len(grid) - 1), keras.layers.Dense(len(grid) - 1)
+        logits = -0.5 * (away(mean) / width) ** 2 + sizes(mean)
+        away.set_weights([np.ones((1, len(grid) - 1)), -(np.array(grid[1:]) + np.array(grid[:-1])) / 2])
+        sizes.set_weights([np.zeros((1, len(grid) - 1)), np.log(np.diff(grid))])
         raw = keras.layers.Softmax(name=output.name, dtype="float32")(logits)
     network = keras.Model({"bands": values}, raw, name=name)
     model = replace(
