@@ -10,19 +10,23 @@ from sdss_gs.schema import Input
 
 CORE = 1 / 6
 """Side of an image's core, as a share of the image's side: 5" of ``img``, 4" of ``fits``."""
-USUAL = (0.001, 0.999)
-"""Quantiles of the training objects between which a measured number is usual."""
 SPECTRUM_PIECES = 6
+SHAPE_PIECES = 100
+"""Pieces of a spectrum, about, whose means are its shape."""
+COMPONENTS = 8
+"""Principal components of the shapes of spectra."""
+LINES = 30
+"""Lines of an image, about, whose pixels are compared with their neighbours."""
 
 
 @dataclass(frozen=True)
 class TrainingRange:
-    """What the training objects looked like.
+    """What the training objects of models stored before there was a `novelty.Novelty` looked like.
 
     Parameters
     ----------
     low, high : list of float
-        The `USUAL` quantiles of each number that `measure` returns.
+        Quantiles 0.001 and 0.999 of each number that `measure` returns.
     photometry : str
         Kind of the magnitudes, see `sdss_gs.tables.names.Meaning`; empty for other inputs, and where nobody said.
     """
@@ -35,12 +39,6 @@ class TrainingRange:
         """Tell which objects look unlike the training objects in at least one number, bool ``(n,)``."""
         measured = measure(item, values)
         return ((measured < self.low) | (measured > self.high)).any(axis=1)
-
-
-def training_range(measured: np.ndarray, photometry: str = "") -> TrainingRange:
-    """Find the usual range of what `measure` returns of the training objects, ``(n, k)``."""
-    low, high = np.quantile(measured, USUAL, axis=0)
-    return TrainingRange(low.tolist(), high.tolist(), photometry)
 
 
 def measure(item: Input, values: np.ndarray) -> np.ndarray:
@@ -59,11 +57,88 @@ def measure(item: Input, values: np.ndarray) -> np.ndarray:
     [[17.9, 16.9, 16.4, 16.1, 15.9, -1.0, -0.5, -0.3, -0.2]]
     """
     if item.columns:
+        values = values[:, : len(item.magnitudes)]
         return np.concatenate([values, np.diff(values, axis=1)], axis=1).astype(np.float64)
     if len(item.shape) > 1:
         return image_features(values).astype(np.float64)
     pieces = np.array_split(values, SPECTRUM_PIECES, axis=1)
     return np.arcsinh([np.median(piece, axis=1) for piece in pieces]).T.astype(np.float64)
+
+
+def traits(item: Input, values: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Measure by what an object of values ``(n, ...)`` is known to be like the training objects.
+
+    Parameters
+    ----------
+    item : Input
+    values : ndarray, shape (n, ...)
+        Of magnitudes some may be NaN; errors are not looked at.
+    basis : ndarray
+        Of spectra, as for `spectrum_traits`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, k)
+        Of magnitudes what `measure` returns; `image_features`, but the colours not squared, and `texture`; or
+        `spectrum_traits`.
+    """
+    if item.columns:
+        return measure(item, values)
+    if len(item.shape) > 1:
+        measured, channels = measure(item, values), values.shape[-1]
+        colours = np.diff(measured[:, channels : 2 * channels], axis=1)
+        return np.concatenate([measured[:, : 4 * channels], colours, texture(values)], axis=1)
+    return spectrum_traits(values, basis)
+
+
+def spectrum_traits(spectra: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Measure spectra ``(n, points)``.
+
+    Parameters
+    ----------
+    spectra : ndarray of float32, shape (n, points)
+    basis : ndarray, shape (1 + m, pieces)
+        The mean of the training objects' shapes, see `coarse`, and principal components.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, m + 4)
+        The m components of the shape; log10 of: the root of the mean squared rest of it, the mean flux, how far a point
+        lies from the median of itself and its two neighbours (as a share of the mean flux and that median) on average,
+        and at most: single points, which no instrument resolves.
+    """
+    shapes, scale = coarse(spectra)
+    mean, components = basis[0], basis[1:]
+    found = (shapes - mean) @ components.T
+    rest = np.sqrt(np.mean((shapes - mean - found @ components) ** 2, axis=1))
+    left, middle, right = spectra[:, :-2], spectra[:, 1:-1], spectra[:, 2:]
+    median = np.maximum(np.minimum(left, middle), np.minimum(np.maximum(left, middle), right))
+    single = np.abs(middle - median) / (np.abs(median) + scale[:, None].astype(spectra.dtype))
+    several = (rest, scale, single.mean(axis=1), single.max(axis=1))
+    return np.concatenate([found, *(np.log10(one[:, None].astype(np.float64) + 1e-6) for one in several)], axis=1)
+
+
+def coarse(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shape of spectra ``(n, points)``, mean fluxes of some 100 pieces over their mean, and that mean."""
+    length = max(1, spectra.shape[1] // SHAPE_PIECES)
+    pieces = spectra.shape[1] // length
+    means = spectra[:, : pieces * length].reshape(len(spectra), pieces, length).mean(axis=2, dtype=np.float64)
+    scale = np.maximum(np.abs(means).mean(axis=1), 1e-12)
+    return np.clip(means / scale[:, None], -10, 10), scale
+
+
+def texture(images: np.ndarray) -> np.ndarray:
+    """Measure how images ``(n, y, x, channels)`` vary from pixel to pixel, float64 ``(n, 3)``.
+
+    log10 of mean absolute differences, in every few lines: of a pixel's brightness, over all channels, and its right
+    neighbour's; of that and the mean of these lines; and of the first and last channel of a pixel.
+    """
+    lines = images[:, :: max(1, images.shape[1] // LINES)].astype(np.float32)
+    bright = lines @ np.ones(images.shape[3], np.float32)
+    near = np.abs(np.diff(bright, axis=2)).mean(axis=(1, 2), dtype=np.float64)
+    far = np.abs(bright - bright.mean(axis=(1, 2), keepdims=True)).mean(axis=(1, 2), dtype=np.float64)
+    apart = np.abs(lines[..., 0] - lines[..., -1]).mean(axis=(1, 2), dtype=np.float64)
+    return np.log10(np.stack([near, far, apart], axis=1) + 1e-3)
 
 
 def image_features(images: np.ndarray) -> np.ndarray:

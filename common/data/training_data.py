@@ -10,7 +10,9 @@ import numpy as np
 
 from common.backend import tf
 from common.data.batches import ALONE, EpochOrder, Share, make_batches
+from common.data.fit_novelty import OBJECTS, fit_novelty
 from common.data.measure import measure
+from common.data.novelty import Novelty
 from common.data.target import described, distributed, find_target, require_learnable, standardised, widened
 from common.data.task import Task
 from common.networks.inputs import PRESENT
@@ -67,7 +69,7 @@ class TrainingData:
 
     def __init__(self, task: Task, options: TrainingOptions, whole: bool = False, fold: int | None = None):
         self.task, self.inputs, self._whole = task, task.inputs, whole
-        self._options, self._measured = options, {}
+        self._options, self._measured, self._novelty = options, {}, {}
         self.folder = find_dataset(options.ds, task.repository, partial(print, flush=True))
         names = [item.name for item in self.inputs]
         self._data = open_dataset(self.folder, names, image_scale=options.image_scale, column=options.column)
@@ -280,7 +282,7 @@ class TrainingData:
         for start in range(0, len(self.parts[part]), size):
             yield self.gather(self.parts[part][start : start + size])
 
-    def chunks(self, part: str, name: str, size: int = 512) -> Iterator[np.ndarray]:
+    def chunks(self, part: str, name: str, size: int = 512, most: int = 0) -> Iterator[np.ndarray]:
         """Gather one input of the objects of a part that have it piece by piece, each ``(m, ...)``, m up to `size`.
 
         Parameters
@@ -288,8 +290,12 @@ class TrainingData:
         part, name : str
         size : int
             Objects at a time.
+        most : int
+            Of so many objects at most, evenly chosen; 0: of all.
         """
         objects = self.parts[part][self.present(part)[:, [item.name for item in self.inputs].index(name)]]
+        if most and len(objects) > most:
+            objects = objects[np.linspace(0, len(objects) - 1, most).astype(int)]
         for start in range(0, len(objects), size):
             yield self._data.load(name, objects[start : start + size], self._options.column)
 
@@ -299,6 +305,13 @@ class TrainingData:
             measures = [measure(item, chunk) for chunk in self.chunks(part, item.name)]
             self._measured[part, item.name] = np.concatenate(measures)
         return self._measured[part, item.name]
+
+    def novelty(self, item: Input) -> Novelty:
+        """Fit what tells objects unlike the training objects by one input, once per run."""
+        if item.name not in self._novelty:
+            pieces = partial(self.chunks, name=item.name, most=OBJECTS)
+            self._novelty[item.name] = fit_novelty(item, pieces, self.photometry(item.name))
+        return self._novelty[item.name]
 
     def pictures(self, part: str, chosen: np.ndarray) -> list[np.ndarray | None]:
         """Show some objects of a part: what the model sees of them, or their images where it sees magnitudes."""

@@ -7,6 +7,8 @@ from dataclasses import asdict
 
 import numpy as np
 
+from common.data.measure import TrainingRange
+from common.data.novelty import SCORES, Novelty
 from common.models.model import Model
 from common.networks.inputs import PRESENT
 from common.outputs.calibration import LEVELS, ONE_LEVEL, UNSURE
@@ -76,8 +78,14 @@ def _input(model: Model, item: Input) -> dict:
         ],
         "photometry": usual.photometry,
         "spectrum_column": "" if item.columns or len(item.shape) > 1 else str(model.reading.get("column", "")),
-        "training_range": {"low": usual.low, "high": usual.high},
+        "training_range": _novelty(usual),
     }
+
+
+def _novelty(usual: Novelty | TrainingRange) -> dict:
+    """Describe what tells objects unlike the training objects."""
+    fields = {name: value for name, value in asdict(usual).items() if name != "photometry"}
+    return fields if isinstance(usual, TrainingRange) else fields | {"scores": SCORES}
 
 
 def describe_output(output: Output, target: str) -> dict:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from common.data.measure import TrainingRange
+from common.data.novelty import Novelty
 from common.data.sources import Chunk, Loaded, Source, open_source, open_table_source
 from common.data.sources.memory import loaded_arrays, named_columns, opened_in_memory
 from common.models.running import KERAS, Runtime, serving_inputs, symmetric_forms
@@ -64,7 +65,7 @@ class Model:
         Options of the training without which inputs or values cannot be understood.
     calibrations : dict of str to dict of str to Calibration
         By set of inputs and output.
-    training_ranges : dict of str to TrainingRange
+    training_ranges : dict of str to Novelty or TrainingRange
         By input.
     tta : bool
         Whether each image is seen in its eight symmetric forms, and what the network gives for them is averaged:
@@ -82,7 +83,7 @@ class Model:
     shapes: dict[str, tuple[int, ...]]
     reading: dict[str, object]
     calibrations: Calibrations
-    training_ranges: dict[str, TrainingRange]
+    training_ranges: dict[str, Novelty | TrainingRange]
     tta: bool = False
     pdf: str = ""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.data.measure import TrainingRange
+from common.data.novelty import range_from
 from common.models.described import DESCRIPTION, LIGHT_ENDING, MODEL_FILE, read_description, stored_model
 from common.models.light import open_light
 from common.models.model import ANY, Model
@@ -121,7 +121,7 @@ def model_of(name: str, version: str, files: Files, facts: Mapping, runtime: str
             },
             # Until models noted their photometry they learnt from the zoo's own columns only.
             training_ranges={
-                key: TrainingRange(**{"photometry": PHOTOMETRY.get(key, "")} | one)
+                key: range_from({"photometry": PHOTOMETRY.get(key, "")} | one)
                 for key, one in facts["training_range"].items()
             },
         )

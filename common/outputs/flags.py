@@ -22,7 +22,7 @@ MEANING = {
     Flag.MISSING: "the input is missing (no file, or a magnitude that was not measured): no prediction",
     Flag.BAD_INPUT: "the input is unreadable or impossible (damaged file, NaN pixels, magnitude of 70): no prediction",
     Flag.RESAMPLED: "the image had another scale, which was stated, and was resampled",
-    Flag.OUTSIDE_TRAINING: "the input looks unlike 99.8 % of the training objects: the model extrapolates",
+    Flag.OUTSIDE_TRAINING: "more unlike the training objects than 99 % of the validation objects are: it extrapolates",
     Flag.UNSURE: "the interval is over twice as wide, or the best class less than half as probable, as is usual",
     Flag.DISAGREEMENT: "a model that disagreed with the others by over four of its standard errors was left out",
     Flag.CROPPED: "the image showed more than the field and was cut, or less and its edge was repeated",

@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from common.backend import keras
-from common.data.measure import training_range
 from common.judge import figures
 from common.judge.evaluate import validation_cost
 from common.judge.judge import judge, predict_baselines, verdict
@@ -64,9 +63,7 @@ def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
         shapes=data.shapes(),
         reading={key: session.recorded[key] for key in READING if key in session.recorded},
         calibrations={},
-        training_ranges={
-            item.name: training_range(data.measured("train", item), data.photometry(item.name)) for item in data.inputs
-        },
+        training_ranges={item.name: data.novelty(item) for item in data.inputs},
     )
     predictions = predict_part(model, data, "validation", every_set(model))
     return replace(model, calibrations=fit_calibrations(model, data, predictions)), predictions[ANY]

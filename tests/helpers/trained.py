@@ -3,7 +3,7 @@
 import numpy as np
 
 from common.backend import keras
-from common.data.measure import measure, training_range
+from common.data.fit_novelty import fit_novelty
 from common.models.keras_runtime import KerasRuntime
 from common.models.model import ANY, Model
 from common.models.serving import serving_network
@@ -50,7 +50,7 @@ def by_hand(name="b2r", factor=0.01, spread=0.02, version="1", photometry=""):
         shapes={item.name: shape},
         reading={"column": "BestFit", "target": "log"},
         calibrations={ANY: {output.name: kind_of(output).fit_calibration(truth, predicted)}},
-        training_ranges={item.name: training_range(measure(item, usual), photometry)},
+        training_ranges={item.name: fit_novelty(item, lambda _part: [usual], photometry)},
     )
 
 
@@ -101,5 +101,7 @@ def several_by_hand():
         shapes={item.name: item.shape for item in inputs},
         reading={"column": "BestFit", "target": "log"},
         calibrations={"": calibrations(20), "bands": calibrations(10), "bands|wise": calibrations(1)},
-        training_ranges={name: training_range(measure(INPUTS[name], values)) for name, values in usual.items()},
+        training_ranges={
+            name: fit_novelty(INPUTS[name], lambda _part, values=values: [values]) for name, values in usual.items()
+        },
     )

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from common.data.measure import measure, training_range
 from common.outputs.calibration import LEVELS
 from common.outputs.kinds import kind_of
-from sdss_gs.schema import INPUTS, OUTPUTS, Output
+from sdss_gs.schema import OUTPUTS, Output
 
 COUNT = 4000
 
@@ -121,16 +120,6 @@ def test_few_or_equal_objects_still_give_finite_intervals(count):
     calibration = kind_of(output).fit_calibration(np.full(count, 0.1), np.full(count, 0.1))
     low, high = kind_of(output).bounds(calibration, np.array([0.0, 0.1, 3.0]), 0.95)
     np.testing.assert_allclose(low, high)
-
-
-@pytest.mark.parametrize("name", INPUTS)
-def test_training_range_knows_usual_from_odd_objects(name):
-    item, rng = INPUTS[name], np.random.default_rng(0)
-    usual = (rng.normal(100, 5, (400, *item.shape))).astype(item.dtype)
-    seen = training_range(measure(item, usual))
-    assert seen.outside(item, usual).mean() < 0.1
-    assert seen.outside(item, np.full((2, *item.shape), 250, item.dtype)).all()
-    assert measure(item, usual[:5]).shape == (5, len(seen.low))
 
 
 def test_reported_size_is_the_full_width():

@@ -182,8 +182,9 @@ function layModels() {
 // Of each magnitude the middle of what the training objects had.
 function fillExample() {
   for (const item of tables) {
-    const { low, high } = item.training_range;
-    item.columns.forEach((column, k) => { byId(`value-${column.name}`).value = ((low[k] + high[k]) / 2).toFixed(2); });
+    const { low, high, knots } = item.training_range;
+    const middle = knots ? knots.slice(0, (knots.length + 1) / 2).map((one) => one[one.length >> 1]) : low.map((value, k) => (value + high[k]) / 2);
+    item.columns.slice(0, middle.length).forEach((column, k) => { byId(`value-${column.name}`).value = middle[k].toFixed(2); });
   }
 }
 
