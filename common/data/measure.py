@@ -37,8 +37,12 @@ class TrainingRange:
 
     def outside(self, item: Input, values: np.ndarray) -> np.ndarray:
         """Tell which objects look unlike the training objects in at least one number, bool ``(n,)``."""
+        return self.margins(item, values) > 0
+
+    def margins(self, item: Input, values: np.ndarray) -> np.ndarray:
+        """Return how far the number that is farthest out lies beyond its usual values, float64 ``(n,)``."""
         measured = measure(item, values)
-        return ((measured < self.low) | (measured > self.high)).any(axis=1)
+        return np.maximum(self.low - measured, measured - self.high).max(axis=1)
 
 
 def measure(item: Input, values: np.ndarray) -> np.ndarray:

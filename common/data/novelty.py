@@ -66,9 +66,13 @@ class Novelty:
     photometry: str = ""
 
     def outside(self, item: Input, values: np.ndarray) -> np.ndarray:
-        """Tell which objects are unlike the training objects, bool ``(n,)``.
+        """Tell which objects are unlike the training objects, bool ``(n,)``; see `margins`."""
+        return self.margins(item, values) > 0
 
-        Magnitudes that no validation object had together are.
+    def margins(self, item: Input, values: np.ndarray) -> np.ndarray:
+        """Return how far the score of each object is above what is usual, float64 ``(n,)``.
+
+        Infinitely far for magnitudes that no validation object had together.
 
         Parameters
         ----------
@@ -76,11 +80,11 @@ class Novelty:
         values : ndarray, shape (n, ...)
             Finite, but that magnitudes and errors may be NaN.
         """
-        found = np.zeros(len(values), bool)
+        found = np.empty(len(values))
         for start in range(0, len(values), _ROWS):
             measured = traits(item, values[start : start + _ROWS], np.asarray(self.basis))
             for which, chosen, scores in self.scored(measured, len(item.magnitudes)):
-                found[start + chosen] = scores > self.thresholds.get(which, -np.inf)
+                found[start + chosen] = scores - self.thresholds.get(which, -np.inf)
         return found
 
     def scored(self, measured: np.ndarray, bands: int) -> list[tuple[str, np.ndarray, np.ndarray]]:

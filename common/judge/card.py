@@ -85,6 +85,7 @@ def card_data(summary: Summary) -> dict:
         "outputs": [_output(summary, output) for output in summary.outputs],
         "network": {"parameters": summary.parameters, "architecture": summary.architecture, "light": summary.light},
         "options": summary.options,
+        "novelty": summary.novelty,
         "data": summary.data,
         "warnings": summary.warnings,
         "limits": _limits(summary, synthetic),
@@ -113,6 +114,8 @@ def _output(summary: Summary, output: Output) -> dict:
         "intervals": summary.intervals.get(output.name, {}),
         "bins": summary.bins.get(output.name, []),
         "coverage": summary.coverage.get(output.name, {}),
+        "coverage_bins": summary.coverage_bins.get(output.name, {}),
+        "flags": summary.flags.get(output.name, {}),
     }
 
 

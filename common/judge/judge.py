@@ -15,6 +15,7 @@ from common.judge import figures as report
 from common.judge.baselines import BaselineInputs, baselines, collapse
 from common.judge.card import GALAXIES
 from common.judge.explain import explain
+from common.judge.reliability import novelty_margins, novelty_summary, reliability
 from common.judge.summary import Summary
 from common.judge.views import Predictions, with_set
 from common.models.model import ANY, Model
@@ -84,7 +85,8 @@ def judge(
     options : mapping
         Options the model was trained with.
     """
-    scores, bounds, bins, covered, warnings = {}, {}, {}, {}, []
+    scores, bounds, bins, covered, coverage_bins, flags, warnings = {}, {}, {}, {}, {}, {}, []
+    margins = novelty_margins(model, data)
     for output in data.outputs:
         name, truth, known = output.name, data.truth("test", output.name), data.known("test", output.name)
         rows = _rows(model, data, predictions, known)
@@ -102,6 +104,7 @@ def judge(
         }
         everything = predictions[ANY][name][known]
         bins[name] = binned_scores(output, truth, everything)
+        coverage_bins[name], flags[name] = reliability(model, data, output, predictions[ANY][name], margins)
         label = model.name if len(data.outputs) == 1 else f"{model.name}: {name}"
         of_rivals = {rival: scores[name][rival] for rival in rivals.get(name, {})}
         warnings.append(collapse(output, truth, everything, {label: score(output, truth, everything)} | of_rivals))
@@ -127,6 +130,9 @@ def judge(
         intervals=bounds,
         bins=bins,
         coverage=covered,
+        coverage_bins=coverage_bins,
+        flags=flags,
+        novelty=novelty_summary(model, margins),
         warnings=[warning for warning in warnings if warning],
         figures=test_figures(model, data, predictions[ANY]),
         versions=versions(),

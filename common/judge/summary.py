@@ -42,6 +42,12 @@ class Summary:
     coverage : dict of str to dict of str to list of dict of str to float
         By output and row, for each level, how often intervals or class sets held the truth, and how large they are; see
         `calibration.coverage`.
+    coverage_bins : dict of str to dict of str to list of dict
+        By number and quantity, how often intervals held the truth in bins; see `reliability.coverage_in_bins`.
+    flags : dict of str to dict
+        By output, how well flags find wrong predictions; see `judge.reliability.reliability`.
+    novelty : dict of str to dict of str to float
+        By input, see `judge.reliability.novelty_summary`.
     warnings : list of str
         For example a collapse to one value.
     figures : dict of str to Figure
@@ -66,6 +72,9 @@ class Summary:
     intervals: dict[str, dict[str, dict[str, tuple[float, float]]]]
     bins: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     coverage: dict[str, dict[str, list[dict[str, float]]]] = field(default_factory=dict)
+    coverage_bins: dict[str, dict[str, list[dict]]] = field(default_factory=dict)
+    flags: dict[str, dict] = field(default_factory=dict)
+    novelty: dict[str, dict[str, float]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     figures: dict[str, Figure] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

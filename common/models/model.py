@@ -234,7 +234,7 @@ class Model:
         seen, present, flags = self.usable(loaded)
         good = np.flatnonzero(present.any(axis=1))
         predicted = self.answers(seen, present[good])
-        used = self._names_of(present)
+        used = self.names_of(present)
         found, together = {USED: used}, flags.copy()
         for output in self.outputs:
             kind, answer, own = kind_of(output), predicted[output.name], flags.copy()
@@ -258,8 +258,8 @@ class Model:
         found["flag"] = together
         return {column: found[column] for column in self.columns()}
 
-    def _names_of(self, present: np.ndarray) -> np.ndarray:
-        """Name the inputs of each object, joined by ``|``."""
+    def names_of(self, present: np.ndarray) -> np.ndarray:
+        """Name the inputs of each object, joined by ``|``, by which are there, bool ``(n, inputs)``."""
         names, several = [item.name for item in self.inputs], len(self.inputs)
         sets = ["|".join(compress(names, chosen)) for chosen in product((False, True), repeat=several)]
         return np.array(sets, object)[present @ (1 << np.arange(several)[::-1])]

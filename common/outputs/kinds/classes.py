@@ -168,6 +168,13 @@ class Classes(Kind):
         members = calibration.members(calibration.probabilities(predicted), level)
         return members[np.arange(len(truth)), truth], members.sum(axis=1).mean()
 
+    def doubt(self, calibration: Calibration, predicted: np.ndarray) -> np.ndarray:
+        """Return 1 minus the calibrated probability of the most probable class."""
+        return 1 - calibration.probabilities(predicted).max(axis=1)
+
+    def wrong(self, truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, str]:
+        return predicted.argmax(axis=1) != truth, "another class than the true one"
+
     # === Columns of a prediction ===
 
     @property

@@ -77,8 +77,6 @@ class Distributed(Scalar):
     head_ending = ""
     relative = False
     """Whether errors grow with 1 + the value."""
-    outlier: float | None = None
-    """Error, in the scale in which errors are alike, from which an object is an outlier."""
     ends_formula = "quantile(value, e)"
 
     @property
@@ -164,7 +162,7 @@ class Distributed(Scalar):
         }
         scores |= {name: values[drawn].mean(axis=-1) for name, values in each.items()}
         scores["pit_ks"] = distribution.uniform_distance(distribution.reached(predicted, grid, seen)[drawn])
-        if self.outlier is not None:
+        if np.isfinite(self.outlier):
             outlying = np.abs(self.error_in_scale(self.from_scale(middle), truth)) > self.outlier
             weights = np.array([np.bincount(row, minlength=len(truth)) for row in drawn])
             scores["outlier_auc"] = area_under_curve(outlying, self.widths(predicted), weights)
@@ -228,13 +226,11 @@ class Distributed(Scalar):
 class DistributedRedshift(Distributed, Redshift):
     """A redshift with its distribution."""
 
-    relative, outlier = True, 0.05
+    relative = True
 
 
 class DistributedMass(Distributed, Mass):
     """A stellar mass with its distribution in dex."""
-
-    outlier = 0.5
 
 
 class DistributedNumber(Distributed, Number):

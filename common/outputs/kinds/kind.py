@@ -228,6 +228,16 @@ class Kind(ABC):
         width = self.error_in_scale(high, predicted) - self.error_in_scale(low, predicted)
         return (truth >= low) & (truth <= high), np.median(width)
 
+    def doubt(self, calibration: Calibration, predicted: np.ndarray) -> np.ndarray:
+        """Return how unsure each prediction is, float64 ``(n,)``: of numbers the width of the 68 % interval."""
+        low, high = self.bounds(calibration, predicted, LEVELS[0])
+        middle = self.point(predicted)
+        return self.error_in_scale(high, middle) - self.error_in_scale(low, middle)
+
+    def wrong(self, truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, str]:
+        """Tell which predictions are wrong, bool ``(n,)``, and what that means; no words where nothing is."""
+        return np.zeros(len(truth), bool), ""
+
     def not_held(self, count: int) -> list[float]:
         """List the levels for which so many validation objects are too few; see `calibration.fewest_objects`."""
         return [level for level in LEVELS if count < fewest_objects(level, self.sides)]

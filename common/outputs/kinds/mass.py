@@ -32,6 +32,7 @@ class Mass(Scalar):
     width_unit, spread_unit = " (dex)", " dex"
     axis_label = "log10 stellar mass / Msun"
     error_label = "predicted − true, dex"
+    outlier = 0.5
     ends_formula = "10 ** (log10(clip(value, 1e4, 1e14)) + e)"
     metrics: ClassVar = {
         # Bonjean et al. 2019, A&A 622, A137.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 WILD = 4.0
 """A model so many of its own standard errors away from the others' median is left out."""
 LEAST_WIDTH = 1e-6
+OFTEN_WRONG = 3.0
+"""Of a number whose outliers nobody defined, those are, with an error so many times that which 68 % stay below."""
 FILE_UNITS = {"Msun": "solMass"}
 """How FITS (standard 4.0, table 5) and VOTable (VOUnits 1.1) write units of the schema that they write otherwise."""
 RMSE = Metric("RMSE", "low", "root of the mean squared error, in the column's unit")
@@ -34,9 +36,17 @@ class Scalar(Kind):
     calibration = Intervals
     error_label: ClassVar[str] = "predicted − true"
     axis_label: ClassVar[str]
+    outlier: ClassVar[float] = np.inf
+    """Error, in the scale in which errors are alike, from which an object is an outlier."""
 
     def fit_calibration(self, truth: np.ndarray, predicted: np.ndarray) -> Intervals:
         return fit_intervals(self.error_in_scale(truth, predicted), predicted)
+
+    def wrong(self, truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, str]:
+        error = np.abs(self.error_in_scale(self.point(predicted), truth))
+        if np.isfinite(self.outlier):
+            return error > self.outlier, f"an error above {self.outlier:g}{self.width_unit}"
+        return error > OFTEN_WRONG * np.quantile(error, LEVELS[0]), f"an error above {OFTEN_WRONG:g} times that of 68 %"
 
     def columns(self) -> list[str]:
         """Name the value in the output's unit, and where its intervals begin and end (``redshift_low_68``)."""

@@ -27,6 +27,7 @@ class Redshift(Scalar):
     width_unit = ", Δz / (1 + z)"
     axis_label = "redshift z"
     error_label = _DEFINED
+    outlier = 0.05
     ends_formula = "value + e * (1 + value)"
     metrics: ClassVar = {
         # Brammer et al. 2008, ApJ 686, 1503.
