@@ -83,3 +83,14 @@ def test_card_and_report_say_it():
     assert said in page
     assert "What flags find" in page
     assert "Intervals in bins" in page
+
+
+def test_a_score_that_one_bin_leaves_undefined_is_a_dash_there():
+    """Where no galaxy is an outlier nothing tells how well the width finds them."""
+    bins = [
+        {"low": 0, "high": 0.1, "count": 50, "nmad": 0.02, "bias": 0.001},
+        {"low": 0.1, "high": 0.2, "count": 20, "nmad": 0.03},
+    ]
+    card = card_data(summary(bins=bins))
+    assert "| 0.1–0.2 | 20 | 0.0300 | – |" in card_markdown(card)
+    assert html_page(card, {}, {})
