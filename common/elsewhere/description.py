@@ -64,6 +64,8 @@ def _input(model: Model, item: Input) -> dict:
         "unit": item.unit,
         "shape": list(model.shapes[item.name]),
         "dtype": np.dtype(item.dtype).name,
+        "gaps": item.gaps,
+        "errors": item.errors,
         "tensors": list(item.columns) if by_column else [item.name],
         "columns": [
             {
@@ -105,6 +107,10 @@ def describe_output(output: Output, target: str) -> dict:
         "description": output.description,
         "unit": output.unit,
         "size": output.size,
+        "grid": list(output.grid),
+        "mixture": {"components": output.components, "centre": output.centre, "spread": output.spread}
+        if output.components
+        else None,
         "classes": list(output.classes),
         "answers": list(output.answers),
         "questions": [

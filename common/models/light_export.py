@@ -24,6 +24,7 @@ from common.networks.layers import normalisations
 from common.networks.parts import decider_of, encoder_of
 from sdss_gs.errors import ZooError, first_line
 from sdss_gs.files import sha256
+from sdss_gs.schema import Input
 
 OBJECTS = 256
 """Training objects that the light form is compared on."""
@@ -217,7 +218,7 @@ def compare(model: Model, light: LightRuntime, objects: Arrays) -> float:
     ZooError
         If the difference is larger than that, or an input that is no number has an answer.
     """
-    inputs = {item.name: objects[item.name] for item in model.inputs}
+    inputs = {item.name: _with_gaps(item, objects[item.name]) for item in model.inputs}
     present = objects[PRESENT] > 0 if PRESENT in objects else np.ones((len(next(iter(inputs.values()))), 1), bool)
     asked = _asker(model)
     expected = asked(model.runtime, inputs, present)
@@ -235,11 +236,21 @@ def compare(model: Model, light: LightRuntime, objects: Arrays) -> float:
         chosen = np.flatnonzero(present[:, model.inputs.index(item)])[:1]
         if np.dtype(item.dtype).kind == "f" and len(chosen):
             wrong = {name: values[chosen].copy() for name, values in inputs.items()}
-            wrong[item.name].flat[0] = np.nan
+            wrong[item.name].flat[: wrong[item.name].size if item.gaps else 1] = np.nan
             answers = asked(light, wrong, present[chosen])
             if not all(np.isnan(values).all() for values in answers.values()):
                 raise ZooError(f"onnxruntime answers where {item.name} is NaN")
     return float(max(difference for name, difference in farthest.items() if name != FEATURES))
+
+
+def _with_gaps(item: Input, values: np.ndarray) -> np.ndarray:
+    """Take one number from every second object, where numbers may be missing: another one each time."""
+    if not item.gaps:
+        return values
+    values = values.copy()
+    rows = np.arange(1, len(values), 2)
+    values[rows, rows // 2 % values.shape[1]] = np.nan
+    return values
 
 
 def _asker(model: Model) -> Callable[[Runtime, Arrays, np.ndarray], dict[str, np.ndarray]]:

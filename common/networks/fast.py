@@ -64,8 +64,9 @@ def magnitudes_and_colours(x: keras.KerasTensor, count: int) -> keras.KerasTenso
 
 def _filled(values: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Put zeros where values are missing; return also where they are not, as numbers."""
-    there = ops.isfinite(values)
-    return ops.where(there, values, 0.0), ops.cast(there, "float32")
+    # tf2onnx 1.17 writes `where` as a sum of products, in which a NaN stays, unless its condition is an `isnan`.
+    absent = ops.isnan(values)
+    return ops.where(absent, 0.0, values), 1.0 - ops.cast(absent, "float32")
 
 
 def apertures(x: keras.KerasTensor, sides: Sequence[int]) -> keras.KerasTensor:

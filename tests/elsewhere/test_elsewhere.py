@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from conftest import ROOT
+from helpers.distributed import distributed_by_hand
 from helpers.exported import exported_folder
 from helpers.trained import by_hand, several_by_hand
 
@@ -40,6 +41,10 @@ def shelf(tmp_path_factory):
     """Folders of models, by name."""
     home = tmp_path_factory.mktemp("shelf")
     models = [by_hand(name) for name in ("b2r", "b2c", "b2sm", "s2r")] + [several_by_hand()]
+    models += [
+        replace(distributed_by_hand("b2r", count), name=f"b2r-{kind}")
+        for kind, count in (("binned", 0), ("mixture", 2))
+    ]
     return {model.name: exported_folder(home / model.name, model) for model in models}
 
 
@@ -68,9 +73,11 @@ def test_examples_of_the_document_are_short():
         assert len(example(language).splitlines()) <= 30
 
 
+@pytest.mark.parametrize("name", ["b2r-binned", "b2r-mixture"])
 @pytest.mark.parametrize("language", ["python", "js"])
-def test_examples_of_the_document_give_what_zoo_predict_gives(shelf, tmp_path, language):
-    assert main(["export", shelf["b2r"], str(tmp_path / "out"), "--format", "onnx"]) == 0
+def test_examples_of_the_document_give_what_zoo_predict_gives(shelf, tmp_path, language, name):
+    assert main(["export", shelf[name], str(tmp_path / "out"), "--format", "onnx"]) == 0
+    (tmp_path / "out" / f"{name}.onnx").rename(tmp_path / "out" / "b2r.onnx")
     if language == "js":
         if not shutil.which("node") or not TARBALL.is_file():
             pytest.skip(f"no node, or no {TARBALL} (.ci/run fetches it)")
@@ -83,7 +90,7 @@ def test_examples_of_the_document_give_what_zoo_predict_gives(shelf, tmp_path, l
     done = subprocess.run(command, cwd=tmp_path / "out", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (tmp_path / "one.csv").write_text(GALAXY)
-    (row,) = predicted(shelf["b2r"], tmp_path / "one.csv", tmp_path / "rows.csv")
+    (row,) = predicted(shelf[name], tmp_path / "one.csv", tmp_path / "rows.csv")
     answer = json.loads(done.stdout)
     assert list(answer) == [name for name in row if name.startswith("redshift")]
     compare(answer, row)
@@ -123,6 +130,17 @@ def test_formulas_are_those_that_the_kinds_compute():
         assert value == pytest.approx(kind.decode(raw[:, None]))
         ends = eval(kind.ends_formula, {"value": value, "e": e, "clip": np.clip, "log10": np.log10})
         assert ends == pytest.approx(kind.apply_error(value, e))
+
+
+def test_description_says_how_a_distribution_becomes_a_number():
+    model = distributed_by_hand("b2sm", 2)
+    about = describe_output(model.outputs[0], "log")
+    assert len(about["grid"]) > 100
+    assert about["mixture"] == {"components": 2} | {key: getattr(model.outputs[0], key) for key in ("centre", "spread")}
+    assert (about["value"], about["ends"]) == (
+        "10 ** quantile(mixture(raw), 0.5)", "10 ** quantile(mixture(raw), e)",
+    )  # fmt: skip
+    assert describe_output(by_hand().outputs[0], "log")["mixture"] is None
 
 
 def test_files_of_a_model_with_several_inputs_work_together(shelf, tmp_path):

@@ -11,6 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from helpers.distributed import distributed_by_hand
 from helpers.exported import exported_folder
 from helpers.trained import by_hand, several_by_hand
 from PIL import Image
@@ -66,6 +67,11 @@ def shelf(tmp_path_factory):
         pytest.skip(f"no {TARBALL}: .ci/run fetches it, or: zoo export b2r page --format page")
     home = tmp_path_factory.mktemp("shelf")
     models = [by_hand(name) for name in ("b2r", "b2c", "b2sm", "i2r", "i2c")] + [several_by_hand(), votes_by_hand()]
+    models += [
+        replace(distributed_by_hand("b2r"), name="b2r-binned"),
+        replace(distributed_by_hand("b2r", components=2), name="b2r-mixture"),
+        replace(distributed_by_hand("b2sm"), name="b2sm-binned"),
+    ]
     return {model.name: exported_folder(home / model.name, model) for model in models}
 
 
@@ -201,7 +207,7 @@ def test_a_table_has_the_rows_of_zoo_predict_with_flags_and_problems(page, shelf
     said = paste(page, TABLE)
     (tmp_path / "table.csv").write_text(TABLE)
     found = tables(page)
-    assert list(found) == ["b2r", "b2c", "b2sm", "x2y"]
+    assert list(found) == ["b2r", "b2c", "b2sm", "x2y", "b2r-binned", "b2r-mixture", "b2sm-binned"]
     for name, rows in found.items():
         same(rows, predicted(shelf[name], tmp_path, tmp_path / "table.csv"), 1e-4)
     assert [row["flag"] for row in found["b2r"]] == ["0", "8", "2", "1", "2", "1"]

@@ -29,15 +29,16 @@ def distributed_by_hand(name="b2r", components=0):
     output = replace(plain.outputs[0], grid=grid, components=components, centre=float(seen.mean()), spread=spread)
     item = replace(INPUTS["bands"], gaps=True)
     values = keras.Input((5,), dtype="float32", name="bands")
-    there = keras.ops.cast(keras.ops.isfinite(values), "float32")
+    absent = keras.ops.isnan(values)
+    there = 1.0 - keras.ops.cast(absent, "float32")
     count = keras.ops.sum(there, axis=1, keepdims=True)
-    mean = factor * keras.ops.sum(keras.ops.where(there > 0, values, 0.0), axis=1, keepdims=True) / count
+    mean = factor * keras.ops.sum(keras.ops.where(absent, 0.0, values), axis=1, keepdims=True) / count
     width = spread * (1.6 - 0.2 * count)
     if components:
         one = keras.ops.ones_like(mean)
         middle = (mean - output.centre) / spread
         parts = [0 * one, -1 * one, middle, middle + 1.5, one * 0 + keras.ops.log(width / spread) - 1, one * -1.5]
-        raw = keras.layers.Concatenate(name=output.name)(parts)
+        raw = keras.layers.Identity(name=output.name)(keras.layers.Concatenate()(parts))
     else:
         # Weights of layers: Keras stores no arrays in a network's description.
         away, sizes = keras.layers.Dense(len(grid) - 1), keras.layers.Dense(len(grid) - 1)

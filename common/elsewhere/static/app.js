@@ -10,7 +10,9 @@ const results = byId("results");
 const SHOWN_ROWS = 100;
 const about = await (await fetch(new URL("models.json", import.meta.url), { cache: "no-cache" })).json();
 const engines = about.models.map((model) => new Engine(model, about.flags));
-const inputs = Object.values(Object.fromEntries(about.models.flatMap((model) => model.inputs).map((item) => [item.name, item])));
+// Of one name that which has most columns: with errors, without.
+const widest = about.models.flatMap((model) => model.inputs).sort((a, b) => a.columns.length - b.columns.length);
+const inputs = Object.values(Object.fromEntries(widest.map((item) => [item.name, item])));
 const tables = inputs.filter((item) => item.columns.length);
 
 function written(output, value) {
@@ -77,12 +79,13 @@ function showTable(model, rows) {
   }
 }
 
-async function predictAll(loaded, ids, idName) {
-  const chosen = engines.filter(({ model }) => model.inputs.some((item) => item.name in loaded));
+// Load: what some inputs find in what the user gave, by input; each model has its own form of an input.
+async function predictAll(load, ids, idName) {
+  const chosen = engines.filter(({ model }) => Object.keys(load(model.inputs)).length);
   const cards = ids.length === 1 ? add(results, "div", "", "cards") : null;
   const began = performance.now();
   for (const engine of chosen) {
-    const { model } = engine, rows = await engine.predict(loaded, ids.length);
+    const { model } = engine, rows = await engine.predict(load(model.inputs), ids.length);
     if (cards) for (const output of model.outputs) showOne(cards, model, output, rows[0]);
     else {
       const origin = { model: model.name, version: model.version, weights: `sha256:${model.weights_sha256.slice(0, 12)}` };
@@ -98,21 +101,22 @@ async function typed() {
   const columns = {};
   for (const item of tables) {
     const texts = item.columns.map((column) => [column, byId(`value-${column.name}`).value.trim()]);
-    const lacking = texts.filter(([, text]) => !text).map(([column]) => column.short_name);
-    if (lacking.length === texts.length) continue;
-    if (lacking.length) throw new Error(`${item.name}: expected all of ${texts.map(([column]) => column.short_name).join(", ")}; ${lacking.join(", ")} is empty (write -9999 for what was not measured)`);
+    const lacking = texts.slice(0, texts.length - item.errors).filter(([, text]) => !text).map(([column]) => column.short_name);
+    if (lacking.length === texts.length - item.errors) continue;
+    const gaps = "MISSING_BAND" in about.flags && widest.some(({ name, gaps }) => gaps && name === item.name);
+    if (lacking.length && !gaps) throw new Error(`${item.name}: expected all of ${texts.map(([column]) => column.short_name).join(", ")}; ${lacking.join(", ")} is empty (write -9999 for what was not measured)`);
     for (const [column, text] of texts) columns[column.name] = [text];
   }
-  const loaded = loadColumns(tables, columns, 1, about);
-  if (!Object.keys(loaded).length) throw new Error(`type ${tables.map((item) => item.columns.map((column) => column.short_name).join(", ")).join("; or ")}`);
+  const load = (some) => loadColumns(some.filter((item) => item.columns.length), columns, 1, about);
+  if (!Object.keys(load(tables)).length) throw new Error(`type ${tables.map((item) => item.columns.map((column) => column.short_name).join(", ")).join("; or ")}`);
   add(results, "h2", "Your galaxy");
-  await predictAll(loaded, ["0"], "row");
+  await predictAll(load, ["0"], "row");
 }
 
 async function pasted() {
-  const { loaded, ids, idName } = readTable(byId("table").value, tables, about);
+  const { load, ids, idName } = readTable(byId("table").value, tables, about);
   add(results, "h2", `${ids.length} galaxies`);
-  await predictAll(loaded, ids, idName);
+  await predictAll(load, ids, idName);
 }
 
 async function looked() {
@@ -126,7 +130,8 @@ async function looked() {
     image.src = URL.createObjectURL(file);
     add(figure, "figcaption", file.name);
   }
-  await predictAll({ img: await loadImages(files, about) }, files.map((file) => file.name.replace(/\.[^.]*$/, "")), "id");
+  const img = await loadImages(files, about), load = (some) => (some.some(({ name }) => name === "img") ? { img } : {});
+  await predictAll(load, files.map((file) => file.name.replace(/\.[^.]*$/, "")), "id");
 }
 
 function on(id, action) {

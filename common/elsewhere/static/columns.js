@@ -1,5 +1,6 @@
 // From what a network gives for one galaxy to the columns of zoo predict; docs/elsewhere.md says the same in words.
 
+import { FORMULAS, ends, quantilesOf, widthOf } from "./distribution.js";
 import { classOf } from "./votes.js";
 
 const VALUES = { "raw": (raw) => raw, "10 ** raw": (raw) => 10 ** raw, "1e9 * raw": (raw) => 1e9 * raw };
@@ -44,6 +45,16 @@ function ofNumber(model, output, calibration, [raw]) {
   return { row, unsure: widths[place] > model.unsure_factor * median(widths), impossible: value <= least || value >= most };
 }
 
+function ofDistribution(model, output, calibration, raw) {
+  const quantile = quantilesOf(output, raw), at = (level) => FORMULAS[output.value](quantile(level));
+  const value = at(0.5), row = { [output.name]: value };
+  for (const level of model.levels) for (const end of ends) row[`${output.name}_${end}_${percent(level)}`] = at(calibration[end][level]);
+  const [low, high] = ends.map((end) => row[`${output.name}_${end}_${percent(model.levels[0])}`]);
+  const [least, most] = output.possible ?? [-Infinity, Infinity];
+  const unsure = widthOf(output, low, value, high) > model.unsure_factor * calibration.typical;
+  return { row, unsure, impossible: value <= least || value >= most };
+}
+
 function ofClasses(model, output, calibration, raw) {
   const logits = Array.from(raw, (chance) => Math.log(Math.max(chance, 1e-12)) / calibration.temperature);
   const most = Math.max(...logits), powers = logits.map((logit) => Math.exp(logit - most));
@@ -69,8 +80,8 @@ function ofVotes(model, output, calibration, raw) {
 }
 
 export function columnsOf(model, output, used, raw) {
-  const known = output.classes.length || (output.value in VALUES && output.ends in ENDS);
+  const known = output.classes.length || (output.value in VALUES && output.ends in ENDS) || output.value in FORMULAS;
   if (!known) throw new Error(`${model.name}: written by a newer zoo, whose ${output.name} this page does not know`);
-  const fill = output.classes.length ? ofClasses : output.answers.length ? ofVotes : ofNumber;
+  const fill = output.classes.length ? ofClasses : output.answers.length ? ofVotes : output.value in FORMULAS ? ofDistribution : ofNumber;
   return fill(model, output, calibrationFor(model, used, output.name), raw);
 }

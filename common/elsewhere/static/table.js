@@ -21,14 +21,21 @@ function readCell(text, column, missing, flags) {
 export function loadColumns(inputs, columns, count, { missing, flags }) {
   const loaded = {};
   for (const item of inputs) {
-    if (!item.columns.every(({ name }) => name in columns)) continue;
+    const measured = item.columns.length - item.errors, texts = ({ name }) => columns[name] ?? new Array(count).fill("");
+    if (!item.columns.slice(0, measured).every(({ name }) => name in columns)) continue;
     const one = loaded[item.name] = { values: new Float32Array(count * item.columns.length), flags: new Int32Array(count), problems: {} };
-    item.columns.forEach((column, place) => columns[column.name].forEach((text, n) => {
-      const cell = readCell(text, column, missing, flags);
-      one.values[n * item.columns.length + place] = cell.value ?? 0;
-      one.flags[n] |= cell.flag;
+    // Of some models single magnitudes, and errors, may be missing.
+    const gaps = item.gaps && "MISSING_BAND" in flags;
+    item.columns.forEach((column, place) => texts(column).forEach((text, n) => {
+      const cell = readCell(text, column, missing, flags), gap = (gaps || place >= measured) && cell.flag === flags.MISSING.bit;
+      one.values[n * item.columns.length + place] = cell.value ?? (gap ? NaN : 0);
+      one.flags[n] |= gap ? (place < measured ? flags.MISSING_BAND.bit : 0) : cell.flag;
       if (cell.expected) one.problems[n] = [one.problems[n], `${column.short_name}: expected ${cell.expected}, found ${text}`].filter(Boolean).join("; ");
     }));
+    for (let n = 0; gaps && n < count; n++) {
+      const [first, last] = [n * item.columns.length, n * item.columns.length + measured];
+      if (one.values.subarray(first, last).every(Number.isNaN)) one.flags[n] = (one.flags[n] & ~flags.MISSING_BAND.bit) | flags.MISSING.bit;
+    }
   }
   return loaded;
 }
@@ -49,14 +56,14 @@ export function readTable(text, inputs, about) {
     if (places.length > 1) throw new Error(`table: expected one column ${short}, found ${places.length}`);
     if (places.length) columns[name] = rows.map((cells) => cells[places[0]]);
   }
-  const loaded = loadColumns(inputs, columns, rows.length, about);
-  if (!Object.keys(loaded).length) {
+  const load = (some) => loadColumns(some.filter((item) => item.columns.length), columns, rows.length, about);
+  if (!Object.keys(load(inputs)).length) {
     const wanted = inputs.map((item) => item.columns.map((column) => column.short_name).join(", ")).join("; or ");
     throw new Error(`table: expected columns ${wanted} (or their long names), found ${names.join(", ")}`);
   }
   const id = IDS.find((name) => names.includes(name));
   const ids = rows.map((cells, n) => (id ? cells[names.indexOf(id)] : String(n)));
-  return { loaded, ids, idName: id ?? "row" };
+  return { load, ids, idName: id ?? "row" };
 }
 
 export function writeTable(rows) {

@@ -77,7 +77,8 @@ class Distributed(Scalar):
     head_ending = ""
     relative = False
     """Whether errors grow with 1 + the value."""
-    ends_formula = "quantile(value, e)"
+    formula = "{}"
+    """How a quantile in the scale of the grid becomes a value, in words for other programs."""
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
@@ -95,7 +96,11 @@ class Distributed(Scalar):
         return predicted
 
     def value_formula(self, target: str = "log") -> str:
-        return "quantile(raw, 0.5)" if not self.output.components else "quantile(mixture(raw), 0.5)"
+        return self.formula.format(f"quantile({'mixture(raw)' if self.output.components else 'raw'}, 0.5)")
+
+    @property
+    def ends_formula(self) -> str:
+        return self.value_formula().replace("0.5", "e")
 
     def point(self, predicted: np.ndarray) -> np.ndarray:
         """Return the medians, in the catalogue's unit, float64 ``(n,)``; values stay as they are."""
@@ -231,6 +236,8 @@ class DistributedRedshift(Distributed, Redshift):
 
 class DistributedMass(Distributed, Mass):
     """A stellar mass with its distribution in dex."""
+
+    formula = "10 ** {}"
 
 
 class DistributedNumber(Distributed, Number):
