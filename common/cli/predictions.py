@@ -107,6 +107,7 @@ def predict(
 ) -> None:  # fmt: skip
     """Predict galaxies, one row each, with error bars and flags."""
     arrow_without_pandas()
+    from common.models.model import synthetic_note
     from common.predict.choose import averaging, choose_models, with_distributions
     from common.predict.predict import predict as run
 
@@ -116,6 +117,8 @@ def predict(
     source = _open(opener)
     if together.way:
         models = [model for model in models if {item.name for item in model.inputs} & set(source.inputs)]
+    if note := synthetic_note(models):
+        print(note)
     runner = _engine(engine, opener, address, workers)
     done = run(models, source, output, overwrite=overwrite, together=together, engine=runner)
     print(f"{output}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f}/s)")

@@ -72,6 +72,8 @@ class Model:
         redshift, log10 of the mass, or probability. Error bars stay those that were calibrated without.
     pdf : str
         As what distributions stand beside the other columns, see `vector_columns`; empty: not at all.
+    synthetic : bool
+        Whether it learnt from generated objects; of models stored before that was noted, not.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Model:
     training_ranges: dict[str, Novelty | TrainingRange]
     tta: bool = False
     pdf: str = ""
+    synthetic: bool = False
 
     @property
     def flat(self) -> bool:
@@ -360,6 +363,12 @@ class Model:
             mean = np.mean(raw, axis=0) if len(raw) > 1 else raw[0] if raw else np.empty((0, output.size), np.float32)
             decoded[output.name] = kind_of(output).decode(mean, target)
         return decoded
+
+
+def synthetic_note(models: Iterable[Model]) -> str:
+    """Say in a line which of some models learnt from generated objects; empty where none did."""
+    names = ", ".join(model.name for model in models if model.synthetic)
+    return f"{names}: learnt from synthetic galaxies, says nothing reliable of real ones" if names else ""
 
 
 def predict_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, np.ndarray]:

@@ -124,6 +124,7 @@ def model_of(name: str, version: str, files: Files, facts: Mapping, runtime: str
                 key: range_from({"photometry": PHOTOMETRY.get(key, "")} | one)
                 for key, one in facts["training_range"].items()
             },
+            synthetic=bool(facts.get("synthetic", False)),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # A later zoo may note other things; what is not understood could change what the numbers mean.

@@ -38,6 +38,7 @@ def facts_about(model: Model) -> dict[str, object]:
             for shown, by_output in model.calibrations.items()
         },
         "training_range": {name: asdict(one) for name, one in model.training_ranges.items()},
+        **({"synthetic": True} if model.synthetic else {}),
         **({"own_outputs": own} if own else {}),
         **({"own_inputs": widened} if widened else {}),
     }

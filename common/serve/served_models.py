@@ -70,6 +70,7 @@ class ServedModel:
             "columns": model.columns(),
             "test_galaxies": data.get("objects", {}).get("test"),
             "data": data.get("name"),
+            "synthetic": model.synthetic,
             "run": self.run or None,
             "warnings": self.facts.get("warnings", []),
             "card": card if CARD in self.files else None,

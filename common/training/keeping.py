@@ -64,6 +64,7 @@ def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
         reading={key: session.recorded[key] for key in READING if key in session.recorded},
         calibrations={},
         training_ranges={item.name: data.novelty(item) for item in data.inputs},
+        synthetic=data.synthetic(),
     )
     predictions = predict_part(model, data, "validation", every_set(model))
     return replace(model, calibrations=fit_calibrations(model, data, predictions)), predictions[ANY]

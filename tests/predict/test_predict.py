@@ -1,6 +1,7 @@
 """From whatever a user has to one row per galaxy, in every format, whole after any interruption."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,11 @@ import pytest
 from astropy.io import fits as astropy_fits
 from astropy.table import Table
 from conftest import FIRST_ID, survey_rows, write_image, write_survey
+from helpers.exported import exported_folder
 from helpers.trained import MAGNITUDES, by_hand, several_by_hand
 from PIL import Image
 
+from common.cli.command import main
 from common.data.sources import chunk, open_source
 from common.data.sources.folder import dataset_source, open_folder
 from common.outputs.flags import Flag, words
@@ -486,6 +489,15 @@ def test_eight_forms_are_averaged_as_the_network_gives_them(name):
     np.testing.assert_allclose(raw(averaging_model, images), expected, rtol=1e-5)
     assert averaging_model.calibrations is model.calibrations
     assert len(raw(averaging_model, images[:0])) == 0
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_one_line_says_that_a_model_learnt_from_synthetic_galaxies(tmp_path, capsys, synthetic):
+    folder = exported_folder(tmp_path / "b2r", replace(by_hand(), synthetic=synthetic))
+    (tmp_path / "in.csv").write_text("objid,u,g,r,i,z\n1,18.5,17.2,16.5,16.1,15.8\n")
+    assert main(["predict", folder, "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.csv")]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "synthetic" in line]
+    assert said == ["b2r: learnt from synthetic galaxies, says nothing reliable of real ones"][: int(synthetic)]
 
 
 def test_only_images_have_eight_forms():
