@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import compress
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from sdss_gs.split import fold_split, limited, split
 
 RESIDENT = ("train", "validation")
 """Parts that a network sees while it is fitted; they may live on the device, in this order."""
+MAGNITUDES = tuple(column for item in INPUTS.values() for column in item.columns)
 SHOWN = ("img", "fits", "spectra", "ssel")
 """Inputs that a person can look at, the best first."""
 
@@ -156,10 +158,14 @@ class TrainingData:
         """Return the truth of those objects of a part that have it, in the catalogue's unit or as class numbers."""
         return self._data.target(output, self.parts[part][self.known(part, output)])
 
-    def magnitudes(self, part: str) -> np.ndarray:
-        """Return the magnitudes of a part that the catalogue has, float32 ``(n, m)``; NaN where missing."""
-        columns = [column for item in INPUTS.values() for column in item.columns]
-        return self._data.catalogue.table(columns)[self.parts[part]]
+    def magnitudes(self, part: str, columns: Sequence[str] = MAGNITUDES) -> np.ndarray:
+        """Return magnitudes of a part, float32 ``(n, columns)``; NaN where missing."""
+        return self._data.catalogue.table(tuple(columns))[self.parts[part]]
+
+    def known_magnitudes(self) -> list[str]:
+        """List the magnitudes that any training object has."""
+        some = np.isfinite(self.magnitudes("train")).any(axis=0)
+        return list(compress(MAGNITUDES, some))
 
     def photometry(self, name: str) -> str:
         """Return the kind of an input's magnitudes, see `sdss_gs.tables.names.Meaning`; empty for other inputs."""

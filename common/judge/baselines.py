@@ -12,6 +12,8 @@ from common.outputs.kinds.kind import CONSTANTS
 from sdss_gs.schema import Output
 
 FEWEST_JUDGED = 30
+MOST_LEARNT = 100_000
+"""Training objects that a baseline learns from: more would take longer than the network."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class BaselineInputs:
         `measure.image_features` of the model's images; None for a model that sees none.
     centre, colour : ndarray of float32, shape (count, channels), or None
         The central pixel and the mean pixel of the model's images.
+    own : ndarray of float32, shape (count, j), or None
+        Those of the magnitudes that the model sees; None where it sees all that are known, or none.
     """
 
     count: int
@@ -35,6 +39,7 @@ class BaselineInputs:
     features: np.ndarray | None = None
     centre: np.ndarray | None = None
     colour: np.ndarray | None = None
+    own: np.ndarray | None = None
 
 
 def baselines(
@@ -54,26 +59,35 @@ def baselines(
     -------
     dict of str to ndarray of float64, shape (test.count,), (test.count, classes) or (test.count, answers)
         Predictions like `Kind.decode` gives them, by baseline: ``mean`` and ``median``, or ``majority`` (the class
-        shares of the training objects); ``gradient boosting`` on magnitudes and colours where any are known;
+        shares of the training objects); ``gradient boosting`` on magnitudes and colours where any are known, and
+        ``boosting, same input`` on those that the model sees;
         ``linear on image features`` where there are such. For votes instead of trees, ``linear on central pixel`` and
         ``linear on mean colour``, the benchmarks of the Galaxy Zoo challenge.
     """
     kind = kind_of(output)
     constants = kind.constants(train_truth).items()
     predictions = {name: np.broadcast_to(value, (test.count, *value.shape)) for name, value in constants}
-    for name, (seen, model) in kind.baselines(seed).items():
+    for name, (seen, model) in kind.baselines(seed, train.count).items():
         before, now = getattr(train, seen), getattr(test, seen)
-        if seen == "magnitudes" and before is not None:
+        if seen in ("magnitudes", "own") and before is not None:
             # Colours: a tree cannot form differences of magnitudes, and they carry the redshift.
             before, now = (np.concatenate([mags, np.diff(mags, axis=1)], axis=1) for mags in (before, now))
             # A column without any value cannot be binned.
             known = np.isfinite(before).any(axis=0)
             before, now = (before[:, known], now[:, known]) if known.any() else (None, None)
         if before is not None:
+            chosen = _some(len(before), seed)
             # On busy cores the trees' threads wait for one another, many times longer than one thread takes.
             with threadpool_limits(1, user_api="openmp"):
-                predictions[name] = kind.learnt(model, before, train_truth, now)
+                predictions[name] = kind.learnt(model, before[chosen], train_truth[chosen], now)
     return predictions
+
+
+def _some(count: int, seed: int) -> np.ndarray:
+    """Choose at most `MOST_LEARNT` of so many training objects by chance."""
+    if count <= MOST_LEARNT:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, MOST_LEARNT, replace=False))
 
 
 def collapse(output: Output, truth: np.ndarray, predicted: np.ndarray, scores: dict[str, dict[str, float]]) -> str:

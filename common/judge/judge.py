@@ -54,6 +54,9 @@ def predict_baselines(data: TrainingData, seed: int) -> Baselines:
 def _for_baselines(data: TrainingData, part: str, output: Output, images: Input | None) -> BaselineInputs:
     known = data.known(part, output.name)
     seen = {"count": int(known.sum()), "magnitudes": data.magnitudes(part)[known]}
+    own = [column for item in data.inputs for column in item.magnitudes]
+    if own and set(own) != set(data.known_magnitudes()):
+        seen["own"] = data.magnitudes(part, own)[known]
     if images:
         chosen = known[data.present(part)[:, data.inputs.index(images)]]
         seen["features"] = data.measured(part, images)[chosen].astype(np.float32)

@@ -119,6 +119,16 @@ def test_linear_baseline_learns_from_image_features(name):
         assert linear["accuracy"] > 0.95 if OUTPUTS[name].classes else linear["r2"] > 0.98
 
 
+def test_rival_with_the_same_input_sees_no_more_than_the_model():
+    truth, magnitudes = galaxies("redshift")
+    blind = magnitudes[:, 2:7]
+    train = BaselineInputs(700, magnitudes[:700], own=blind[:700])
+    found = predictions("redshift", truth, train, BaselineInputs(200, magnitudes[700:], own=blind[700:]))
+    scores = {key: score(REDSHIFT, truth[700:], value) for key, value in found.items()}
+    assert scores["gradient boosting"]["mae"] < 0.2 * scores["mean"]["mae"]
+    assert scores["boosting, same input"]["mae"] > 0.9 * scores["mean"]["mae"]
+
+
 def test_baselines_repeat():
     truth, magnitudes = galaxies("subclass", 200)
     part = BaselineInputs(200, magnitudes, magnitudes)

@@ -310,8 +310,15 @@ class Kind(ABC):
         return {name: self.decode(reduce(target, axis=0)[None])[0] for name, reduce in self.reductions.items()}
 
     @abstractmethod
-    def baselines(self, seed: int) -> dict[str, tuple[str, BaseEstimator]]:
-        """Choose simple models to beat, by name: what of `BaselineInputs` they see, and the model."""
+    def baselines(self, seed: int, count: int) -> dict[str, tuple[str, BaseEstimator]]:
+        """Choose simple models to beat, by name: what of `BaselineInputs` they see, and the model.
+
+        Parameters
+        ----------
+        seed : int
+        count : int
+            Training objects.
+        """
 
     @abstractmethod
     def learnt(self, model: BaseEstimator, train: np.ndarray, truth: np.ndarray, test: np.ndarray) -> np.ndarray:

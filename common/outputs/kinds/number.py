@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 WILD = 4.0
 """A model so many of its own standard errors away from the others' median is left out."""
 LEAST_WIDTH = 1e-6
+MANY = 1000
+"""Training objects from which boosting takes as many steps as pay for ten thousand."""
 OFTEN_WRONG = 3.0
 """Of a number whose outliers nobody defined, those are, with an error so many times that which 68 % stay below."""
 FILE_UNITS = {"Msun": "solMass"}
@@ -92,13 +95,30 @@ class Scalar(Kind):
             end: self.apply_error(middle, mean(self.error_in_scale(column(end), value))) for end in ends
         }
 
-    def baselines(self, seed: int) -> dict[str, tuple[str, BaseEstimator]]:
-        """Choose boosting, in which missing values have a branch (Ke et al. 2017, NeurIPS 30, 3146), and ridge."""
+    def baselines(self, seed: int, count: int) -> dict[str, tuple[str, BaseEstimator]]:
+        """Choose boosting, in which missing values have a branch (Ke et al. 2017, NeurIPS 30, 3146), and ridge.
+
+        Many small steps that minimise the absolute error: with scikit-learn's defaults the NMAD of photometric
+        redshifts is a tenth worse.
+        """
         from sklearn import ensemble, linear_model, pipeline, preprocessing
 
         line = pipeline.make_pipeline(preprocessing.StandardScaler(), linear_model.Ridge())
-        trees = ensemble.HistGradientBoostingRegressor(random_state=seed)
-        return {"gradient boosting": ("magnitudes", trees), "linear on image features": ("features", line)}
+        trees = partial(
+            ensemble.HistGradientBoostingRegressor,
+            loss="absolute_error",
+            # Of few objects nothing more is learnt by more trees.
+            max_iter=600 if count >= MANY else 100,
+            learning_rate=0.04 if count >= MANY else 0.1,
+            min_samples_leaf=15,
+            early_stopping=False,
+            random_state=seed,
+        )
+        return {
+            "gradient boosting": ("magnitudes", trees()),
+            "boosting, same input": ("own", trees()),
+            "linear on image features": ("features", line),
+        }
 
     def constants(self, truth: np.ndarray) -> dict[str, np.ndarray]:
         seen = self.to_scale(truth)

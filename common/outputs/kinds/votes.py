@@ -188,7 +188,7 @@ class Votes(Kind):
 
     # === Baselines ===
 
-    def baselines(self, seed: int) -> dict[str, tuple[str, BaseEstimator]]:
+    def baselines(self, seed: int, count: int) -> dict[str, tuple[str, BaseEstimator]]:
         """Choose the benchmarks of the Galaxy Zoo challenge, and a linear model on more of the image."""
         from sklearn import linear_model, pipeline, preprocessing
 
