@@ -115,11 +115,13 @@ def spectrum_traits(spectra: np.ndarray, basis: np.ndarray) -> np.ndarray:
     mean, components = basis[0], basis[1:]
     found = (shapes - mean) @ components.T
     rest = np.sqrt(np.mean((shapes - mean - found @ components) ** 2, axis=1))
+    # What float32 just holds has a sum which it does not.
+    spectra = spectra.astype(np.float64)
     left, middle, right = spectra[:, :-2], spectra[:, 1:-1], spectra[:, 2:]
     median = np.maximum(np.minimum(left, middle), np.minimum(np.maximum(left, middle), right))
-    single = np.abs(middle - median) / (np.abs(median) + scale[:, None].astype(spectra.dtype))
+    single = np.abs(middle - median) / (np.abs(median) + scale[:, None])
     several = (rest, scale, single.mean(axis=1), single.max(axis=1))
-    return np.concatenate([found, *(np.log10(one[:, None].astype(np.float64) + 1e-6) for one in several)], axis=1)
+    return np.concatenate([found, *(np.log10(one[:, None] + 1e-6) for one in several)], axis=1)
 
 
 def coarse(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -137,8 +139,10 @@ def texture(images: np.ndarray) -> np.ndarray:
     log10 of mean absolute differences, in every few lines: of a pixel's brightness, over all channels, and its right
     neighbour's; of that and the mean of these lines; and of the first and last channel of a pixel.
     """
-    lines = images[:, :: max(1, images.shape[1] // LINES)].astype(np.float32)
-    bright = lines @ np.ones(images.shape[3], np.float32)
+    # Cut-outs in float64: pixels that float32 just holds have a sum which it does not.
+    kind = np.float32 if images.dtype == np.uint8 else np.float64
+    lines = images[:, :: max(1, images.shape[1] // LINES)].astype(kind)
+    bright = lines @ np.ones(images.shape[3], kind)
     near = np.abs(np.diff(bright, axis=2)).mean(axis=(1, 2), dtype=np.float64)
     far = np.abs(bright - bright.mean(axis=(1, 2), keepdims=True)).mean(axis=(1, 2), dtype=np.float64)
     apart = np.abs(lines[..., 0] - lines[..., -1]).mean(axis=(1, 2), dtype=np.float64)

@@ -154,3 +154,12 @@ def test_a_model_stored_before_flags_by_its_quantiles():
     assert isinstance(before, TrainingRange)
     found = before.outside(BANDS, np.array([[18.5, 17.2, 16.5, 16.1, 15.8], [21, 17.2, 16.5, 16.1, 15.8]], np.float32))
     assert found.tolist() == [False, True]
+
+
+def test_pixels_at_the_end_of_what_a_float_holds_are_flagged(of_spectra):
+    """Their sums are beyond it."""
+    huge = np.finfo(np.float32).max * 0.9
+    cutouts = fit_novelty(INPUTS["fits"], lambda _part: [np.ones((3, 61, 61, 5), np.float32)])
+    assert cutouts.outside(INPUTS["fits"], np.full((1, 61, 61, 5), huge, np.float32)).all()
+    spikes = np.resize(np.array([huge, -huge], np.float32), (1, 3522))
+    assert of_spectra.outside(INPUTS["spectra"], spikes).all()
