@@ -10,9 +10,12 @@ const results = byId("results");
 const SHOWN_ROWS = 100;
 const about = await (await fetch(new URL("models.json", import.meta.url), { cache: "no-cache" })).json();
 const engines = about.models.map((model) => new Engine(model, about.flags));
-// Of one name that which has most columns: with errors, without.
-const widest = about.models.flatMap((model) => model.inputs).sort((a, b) => a.columns.length - b.columns.length);
-const inputs = Object.values(Object.fromEntries(widest.map((item) => [item.name, item])));
+// Of one name the one that has most columns: some have errors, too.
+const all = about.models.flatMap((model) => model.inputs);
+const inputs = Object.values(all.reduce((found, item) => {
+  if (!(item.columns.length <= found[item.name]?.columns.length)) found[item.name] = item;
+  return found;
+}, {}));
 const tables = inputs.filter((item) => item.columns.length);
 
 function written(output, value) {
@@ -103,7 +106,7 @@ async function typed() {
     const texts = item.columns.map((column) => [column, byId(`value-${column.name}`).value.trim()]);
     const lacking = texts.slice(0, texts.length - item.errors).filter(([, text]) => !text).map(([column]) => column.short_name);
     if (lacking.length === texts.length - item.errors) continue;
-    const gaps = "MISSING_BAND" in about.flags && widest.some(({ name, gaps }) => gaps && name === item.name);
+    const gaps = "MISSING_BAND" in about.flags && all.some(({ name, gaps }) => gaps && name === item.name);
     if (lacking.length && !gaps) throw new Error(`${item.name}: expected all of ${texts.map(([column]) => column.short_name).join(", ")}; ${lacking.join(", ")} is empty (write -9999 for what was not measured)`);
     for (const [column, text] of texts) columns[column.name] = [text];
   }
