@@ -36,13 +36,15 @@ def test_conda_yaml_installs_what_setup_declares():
 
 def test_every_library_that_is_imported_is_declared():
     known = {"umap": "umap-learn", "yaml": "pyyaml", "PIL": "pillow", "sklearn": "scikit-learn"}
-    known |= {"astropy_healpix": "astropy-healpix", "python_multipart": "python-multipart"}
+    known |= {"astropy_healpix": "astropy-healpix", "python_multipart": "python-multipart", "qp": "qp-prob"}
     imported = set()
     for package in ("common", "sdss_gs", "i2r", "b2r"):
         for path in (ROOT / package).rglob("*.py"):
             imported |= set(re.findall(r"^\s*(?:import|from) (\w+)", path.read_text(), re.MULTILINE))
     third_party = imported - set(sys.stdlib_module_names) - {"common", "sdss_gs"}
-    extras = set().union(*(declared_by(extra) for extra in ("serve", "umap", "export", "ray", "jax", "postgresql")))
+    extras = set().union(
+        *(declared_by(extra) for extra in ("serve", "umap", "export", "ray", "jax", "postgresql", "rail"))
+    )
     names = {normalised(line)[0] for line in declared(extra=False) | extras}
     assert {known.get(name, name) for name in third_party} <= names
 
