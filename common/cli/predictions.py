@@ -12,7 +12,7 @@ import click
 from common.cli.terminal import PATH, Several, arrow_without_pandas, command, print_table
 from common.models.running import RUNTIMES
 from common.outputs.column import PDF_FORMS
-from common.outputs.flags import MEANING
+from common.outputs.flags import MEANING, Flag
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import PIXEL_SCALE
 
@@ -83,6 +83,11 @@ def _with_input(function):
     "ensemble for RAIL (extra rail)",
 )  # fmt: skip
 @click.option(
+    "--limits", is_flag=True,
+    help="a magnitude of 99 whose column of errors has a magnitude is fainter than that limit (BPZ, RAIL, LSST); "
+    "-99 is not observed",
+)  # fmt: skip
+@click.option(
     "--tta", is_flag=True,
     help="turn and mirror each image into its eight forms and average: eight times the work, a little less error "
     "(error bars stay those without)",
@@ -102,18 +107,18 @@ def _with_input(function):
     help="processes of --engine ray",
 )  # fmt: skip
 def predict(
-    names: Sequence[str], output: Path, pdf: str | None, tta: bool, runtime: str | None, overwrite: bool, engine: str,
-    address: str, workers: int | None, **source_options: object,
+    names: Sequence[str], output: Path, pdf: str | None, limits: bool, tta: bool, runtime: str | None, overwrite: bool,
+    engine: str, address: str, workers: int | None, **source_options: object,
 ) -> None:  # fmt: skip
     """Predict galaxies, one row each, with error bars and flags."""
     arrow_without_pandas()
-    from common.models.model import synthetic_note
+    from common.models.model import left_out, synthetic_note
     from common.predict.choose import averaging, choose_models, with_distributions
     from common.predict.predict import predict as run
 
     models, together = choose_models(list(names), runtime or "")
     models = with_distributions(averaging(models) if tta else models, together, pdf or "", output)
-    opener = _opener(models, **source_options)
+    opener = _opener(models, limits=limits, **source_options)
     source = _open(opener)
     if together.way:
         models = [model for model in models if {item.name for item in model.inputs} & set(source.inputs)]
@@ -125,14 +130,18 @@ def predict(
     for name, count in done.flags.items():
         if count:
             print(f"  {name}: {count:,}")
+    for model in models:
+        for note in left_out(model, done.flags.get(f"{model.name} {Flag.MISSING.name}", 0)):
+            print(note)
 
 
 def _opener(
     models: Sequence[Model], paths: Sequence[Path], columns: Sequence[str], id_column: str, table: str,
-    image_scale: float | None,
+    image_scale: float | None, limits: bool = False,
 ) -> Open:  # fmt: skip
     """Return what opens the input, once or, in another process, again."""
     from common.data.sources import open_source
+    from sdss_gs.tables.columns import extras_of
 
     inputs = list(dict.fromkeys(item.name for model in models for item in model.inputs))
     photometry = {name: kind for model in reversed(models) for name, kind in model.photometry().items()}
@@ -140,6 +149,7 @@ def _opener(
     return functools.partial(
         open_source, [path.absolute() for path in paths], inputs, columns=dict(map(_assignment, columns)),
         id_column=id_column, table=table, photometry=photometry, image_scale=image_scale,
+        extras=extras_of([item for model in models for item in model.inputs], limits),
     )  # fmt: skip
 
 
@@ -152,7 +162,7 @@ def _assignment(text: str) -> tuple[str, str]:
 
 def _open(opener: Open) -> Source:
     source = opener()
-    for note in source.notes:
+    for note in (*source.notes, *source.counted()):
         print(note)
     return source
 

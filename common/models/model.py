@@ -14,6 +14,7 @@ import pyarrow as pa
 from common.data.measure import TrainingRange
 from common.data.novelty import Novelty
 from common.data.sources import Chunk, Loaded, Source, open_source, open_table_source
+from common.data.sources.magnitudes import with_gaps
 from common.data.sources.memory import loaded_arrays, named_columns, opened_in_memory
 from common.models.running import KERAS, Runtime, serving_inputs, symmetric_forms
 from common.networks.inputs import PRESENT
@@ -24,6 +25,7 @@ from common.outputs.kinds import kind_of
 from common.outputs.vectors import vector_columns, vectors
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import Input, Output
+from sdss_gs.tables.columns import extras_of
 from sdss_gs.tables.names import meaning_of
 
 if TYPE_CHECKING:
@@ -130,7 +132,9 @@ class Model:
 
     # === From objects to a table ===
 
-    def predict(self, values: object, *, image_scale: float | None = None, pdf: str = "") -> pd.DataFrame:
+    def predict(
+        self, values: object, *, image_scale: float | None = None, pdf: str = "", limits: bool = False
+    ) -> pd.DataFrame:
         """Predict objects.
 
         Parameters
@@ -147,6 +151,8 @@ class Model:
             are ``attrs["grids"]["<output>_pdf"]``, for masses in log10(M / Msun); ``quantiles``: ``<output>_quantiles``
             at ``attrs["levels"]``. NaN where nothing is predicted; ``np.stack(frame["redshift_pdf"])`` is
             ``(n, bins)``.
+        limits : bool
+            A magnitude of 99 with a magnitude as its error is a limit: see `sources.magnitudes.LIMIT_ERROR`.
 
         Returns
         -------
@@ -163,22 +169,24 @@ class Model:
         import pandas as pd
 
         if pdf:
-            return self.with_pdf(pdf).predict(values, image_scale=image_scale)
+            return self.with_pdf(pdf).predict(values, image_scale=image_scale, limits=limits)
         first = values[0] if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else values
-        names = [item.name for item in self.inputs]
+        names, extras = [item.name for item in self.inputs], extras_of(self.inputs, limits)
         if isinstance(values, Mapping) and any(meaning_of(str(key)) for key in values):
             table = named_columns(values)
         else:
             table = opened_in_memory(values)
         if table is not None:
-            source = open_table_source(table, names, self.photometry())
+            source = open_table_source(table, names, self.photometry(), extras)
         elif isinstance(first, str | os.PathLike):
             paths = [values] if values is first else values
-            source = open_source(paths, names, photometry=self.photometry(), image_scale=image_scale, progress=False)
+            source = open_source(
+                paths, names, photometry=self.photometry(), image_scale=image_scale, progress=False, extras=extras
+            )
         else:
             if self.flat and not isinstance(values, Mapping):
                 values = {self.inputs[0].name: values}
-            return self.predict_loaded(loaded_arrays(self.name, self.shapes, values))
+            return self.predict_loaded(loaded_arrays(self.name, self.inputs, self.shapes, values, limits))
         frames = [
             self._framed({source.id_name: _id_column(chunk.ids)} | predict_chunk(self, chunk, source))
             for chunk in source.chunks()
@@ -186,7 +194,8 @@ class Model:
         if not frames:
             raise OptionError(f"{self.name}: expected at least one object, found none")
         frame = pd.concat(frames, ignore_index=True)
-        frame.attrs |= frames[0].attrs | {"notes": list(source.notes)}
+        missing = int((frame["flag"] & int(Flag.MISSING) > 0).sum())
+        frame.attrs |= frames[0].attrs | {"notes": [*source.notes, *source.counted(), *left_out(self, missing)]}
         return frame.set_axis(values.index) if isinstance(values, pd.DataFrame) else frame
 
     def photometry(self) -> dict[str, str]:
@@ -304,8 +313,11 @@ class Model:
                 # What is too large for it is infinite from here on.
                 with np.errstate(over="ignore"):
                     values = values.astype(item.dtype, copy=False)
-            finite = np.isfinite(values).reshape(count, -1).all(axis=1)
-            own[~finite & ((own & NO_PREDICTION) == 0)] |= int(Flag.BAD_INPUT)
+            if item.gaps:
+                values, own = with_gaps(item, values, own)
+            else:
+                finite = np.isfinite(values).reshape(count, -1).all(axis=1)
+                own[~finite & ((own & NO_PREDICTION) == 0)] |= int(Flag.BAD_INPUT)
             good = present[:, number] = (own & NO_PREDICTION) == 0
             if good.any():
                 seen[item.name] = np.ascontiguousarray(values[good], item.dtype)
@@ -391,6 +403,13 @@ def predict_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, np.nd
     bad = found["flag"] & int(Flag.BAD_INPUT) > 0
     texts = zip(problems_of(loaded, len(bad)), bad, strict=True)
     return found | {"problem": np.array([text or (NOT_FINITE if wrong else "") for text, wrong in texts], object)}
+
+
+def left_out(model: Model, missing: int) -> list[str]:
+    """Say that a model answers complete rows only, where so many rows were missing their input for that reason."""
+    if not missing or not model.flat or not model.inputs[0].columns or model.inputs[0].gaps:
+        return []
+    return [f"{model.name}: {missing:,} rows lack a magnitude; this model answers complete rows only"]
 
 
 def whole_ids(ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

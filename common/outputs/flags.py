@@ -15,6 +15,7 @@ class Flag(enum.IntFlag):
     CROPPED = 64
     OTHER_MAGNITUDE = 128
     IMPOSSIBLE = 256
+    MISSING_BAND = 512
 
 
 NO_PREDICTION = Flag.MISSING | Flag.BAD_INPUT
@@ -28,6 +29,7 @@ MEANING = {
     Flag.CROPPED: "the image showed more than the field and was cut, or less and its edge was repeated",
     Flag.OTHER_MAGNITUDE: "the magnitudes are of another kind (dereddened, PSF) than those that the model learnt from",
     Flag.IMPOSSIBLE: "the prediction is outside what the quantity can be (a redshift of -0.1): it is no answer",
+    Flag.MISSING_BAND: "a magnitude is missing or impossible: the answer is from the others",
 }
 
 

@@ -16,7 +16,7 @@ from common.outputs.flags import Flag
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number
-from sdss_gs.tables.columns import Choice, Chosen, choose_columns
+from sdss_gs.tables.columns import Choice, Chosen, Extras, choose_columns, extras_of
 from sdss_gs.tables.names import short_name
 from sdss_gs.tables.readers.table import Column, OpenTable
 from sdss_gs.tables.units import NO_FLUX
@@ -88,8 +88,11 @@ def _rows(model: Model, rows: list) -> dict[str, Loaded]:
     choice = _choice(model, items, rows)
     loaded = {}
     for item in items:
-        chosen = {column: choice.columns.get(column, Chosen(column)) for column in item.columns}
-        cells = [_cells(model, choice, chosen, position, row) for position, row in enumerate(rows)]
+        chosen = {column: choice.columns.get(column, Chosen(column)) for column in item.magnitudes}
+        cells = [
+            [*_cells(model, item, choice, chosen, position, row), *_errors(item, choice, row)]
+            for position, row in enumerate(rows)
+        ]
         loaded[item.name] = _table(item, cells, ROWS)
         learnt = model.photometry().get(item.name, "")
         if learnt and choice.photometry.get(item.name, "") not in ("", learnt):
@@ -102,20 +105,24 @@ def _choice(model: Model, items: list[Input], rows: list[dict]) -> Choice:
     names = tuple(dict.fromkeys(key for row in rows for key in row))
     chosen = _chosen_of if sum(map(len, names)) <= KEPT_CHARACTERS else _chosen_of.__wrapped__
     try:
-        return chosen(names, tuple(item.name for item in items), tuple(model.photometry().items()))
+        return chosen(names, tuple(item.name for item in items), tuple(model.photometry().items()), extras_of(items))
     except ZooError as error:
         raise HTTPException(422, str(error)) from None
 
 
 @lru_cache(KEPT_CHOICES)
-def _chosen_of(names: tuple[str, ...], inputs: tuple[str, ...], photometry: tuple[tuple[str, str], ...]) -> Choice:
+def _chosen_of(
+    names: tuple[str, ...], inputs: tuple[str, ...], photometry: tuple[tuple[str, str], ...], extras: Extras
+) -> Choice:
     # Remembered, because nearly all requests have the same names, and this takes longer than a small network.
     columns = tuple(Column(name, pa.float64()) for name in names)
     table = OpenTable(ROWS, columns, 0, lambda _names, _first: iter(()))
-    return choose_columns(table, inputs, None, dict(photometry))
+    return choose_columns(table, inputs, None, dict(photometry), extras)
 
 
-def _cells(model: Model, choice: Choice, chosen: dict[str, Chosen], position: int, row: dict) -> list[object]:
+def _cells(
+    model: Model, item: Input, choice: Choice, chosen: dict[str, Chosen], position: int, row: dict
+) -> list[object]:
     """Return an input's magnitudes of a row; a model of several inputs takes those that the row has."""
     present = [column for column in chosen if chosen[column].name in row]
     where = f"{ROWS}[{position}]"
@@ -126,9 +133,21 @@ def _cells(model: Model, choice: Choice, chosen: dict[str, Chosen], position: in
             raise _refused(where, f"some of {', '.join(names)}", ", ".join(row))
         return [None] * len(chosen)
     for column in chosen:
-        if column not in present:
+        if column not in present and not (item.gaps and present):
             raise _refused(where, f"{column} (or {short_name(column)})", ", ".join(row))
-    return [_converted(chosen[column], row[chosen[column].name]) for column in chosen]
+    return [_converted(one, row.get(one.name)) for one in chosen.values()]
+
+
+def _errors(item: Input, choice: Choice, row: dict) -> list[float | None]:
+    """Return the errors of a row's magnitudes, None where one is unknown or absurd."""
+    found = []
+    for column in item.magnitudes if item.errors else ():
+        error, value = choice.errors.get(column), None
+        cell, of = (row.get(one.name) if one else None for one in (error, choice.columns.get(column)))
+        if error is not None and _is_number(cell) and _is_number(of):
+            value = float(error.magnitudes(np.array([float(cell)]), np.array([float(of)]))[0])
+        found.append(value)
+    return found
 
 
 def _converted(chosen: Chosen, value: object) -> object:
@@ -141,11 +160,16 @@ def _converted(chosen: Chosen, value: object) -> object:
 
 
 def _table(item: Input, rows: list[list[object]], name: str) -> Loaded:
-    values = np.zeros((len(rows), len(item.columns)), item.dtype)
+    values = np.full((len(rows), len(item.columns)), np.nan, item.dtype)
     flags = np.zeros(len(rows), np.int32)
     for position, row in enumerate(rows):
-        for column, (key, value) in enumerate(zip(item.columns, row, strict=True)):
+        # Errors may be left out.
+        for column, (key, value) in enumerate(zip(item.columns, row, strict=False)):
             quantity = QUANTITIES[key]
+            if key not in item.magnitudes:
+                known = _is_number(value) and quantity.low < value < quantity.high and value not in quantity.sentinels
+                values[position, column] = value if known else np.nan
+                continue
             if value is None or (_is_number(value) and value in quantity.sentinels):
                 flags[position] = Flag.MISSING
                 continue
@@ -182,7 +206,7 @@ def _arrays(item: Input, wanted: tuple[int, ...], objects: list, name: str) -> L
     shape = _size(wanted)
     if item.columns:
         for position, row in enumerate(objects):
-            if not isinstance(row, list) or len(row) != len(item.columns):
+            if not isinstance(row, list) or len(row) not in (len(item.columns), len(item.magnitudes)):
                 raise _refused(f"{name}[{position}]", f"{shape} numbers ({', '.join(item.columns)})", row)
         return _table(item, objects, name)
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.schema import INPUTS
+from sdss_gs.schema import INPUTS, Input
+from sdss_gs.tables.error_columns import ErrorColumn, find_errors
 from sdss_gs.tables.names import PHOTOMETRY, UNSTATED, families, full_names, meaning_of, short_name
 from sdss_gs.tables.readers.table import OpenTable, listed
 from sdss_gs.tables.units import Convert, magnitudes_of
@@ -33,22 +34,55 @@ class Chosen:
 
 
 @dataclass(frozen=True)
+class Extras:
+    """What is taken beyond rows of all magnitudes, by what the models that ask can use.
+
+    Parameters
+    ----------
+    gaps : tuple of str
+        Inputs of which magnitudes, and whole columns, may be missing.
+    errors : tuple of str
+        Inputs whose errors are read as well.
+    limits : bool
+        Whether 99 is an upper limit, which stands in the column of the errors, see
+        `common.data.sources.magnitudes.taken_as_limits`.
+    """
+
+    gaps: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    limits: bool = False
+
+
+NO_EXTRAS = Extras()
+
+
+def extras_of(items: Iterable[Input], limits: bool = False) -> Extras:
+    """Return what some inputs, each as a model has it, can use."""
+    tables = [item for item in items if item.columns]
+    gaps = dict.fromkeys(item.name for item in tables if item.gaps)
+    return Extras(tuple(gaps), tuple(dict.fromkeys(item.name for item in tables if item.errors)), limits)
+
+
+@dataclass(frozen=True)
 class Choice:
     """What is read from a table.
 
     Parameters
     ----------
     columns : dict of str to Chosen
-        By the zoo's name; of the inputs in `photometry` all of them.
+        By the zoo's name; of the inputs in `photometry` all of them, or, where there may be gaps, some.
     photometry : dict of str to str
         By input: ``model``, ``psf``, ``dereddened``, …; empty where nobody says, or the user has chosen.
     notes : list of str
         What a user should know of it.
+    errors : dict of str to ErrorColumn
+        By the zoo's name of the magnitude.
     """
 
     columns: dict[str, Chosen] = field(default_factory=dict)
     photometry: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    errors: dict[str, ErrorColumn] = field(default_factory=dict)
 
 
 def choose_columns(
@@ -56,12 +90,13 @@ def choose_columns(
     inputs: Sequence[str] = tuple(TABLES),
     told: Mapping[str, str] | None = None,
     preferred: Mapping[str, str] | None = None,
+    extras: Extras = NO_EXTRAS,
 ) -> Choice:
     """Choose the columns of magnitudes.
 
     The user's word comes first. Else the names of all bands have to be written alike (``mag_u_lsst`` … ``mag_z_lsst``);
     of several such families the one of the preferred photometry is taken, then one that does not say what it is, then
-    any other if it is the only one.
+    any other if it is the only one. A family that lacks bands is taken only where no other has all, and `extras` allow.
 
     Parameters
     ----------
@@ -72,6 +107,8 @@ def choose_columns(
         Name in the file by name in the zoo, ``modelMag_r`` or ``r``.
     preferred : mapping of str to str, optional
         Photometry by input; that of `PHOTOMETRY` by default.
+    extras : Extras
+        What may be missing, and whether errors are read.
 
     Raises
     ------
@@ -81,24 +118,45 @@ def choose_columns(
         If several columns may be meant, or a unit cannot become magnitudes.
     """
     refuse_repeats(table)
-    choice = Choice()
+    choice, doubts = Choice(), []
     by_user = _told(table, told or {})
     for own in inputs:
-        wanted = TABLES[own]
-        mine = {column: by_user[column] for column in wanted if column in by_user}
-        names = (
-            _completed(table, own, mine)
-            if mine
-            else _best_family(table, own, (PHOTOMETRY | dict(preferred or {}))[own])
-        )
-        if not names:
+        gaps, kind = own in extras.gaps, (PHOTOMETRY | dict(preferred or {}))[own]
+        mine = {column: by_user[column] for column in TABLES[own] if column in by_user}
+        try:
+            names = _completed(table, own, mine, gaps) if mine else _best_family(table, own, kind, gaps)
+        except _IncompleteError as error:
+            # Only without anything else a reason to refuse: a table without gaps in it was always taken.
+            doubts.append(error)
             continue
-        for column in wanted:
-            choice.columns[column], words = _chosen(table, column, names[column])
-            if names[column] != column or words:
-                choice.notes.append(f"{column} is read from {names[column]}" + (f" ({words})" if words else ""))
-        choice.photometry[own] = UNSTATED if mine else meaning_of(names[wanted[0]]).photometry
+        if names:
+            _take(table, own, names, choice, chosen=bool(mine))
+            if own in extras.errors:
+                read = {column: names[column] for column in TABLES[own] if column in names}
+                errors, notes = find_errors(table, read, by_user)
+                choice.errors.update(errors)
+                choice.notes.extend(notes)
+    if doubts and not choice.columns:
+        raise doubts[0]
+    choice.notes.extend(f"passed over: {doubt}" for doubt in doubts)
     return choice
+
+
+class _IncompleteError(DataError):
+    """Several families may be meant, none of which has all bands."""
+
+
+def _take(table: OpenTable, own: str, names: Mapping[str, str], choice: Choice, chosen: bool) -> None:
+    """Add an input's columns to a choice; `chosen` by the user, or found."""
+    for column in TABLES[own]:
+        if column not in names:
+            continue
+        choice.columns[column], words = _chosen(table, column, names[column])
+        if names[column] != column or words:
+            choice.notes.append(f"{column} is read from {names[column]}" + (f" ({words})" if words else ""))
+    if missing := [short_name(column) for column in TABLES[own] if column not in names]:
+        choice.notes.append(f"{own}: no column of {', '.join(missing)}, answered without")
+    choice.photometry[own] = UNSTATED if chosen else meaning_of(next(iter(names.values()))).photometry
 
 
 def table_with_magnitudes(
@@ -107,6 +165,7 @@ def table_with_magnitudes(
     inputs: Sequence[str] = tuple(TABLES),
     told: Mapping[str, str] | None = None,
     preferred: Mapping[str, str] | None = None,
+    extras: Extras = NO_EXTRAS,
 ) -> tuple[OpenTable, Choice]:
     """Find which of a file's tables has magnitudes; the first, and an empty choice, where none has.
 
@@ -115,8 +174,8 @@ def table_with_magnitudes(
     path : Path
         Of the file, for messages.
     tables : sequence of OpenTable
-    inputs, told, preferred
-        As for `choose_columns`.
+    inputs, told, preferred, extras
+        As for `choose_columns`. A table that has all bands of an input wins over those that do not.
 
     Raises
     ------
@@ -125,13 +184,11 @@ def table_with_magnitudes(
     """
     if len(tables) > 1 and told:
         tables = [one for one in tables if set(told.values()) <= set(one.names)] or tables[:1]
-    choices, refusals = [], []
-    for one in tables:
-        try:
-            choices.append((one, choose_columns(one, inputs, told, preferred)))
-        except (DataError, OptionError) as error:
-            refusals.append(error)
-    usable = [pair for pair in choices if pair[1].columns]
+    choices, refusals, usable = [], [], []
+    for allowed in (NO_EXTRAS, extras) if extras.gaps and len(tables) > 1 else (extras,):
+        if not usable:
+            choices, refusals = _choices(tables, inputs, told, preferred, allowed)
+            usable = [pair for pair in choices if pair[1].columns]
     if refusals and not usable:
         # Tables that nobody means may be what they like.
         raise refusals[0]
@@ -139,8 +196,24 @@ def table_with_magnitudes(
         there = listed([one.where for one, _choice in usable])
         raise OptionError(f"{path}: expected one table with magnitudes, found {there}; say which, as file[number]")
     chosen, choice = (usable or choices)[0]
+    if usable and extras != NO_EXTRAS:
+        choice = choose_columns(chosen, inputs, told, preferred, extras)
     choice.notes.extend(f"passed over: {refusal}" for refusal in refusals)
     return chosen, choice
+
+
+def _choices(
+    tables: Sequence[OpenTable], inputs: Sequence[str], told: Mapping[str, str] | None,
+    preferred: Mapping[str, str] | None, extras: Extras,
+) -> tuple[list[tuple[OpenTable, Choice]], list[Exception]]:  # fmt: skip
+    """Choose of each table; return also why some are refused."""
+    choices, refusals = [], []
+    for one in tables:
+        try:
+            choices.append((one, choose_columns(one, inputs, told, preferred, extras)))
+        except (DataError, OptionError) as error:
+            refusals.append(error)
+    return choices, refusals
 
 
 def refuse_repeats(table: OpenTable) -> None:
@@ -165,15 +238,15 @@ def _told(table: OpenTable, told: Mapping[str, str]) -> dict[str, str]:
     return by_user
 
 
-def _completed(table: OpenTable, own: str, mine: dict[str, str]) -> dict[str, str]:
-    """Add to what the user has named the bands that he has not."""
+def _completed(table: OpenTable, own: str, mine: dict[str, str], gaps: bool) -> dict[str, str]:
+    """Add to what the user has named the bands that he has not; with `gaps` as far as there are any."""
     names = dict(mine)
     for column in TABLES[own]:
         meanings = [(name, meaning_of(name)) for name in table.names if column not in mine]
         same = [name for name, meaning in meanings if meaning is not None and meaning.column == column]
         if same:
             names[column] = _one_of(table, column, same)
-        elif column not in mine:
+        elif column not in mine and not gaps:
             short = short_name(column)
             raise OptionError(
                 f"column: expected one for {short} as well, found none in {table.where}; say {short}=NAME"
@@ -181,9 +254,9 @@ def _completed(table: OpenTable, own: str, mine: dict[str, str]) -> dict[str, st
     return names
 
 
-def _best_family(table: OpenTable, own: str, preferred: str) -> dict[str, str]:
-    """Choose the family of an input's columns; empty where there is none."""
-    found = families(table.names, own)
+def _best_family(table: OpenTable, own: str, preferred: str, gaps: bool) -> dict[str, str]:
+    """Choose the family of an input's columns, with `gaps` also one that lacks bands; empty where there is none."""
+    found = families(table.names, own, gaps)
     ranked: dict[int, list[str]] = {}
     for family, columns in found.items():
         meaning = meaning_of(next(iter(columns.values()))[0])
@@ -193,9 +266,11 @@ def _best_family(table: OpenTable, own: str, preferred: str) -> dict[str, str]:
     if not ranked:
         return {}
     best = ranked[min(ranked)]
-    if len(best) > 1:
-        raise DataError(
-            f"{table.where}: expected one set of magnitudes for {own}, found {listed(best)}; say which, with "
+    most = max(map(len, found.values()))
+    if len(best) > 1 or len(found[best[0]]) < most:
+        there = listed(best if len(best) > 1 else list(found))
+        raise (_IncompleteError if most < len(TABLES[own]) else DataError)(
+            f"{table.where}: expected one set of magnitudes for {own}, found {there}; say which, with "
             f"--column {short_name(TABLES[own][0])}=NAME and so on"
         )
     names = {column: _one_of(table, column, same) for column, same in found[best[0]].items()}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sdss_gs.schema import BANDS, INPUTS
+from sdss_gs.schema import BANDS, ERRORS, INPUTS
 
 MODEL, PROFILE, UNSTATED = "model", "profile-fit", ""
 PHOTOMETRY = {"bands": MODEL, "wise": "aperture"}
@@ -127,7 +127,7 @@ def _family(lower: str, match: re.Match, group: str) -> str:
     return f"{lower[:start]}*{lower[end:]}"
 
 
-def families(names: Sequence[str], own: str) -> dict[str, dict[str, list[str]]]:
+def families(names: Sequence[str], own: str, gaps: bool = False) -> dict[str, dict[str, list[str]]]:
     """Gather the columns of an input by family, those families only that have every band.
 
     Parameters
@@ -136,6 +136,8 @@ def families(names: Sequence[str], own: str) -> dict[str, dict[str, list[str]]]:
         Of a table's columns.
     own : str
         Name of the input, ``bands`` or ``wise``.
+    gaps : bool
+        Take those that have some of the bands: two, or three where a name is nothing but the band's.
 
     Returns
     -------
@@ -153,7 +155,14 @@ def families(names: Sequence[str], own: str) -> dict[str, dict[str, list[str]]]:
         own_names = {column: [name for name in (column, short_name(column)) if name in names] for column in wanted}
         if all(own_names.values()):
             return {"": own_names}
+    if gaps and not whole:
+        return {family: columns for family, columns in gathered.items() if len(columns) >= _fewest(family)}
     return whole
+
+
+def _fewest(family: str) -> int:
+    """Return how many bands a family has at least: u and z alone may be a velocity and a place, w1 and w2 weights."""
+    return 3 if family.removeprefix("upper ") in ("*", "w*") else 2
 
 
 def _is_of_more(name: str, names: Sequence[str]) -> bool:
@@ -185,6 +194,7 @@ def short_name(column: str) -> str:
 
 
 def full_names() -> Mapping[str, str]:
-    """Map what a user may call the zoo's columns, in lower case, to their names."""
+    """Map what a user may call the zoo's columns, in lower case, to their names; errors also by ``err_r``."""
     columns = [column for item in INPUTS.values() for column in item.columns]
-    return {key.lower(): column for column in columns for key in (column, short_name(column))}
+    errors = {key.lower(): error for column, error in ERRORS.items() for key in (error, f"err_{short_name(column)}")}
+    return errors | {key.lower(): column for column in columns for key in (column, short_name(column))}

@@ -12,7 +12,7 @@ from common.data.sources.files import files_source, folder_files
 from common.data.sources.folder import dataset_source, open_folder
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
-from sdss_gs.tables.columns import choose_columns, no_columns
+from sdss_gs.tables.columns import NO_EXTRAS, Extras, choose_columns, no_columns
 from sdss_gs.tables.readers import OpenTable, is_table, shards, split_number
 
 __all__ = ["Chunk", "Loaded", "Source", "open_source", "open_table_source"]
@@ -28,6 +28,7 @@ def open_source(
     photometry: Mapping[str, str] | None = None,
     image_scale: float | None = None,
     progress: bool = True,
+    extras: Extras = NO_EXTRAS,
 ) -> Source:
     """Open what is to be predicted.
 
@@ -51,6 +52,8 @@ def open_source(
         Arcsec per pixel of the images, where it is known; another one than 0.2 has them resampled.
     progress : bool
         Show a progress bar while an SDSS-GS folder is packed.
+    extras : Extras
+        What the models can use beyond whole rows of magnitudes.
 
     Raises
     ------
@@ -66,9 +69,11 @@ def open_source(
     path, chosen = numbered[0]
     if len(files) == 1:
         if (path / "data.csv").is_file():
+            if extras.limits:
+                raise OptionError(f"limits: expected a catalogue, found the data set {path}; name its data.csv")
             return _of(files, dataset_source(open_folder(path, inputs, image_scale or PIXEL_SCALE, progress)))
         if wanted and (shards(path) if path.is_dir() else is_table(path)):
-            source = catalogue_source(path, wanted, columns, id_column, table or chosen, photometry)
+            source = catalogue_source(path, wanted, columns, id_column, table or chosen, photometry, extras)
             return _of(files, source)
         if path.is_dir():
             paths_inside, notes = folder_files(path, inputs)
@@ -84,7 +89,12 @@ def _of(files: list[Path], source: Source) -> Source:
     return replace(source, paths=tuple(files))
 
 
-def open_table_source(table: OpenTable, inputs: Sequence[str], photometry: Mapping[str, str] | None = None) -> Source:
+def open_table_source(
+    table: OpenTable,
+    inputs: Sequence[str],
+    photometry: Mapping[str, str] | None = None,
+    extras: Extras = NO_EXTRAS,
+) -> Source:
     """Take the rows of a table in memory.
 
     Parameters
@@ -94,13 +104,15 @@ def open_table_source(table: OpenTable, inputs: Sequence[str], photometry: Mappi
         Those that will be asked for.
     photometry : mapping of str to str, optional
         Kind of magnitudes that is preferred, by input.
+    extras : Extras
+        What the models can use beyond whole rows of magnitudes.
 
     Raises
     ------
     ZooError
         If it has no column of magnitudes that is known.
     """
-    choice = choose_columns(table, [name for name in inputs if INPUTS[name].columns], None, photometry)
+    choice = choose_columns(table, [name for name in inputs if INPUTS[name].columns], None, photometry, extras)
     if not choice.columns:
         raise OptionError(no_columns(table))
-    return table_source(table, choice)
+    return table_source(table, choice, extras=extras)

@@ -11,11 +11,10 @@ import pyarrow as pa
 
 from common.data.sources import chunk
 from common.data.sources.chunk import Chunk, Loaded, Source, stamp_of
-from common.outputs.flags import Flag
+from common.data.sources.magnitudes import LIMIT_ERROR, NOT_DETECTED, count_not_detected, load_magnitudes
 from sdss_gs.errors import DataError, OptionError, first_line
-from sdss_gs.schema import QUANTITIES, Input
-from sdss_gs.tables.cells import expected_number, read_numbers
-from sdss_gs.tables.columns import TABLES, Choice, no_columns, table_with_magnitudes
+from sdss_gs.schema import Input
+from sdss_gs.tables.columns import NO_EXTRAS, TABLES, Choice, Extras, no_columns, table_with_magnitudes
 from sdss_gs.tables.identifiers import NO_ID, ROW, as_ids, id_column, id_type
 from sdss_gs.tables.readers import OpenTable, listed, open_tables, shards
 
@@ -27,6 +26,7 @@ def catalogue_source(
     id_name: str = "",
     table: str = "",
     photometry: Mapping[str, str] | None = None,
+    extras: Extras = NO_EXTRAS,
 ) -> Source:
     """Take the rows of a catalogue.
 
@@ -44,6 +44,8 @@ def catalogue_source(
         Which table of a file that has several; by default the one with magnitudes.
     photometry : mapping of str to str, optional
         Preferred kind of magnitudes, by input.
+    extras : Extras
+        What the models can use beyond whole rows of magnitudes.
 
     Raises
     ------
@@ -52,14 +54,16 @@ def catalogue_source(
     DataError
         If the file is unreadable.
     """
-    opened, choice = table_with_magnitudes(path, open_tables(path, table), inputs, columns, photometry)
+    opened, choice = table_with_magnitudes(path, open_tables(path, table), inputs, columns, photometry, extras)
     if not choice.columns:
         raise OptionError(no_columns(opened))
     files = shards(path) if path.is_dir() else [path]
-    return table_source(opened, choice, id_name, stamp_of(files))
+    return table_source(opened, choice, id_name, stamp_of(files), extras)
 
 
-def table_source(table: OpenTable, choice: Choice, id_name: str = "", stamp: str = "") -> Source:
+def table_source(
+    table: OpenTable, choice: Choice, id_name: str = "", stamp: str = "", extras: Extras = NO_EXTRAS
+) -> Source:
     """Take the rows of a table that was opened.
 
     Parameters
@@ -71,12 +75,15 @@ def table_source(table: OpenTable, choice: Choice, id_name: str = "", stamp: str
         As for `catalogue_source`.
     stamp : str
         Changes when the table does.
+    extras : Extras
+        Those of the choice.
     """
     if id_name and id_name != NO_ID and id_name not in table.names:
         raise OptionError(f"id {id_name}: expected a column of {table.where}, which has {listed(table.names)}")
     name = id_column(table, id_name)
     kind = id_type(table, name) if name else pa.int64()
-    wanted = list(dict.fromkeys(filter(None, (name, *(chosen.name for chosen in choice.columns.values())))))
+    read = [chosen.name for chosen in (*choice.columns.values(), *choice.errors.values())]
+    wanted = list(dict.fromkeys(filter(None, (name, *read))))
     if table.names.count(name) > 1:
         raise DataError(f"{table.where}: expected one column {name}, found {table.names.count(name)}")
 
@@ -84,11 +91,11 @@ def table_source(table: OpenTable, choice: Choice, id_name: str = "", stamp: str
         raise DataError(f"{table.where}: expected at least one row, found none")
 
     # What another process is sent need not know how the table is read.
-    where = table.where
+    where, limits = table.where, extras.limits
 
     def load(batch: pa.Table, item: Input, _shape: tuple[int, ...], _column: str) -> Loaded:
         try:
-            return _load(batch, choice, item)
+            return load_magnitudes(batch, choice, item, limits)
         except pa.ArrowException as error:
             raise DataError(f"{where}: expected a table, found {first_line(error)}") from None
 
@@ -99,34 +106,29 @@ def table_source(table: OpenTable, choice: Choice, id_name: str = "", stamp: str
             yield Chunk(ids, partial(load, batch))
             start += len(batch)
 
-    inputs = tuple(own for own, needed in TABLES.items() if set(needed) <= set(choice.columns))
+    inputs = tuple(own for own in TABLES if own in choice.photometry)
     notes = [*table.notes, *choice.notes] + (
         [] if name else [f"{table.where}: rows are numbered from 0, no column of ids"]
     )
+    counted = partial(_of_limits, table, choice, bool(extras.errors)) if limits else list
     return Source(
-        name or ROW, table.rows, inputs, stamp, notes, chunks, chunk.ROWS_PER_CHUNK if table.seekable else 0,
-        photometry=choice.photometry,
+        name or ROW, table.rows, inputs, stamp + "limits" * limits, notes, chunks,
+        chunk.ROWS_PER_CHUNK if table.seekable else 0, photometry=choice.photometry, counted=counted,
     )  # fmt: skip
 
 
-def _load(batch: pa.Table, choice: Choice, item: Input) -> Loaded:
-    loaded = Loaded(np.zeros((len(batch), len(item.columns)), item.dtype), np.zeros(len(batch), np.int32))
-    for number, column in enumerate(item.columns):
-        if column not in choice.columns:
-            loaded.flags[:] |= Flag.MISSING
-            continue
-        chosen = choice.columns[column]
-        cells = batch[chosen.name]
-        numbers = read_numbers(cells, QUANTITIES[column], chosen.convert)
-        wrong = numbers.unreadable | numbers.impossible
-        absent = np.isnan(numbers.values)
-        loaded.values[:, number] = np.where(absent, 0, numbers.values)
-        loaded.flags |= np.where(wrong, int(Flag.BAD_INPUT), absent * int(Flag.MISSING)).astype(np.int32)
-        for row in np.flatnonzero(wrong).tolist():
-            expected = expected_number(QUANTITIES[column], bool(numbers.unreadable[row]))
-            text = f"{chosen.name}: expected {expected}, found {cells[row].as_py()}"
-            loaded.problems[row] = "; ".join(filter(None, (loaded.problems.get(row), text)))
-    return loaded
+def _of_limits(table: OpenTable, choice: Choice, with_errors: bool) -> list[str]:
+    """Say how many cells say "not detected", and as what they are taken; the columns are read for that."""
+    names = [chosen.name for chosen in (*choice.columns.values(), *choice.errors.values())]
+    limited, without = count_not_detected(table.batches(list(dict.fromkeys(names)), 0), choice)
+    notes = []
+    if limited and with_errors:
+        notes.append(f"{limited:,} magnitudes of {NOT_DETECTED:g} are taken as their limits, ± {LIMIT_ERROR:.4f} mag")
+        limited = 0
+    if limited + without:
+        why = "no limit beside them" if with_errors else "no model here looks at errors"
+        notes.append(f"{limited + without:,} magnitudes of {NOT_DETECTED:g} are taken as missing: {why}")
+    return notes or [f"no magnitude is {NOT_DETECTED:g}: none is taken as a limit"]
 
 
 def rechunked(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -23,7 +23,7 @@ class Loaded:
     Parameters
     ----------
     values : ndarray, shape (n, *shape)
-        Zeros where there is no usable input.
+        Zeros where there is no usable input; of tables NaN for each value that is missing.
     flags : ndarray of int32, shape (n,)
         Bits of `flags.Flag`.
     problems : dict of int to str
@@ -79,6 +79,8 @@ class Source:
         Kind of the magnitudes, by input; see `sdss_gs.tables.names.Meaning`. Empty where nobody says.
     paths : tuple of Path
         The files and folders it was opened from: no output may take the place of one.
+    counted : callable
+        Returns notes for which all rows have to be read.
     """
 
     id_name: str
@@ -90,6 +92,7 @@ class Source:
     chunk_objects: int = 0
     photometry: Mapping[str, str] = field(default_factory=dict)
     paths: tuple[Path, ...] = ()
+    counted: Callable[[], list[str]] = list
 
 
 def stamp_of(paths: Iterable[Path]) -> str:

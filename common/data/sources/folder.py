@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -88,6 +88,8 @@ def loader(data: Dataset) -> Callable[[np.ndarray, Input, tuple[int, ...], str],
         loaded = Loaded(np.zeros((len(objects), *shape), item.dtype), np.full(len(objects), Flag.MISSING, np.int32))
         if item.name not in data.arrays:
             return loaded
+        if item.columns:
+            return _magnitudes(data, objects, item, reasons)
         if data.shape(item.name) != shape:
             raise OptionError(f"{data.folder}: expected {item.name} of shape {shape}, found {data.shape(item.name)}")
         lacks = lacking(item.name, column)[objects]
@@ -96,7 +98,7 @@ def loader(data: Dataset) -> Callable[[np.ndarray, Input, tuple[int, ...], str],
         loaded.flags[good] = _entry_flag(data, item)
         for position in np.flatnonzero(~good).tolist():
             objid = int(data.catalogue.objid[objects[position]])
-            texts = [reasons[objid, key] for key in (item.name, *item.columns) if (objid, key) in reasons]
+            texts = [reasons[objid, item.name]] if (objid, item.name) in reasons else []
             if lacks[position]:
                 texts.append(f"{item.name}: expected a usable {column}, found none")
             if texts:
@@ -105,6 +107,20 @@ def loader(data: Dataset) -> Callable[[np.ndarray, Input, tuple[int, ...], str],
         return loaded
 
     return load
+
+
+def _magnitudes(data: Dataset, objects: np.ndarray, item: Input, reasons: Mapping[tuple[int, str], str]) -> Loaded:
+    """Return the magnitudes of objects, NaN where one is missing; what is wrong with an error is no flaw."""
+    values = data.catalogue.table(item.columns)[objects]
+    lacking = np.isnan(values[:, : len(item.magnitudes)]).any(axis=1)
+    loaded = Loaded(values, lacking * np.int32(Flag.MISSING))
+    for position in np.flatnonzero(lacking).tolist():
+        objid = int(data.catalogue.objid[objects[position]])
+        texts = [reasons[objid, key] for key in (item.name, *item.magnitudes) if (objid, key) in reasons]
+        if texts:
+            loaded.flags[position] = Flag.BAD_INPUT
+            loaded.problems[position] = "; ".join(texts)
+    return loaded
 
 
 def _entry_flag(data: Dataset, item: Input) -> int:

@@ -10,10 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from common.data.sources.chunk import Loaded
+from common.data.sources.magnitudes import load_magnitudes
 from common.outputs.flags import Flag
 from sdss_gs.errors import OptionError, first_line
-from sdss_gs.schema import INPUTS, QUANTITIES, Input
-from sdss_gs.tables.cells import expected_number, read_numbers
+from sdss_gs.schema import ERRORS, Input
+from sdss_gs.tables.columns import Choice, Chosen
+from sdss_gs.tables.error_columns import ErrorColumn
 from sdss_gs.tables.names import ID_COLUMNS, meaning_of
 from sdss_gs.tables.readers import OpenTable
 from sdss_gs.tables.readers.table import in_memory
@@ -60,17 +62,23 @@ def opened_in_memory(values: object) -> OpenTable | None:
         raise OptionError(f"{WHERE}: expected columns of one type each, found {first_line(error)}") from None
 
 
-def loaded_arrays(name: str, shapes: Mapping[str, tuple[int, ...]], values: object) -> dict[str, Loaded]:
+def loaded_arrays(
+    name: str, inputs: Sequence[Input], shapes: Mapping[str, tuple[int, ...]], values: object, limits: bool = False
+) -> dict[str, Loaded]:
     """Take arrays by input as what was loaded, each ``(n, *shape)``.
 
     Parameters
     ----------
     name : str
         Of the model, for messages.
+    inputs : sequence of Input
+        As it has them.
     shapes : mapping of str to tuple of int
         Shape of one object, by input.
     values : object
-        Arrays by input; one of an object alone has its shape.
+        Arrays by input; one of an object alone has its shape. Errors of magnitudes may be left out.
+    limits : bool
+        See `magnitudes.taken_as_limits`.
 
     Raises
     ------
@@ -80,15 +88,17 @@ def loaded_arrays(name: str, shapes: Mapping[str, tuple[int, ...]], values: obje
     if not isinstance(values, Mapping) or not values or not set(values) <= set(shapes):
         given = ", ".join(map(str, values)) if isinstance(values, Mapping) else type(values).__name__
         raise OptionError(f"{name}: expected arrays by input ({', '.join(shapes)}), found {given}")
-    loaded = {}
+    loaded, items = {}, {item.name: item for item in inputs}
     for key, numbers in values.items():
-        array, shape, item = np.ma.asarray(numbers), shapes[key], INPUTS[key]
+        array, shape, item = np.ma.asarray(numbers), shapes[key], items[key]
+        if item.errors and array.shape[-1:] == (len(item.magnitudes),):
+            shape = array.shape[-1:]
         if array.dtype.kind not in "fiu" or array.shape[-len(shape) :] != shape:
             wanted, given = ", ".join(map(str, shape)), f"{array.dtype} {array.shape}"
             raise OptionError(f"{name}: expected numbers of shape (n, {wanted}), found {given}")
         array = array.reshape(-1, *shape)
         if item.columns:
-            loaded[key] = loaded_rows(array, item)
+            loaded[key] = loaded_rows(array, item, limits)
             continue
         flags = np.zeros(len(array), np.int32)
         if np.ma.is_masked(array):
@@ -162,24 +172,22 @@ def _from_astropy(table: object) -> OpenTable:
     return from_astropy(WHERE, table)
 
 
-def loaded_rows(values: np.ndarray, item: Input) -> Loaded:
+def loaded_rows(values: np.ndarray, item: Input, limits: bool = False) -> Loaded:
     """Take an array of magnitudes, in the order of the input's columns, by the rules of a catalogue.
 
     Parameters
     ----------
-    values : ndarray of float or int, shape (n, columns)
-        Masked values are missing, as are NaN and what surveys write for "not measured".
+    values : ndarray of float or int, shape (n, columns) or (n, magnitudes)
+        Masked values are missing, as are NaN and what surveys write for "not measured". Without errors these are
+        unknown.
     item : Input
+    limits : bool
+        See `magnitudes.taken_as_limits`.
     """
     mask = np.ma.getmaskarray(values)
     plain = np.asarray(np.ma.getdata(values), np.float64)
-    loaded = Loaded(np.zeros(plain.shape, item.dtype), np.zeros(len(plain), np.int32))
-    for number, column in enumerate(item.columns):
-        numbers = read_numbers(pa.array(plain[:, number], mask=mask[:, number]), QUANTITIES[column])
-        absent = np.isnan(numbers.values)
-        loaded.values[:, number] = np.where(absent, 0, numbers.values)
-        loaded.flags |= np.where(numbers.impossible, int(Flag.BAD_INPUT), absent * int(Flag.MISSING)).astype(np.int32)
-        for row in np.flatnonzero(numbers.impossible).tolist():
-            text = f"{column}: expected {expected_number(QUANTITIES[column], False)}, found {plain[row, number]:g}"
-            loaded.problems[row] = "; ".join(filter(None, (loaded.problems.get(row), text)))
-    return loaded
+    there = item.columns[: plain.shape[1]]
+    cells = [pa.array(plain[:, number], mask=mask[:, number]) for number in range(len(there))]
+    errors = {column: ErrorColumn(ERRORS[column]) for column in item.magnitudes if ERRORS[column] in there}
+    choice = Choice({column: Chosen(column) for column in item.magnitudes}, errors=errors)
+    return load_magnitudes(pa.Table.from_arrays(cells, list(there)), choice, item, limits)
