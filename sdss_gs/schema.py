@@ -117,7 +117,7 @@ QUANTITIES = {
     for quantity in (
         *(Quantity(f"modelMag_{band}", 5.0, 30.0, (*_SENTINELS, 0.0), "mag") for band in BANDS),
         *(Quantity(f"w{n}mag", -5.0, 25.0, (*_SENTINELS, 0.0), "mag (Vega)") for n in (1, 2, 3, 4)),
-        *(Quantity(name, 0.0, 50.0, (*_SENTINELS, 0.0), "mag") for name in ERRORS.values()),
+        *(Quantity(name, 1e-6, 50.0, (*_SENTINELS, 0.0), "mag") for name in ERRORS.values()),
         Quantity("redshift", -0.01, 8.0, (*_SENTINELS, 0.0), ""),
         Quantity("stellarmass", 1e4, 1e14, (*_SENTINELS, 0.0, -1.0), "Msun"),
     )

@@ -24,7 +24,8 @@ def test_mlproject_passes_what_it_declares_and_every_entry_point_is_train(name):
     declared = points["main"]["parameters"]
     assert content["name"] == name
     assert (ROOT / name / content["conda_env"]).is_file()
-    assert set(declared) - {"label_smoothing"} == DECLARED & set(folder_of(name).defaults)
+    own = {"label_smoothing", "learning_rate", "weight_decay"}
+    assert set(declared) - own == DECLARED & set(folder_of(name).defaults)
     assert dict(re.findall(r"--(\w+) \{(\w+)\}", points["main"]["command"])) == {one: one for one in declared}
     for point, entry in points.items():
         called = "train.py" if point == "main" else f"train.py {point}"
@@ -40,8 +41,8 @@ def test_models_have_the_options_of_their_input_and_output():
     def extra(name, entry_point="main"):
         return set(folder_of(name, entry_point).defaults) - set(folder_of("b2r", entry_point).defaults)
 
-    backbone = {"backbone", "weights", "freeze", "head_epochs", "fine_tune_rate", "head"}
-    assert extra("i2r") == {"image_scale", "augment", "crop", "colour", "weight_decay"} | backbone
+    backbone = {"backbone", "weights", "freeze", "head_epochs", "fine_tune_rate", "backbone_head"}
+    assert extra("i2r") == {"image_scale", "augment", "crop", "colour"} | backbone
     assert extra("f2sm") == {"augment", "stretch", "target"}
     assert extra("ss2g") == {"column", "target", "class_weights", "label_smoothing"}
     assert extra("i2r", "evaluate") == {"tta", "image_scale"}

@@ -18,7 +18,7 @@ from common.models.keras_runtime import fed_heads, joined
 from common.models.light import ENCODER, FORMAT, FORMAT_KEY, FUSION, LAYER_KEY, WHOLE, Light, LightRuntime, open_light
 from common.models.model import Model
 from common.models.running import FEATURES, Arrays, Runtime
-from common.models.serving import bare_network, serving_network
+from common.models.serving import bare_network, numbers_in, serving_network
 from common.networks.inputs import PRESENT
 from common.networks.layers import normalisations
 from common.networks.parts import decider_of, encoder_of
@@ -78,7 +78,11 @@ def _networks(model: Model, folder: Path) -> Iterator[tuple[Path, keras.Model]]:
     for item in model.inputs:
         encoder = encoder_of(network, item)
         entry = keras.Input(encoder.input.shape[1:], name=item.name, dtype=item.dtype)
-        yield folder / ENCODER.format(item.name), keras.Model({item.name: entry}, {FEATURES: encoder(entry)})
+        features = encoder(entry)
+        if item.columns:
+            # A network of magnitudes takes NaN for a missing one, also where it was not trained to.
+            features = keras.ops.where(numbers_in(item, entry), features, np.nan)
+        yield folder / ENCODER.format(item.name), keras.Model({item.name: entry}, {FEATURES: features})
 
 
 def _without_numbers(fusion: keras.Model) -> keras.Model:

@@ -35,7 +35,7 @@ def serving_network(network: keras.Model, items: Sequence[Input]) -> keras.Model
     """
     if PRESENT in network.input:
         has = dict(zip(items, keras.ops.split(network.input[PRESENT] > 0, len(items), axis=1), strict=True))
-        seen = [~has[item] | _numbers(item, network.input[item.name]) for item in items if _may_lack(item)]
+        seen = [~has[item] | numbers_in(item, network.input[item.name]) for item in items if _may_lack(item)]
         good = reduce(keras.ops.logical_and, seen, reduce(keras.ops.logical_or, has.values()))
         answers = {name: keras.ops.where(good, values, np.nan) for name, values in network.output.items()}
         return keras.Model(network.input, answers, name=network.name)
@@ -48,7 +48,7 @@ def serving_network(network: keras.Model, items: Sequence[Input]) -> keras.Model
     else:
         values = keras.Input(network.input[item.name].shape[1:], name=item.name, dtype=item.dtype)
         inputs = {item.name: values}
-    good = _numbers(item, values)
+    good = numbers_in(item, values)
     answers = keras.tree.map_structure(lambda one: keras.ops.where(good, one, np.nan), network({item.name: values}))
     return keras.Model(inputs, answers, name=network.name)
 
@@ -63,7 +63,7 @@ def _may_lack(item: Input) -> bool:
     return np.dtype(item.dtype).kind == "f"
 
 
-def _numbers(item: Input, values: keras.KerasTensor) -> keras.KerasTensor:
+def numbers_in(item: Input, values: keras.KerasTensor) -> keras.KerasTensor:
     """Tell where an input ``(batch, ...)`` is finite and, of a table, possible and no sentinel: bool ``(batch, 1)``."""
     if not item.columns:
         finite = keras.ops.all(keras.ops.isfinite(values), axis=tuple(range(1, len(values.shape))))
