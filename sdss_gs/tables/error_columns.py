@@ -121,7 +121,7 @@ def error_names(name: str, names: Sequence[str]) -> list[str]:
 
     Examples
     --------
-    >>> "mag_err_r_lsst" in error_names("mag_r_lsst", []), "magErr_model_r" in error_names("mag_model_r", [])
+    >>> "mag_err_r_lsst" in error_names("mag_r_lsst", []), "magerr_model_r" in error_names("mag_model_r", [])
     (True, True)
     >>> [one for one in error_names("r", ["rmag"]) if one in ("e_r", "e_rmag", "err_r")]
     ['err_r', 'e_r']
@@ -137,7 +137,7 @@ def error_names(name: str, names: Sequence[str]) -> list[str]:
         return [{"mpro": f"{short}sigmpro"}.get(end, f"{short}sigm{end.removeprefix('mag')}"), *found]
     others = []
     if not meaning.flux and (meaning.photometry == UNSTATED and meaning.family.removeprefix("upper ") in _PLAIN):
-        others = [shape.replace("*", short) for shape in _PLAIN]
+        others = [shape.replace("*", short) for shape in _PLAIN if shape != meaning.family.removeprefix("upper ")]
     elif meaning.sdss and meaning.photometry == MODEL and not meaning.flux:
         # SDSS calls its model magnitudes and their errors by the band alone as well.
         others = [short]

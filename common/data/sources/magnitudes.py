@@ -83,9 +83,22 @@ def _plain(batch: pa.Table, name: str) -> np.ndarray:
 
 
 def taken_as_limits(batch: pa.Table, choice: Choice, column: str) -> np.ndarray:
-    """Return the limits of magnitudes that were not detected, float64 ``(n,)``; NaN where there is none.
+    """Find the limits of magnitudes that were not detected.
 
     A cell of `NOT_DETECTED` is one where the column of its error has a possible magnitude, the limit.
+
+    Parameters
+    ----------
+    batch : Table
+        With the columns that were chosen.
+    choice : Choice
+    column : str
+        Of the magnitude, in the zoo.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        NaN where there is none.
     """
     chosen, error = choice.columns[column], choice.errors.get(column)
     if error is None or chosen.convert is not None or error.inverse:

@@ -68,7 +68,7 @@ export class Engine {
         if (fused) row[`${output.name}_flag`] = own;
         together |= own;
       });
-      const problems = together & flags.BAD_INPUT ? model.inputs.map((item) => loaded[item.name]?.problems[n]).filter(Boolean) : [];
+      const problems = model.inputs.map((item) => loaded[item.name]?.problems[n]).filter(Boolean);
       rows.push({ ...row, flag: together, problem: problems.join("; ") });
     }
     return rows;

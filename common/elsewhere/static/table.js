@@ -1,6 +1,7 @@
 // Magnitudes as text: a table that was pasted, read by the rules of zoo predict.
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const FEWEST = 3;  // columns that say that a table has magnitudes, where some may be missing
 const IDS = ["objid", "id", "object_id", "source_id", "specobjid", "name"];
 
 function cellsOf(line, mark) {
@@ -17,24 +18,25 @@ function readCell(text, column, missing, flags) {
   return { value: number, flag: 0 };
 }
 
-// Columns of several galaxies, as texts by name, into what the models take; an input without all its columns is left out.
+// Columns of several galaxies, as texts by name, into what the models take; an input without its columns is left out.
 export function loadColumns(inputs, columns, count, { missing, flags }) {
   const loaded = {};
   for (const item of inputs) {
     const measured = item.columns.length - item.errors, texts = ({ name }) => columns[name] ?? new Array(count).fill("");
-    if (!item.columns.slice(0, measured).every(({ name }) => name in columns)) continue;
+    const there = item.columns.slice(0, measured).filter(({ name }) => name in columns).length;
+    if (there < (item.gaps ? FEWEST : measured)) continue;
     const one = loaded[item.name] = { values: new Float32Array(count * item.columns.length), flags: new Int32Array(count), problems: {} };
-    // Of some models single magnitudes, and errors, may be missing.
-    const gaps = item.gaps && "MISSING_BAND" in flags;
+    // Of some models single magnitudes may be missing or wrong, and errors of any.
     item.columns.forEach((column, place) => texts(column).forEach((text, n) => {
-      const cell = readCell(text, column, missing, flags), gap = (gaps || place >= measured) && cell.flag === flags.MISSING.bit;
-      one.values[n * item.columns.length + place] = cell.value ?? (gap ? NaN : 0);
-      one.flags[n] |= gap ? (place < measured ? flags.MISSING_BAND.bit : 0) : cell.flag;
+      const cell = readCell(text, column, missing, flags);
+      one.values[n * item.columns.length + place] = cell.value ?? NaN;
+      if (place >= measured) return;
+      one.flags[n] |= cell.flag;
       if (cell.expected) one.problems[n] = [one.problems[n], `${column.short_name}: expected ${cell.expected}, found ${text}`].filter(Boolean).join("; ");
     }));
-    for (let n = 0; gaps && n < count; n++) {
-      const [first, last] = [n * item.columns.length, n * item.columns.length + measured];
-      if (one.values.subarray(first, last).every(Number.isNaN)) one.flags[n] = (one.flags[n] & ~flags.MISSING_BAND.bit) | flags.MISSING.bit;
+    for (let n = 0; item.gaps && n < count; n++) {
+      const first = n * item.columns.length;
+      if (one.flags[n] && !one.values.subarray(first, first + measured).every(Number.isNaN)) one.flags[n] = flags.MISSING_BAND.bit;
     }
   }
   return loaded;
