@@ -60,7 +60,7 @@ def baselines(
     dict of str to ndarray of float64, shape (test.count,), (test.count, classes) or (test.count, answers)
         Predictions like `Kind.decode` gives them, by baseline: ``mean`` and ``median``, or ``majority`` (the class
         shares of the training objects); ``gradient boosting`` on magnitudes and colours where any are known, and
-        ``boosting, same input`` on those that the model sees;
+        ``boosting on the same input`` on those that the model sees;
         ``linear on image features`` where there are such. For votes instead of trees, ``linear on central pixel`` and
         ``linear on mean colour``, the benchmarks of the Galaxy Zoo challenge.
     """

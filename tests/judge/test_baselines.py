@@ -126,7 +126,7 @@ def test_rival_with_the_same_input_sees_no_more_than_the_model():
     found = predictions("redshift", truth, train, BaselineInputs(200, magnitudes[700:], own=blind[700:]))
     scores = {key: score(REDSHIFT, truth[700:], value) for key, value in found.items()}
     assert scores["gradient boosting"]["mae"] < 0.2 * scores["mean"]["mae"]
-    assert scores["boosting, same input"]["mae"] > 0.9 * scores["mean"]["mae"]
+    assert scores["boosting on the same input"]["mae"] > 0.9 * scores["mean"]["mae"]
 
 
 def test_baselines_repeat():

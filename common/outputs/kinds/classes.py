@@ -228,7 +228,7 @@ class Classes(Kind):
         line = pipeline.make_pipeline(preprocessing.StandardScaler(), linear_model.LogisticRegression(max_iter=2000))
         return {
             "gradient boosting": ("magnitudes", trees()),
-            "boosting, same input": ("own", trees()),
+            "boosting on the same input": ("own", trees()),
             "linear on image features": ("features", line),
         }
 

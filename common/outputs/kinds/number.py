@@ -116,7 +116,7 @@ class Scalar(Kind):
         )
         return {
             "gradient boosting": ("magnitudes", trees()),
-            "boosting, same input": ("own", trees()),
+            "boosting on the same input": ("own", trees()),
             "linear on image features": ("features", line),
         }
 
