@@ -158,7 +158,7 @@ def test_even_bins_hold_what_the_grid_held():
 
 
 def test_qp_reads_an_ensemble_with_ids_flags_and_the_same_medians(galaxies, monkeypatch):
-    qp = pytest.importorskip("qp", reason='no qp: pip install -e ".[rail]", or: make rail')
+    qp = pytest.importorskip("qp", reason='no qp: pip install -e ".[rail]"')
     model = distributed_by_hand(components=2)
     monkeypatch.setattr(chunk, "ROWS_PER_CHUNK", 2)
     with pytest.warns(RuntimeWarning, match="non-finite"):
