@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sdss_gs.errors import DataError, OptionError
@@ -119,7 +119,7 @@ def choose_columns(
     """
     refuse_repeats(table)
     choice, doubts = Choice(), []
-    by_user = _told(table, told or {})
+    by_user = _told(table, told or {}, bool(extras.errors))
     for own in inputs:
         gaps, kind = own in extras.gaps, (PHOTOMETRY | dict(preferred or {}))[own]
         mine = {column: by_user[column] for column in TABLES[own] if column in by_user}
@@ -185,7 +185,7 @@ def table_with_magnitudes(
     if len(tables) > 1 and told:
         tables = [one for one in tables if set(told.values()) <= set(one.names)] or tables[:1]
     choices, refusals, usable = [], [], []
-    for allowed in (NO_EXTRAS, extras) if extras.gaps and len(tables) > 1 else (extras,):
+    for allowed in (replace(extras, gaps=()), extras) if extras.gaps and len(tables) > 1 else (extras,):
         if not usable:
             choices, refusals = _choices(tables, inputs, told, preferred, allowed)
             usable = [pair for pair in choices if pair[1].columns]
@@ -223,8 +223,8 @@ def refuse_repeats(table: OpenTable) -> None:
             raise DataError(f"{table.where}: expected one column {name}, found {times}")
 
 
-def _told(table: OpenTable, told: Mapping[str, str]) -> dict[str, str]:
-    known, by_user = full_names(), {}
+def _told(table: OpenTable, told: Mapping[str, str], errors: bool) -> dict[str, str]:
+    known, by_user = full_names(errors), {}
     for key, name in told.items():
         if key.lower() not in known:
             columns = [column for columns in TABLES.values() for column in columns]

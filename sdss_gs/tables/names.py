@@ -193,8 +193,10 @@ def short_name(column: str) -> str:
     return column.removeprefix("modelMag_").removesuffix("mag")
 
 
-def full_names() -> Mapping[str, str]:
-    """Map what a user may call the zoo's columns, in lower case, to their names; errors also by ``err_r``."""
+def full_names(errors: bool = False) -> Mapping[str, str]:
+    """Map what a user may call the zoo's columns, in lower case, to their names; `errors` too, also as ``err_r``."""
     columns = [column for item in INPUTS.values() for column in item.columns]
-    errors = {key.lower(): error for column, error in ERRORS.items() for key in (error, f"err_{short_name(column)}")}
-    return errors | {key.lower(): column for column in columns for key in (column, short_name(column))}
+    names = {key.lower(): error for column, error in ERRORS.items() for key in (error, f"err_{short_name(column)}")}
+    return (names if errors else {}) | {
+        key.lower(): column for column in columns for key in (column, short_name(column))
+    }
