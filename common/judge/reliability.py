@@ -12,7 +12,7 @@ from common.outputs.flags import Flag
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.number import Scalar
 from common.outputs.reliability import coverage_in_bins, found_by
-from sdss_gs.schema import INPUTS, Output
+from sdss_gs.schema import Output
 
 BRIGHTNESS = "modelMag_r"
 
@@ -93,9 +93,8 @@ def reliability(
             held[level][chosen] = kind.held(calibration, truth[chosen], seen, level)[0]
     bins = {}
     if number:
-        magnitudes = data.magnitudes("test")[known]
-        columns = [column for item in INPUTS.values() for column in item.columns]
-        quantities = {"r magnitude": magnitudes[:, columns.index(BRIGHTNESS)], f"true {output.name}": truth}
+        (brightness,) = data.magnitudes("test", [BRIGHTNESS])[known].T
+        quantities = {"r magnitude": brightness, f"true {output.name}": truth}
         bins = coverage_in_bins(held, quantities | {"width of the 68 % interval": doubt})
     beyond = np.max([values[known] for values in margins.values()], axis=0)
     return bins, {

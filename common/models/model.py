@@ -9,11 +9,11 @@ from itertools import compress, product
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from common.data.measure import TrainingRange
 from common.data.novelty import Novelty
 from common.data.sources import Chunk, Loaded, Source, open_source, open_table_source
+from common.data.sources.chunk import problems_of, series_of_ids
 from common.data.sources.magnitudes import with_gaps
 from common.data.sources.memory import loaded_arrays, named_columns, opened_in_memory
 from common.models.running import KERAS, Runtime, serving_inputs, symmetric_forms
@@ -188,7 +188,7 @@ class Model:
                 values = {self.inputs[0].name: values}
             return self.predict_loaded(loaded_arrays(self.name, self.inputs, self.shapes, values, limits))
         frames = [
-            self._framed({source.id_name: _id_column(chunk.ids)} | predict_chunk(self, chunk, source))
+            self._framed({source.id_name: series_of_ids(chunk.ids)} | predict_chunk(self, chunk, source))
             for chunk in source.chunks()
         ]
         if not frames:
@@ -412,25 +412,6 @@ def left_out(model: Model, missing: int) -> list[str]:
     return [f"{model.name}: {missing:,} rows lack a magnitude; this model answers complete rows only"]
 
 
-def whole_ids(ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Give ids that are integers 64 bits; others stay as they are."""
-    if not pa.types.is_integer(ids.type):
-        return ids
-    return ids.cast(pa.uint64() if pa.types.is_uint64(ids.type) else pa.int64())
-
-
-def _id_column(ids: pa.Array | pa.ChunkedArray) -> pd.Series:
-    """Turn ids into a column of a table to the last digit: int64 or uint64, nullable where one is missing; or text."""
-    import pandas as pd
-
-    plain = whole_ids(ids)
-    if not pa.types.is_integer(plain.type):
-        return plain.to_pandas()
-    # By itself pandas turns integers into floats, which have 53 binary digits, as soon as one is missing.
-    nullable = {pa.uint64(): pd.UInt64Dtype(), pa.int64(): pd.Int64Dtype()} if plain.null_count else {}
-    return plain.to_pandas(types_mapper=nullable.get)
-
-
 def load_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, Loaded]:
     """Load those inputs of a chunk that a model looks at and the source has.
 
@@ -451,9 +432,3 @@ def load_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, Loaded]:
         if name in loaded and source.photometry.get(name) not in (None, "", learnt):
             loaded[name].flags |= int(Flag.OTHER_MAGNITUDE)
     return loaded
-
-
-def problems_of(loaded: Mapping[str, Loaded], count: int) -> list[str]:
-    """Say in words what is wrong with the inputs of so many objects."""
-    rows = range(count)
-    return ["; ".join(one.problems[row] for one in loaded.values() if row in one.problems) for row in rows]

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from common.data.sources import Chunk, Loaded, Source
+from common.data.sources.chunk import problems_of
 from common.data.sources.folder import dataset_source
-from common.models.model import HASH_DIGITS, Model, load_chunk, problems_of
+from common.models.model import HASH_DIGITS, Model, load_chunk
 from common.outputs.column import Column
 from common.outputs.flags import NO_PREDICTION
 from common.predict.neighbours import FEATURES

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from common.data.sources import Chunk, Source
-from common.models.model import USED, Model, predict_chunk, whole_ids
+from common.data.sources.chunk import whole_ids
+from common.models.model import USED, Model, predict_chunk
 from common.outputs.column import Column
 from common.outputs.flags import Flag
 from common.outputs.kinds import kind_of

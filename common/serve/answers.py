@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from common.data.sources import Loaded
-from common.models.model import NOT_FINITE, Model, problems_of
+from common.data.sources.chunk import problems_of
+from common.models.model import NOT_FINITE, Model
 from common.outputs.flags import NO_PREDICTION, Flag, words
 
 DIGITS = 7

@@ -6,11 +6,15 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from sdss_gs.schema import Input
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILES_PER_CHUNK, ROWS_PER_CHUNK = 1024, 65_536
 """Objects that are in memory at a time."""
@@ -102,3 +106,28 @@ def stamp_of(paths: Iterable[Path]) -> str:
         status = path.stat()
         digest.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return digest.hexdigest()[:16]
+
+
+def problems_of(loaded: Mapping[str, Loaded], count: int) -> list[str]:
+    """Say in words what is wrong with the inputs of so many objects."""
+    rows = range(count)
+    return ["; ".join(one.problems[row] for one in loaded.values() if row in one.problems) for row in rows]
+
+
+def whole_ids(ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Give ids that are integers 64 bits; others stay as they are."""
+    if not pa.types.is_integer(ids.type):
+        return ids
+    return ids.cast(pa.uint64() if pa.types.is_uint64(ids.type) else pa.int64())
+
+
+def series_of_ids(ids: pa.Array | pa.ChunkedArray) -> pd.Series:
+    """Turn ids into a column of a table to the last digit: int64 or uint64, nullable where one is missing; or text."""
+    import pandas as pd
+
+    plain = whole_ids(ids)
+    if not pa.types.is_integer(plain.type):
+        return plain.to_pandas()
+    # By itself pandas turns integers into floats, which have 53 binary digits, as soon as one is missing.
+    nullable = {pa.uint64(): pd.UInt64Dtype(), pa.int64(): pd.Int64Dtype()} if plain.null_count else {}
+    return plain.to_pandas(types_mapper=nullable.get)
