@@ -252,7 +252,9 @@ def test_wrong_input_is_said_in_words(page, tmp_path):
     assert "the answer is from the others" in text(page, "results")
     assert "r: expected a number, found 16,5" in type_magnitudes(page, (18.5, 17.2, "16,5", 16.1, 15.8))
     assert "No prediction" in text(page, "results")
-    assert "u, g, r, i, z (or their long names), found objid, u, g" in paste(page, "objid,u,g\n1,2,3\n")
+    said = paste(page, "objid,u,g\n1,2,3\n")
+    assert "expected columns u, g, r, i, z" in said
+    assert "(or their long names), found objid, u, g" in said
     assert "line 3: expected 2 cells as in the first line, found 1" in paste(page, "u,g\n1,2\n3\n")
     (tmp_path / "a.jpg").write_text("no image")
     whole = picture(tmp_path / "whole.jpg", (150, 150)).read_bytes()

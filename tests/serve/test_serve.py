@@ -16,6 +16,7 @@ from helpers.running import running
 from helpers.trained import several_by_hand
 
 from common import train
+from common.outputs.flags import Flag
 from common.serve.app import make_app
 from common.serve.limits import Limits
 from common.serve.objects import open_objects
@@ -77,10 +78,13 @@ def test_page_and_descriptions_carry_safe_headers(served):
 
 
 def test_rows_are_predicted_and_wrong_ones_named(served):
-    status, answer = predict(served, {"rows": [ROW, ROW | {"u": None}]})
+    status, answer = predict(served, {"rows": [ROW, dict.fromkeys(ROW), ROW | {"u": None}]})
     assert status == 200
-    assert [result["flag"] & 1 for result in answer["results"]] == [0, 1]
-    assert answer["results"][1]["prediction"]["redshift"] is None
+    assert [result["flag"] & int(Flag.MISSING) for result in answer["results"]] == [0, 1, 0]
+    whole, none, lacking = (result["prediction"] for result in answer["results"])
+    assert none["redshift"] is None
+    assert lacking["redshift"] != whole["redshift"]
+    assert answer["results"][2]["flag"] & int(Flag.MISSING_BAND)
     for content, expected, text in (
         (b"{", 400, "JSON"), (b'{"rows": [{"u": NaN}]}', 422, "NaN"), ({"rows": [ROW | {"r": 70}]}, 422, "modelMag_r"),
         ({"arrays": [[1, 2]]}, 422, "length 2"), ({"rows": [ROW] * 4}, 413, "at most 3"), (b"[" * 99999, 400, "JSON"),
