@@ -44,9 +44,9 @@ def explain(model: Model, output: Output, item: Input, piece: Mapping[str, np.nd
     """
     choices = kind_of(output).choices
     network = bare_network(model.network)
-    endings = [layer for layer in network.layers if _flattens(layer)] if model.flat else []
-    if len(endings) == 1:
-        method, maps = GRAD_CAM, grad_cam(network, choices, endings[0].input, piece[item.name])
+    halves = _parted(network) if model.flat else None
+    if halves:
+        method, maps = GRAD_CAM, grad_cam(*halves, choices, piece[item.name])
     else:
         method, maps = OCCLUSION, occlusion(partial(_answers, model, output, item, piece), choices, piece[item.name])
     return method, (maps / np.maximum(maps.max(axis=(1, 2), keepdims=True), TINY)).astype(np.float32)
@@ -65,16 +65,15 @@ def _answers(
     return model.runtime.answer(features, ())[output.name]
 
 
-def grad_cam(model: keras.Model, choices: int, convolved: keras.KerasTensor, images: np.ndarray) -> np.ndarray:
+def grad_cam(convolving: keras.Model, behind: keras.Model, choices: int, images: np.ndarray) -> np.ndarray:
     """Weigh each channel of the last convolutions by the mean slope of the answer, and add them up.
 
     Parameters
     ----------
-    model : keras.Model
+    convolving, behind : keras.Model
+        From images to maps of features, ``(batch, rows, columns, channels)``, and from these to the answer.
     choices : int
         See `Kind.choices`.
-    convolved : KerasTensor, shape (batch, rows, columns, channels)
-        Of the model.
     images : ndarray, shape (n, side, side, channels)
 
     Returns
@@ -82,8 +81,7 @@ def grad_cam(model: keras.Model, choices: int, convolved: keras.KerasTensor, ima
     ndarray of float32, shape (n, side, side)
         What speaks for the class or first answer that the network chooses; for a number what raises or lowers it.
     """
-    seen = tf.cast(keras.Model(model.inputs, convolved)([images], training=False), "float32")
-    behind = keras.Model(convolved, model.output)
+    seen = tf.cast(convolving([images], training=False), "float32")
     with tf.GradientTape() as tape:
         tape.watch(seen)
         answer = behind(seen, training=False)[:, :choices]
@@ -92,7 +90,7 @@ def grad_cam(model: keras.Model, choices: int, convolved: keras.KerasTensor, ima
     maps = tf.reduce_sum(slope * seen, axis=-1, keepdims=True)
     maps = tf.nn.relu(maps) if choices > 1 else tf.abs(maps)
     side = images.shape[1]
-    cropped = (layer.cropping[0][0] for layer in model.layers if isinstance(layer, keras.layers.Cropping2D))
+    cropped = (layer.cropping[0][0] for layer in convolving.layers if isinstance(layer, keras.layers.Cropping2D))
     margin = next(cropped, 0)
     maps = tf.image.resize(maps, (side - 2 * margin,) * 2)[..., 0].numpy()
     return np.pad(maps, ((0, 0), (margin, margin), (margin, margin)))
@@ -129,6 +127,18 @@ def occlusion(answers: Callable[[int, np.ndarray], np.ndarray], choices: int, im
         for square, distance in zip(squares, moved, strict=True):
             shown[square] = distance
     return maps
+
+
+def _parted(network: keras.Model) -> tuple[keras.Model, keras.Model] | None:
+    """Part a network where its maps of features become features; None where other paths lead past that place."""
+    endings = [layer for layer in network.layers if _flattens(layer)]
+    if len(endings) != 1:
+        return None
+    convolved = endings[0].input
+    try:
+        return keras.Model(network.inputs, convolved), keras.Model(convolved, network.output)
+    except ValueError:  # Keras': the answer is not connected to these maps alone
+        return None
 
 
 def _flattens(layer: keras.layers.Layer) -> bool:
