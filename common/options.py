@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from common.networks.augment import AUGMENTATIONS
 from common.networks.backbones import BACKBONE_HEADS, BACKBONES, COLOURS
 from common.networks.inputs import STRETCHES
-from common.outputs.distribution import BINS, SPECTRUM_BINS
+from common.outputs.distribution import BINS, REDSHIFT_BIN, SPECTRUM_BINS
 from common.outputs.kinds.classes import CLASS_WEIGHTS
 from common.outputs.kinds.distributed import HEADS
 from common.outputs.kinds.kind import LOSSES
@@ -197,7 +197,8 @@ class TrainingOptions(DataOptions):
     )  # fmt: skip
     bins: int = option(
         0,
-        f"bins of equal width of a distribution; 0: {BINS}, and {SPECTRUM_BINS} for what sees spectra",
+        f"bins of equal width of a distribution; 0: {BINS}; {SPECTRUM_BINS} for what sees spectra; "
+        f"for other redshifts as many as are {REDSHIFT_BIN} wide",
         low=0,
         below=10_000,
         outputs=REGRESSIONS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from common.options import TrainingOptions
-from common.outputs.distribution import BINS, SPECTRUM_BINS, make_grid
+from common.outputs.distribution import make_grid, usual_bins
 from common.outputs.kinds import DISTRIBUTED, kind_of
 from common.outputs.kinds.distributed import COMPONENTS, HEADS
 from common.outputs.kinds.mass import TARGETS
@@ -113,7 +113,7 @@ def distributed(output: Output, truth: np.ndarray, inputs: Sequence[Input], opti
     values = kind_of(output).to_scale(truth)
     lowest = QUANTITIES[output.column].low if output.kind == "redshift" else -np.inf
     spectral = any(not item.columns and len(item.shape) == 1 for item in inputs)
-    grid = make_grid(values, lowest, options.bins or (SPECTRUM_BINS if spectral else BINS))
+    grid = make_grid(values, lowest, options.bins or usual_bins(values, output.kind == "redshift", spectral))
     if head == "binned":
         return replace(output, grid=grid)
     if options.ensemble > 1:

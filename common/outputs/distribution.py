@@ -16,7 +16,9 @@ SPECTRUM_BINS = 1000
 """Of equal width for networks that see spectra, whose errors are a hundredth of those of magnitudes."""
 MOST = (0.001, 0.995)
 """Quantiles of the training objects between which the bins have equal width."""
-SOFTENING = 1.3
+REDSHIFT_BIN, REDSHIFT_BINS = 0.002, (100, 1000)
+"""Width of the bins of redshifts, a seventh of the errors from magnitudes, as far as so few or many are enough."""
+SOFTENING = 1.5
 """Standard deviation by which the truth is spread over the bins that the network learns, in widths of a bin."""
 LOG_SCALE = (-9.0, 3.0)
 """Bounds of the logarithm of the scale of a mixture's component."""
@@ -55,6 +57,28 @@ def make_grid(values: np.ndarray, lowest: float = -np.inf, bins: int = BINS) -> 
     if grid[0] < lowest:
         grid = np.concatenate([[lowest], grid[grid > lowest]])
     return tuple(float(f"{border:.9g}") for border in grid)
+
+
+def usual_bins(values: np.ndarray, redshift: bool, spectral: bool) -> int:
+    """Choose how many bins of equal width a grid has.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        As for `make_grid`.
+    redshift, spectral : bool
+        Whether these are redshifts, and whether the network sees spectra.
+
+    Examples
+    --------
+    >>> usual_bins(np.linspace(0, 0.8, 100), redshift=True, spectral=False)
+    398
+    """
+    if spectral:
+        return SPECTRUM_BINS
+    if not redshift:
+        return BINS
+    return int(np.clip(np.ceil(np.ptp(np.quantile(values, MOST)) / REDSHIFT_BIN), *REDSHIFT_BINS))
 
 
 def quantiles(shares: np.ndarray, grid: Sequence[float], levels: Sequence[float]) -> np.ndarray:
