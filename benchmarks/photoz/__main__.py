@@ -1,0 +1,126 @@
+"""Measure b2r and other tools for photometric redshifts on the same galaxies, by the same scores."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from sdss_gs.errors import OptionError, ZooError
+from sdss_gs.locate import is_sample
+
+from .. import generate, machine
+from ..run_task import apart
+from ..settings import Settings
+from ..startup import environment
+from .draw import draw
+from .rail import not_installed, rail_rivals
+from .rivals import RIVALS
+from .summary import OURS, judge
+from .write_page import NAME, write_page
+
+HEADS = (OURS, "mixture", "point", "ensemble")
+ALL, NONE = "all", "none"
+SAMPLE = 2000
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT")}
+"""So that no time is spent on threads that wait for one another."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure every tool that was asked for; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.photoz", description=__doc__)
+    add = parser.add_argument
+    add("--ds", default="", help="folder with data.csv, or a table (default: generated galaxies)")
+    add("--about", default="", help="words for the page on what these are (default: the name of the folder)")
+    add(
+        "--models", default=ALL, help=f"heads of b2r: some of {','.join(HEADS)}, {ALL} or {NONE} (default: %(default)s)"
+    )
+    rivals = tuple(RIVALS | rail_rivals())
+    add("--rivals", default=ALL, help=f"some of {','.join(rivals)}, {ALL} or {NONE} (default: %(default)s)")
+    add("--seeds", type=int, default=5, help="trainings of each head (default: %(default)s)")
+    add("--rival-seeds", type=int, default=1, help="trainings of each rival (default: %(default)s)")
+    add("--quick", action="store_true", help="few galaxies and epochs: to see that everything works, not to quote")
+    add("--add", action="store_true", help="keep what the output has of other tools")
+    add("--output", default="docs", help=f"folder for {NAME}.md, .json and .png (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        heads = _chosen("--models", options.models, HEADS)
+        rivals = _chosen("--rivals", options.rivals, rivals)
+        for option in ("seeds", "rival_seeds"):
+            if getattr(options, option) < 1:
+                raise OptionError(f"--{option.replace('_', '-')}: expected 1 or more, found {getattr(options, option)}")
+        with tempfile.TemporaryDirectory(prefix="zoo-photoz-") as work:
+            source = options.ds and str(Path(options.ds).resolve())
+            if not source:
+                print("generating galaxies", flush=True)
+                source = str(generate.sample(Path(work) / "source", 300 if options.quick else SAMPLE))
+            settings = Settings(work, source, options.quick, ("bands",))
+            tasks = _tasks(heads, rivals, options.seeds, options.rival_seeds)
+            return _measure_all(settings, tasks, options)
+    except (ZooError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"interrupted; what was measured is in {options.output}/{NAME}.json", file=sys.stderr)
+        return 130
+
+
+def _chosen(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    if text in (ALL, NONE):
+        return known if text == ALL else ()
+    for name in text.split(","):
+        if name not in known:
+            raise OptionError(f"{option} {name}: expected some of {', '.join(known)}, or {ALL} or {NONE}")
+    return tuple(text.split(","))
+
+
+def _tasks(heads: tuple[str, ...], rivals: tuple[str, ...], seeds: int, rival_seeds: int) -> list[dict]:
+    """List the arguments of `measure.measure`."""
+    missing = not_installed()
+    found = [{"kind": "zoo", "name": name, "seed": seed} for name in heads for seed in range(seeds)]
+    if OURS in heads:
+        found += [{"kind": kind, "name": OURS, "seed": 0} for kind in ("errors", "no errors")]
+    there = (name for name in rivals if name not in missing)
+    return found + [{"kind": "rival", "name": name, "seed": seed} for name in there for seed in range(rival_seeds)]
+
+
+def _measure_all(settings: Settings, tasks: list[dict], options: argparse.Namespace) -> int:
+    """Run every task in its own process, so that a peak of memory is its own; keep what is done after each."""
+    output, source = Path(options.output), Path(settings.source)
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / f"{NAME}.json"
+    results = json.loads(path.read_text()) if options.add and path.is_file() else {"rows": [], "failures": []}
+    measured = {(task["kind"], task["name"]) for task in tasks}
+    results["rows"] = [row for row in results["rows"] if (row["kind"], row["name"]) not in measured]
+    generated = is_sample(source)
+    results |= {
+        "about": options.about or ("generated galaxies" if generated else source.name),
+        "machine": machine.describe(),
+        "quick": settings.quick,
+        "not_installed": not_installed(),
+        "targets": [],
+    }
+    for task in tasks:
+        label = " ".join(map(str, task.values()))
+        rows, problem, took = apart(settings, "photoz.measure", task, environment() | ONE_THREAD)
+        print(f"{label:<34}{took:>7.1f} s  {_line(rows) if rows else f'failed: {problem}'}", flush=True)
+        results["rows"] += rows
+        results["failures"] += [f"{label}: {problem}"] if problem else []
+        results |= next(({"objects": row["objects"]} for row in rows if "objects" in row), {})
+        results["targets"] = [] if generated else judge(results["rows"])
+        path.write_text(json.dumps(results, indent=1))
+    draw(results["rows"], output / f"{NAME}.png")
+    print(write_page(results, output))
+    return 1 if results["failures"] else 0
+
+
+def _line(rows: list[dict]) -> str:
+    found = rows[0].get("scores") or rows[0]["signals"]["10"]
+    shown = ("nmad", "crps", "cde_loss", "pit_ks", "interval_score_90", "auc")
+    return "  ".join(f"{name} {found[name]:.4f}" for name in shown if name in found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
