@@ -16,6 +16,7 @@ from ..run_task import apart
 from ..settings import Settings
 from ..startup import environment
 from .draw import draw
+from .galaxies import parts, read, write
 from .rail import not_installed, rail_rivals
 from .rivals import RIVALS
 from .summary import OURS, judge
@@ -51,14 +52,24 @@ def main(arguments: list[str] | None = None) -> int:
         for option in ("seeds", "rival_seeds"):
             if getattr(options, option) < 1:
                 raise OptionError(f"--{option.replace('_', '-')}: expected 1 or more, found {getattr(options, option)}")
+        if not heads + rivals:
+            raise OptionError(f"--models {NONE}: expected a model or a rival to measure, found neither")
         with tempfile.TemporaryDirectory(prefix="zoo-photoz-") as work:
-            source = options.ds and str(Path(options.ds).resolve())
-            if not source:
+            if not options.ds:
                 print("generating galaxies", flush=True)
-                source = str(generate.sample(Path(work) / "source", 300 if options.quick else SAMPLE))
-            settings = Settings(work, source, options.quick, ("bands",))
+            size = 300 if options.quick else SAMPLE
+            source = Path(options.ds) if options.ds else generate.sample(Path(work) / "source", size)
+            known = read(source, Path(work))
+            settings = Settings(work, str(write(known, Path(work) / "galaxies")), options.quick, ("bands",))
+            about = {
+                "about": options.about or (source.name if options.ds else "generated galaxies"),
+                "objects": {part: len(some) for part, some in parts(known).items()},
+                "machine": machine.describe(),
+                "quick": options.quick,
+                "not_installed": not_installed(),
+            }
             tasks = _tasks(heads, rivals, options.seeds, options.rival_seeds)
-            return _measure_all(settings, tasks, options)
+            return _measure_all(settings, tasks, about, Path(options.output), options.add, is_sample(source))
     except (ZooError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -86,34 +97,25 @@ def _tasks(heads: tuple[str, ...], rivals: tuple[str, ...], seeds: int, rival_se
     return found + [{"kind": "rival", "name": name, "seed": seed} for name in there for seed in range(rival_seeds)]
 
 
-def _measure_all(settings: Settings, tasks: list[dict], options: argparse.Namespace) -> int:
+def _measure_all(settings: Settings, tasks: list[dict], about: dict, output: Path, add: bool, generated: bool) -> int:
     """Run every task in its own process, so that a peak of memory is its own; keep what is done after each."""
-    output, source = Path(options.output), Path(settings.source)
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{NAME}.json"
-    results = json.loads(path.read_text()) if options.add and path.is_file() else {"rows": [], "failures": []}
+    before = json.loads(path.read_text()) if add and path.is_file() else {"rows": [], "failures": []}
     measured = {(task["kind"], task["name"]) for task in tasks}
-    results["rows"] = [row for row in results["rows"] if (row["kind"], row["name"]) not in measured]
-    generated = is_sample(source)
-    results |= {
-        "about": options.about or ("generated galaxies" if generated else source.name),
-        "machine": machine.describe(),
-        "quick": settings.quick,
-        "not_installed": not_installed(),
-        "targets": [],
-    }
+    rows = [row for row in before["rows"] if (row["kind"], row["name"]) not in measured]
+    failures = before["failures"]
     for task in tasks:
         label = " ".join(map(str, task.values()))
-        rows, problem, took = apart(settings, "photoz.measure", task, environment() | ONE_THREAD)
-        print(f"{label:<34}{took:>7.1f} s  {_line(rows) if rows else f'failed: {problem}'}", flush=True)
-        results["rows"] += rows
-        results["failures"] += [f"{label}: {problem}"] if problem else []
-        results |= next(({"objects": row["objects"]} for row in rows if "objects" in row), {})
-        results["targets"] = [] if generated else judge(results["rows"])
+        found, problem, took = apart(settings, "photoz.measure", task, environment() | ONE_THREAD)
+        print(f"{label:<34}{took:>7.1f} s  {_line(found) if found else f'failed: {problem}'}", flush=True)
+        rows += found
+        failures += [f"{label}: {problem}"] if problem else []
+        results = about | {"rows": rows, "failures": failures, "targets": [] if generated else judge(rows)}
         path.write_text(json.dumps(results, indent=1))
-    draw(results["rows"], output / f"{NAME}.png")
+    draw(rows, output / f"{NAME}.png")
     print(write_page(results, output))
-    return 1 if results["failures"] else 0
+    return 1 if failures else 0
 
 
 def _line(rows: list[dict]) -> str:

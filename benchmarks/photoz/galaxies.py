@@ -78,7 +78,7 @@ def read(path: Path, work: Path) -> Galaxies:
     ZooError
         If it cannot be read, or has fewer than `FEWEST` such galaxies.
     """
-    if not (path / "data.csv").is_file():
+    if not path.is_dir():
         import_catalogue(path, work / "imported")
         path = work / "imported"
     data = open_dataset(path, ["bands"], progress=False)

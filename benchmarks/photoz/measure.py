@@ -58,7 +58,6 @@ def measure(settings: Settings, name: str, seed: int, kind: str) -> list[dict]:
     row = {"kind": kind, "name": name, "seed": seed, "scores": scores(answer, test.redshift)}
     row |= {"cpu_s": fitted.cpu_s, "peak_mb": fitted.peak_mb, "size_mb": fitted.size / 1e6}
     row |= {"per_cpu_s": _rate(fitted.predict, test), "pit": pit_counts(answer, test.redshift)}
-    row["objects"] = {part: len(some) for part, some in divided.items()}
     row["bins"] = in_bins(answer, test)
     if gaps:
         row["hidden"] = {bands: _scores_without(fitted.predict, test, bands) for bands in HIDDEN}

@@ -130,11 +130,19 @@ def _estimate(
     settings = {"output_mode": "return", "chunk_size": 10**6, **options}
     with tempfile.TemporaryDirectory() as folder, chdir(folder), redirect_stdout(sys.stderr):
         ensemble = _stage(algorithm, "Estimator", settings, model=model).estimate(_table(galaxies)).data
-    # Not qp's `cdf`, which takes minutes for some of its kinds.
-    density = ensemble.pdf(np.clip((borders[1:] + borders[:-1]) / 2, options["zmin"], options["zmax"]))
+    density = _density(ensemble, np.clip((borders[1:] + borders[:-1]) / 2, options["zmin"], options["zmax"]))
     shares = normalised(np.clip(np.nan_to_num(density), 0, None))
     point = np.ravel(ensemble.ancil[algorithm.point]) if algorithm.point else None
     return of_shares(shares, borders, point)
+
+
+def _density(ensemble, redshifts: np.ndarray) -> np.ndarray:
+    """Return the densities of an ensemble of qp, ``(n, redshifts)``."""
+    if "yvals" not in ensemble.objdata:
+        return ensemble.pdf(redshifts)
+    # What lies between the points of a grid, qp takes minutes to find.
+    points = np.ravel(ensemble.metadata["xvals"])
+    return np.array([np.interp(redshifts, points, row) for row in ensemble.objdata["yvals"]])
 
 
 def _stage(algorithm: Algorithm, kind: str, options: Mapping[str, object], **model: object):
