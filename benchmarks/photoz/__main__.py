@@ -17,12 +17,13 @@ from ..settings import Settings
 from ..startup import environment
 from .draw import draw
 from .galaxies import parts, read, write
-from .rail import not_installed, rail_rivals
+from .rail import packages, rail_rivals
 from .rivals import RIVALS
-from .summary import OURS, judge
+from .summary import HEADS, OURS, judge
 from .write_page import NAME, write_page
 
-HEADS = (OURS, "mixture", "point", "ensemble")
+ORDER = (*HEADS, *RIVALS, *rail_rivals())
+"""Of the rows."""
 ALL, NONE = "all", "none"
 SAMPLE = 2000
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT")}
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     add(
         "--models", default=ALL, help=f"heads of b2r: some of {','.join(HEADS)}, {ALL} or {NONE} (default: %(default)s)"
     )
-    rivals = tuple(RIVALS | rail_rivals())
+    rivals = ORDER[len(HEADS) :]
     add("--rivals", default=ALL, help=f"some of {','.join(rivals)}, {ALL} or {NONE} (default: %(default)s)")
     add("--seeds", type=int, default=5, help="trainings of each head (default: %(default)s)")
     add("--rival-seeds", type=int, default=1, help="trainings of each rival (default: %(default)s)")
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--output", default="docs", help=f"folder for {NAME}.md, .json and .png (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
-        heads = _chosen("--models", options.models, HEADS)
+        heads = _chosen("--models", options.models, tuple(HEADS))
         rivals = _chosen("--rivals", options.rivals, rivals)
         for option in ("seeds", "rival_seeds"):
             if getattr(options, option) < 1:
@@ -66,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
                 "objects": {part: len(some) for part, some in parts(known).items()},
                 "machine": machine.describe(),
                 "quick": options.quick,
-                "not_installed": not_installed(),
+                "rail": packages(),
             }
             tasks = _tasks(heads, rivals, options.seeds, options.rival_seeds)
             return _measure_all(settings, tasks, about, Path(options.output), options.add, is_sample(source))
@@ -89,11 +90,11 @@ def _chosen(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
 
 def _tasks(heads: tuple[str, ...], rivals: tuple[str, ...], seeds: int, rival_seeds: int) -> list[dict]:
     """List the arguments of `measure.measure`."""
-    missing = not_installed()
+    rail = packages()
     found = [{"kind": "zoo", "name": name, "seed": seed} for name in heads for seed in range(seeds)]
     if OURS in heads:
         found += [{"kind": kind, "name": OURS, "seed": 0} for kind in ("errors", "no errors")]
-    there = (name for name in rivals if name not in missing)
+    there = (name for name in rivals if name not in rail or rail[name][1])
     return found + [{"kind": "rival", "name": name, "seed": seed} for name in there for seed in range(rival_seeds)]
 
 
@@ -109,7 +110,7 @@ def _measure_all(settings: Settings, tasks: list[dict], about: dict, output: Pat
         label = " ".join(map(str, task.values()))
         found, problem, took = apart(settings, "photoz.measure", task, environment() | ONE_THREAD)
         print(f"{label:<34}{took:>7.1f} s  {_line(found) if found else f'failed: {problem}'}", flush=True)
-        rows += found
+        rows = sorted(rows + found, key=lambda row: ORDER.index(row["name"]))
         failures += [f"{label}: {problem}"] if problem else []
         results = about | {"rows": rows, "failures": failures, "targets": [] if generated else judge(rows)}
         path.write_text(json.dumps(results, indent=1))

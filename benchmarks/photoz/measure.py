@@ -15,6 +15,7 @@ from .answers import Fitted, Predictor, in_bins, pit_counts, scores
 from .galaxies import Galaxies, noisy, parts, read
 from .rail import rail_rivals
 from .rivals import RIVALS
+from .summary import HEADS
 
 HIDDEN = ("", "u", "g", "r", "i", "z", "uz", "ugz")
 """Bands that are hidden, one set after the other."""
@@ -50,7 +51,7 @@ def measure(settings: Settings, name: str, seed: int, kind: str) -> list[dict]:
     if kind == "zoo":
         from . import ours
 
-        fitted, gaps = ours.fit(galaxies, ours.HEADS[name] | {"seed": seed}, work, settings.quick), True
+        fitted, gaps = ours.fit(galaxies, HEADS[name] | {"seed": seed}, work, settings.quick), True
     else:
         rival = (RIVALS | rail_rivals())[name]
         fitted, gaps = fit_rival(rival.fit, divided, seed), rival.gaps

@@ -27,13 +27,6 @@ from .answers import Answer, Fitted
 from .galaxies import Galaxies, write
 
 MODEL = "b2r"
-HEADS: dict[str, dict[str, object]] = {
-    "binned": {"head": "binned"},
-    "mixture": {"head": "mixture"},
-    "point": {"head": "point"},
-    "ensemble": {"head": "binned", "ensemble": 5},
-}
-"""Options in which the rows of the zoo differ from its defaults."""
 FEW_EPOCHS = 3
 
 

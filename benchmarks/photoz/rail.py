@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import chdir, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
@@ -79,17 +79,15 @@ ALGORITHMS_USED = {
 """By name in the table."""
 
 
-def not_installed() -> dict[str, str]:
-    """Name the packages of the algorithms that are not installed, by algorithm."""
-    missing = {}
+def packages() -> dict[str, tuple[str, str]]:
+    """Name the package of each algorithm and its version, which is empty where it is not installed."""
+    found = {}
     for name, algorithm in ALGORITHMS_USED.items():
         try:
-            found = find_spec(f"{ALGORITHMS}.{algorithm.module}")
-        except ModuleNotFoundError:
-            found = None
-        if found is None:
-            missing[name] = algorithm.package
-    return missing
+            found[name] = (algorithm.package, version(algorithm.package))
+        except PackageNotFoundError:
+            found[name] = (algorithm.package, "")
+    return found
 
 
 def rail_rivals() -> dict[str, Rival]:

@@ -11,8 +11,14 @@ from common.outputs.calibration import LEVELS
 from ..targets import target
 from .answers import BRIGHTNESS, WIDTH
 
-COSTS = ("cpu_s", "per_cpu_s", "peak_mb", "size_mb")
 OURS = "binned"
+HEADS: dict[str, dict[str, object]] = {
+    "binned": {"head": "binned"},
+    "mixture": {"head": "mixture"},
+    "point": {"head": "point"},
+    "ensemble": {"head": "binned", "ensemble": 5},
+}
+"""Options in which the rows of the zoo differ from its defaults."""
 STRONG = ("boosting-colours", "rail-flexzboost")
 """Rivals that the targets name."""
 

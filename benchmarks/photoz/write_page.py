@@ -45,7 +45,7 @@ def write_page(results: dict, output: Path) -> Path:
 
 def _tables(results: dict) -> str:
     rows = results["rows"]
-    sections = [_head(results), "### All galaxies", _main_table(rows), _settings(rows, results["not_installed"])]
+    sections = [_head(results), "### All galaxies", _main_table(rows), _settings(rows, results["rail"])]
     if results["targets"]:
         sections += ["### Targets", targets_table(results["targets"])]
     sections += [f"![PIT histograms, and coverage by width]({NAME}.png)"]
@@ -76,10 +76,12 @@ def _main_table(rows: list[dict]) -> str:
     return _table(["", "seeds", *(one[0] for one in SCORES), *(one[0] for one in COSTS)], lines)
 
 
-def _settings(rows: list[dict], missing: dict[str, str]) -> str:
-    rivals = RIVALS | rail_rivals()
-    names = [name for name in grouped(rows, "rival") if name in rivals]
-    lines = [f"- `{name}`: {rivals[name].settings}" for name in names]
+def _settings(rows: list[dict], rail: dict[str, tuple[str, str]]) -> str:
+    rivals, lines = RIVALS | rail_rivals(), []
+    for name in grouped(rows, "rival"):
+        package = f"{' '.join(rail[name])}; " if name in rail else ""
+        lines.append(f"- `{name}`: {package}{rivals[name].settings}")
+    missing = {name: package for name, (package, number) in rail.items() if not number}
     lines += [f"- `{name}` is not installed (`pip install {package}`)" for name, package in missing.items()]
     return "\n".join(lines)
 
