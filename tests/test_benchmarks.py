@@ -214,6 +214,7 @@ def test_leads_are_over_the_named_rivals_and_what_was_not_measured_is_said():
         (["--models", "softmax"], "--models softmax: expected some of binned"),
         (["--rivals", "bpz"], "--rivals bpz: expected some of boosting"),
         (["--seeds", "0"], "--seeds: expected 1 or more, found 0"),
+        (["--models", "none", "--rivals", "none"], "--models none: expected a model, or a rival that is installed"),
         (["--ds", "nowhere.csv", "--models", "none", "--rivals", "boosting"], "nowhere.csv: no such file or folder"),
     ],
 )

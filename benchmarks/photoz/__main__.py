@@ -25,7 +25,8 @@ from .write_page import NAME, write_page
 ORDER = (*HEADS, *RIVALS, *rail_rivals())
 """Of the rows."""
 ALL, NONE = "all", "none"
-SAMPLE = 2000
+SAMPLE, QUICK_SAMPLE = 2000, 300
+"""Generated galaxies."""
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT")}
 """So that no time is spent on threads that wait for one another."""
 
@@ -53,24 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
         for option in ("seeds", "rival_seeds"):
             if getattr(options, option) < 1:
                 raise OptionError(f"--{option.replace('_', '-')}: expected 1 or more, found {getattr(options, option)}")
-        if not heads + rivals:
-            raise OptionError(f"--models {NONE}: expected a model or a rival to measure, found neither")
+        tasks = _tasks(heads, rivals, options.seeds, options.rival_seeds)
+        if not tasks:
+            raise OptionError(
+                f"--models {NONE}: expected a model, or a rival that is installed, to measure; found neither"
+            )
         with tempfile.TemporaryDirectory(prefix="zoo-photoz-") as work:
-            if not options.ds:
-                print("generating galaxies", flush=True)
-            size = 300 if options.quick else SAMPLE
-            source = Path(options.ds) if options.ds else generate.sample(Path(work) / "source", size)
-            known = read(source, Path(work))
-            settings = Settings(work, str(write(known, Path(work) / "galaxies")), options.quick, ("bands",))
-            about = {
-                "about": options.about or (source.name if options.ds else "generated galaxies"),
-                "objects": {part: len(some) for part, some in parts(known).items()},
-                "machine": machine.describe(),
-                "quick": options.quick,
-                "rail": packages(),
-            }
-            tasks = _tasks(heads, rivals, options.seeds, options.rival_seeds)
-            return _measure_all(settings, tasks, about, Path(options.output), options.add, is_sample(source))
+            return _measure_all(Path(work), tasks, options)
     except (ZooError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -94,29 +84,56 @@ def _tasks(heads: tuple[str, ...], rivals: tuple[str, ...], seeds: int, rival_se
     found = [{"kind": "zoo", "name": name, "seed": seed} for name in heads for seed in range(seeds)]
     if OURS in heads:
         found += [{"kind": kind, "name": OURS, "seed": 0} for kind in ("errors", "no errors")]
+    for name in (name for name in rivals if name in rail and not rail[name][1]):
+        print(f"{name}: left out, {rail[name][0]} is not installed", flush=True)
     there = (name for name in rivals if name not in rail or rail[name][1])
     return found + [{"kind": "rival", "name": name, "seed": seed} for name in there for seed in range(rival_seeds)]
 
 
-def _measure_all(settings: Settings, tasks: list[dict], about: dict, output: Path, add: bool, generated: bool) -> int:
+def _measure_all(work: Path, tasks: list[dict], options: argparse.Namespace) -> int:
     """Run every task in its own process, so that a peak of memory is its own; keep what is done after each."""
+    source = Path(options.ds)
+    if not options.ds:
+        print("generating galaxies", flush=True)
+        source = generate.sample(work / "source", QUICK_SAMPLE if options.quick else SAMPLE)
+    galaxies = read(source, work)
+    settings = Settings(str(work), str(write(galaxies, work / "galaxies")), options.quick, ("bands",))
+    about = {
+        "about": options.about or (source.name if options.ds else "generated galaxies"),
+        "objects": {part: len(some) for part, some in parts(galaxies).items()},
+        "machine": machine.describe(),
+        "quick": options.quick,
+        "rail": packages(),
+    }
+    output = Path(options.output)
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{NAME}.json"
-    before = json.loads(path.read_text()) if add and path.is_file() else {"rows": [], "failures": []}
-    measured = {(task["kind"], task["name"]) for task in tasks}
-    rows = [row for row in before["rows"] if (row["kind"], row["name"]) not in measured]
-    failures = before["failures"]
+    rows, failures = _kept(path, tasks, about["objects"]) if options.add and path.is_file() else ([], [])
+    results = about | {"rows": rows, "failures": failures, "targets": []}
     for task in tasks:
         label = " ".join(map(str, task.values()))
         found, problem, took = apart(settings, "photoz.measure", task, environment() | ONE_THREAD)
         print(f"{label:<34}{took:>7.1f} s  {_line(found) if found else f'failed: {problem}'}", flush=True)
-        rows = sorted(rows + found, key=lambda row: ORDER.index(row["name"]))
+        results["rows"] = sorted(results["rows"] + found, key=lambda row: ORDER.index(row["name"]))
         failures += [f"{label}: {problem}"] if problem else []
-        results = about | {"rows": rows, "failures": failures, "targets": [] if generated else judge(rows)}
+        # What is meant to be reached was said of real galaxies.
+        results["targets"] = [] if is_sample(source) else judge(results["rows"])
         path.write_text(json.dumps(results, indent=1))
-    draw(rows, output / f"{NAME}.png")
+    draw(results["rows"], output / f"{NAME}.png")
     print(write_page(results, output))
     return 1 if failures else 0
+
+
+def _kept(path: Path, tasks: list[dict], objects: dict[str, int]) -> tuple[list[dict], list[str]]:
+    """Return what an earlier run has measured, and what it could not, of other tools than those of some tasks."""
+    before = json.loads(path.read_text())
+    if before["objects"] != objects:
+        raise OptionError(f"--add: expected the galaxies of {path} ({before['objects']}), found {objects}")
+    again = {(task["kind"], task["name"]) for task in tasks}
+    rows = [row for row in before["rows"] if (row["kind"], row["name"]) not in again]
+    return rows, [
+        one for one in before["failures"] if not one.startswith(tuple(f"{kind} {name} " for kind, name in again))
+    ]
 
 
 def _line(rows: list[dict]) -> str:

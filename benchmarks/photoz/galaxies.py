@@ -78,10 +78,11 @@ def read(path: Path, work: Path) -> Galaxies:
     ZooError
         If it cannot be read, or has fewer than `FEWEST` such galaxies.
     """
+    folder = path
     if not path.is_dir():
-        import_catalogue(path, work / "imported")
-        path = work / "imported"
-    data = open_dataset(path, ["bands"], progress=False)
+        folder = work / "imported"
+        import_catalogue(path, folder)
+    data = open_dataset(folder, ["bands"], progress=False)
     good = data.usable(["bands"], "redshift")
     if len(good) < FEWEST:
         raise DataError(f"{path}: expected {FEWEST} galaxies with ugriz and redshift or more, found {len(good)}")
