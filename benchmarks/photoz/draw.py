@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from common.outputs.calibration import LEVELS, percent
 
 from .answers import WIDTH
-from .summary import OURS, STRONG, grouped
+from .summary import OURS, STRONG, grouped, label_of
 
 COLOURS = {OURS: "#c8553d"} | dict(zip(STRONG, ("#7a8899", "#2f6690"), strict=True))
 
@@ -22,7 +23,9 @@ def draw(rows: list[dict], path: Path) -> None:
     histogram, coverage = figure.subplots(1, 2)
     for name, row in tools.items():
         counts = np.array(row["pit"])
-        histogram.stairs(counts / counts.mean(), np.linspace(0, 1, len(counts) + 1), color=COLOURS[name], label=name)
+        histogram.stairs(
+            counts / counts.mean(), np.linspace(0, 1, len(counts) + 1), color=COLOURS[name], label=label_of(row)
+        )
         lines = row["bins"].get(WIDTH, [])
         for level in map(str, LEVELS):
             held = [line["coverage"][level] for line in lines]
@@ -32,6 +35,7 @@ def draw(rows: list[dict], path: Path) -> None:
     for level in LEVELS:
         coverage.axhline(level, color="black", linewidth=0.8, linestyle=":")
     label = ", ".join(percent(level) for level in LEVELS)
+    coverage.xaxis.set_major_locator(MaxNLocator(integer=True))
     coverage.set(xlabel="fifth by predicted width, the surest first", ylabel=f"held by the {label} % intervals")
     if tools:
         histogram.legend(loc="lower center")

@@ -32,6 +32,11 @@ def grouped(rows: Iterable[dict], *kinds: str) -> dict[str, list[dict]]:
     return found
 
 
+def label_of(row: dict) -> str:
+    """Name the tool of a row for people."""
+    return f"b2r, {row['name']}" if row["kind"] == "zoo" else row["name"]
+
+
 def spread(rows: list[dict], read: Callable[[dict], float | None]) -> tuple[float, float] | None:
     """Return mean and standard deviation of a number over seeds, 0 for one seed; None where a tool has none."""
     values = [value for row in rows if (value := read(row)) is not None]

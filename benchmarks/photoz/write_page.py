@@ -14,7 +14,7 @@ from .answers import BRIGHTNESS, TRUTH, WIDTH
 from .measure import SIGNALS
 from .rail import rail_rivals
 from .rivals import RIVALS
-from .summary import OURS, STRONG, grouped, spread
+from .summary import OURS, STRONG, grouped, label_of, spread
 
 NAME = "photoz"
 BEGIN, END = "<!-- tables: written by python -m benchmarks.photoz -->", "<!-- end of tables -->"
@@ -72,7 +72,7 @@ def _main_table(rows: list[dict]) -> str:
     for some in grouped(rows, "zoo", "rival").values():
         cells = [_score(some, score, decimals, factor) for _, score, decimals, factor in SCORES]
         costs = [_cell(spread(some, lambda row, cost=cost: row[cost]), decimals) for _, cost, decimals in COSTS]
-        lines.append([_label(some[0]), str(len(some)), *cells, *costs])
+        lines.append([label_of(some[0]), str(len(some)), *cells, *costs])
     return _table(["", "seeds", *(one[0] for one in SCORES), *(one[0] for one in COSTS)], lines)
 
 
@@ -93,7 +93,7 @@ def _hidden_table(rows: list[dict]) -> str:
             continue
         for bands in some[0]["hidden"]:
             without = " ".join(bands) or "none"
-            lines.append([_label(some[0]), without, *_reliable(some, lambda row, bands=bands: row["hidden"][bands])])
+            lines.append([label_of(some[0]), without, *_reliable(some, lambda row, bands=bands: row["hidden"][bands])])
     return _table(["", "missing", *_RELIABLE], lines)
 
 
@@ -129,16 +129,12 @@ def _bins_table(rows: list[dict]) -> str:
             low, high = (f"{line[end]:.{decimals}f}" for end in ("low", "high"))
             cells = [_held(some, quantity, number) for some in tools.values()]
             lines.append([quantity, f"{low} to {high}", f"{line['count']:,}", *cells])
-    return _table(["bin of", "from", "galaxies", *(_label(some[0]) for some in tools.values())], lines)
+    return _table(["bin of", "from", "galaxies", *(label_of(some[0]) for some in tools.values())], lines)
 
 
 def _held(rows: list[dict], quantity: str, number: int) -> str:
     lines = [row["bins"][quantity][number]["coverage"] for row in rows if len(row["bins"][quantity]) > number]
     return " ".join(f"{np.mean([line[str(level)] for line in lines]):.3f}" for level in LEVELS)
-
-
-def _label(row: dict) -> str:
-    return f"**b2r**, {row['name']}" if row["kind"] == "zoo" else row["name"]
 
 
 def _score(rows: list[dict], name: str, decimals: int, factor: float) -> str:
