@@ -72,7 +72,10 @@ ALGORITHMS_USED = {
         "7 to 31 neighbours and 5 widths from 0.006 to 0.018 tried on a quarter of the training galaxies",
         {"nneigh_min": 7, "nneigh_max": 31, "sigma_grid_min": 0.006, "sigma_grid_max": 0.018, "ngrid_sigma": 5},
     ),
-    "rail-gpz": Algorithm("pz-rail-gpz-v1", "gpz", "GPz", "100 basis functions", {"n_basis": 100}),
+    "rail-gpz": Algorithm("pz-rail-gpz-v1", "gpz", "GPz",
+        "50 basis functions, 300 iterations, without decorrelation, which suffers from errors that are all alike",
+        {"n_basis": 50, "max_iter": 300, "pca_decorrelate": False},
+    ),
     "rail-dnf": Algorithm("pz-rail-dnf", "dnf", "DNF", "defaults (angular neighbourhood)", point="DNF_Z"),
     "rail-cmnn": Algorithm("pz-rail-cmnn", "cmnn", "CMNN", "defaults"),
 }  # fmt: skip

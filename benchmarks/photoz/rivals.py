@@ -91,15 +91,16 @@ def fit_quantile_boosting(train: Galaxies, validation: Galaxies, seed: int) -> P
         )
         for level in LEVELS
     ]
-    return partial(_quantiles, models, even_borders(train.redshift))
+    borders = even_borders(train.redshift)
+    return _with_width(partial(_quantiles, models, borders), borders, validation)
 
 
-def _quantiles(models: list[HistGradientBoostingRegressor], borders: np.ndarray, galaxies: Galaxies) -> Answer:
+def _quantiles(models: list[HistGradientBoostingRegressor], borders: np.ndarray, galaxies: Galaxies) -> np.ndarray:
     features = _features(galaxies, True)
     # Quantiles that cross are put in order (Chernozhukov, Fernández-Val & Galichon 2010, Econometrica 78, 1093).
     found = np.sort(np.column_stack([model.predict(features) for model in models]), axis=1)
     low, high = 2 * found[:, :1] - found[:, 1:2], 2 * found[:, -1:] - found[:, -2:-1]
-    return of_shares(_between(np.hstack([low, found, high]), np.array([0, *LEVELS, 1]), borders), borders)
+    return _between(np.hstack([low, found, high]), np.array([0, *LEVELS, 1]), borders)
 
 
 def _between(quantiles: np.ndarray, levels: np.ndarray, borders: np.ndarray) -> np.ndarray:
@@ -196,7 +197,8 @@ RIVALS = {
     ),
     "boosting-quantiles": Rival(
         fit_quantile_boosting,
-        f"the same trees and features, one model for each of {len(LEVELS)} quantiles; straight lines between them",
+        f"the same trees and features, one model for each of {len(LEVELS)} quantiles; straight lines between "
+        "them, smoothed by the width that validation galaxies choose",
     ),
     "forest": Rival(
         fit_forest,
