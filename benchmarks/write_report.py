@@ -111,7 +111,7 @@ def targets_table(targets: list[dict]) -> str:
     """Lay out in Markdown what `targets.judge` returns."""
     lines = ["| what | target | measured | met |", "|---|---|---|---|"]
     for target in targets:
-        unit = target["unit"] if target["unit"] == "×" else f" {target['unit']}"
+        unit = target["unit"] if target["unit"] in ("×", "") else f" {target['unit']}"
         measured = "not measured" if target["measured"] is None else f"{_number(target['measured'])}{unit}"
         met = {True: "yes", False: "**no**", None: ""}[target["met"]]
         lines.append(f"| {target['name']} | {target['sign']} {_number(target['target'])}{unit} | {measured} | {met} |")

@@ -52,11 +52,6 @@ class Answer:
         """Tell by level whose intervals hold the truth, bool ``(n,)``."""
         return {level: (truth >= low) & (truth <= high) for level, (low, high) in self.ends.items()}
 
-    def chosen(self, which: np.ndarray) -> Answer:
-        """Choose the answers for some of the galaxies."""
-        ends = {level: (low[which], high[which]) for level, (low, high) in self.ends.items()}
-        return replace(self, point=self.point[which], ends=ends, shares=self.shares[which])
-
 
 Predictor = Callable[[Galaxies], Answer]
 

@@ -15,10 +15,9 @@ from sdss_gs.errors import DataError
 from sdss_gs.exchange.catalogues import import_catalogue
 from sdss_gs.schema import BANDS, ERRORS, INPUTS
 from sdss_gs.split import split
+from sdss_gs.tables.error_columns import PER_SHARE
 
 MAGNITUDES = INPUTS["bands"].columns
-PER_SHARE = 2.5 / np.log(10)
-"""Error in magnitudes of a flux with a signal-to-noise ratio of 1."""
 FAINTEST_SHARE = 0.05
 """Of a flux that noise leaves: below, a magnitude would be a limit."""
 FEWEST = 200

@@ -69,8 +69,8 @@ ALGORITHMS_USED = {
     ),
     "rail-knn": Algorithm(
         "pz-rail-sklearn", "k_nearneigh", "KNearNeigh",
-        "7 to 31 neighbours and 5 widths from 0.006 to 0.018 tried on a quarter of the training galaxies",
-        {"nneigh_min": 7, "nneigh_max": 31, "sigma_grid_min": 0.006, "sigma_grid_max": 0.018, "ngrid_sigma": 5},
+        "14 to 20 neighbours and 3 widths from 0.007 to 0.013 tried on a quarter of the training galaxies",
+        {"nneigh_min": 14, "nneigh_max": 20, "sigma_grid_min": 0.007, "sigma_grid_max": 0.013, "ngrid_sigma": 3},
     ),
     "rail-gpz": Algorithm("pz-rail-gpz-v1", "gpz", "GPz",
         "50 basis functions, 300 iterations, without decorrelation, which suffers from errors that are all alike",

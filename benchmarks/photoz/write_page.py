@@ -149,7 +149,9 @@ def _cell(value: tuple[float, float] | None, decimals: int) -> str:
     if value is None:
         return "–"
     mean, deviation = value
-    return f"{mean:,.{decimals}f}" + (f" ± {deviation:,.{decimals}f}" if deviation else "")
+    # Nothing less than a digit of the mean.
+    spreads = deviation >= 0.5 * 10**-decimals
+    return f"{mean:,.{decimals}f}" + (f" ± {deviation:,.{decimals}f}" if spreads else "")
 
 
 def _table(header: list[str], lines: list[list[str]]) -> str:
