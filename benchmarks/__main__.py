@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.schema import INPUTS
 
 from . import generate, machine
+from .run_task import apart
 from .settings import PARTS, QUICK_INPUTS, ROOT, Settings
 from .targets import judge
 from .tasks import tasks_of
@@ -91,7 +90,7 @@ def _measure_all(settings: Settings, parts: tuple[str, ...], output: Path, add: 
     for part in parts:
         for task in tasks_of(part, settings):
             label = " ".join([part, *map(str, task.values())])
-            rows, problem, took = _run(settings, part, task)
+            rows, problem, took = apart(settings, part, task)
             print(f"{label:<28}{took:>7.1f} s  {problem and f'failed: {problem}'}", flush=True)
             for row in rows:
                 print(f"    {_line(row)}", flush=True)
@@ -111,20 +110,6 @@ def without(results: dict, parts: tuple[str, ...]) -> dict:
     kept["failures"] = [one for one in results["failures"] if one.split()[0].rstrip(":") not in parts]
     kept["added"] = {part: about for part, about in results.get("added", {}).items() if part not in parts}
     return results | kept
-
-
-def _run(settings: Settings, part: str, task: dict) -> tuple[list[dict], str, float]:
-    """Run one task; return its rows, what went wrong, and the seconds it took."""
-    began, answer = time.perf_counter(), Path(settings.work) / "answer.json"
-    answer.unlink(missing_ok=True)
-    question = json.dumps({"settings": asdict(settings), "part": part, "task": task})
-    command = [sys.executable, "-m", "benchmarks.run_task", question, str(answer)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    took = time.perf_counter() - began
-    if done.returncode or not answer.is_file():
-        lines = done.stderr.strip().splitlines()
-        return [], lines[-1].strip() if lines else f"exit code {done.returncode}", took
-    return json.loads(answer.read_text()), "", took
 
 
 def _line(row: dict) -> str:

@@ -51,15 +51,13 @@ def judge(rows: list[dict]) -> list[dict]:
     list of dict
         ``name``, ``sign`` (≥ or ≤), ``target``, ``measured`` (None where it was not), ``unit`` and ``met``.
     """
-    found = [*_ratios(rows), *_limits(rows), *_growth(rows), *_prediction(rows)]
-    for target in found:
-        value, bound = target["measured"], target["target"]
-        target["met"] = None if value is None else value >= bound if target["sign"] == "≥" else value <= bound
-    return found
+    return [*_ratios(rows), *_limits(rows), *_growth(rows), *_prediction(rows)]
 
 
-def _target(name: str, sign: str, target: float, measured: float | None, unit: str = "×") -> dict:
-    return {"name": name, "sign": sign, "target": target, "measured": measured, "unit": unit}
+def target(name: str, sign: str, bound: float, measured: float | None, unit: str = "×") -> dict:
+    """Compare what was measured, None if it was not, with a bound: ``≥`` or ``≤``; see `judge`."""
+    met = None if measured is None else measured >= bound if sign == "≥" else measured <= bound
+    return {"name": name, "sign": sign, "target": bound, "measured": measured, "unit": unit, "met": met}
 
 
 def _value(rows: list[dict], column: str, **wanted: object) -> float | None:
@@ -70,7 +68,7 @@ def _value(rows: list[dict], column: str, **wanted: object) -> float | None:
 
 def _ratios(rows: list[dict]) -> list[dict]:
     epoch = [
-        _target(
+        target(
             f"epoch, {name}: packed to naive",
             "≥",
             bound,
@@ -79,7 +77,7 @@ def _ratios(rows: list[dict]) -> list[dict]:
         for name, bound in EPOCH.items()
     ]
     feeding = [
-        _target(
+        target(
             f"epoch, {name}: time packed to memory",
             "≤",
             FEEDING_COST,
@@ -88,7 +86,7 @@ def _ratios(rows: list[dict]) -> list[dict]:
         for name in EPOCH
     ]
     packing = [
-        _target(f"packing, {name}: to naive", "≥", bound, _value(rows, "ratio", part="packing", input=name))
+        target(f"packing, {name}: to naive", "≥", bound, _value(rows, "ratio", part="packing", input=name))
         for name, bound in PACKING.items()
     ]
     return epoch + feeding + packing
@@ -101,17 +99,17 @@ def _limits(rows: list[dict]) -> list[dict]:
     peaks = [row["peak_anonymous_mb"] for row in training if "peak_anonymous_mb" in row]
     first = _value(rows, "seconds", part="startup", what="mlflow run b2r to the end of the first epoch")
     return [
-        _target(
+        target(
             "training and prediction, largest peak of anonymous memory", "≤", MEMORY_MB, max(peaks, default=None), "MB"
         ),
         *(
-            _target(
+            target(
                 f"warm open of 100,000 {name}", "≤", 0.3, _value(rows, "open_warm_s", kind=kind, objects=100_000), "s"
             )
             for kind, name in (("packing", "images"), ("tables", "table rows"))
         ),
-        _target("mlflow run b2r to the first epoch", "≤", 8, first, "s"),
-        _target("python -m sdss_gs info", "≤", 1, _value(rows, "seconds", what="python -m sdss_gs info"), "s"),
+        target("mlflow run b2r to the first epoch", "≤", 8, first, "s"),
+        target("python -m sdss_gs info", "≤", 1, _value(rows, "seconds", what="python -m sdss_gs info"), "s"),
     ]
 
 
@@ -121,14 +119,14 @@ def _growth(rows: list[dict]) -> list[dict]:
         sizes = {row["objects"]: row[column] for row in rows if row.get("kind") == kind and column in row}
         low, high = min(sizes, default=0), max(sizes, default=0)
         measured = sizes[high] / sizes[low] if len(sizes) > 1 else None
-        found.append(_target(f"{name}: {high:,} to {low:,} objects" if sizes else name, "≤", FLAT, measured))
+        found.append(target(f"{name}: {high:,} to {low:,} objects" if sizes else name, "≤", FLAT, measured))
     return found
 
 
 def _prediction(rows: list[dict]) -> list[dict]:
     speed = [row for row in rows if row["part"] == "engines" and row["kind"] == "speed"]
     found = [
-        _target(
+        target(
             f"network on one galaxy, {name}: the slower gain of its networks",
             "≥",
             ONE_GALAXY,
@@ -137,7 +135,7 @@ def _prediction(rows: list[dict]) -> list[dict]:
         for name in ENGINES
     ]
     found += [
-        _target(
+        target(
             f"network in batches of 512, {name}: the slower gain of its networks",
             "≥",
             bound,
@@ -147,11 +145,11 @@ def _prediction(rows: list[dict]) -> list[dict]:
     ]
     differences = [row["largest_difference"] for row in rows if row.get("way") == "onnxruntime"]
     found.append(
-        _target("b2r, largest difference to Keras", "≤", LARGEST_DIFFERENCE, max(differences, default=None), "")
+        target("b2r, largest difference to Keras", "≤", LARGEST_DIFFERENCE, max(differences, default=None), "")
     )
     found += [
-        _target(f"{what}: {cost}", "≥", bound, _value(rows, "gain", part="commands", what=what, cost=cost))
+        target(f"{what}: {cost}", "≥", bound, _value(rows, "gain", part="commands", what=what, cost=cost))
         for what, cost, bound in COMMANDS
     ]
     first = _value(rows, "after", part="commands", what="zoo serve", cost="start to first answer")
-    return [*found, _target("zoo serve to its first answer", "≤", FIRST_ANSWER_S, first, "s")]
+    return [*found, target("zoo serve to its first answer", "≤", FIRST_ANSWER_S, first, "s")]

@@ -53,7 +53,7 @@ def write_report(results: dict, output: Path) -> Path:
     """Write ``benchmarks.md`` and ``benchmarks.png``; return the page's path."""
     draw(results, output / f"{NAME}.png")
     rows = results["rows"]
-    sections = [_head(results), "## Targets", _targets(results["targets"]), f"![Ratios and growth]({NAME}.png)"]
+    sections = [_head(results), "## Targets", targets_table(results["targets"]), f"![Ratios and growth]({NAME}.png)"]
     for part, title in TITLES.items():
         chosen = [row for row in rows if row["part"] == part]
         if chosen:
@@ -69,10 +69,11 @@ def write_report(results: dict, output: Path) -> Path:
 def _added(about: dict) -> str:
     """Say when and where a part was measured that was added to an earlier run."""
     quick = " **A quick run: not to be quoted.**" if about["quick"] else ""
-    return f"Measured on {about['machine']['date'][:10]}:{quick}\n\n" + "\n".join(_about(about))
+    return f"Measured on {about['machine']['date'][:10]}:{quick}\n\n" + "\n".join(about_lines(about))
 
 
-def _about(about: dict) -> list[str]:
+def about_lines(about: dict) -> list[str]:
+    """Say in Markdown on which machine and with which software was measured."""
     machine = about["machine"]
     builds = ", ".join(f"{name} {commit}" for name, commit in about.get("builds", {}).items())
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
@@ -92,7 +93,7 @@ def _head(results: dict) -> str:
         f"Written by `python -m benchmarks{' --quick' if results['quick'] else ''}` (`make bench`) in "
         f"{results['seconds'] / 60:.0f} minutes on {results['machine']['date'][:10]}.",
         "",
-        *_about(results),
+        *about_lines(results),
         "",
         "Competing ways run in turn, round by round, in one process; a ratio is the median of the rounds' ratios. "
         "*Naive* opens the one file of an object when the object is needed, after a scan of the catalogue for its row; "
@@ -106,10 +107,11 @@ def _head(results: dict) -> str:
     return "\n".join(lines)
 
 
-def _targets(targets: list[dict]) -> str:
+def targets_table(targets: list[dict]) -> str:
+    """Lay out in Markdown what `targets.judge` returns."""
     lines = ["| what | target | measured | met |", "|---|---|---|---|"]
     for target in targets:
-        unit = target["unit"] if target["unit"] == "×" else f" {target['unit']}"
+        unit = target["unit"] if target["unit"] in ("×", "") else f" {target['unit']}"
         measured = "not measured" if target["measured"] is None else f"{_number(target['measured'])}{unit}"
         met = {True: "yes", False: "**no**", None: ""}[target["met"]]
         lines.append(f"| {target['name']} | {target['sign']} {_number(target['target'])}{unit} | {measured} | {met} |")
