@@ -257,14 +257,14 @@ class Model:
                 chosen = finite & (used[good] == key)
                 here = good[chosen]
                 values, unsure = kind.values(self.calibration(key, output), answer[chosen])
+                own[here[unsure]] |= int(Flag.UNSURE)
+                own[here[kind.impossible(values[0])]] |= int(Flag.IMPOSSIBLE)
                 if vector_columns(output, self.pdf):
                     values = [*values, vectors(output, self.pdf, answer[chosen])]
                 for column, some in zip(self._columns_of(output), values, strict=True):
                     if column not in found:
                         found[column] = np.full((len(flags), *some.shape[1:]), np.nan, some.dtype)
                     found[column][here] = some
-                own[here[unsure]] |= int(Flag.UNSURE)
-                own[here[kind.impossible(answer[chosen])]] |= int(Flag.IMPOSSIBLE)
             found[f"{output.name}_flag"] = own
             together |= own
         found["flag"] = together

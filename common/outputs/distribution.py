@@ -24,7 +24,7 @@ LOG_SCALE = (-9.0, 3.0)
 """Bounds of the logarithm of the scale of a mixture's component."""
 MOST_EVEN = 2000
 """Bins of equal width, for programs that know no others."""
-_ROWS = 4096
+_ROWS = 1024
 
 
 def make_grid(values: np.ndarray, lowest: float = -np.inf, bins: int = BINS) -> tuple[float, ...]:
@@ -97,18 +97,20 @@ def quantiles(shares: np.ndarray, grid: Sequence[float], levels: Sequence[float]
     >>> quantiles(np.array([[0.5, 0.25, 0.25]]), (0, 1, 2, 4), [0.25, 0.5, 0.875]).tolist()
     [[0.5, 1.0, 3.0]]
     """
-    borders, found = np.asarray(grid, np.float64), np.empty((len(shares), len(levels)))
+    borders, wanted = np.asarray(grid, np.float64), np.asarray(levels, np.float64)
+    found = np.empty((len(shares), len(wanted)))
     for rows, piece in _pieces(shares):
         heights = np.cumsum(piece, axis=1, dtype=np.float64)
         heights /= heights[:, -1:]
-        every = np.arange(len(piece))
-        for number, level in enumerate(levels):
-            place = (heights < level).sum(axis=1)
-            top = heights[every, place]
-            bottom = np.where(place > 0, heights[every, place - 1], 0.0)
-            share = np.divide(level - bottom, top - bottom, out=np.zeros(len(piece)), where=top > bottom)
-            low = borders[place]
-            found[rows, number] = low + np.clip(share, 0, 1) * (borders[place + 1] - low)
+        # All rows one behind the other are in ascending order if each is 2 above the one before.
+        apart = 2.0 * np.arange(len(piece))[:, None]
+        place = np.searchsorted((heights + apart).ravel(), (wanted + apart).ravel()).reshape(len(piece), -1)
+        place = np.minimum(place - piece.shape[1] * np.arange(len(piece))[:, None], piece.shape[1] - 1)
+        top = np.take_along_axis(heights, place, axis=1)
+        bottom = np.where(place > 0, np.take_along_axis(heights, np.maximum(place - 1, 0), axis=1), 0.0)
+        share = np.divide(wanted - bottom, top - bottom, out=np.zeros(place.shape), where=top > bottom)
+        low = borders[place]
+        found[rows] = low + np.clip(share, 0, 1) * (borders[place + 1] - low)
     return found
 
 

@@ -207,9 +207,6 @@ class Distributed(Scalar):
         middle, low, high = columns[:3]
         return columns, self.error_in_scale(high, middle) - self.error_in_scale(low, middle)
 
-    def impossible(self, values: np.ndarray) -> np.ndarray:
-        return super().impossible(self.point(values))
-
     def collapsed(self, truth: np.ndarray, predicted: np.ndarray) -> str:
         return super().collapsed(truth, self.point(predicted))
 

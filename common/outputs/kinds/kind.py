@@ -284,7 +284,7 @@ class Kind(ABC):
         """Say what each of the columns holds."""
 
     def impossible(self, values: np.ndarray) -> np.ndarray:
-        """Tell which predictions, as `decode` gives them, are outside what the quantity can be, bool ``(n,)``."""
+        """Tell which predictions, by their first column, are outside what the quantity can be, bool ``(n,)``."""
         return np.zeros(len(values), bool)
 
     def weights(self, column: Callable[[str], np.ndarray], usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
