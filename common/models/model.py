@@ -211,13 +211,23 @@ class Model:
         import pandas as pd
 
         frame = pd.DataFrame({name: list(one) if one.ndim > 1 else one for name, one in columns.items()})
-        for output in self.outputs:
-            for name, column in vector_columns(output, self.pdf).items():
-                if column.vector.borders:
-                    frame.attrs.setdefault("grids", {})[name] = column.vector.borders
-                else:
-                    frame.attrs["levels"] = column.vector.levels
+        frame.attrs |= self.axes()
         return frame
+
+    def axes(self) -> dict[str, object]:
+        """Say what the numbers of its vectors stand for.
+
+        Returns
+        -------
+        dict of str to object
+            ``grids``: the borders of the bins, by column of densities; or ``levels``: the cumulative probabilities of
+            quantiles. Nothing where no vectors are wanted.
+        """
+        described = [vector_columns(output, self.pdf) for output in self.outputs]
+        found = {name: column.vector for columns in described for name, column in columns.items()}
+        if self.pdf == GRID:
+            return {"grids": {name: vector.borders for name, vector in found.items()}}
+        return {"levels": next(iter(found.values())).levels} if found else {}
 
     def with_pdf(self, form: str) -> Model:
         """Return the model with its distributions beside the other columns, see `vector_columns`.
