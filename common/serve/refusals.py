@@ -12,7 +12,21 @@ SHOWN = 60
 
 
 def refused(where: str, expected: str, sent: object) -> HTTPException:
-    """Say of a value in a request what was expected and what was found."""
+    """Say what is wrong with a value in a request.
+
+    Parameters
+    ----------
+    where : str
+        Its place, ``rows[2].modelMag_u``.
+    expected : str
+    sent : object
+        What was found; of it `SHOWN` characters at most are repeated.
+
+    Returns
+    -------
+    HTTPException
+        To raise: 422.
+    """
     return HTTPException(422, f"{where}: expected {expected}, found {_shown(sent)}")
 
 
