@@ -21,7 +21,7 @@ from common.networks.inputs import PRESENT
 from common.outputs.calibration import Calibration
 from common.outputs.column import GRID, QUANTILES
 from common.outputs.flags import NO_PREDICTION, Flag
-from common.outputs.kinds import kind_of
+from common.outputs.kinds import DISTRIBUTED, kind_of
 from common.outputs.vectors import vector_columns, vectors
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import Input, Output
@@ -241,7 +241,9 @@ class Model:
             raise OptionError(f"pdf: expected {GRID} or {QUANTILES}, found {form!r}")
         if not any(output.grid for output in self.outputs):
             names = ", ".join(output.name for output in self.outputs)
-            raise OptionError(f"{self.name}: expected a model that predicts distributions, found {names} without one")
+            hint = "; -P head=binned trains one" * any(output.kind in DISTRIBUTED for output in self.outputs)
+            expected = f"{self.name}: expected a model that predicts distributions"
+            raise OptionError(f"{expected}, found {names} without one{hint}")
         return replace(self, pdf=form)
 
     def columns_of(self, loaded: Mapping[str, Loaded]) -> dict[str, np.ndarray]:
