@@ -1,11 +1,16 @@
 """What README and docs say of files and options: that it is there, and that it is all."""
 
+import ast
 import re
+import runpy
+import shutil
 
+import mlflow
 import pytest
-from conftest import ROOT
+from conftest import ROOT, survey_rows, write_survey
 
-from common.options import ENTRY_POINTS, OPTIONS, declared
+from common import train
+from common.options import ARCHITECTURES, ENTRY_POINTS, OPTIONS, declared
 
 PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md", ROOT / "x2y" / "README.md"]
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
@@ -63,3 +68,36 @@ def test_options_page_has_every_option_with_its_default_and_choices(entry_point)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_option_that_is_used_exists(page):
     assert set(re.findall(r"-P (\w+)=", page.read_text())) - {"name"} <= set(OPTIONS)
+
+
+def recipe(page):
+    """A model folder's train.py as a page shows it, and the name of the folder."""
+    shown = re.compile(r'^```python\n("""(\w+): .*?)^```', re.DOTALL | re.MULTILINE)
+    ((code, name),) = shown.findall((ROOT / page).read_text())
+    return code, name
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_model_that_is_shown_is_the_one_in_its_folder(page):
+    code, name = recipe(page)
+    # All but the first statement, which says what the model is.
+    shown, there = (ast.parse(text).body[1:] for text in (code, (ROOT / name / "train.py").read_text()))
+    assert [ast.unparse(statement) for statement in shown] == [ast.unparse(statement) for statement in there]
+
+
+def test_recipe_of_readme_trains(repository, tmp_path, monkeypatch):
+    """Two files as it says: one as it is shown, the other a copy with another name."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    code, name = recipe("README.md")
+    folder, data = repository / name, write_survey(tmp_path / "data", survey_rows(100))
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "MLproject").write_text(
+        (repository / "w2r" / "MLproject").read_text().replace("name: w2r", f"name: {name}")
+    )
+    (folder / "train.py").write_text(code)
+    made = runpy.run_path(str(folder / "train.py"))
+    functions = {kind: made[kind] for kind in ARCHITECTURES}
+    assert train._run(folder, functions, ["--ds", str(data), "--epochs", "1"]) == 0

@@ -113,7 +113,7 @@ def predict(
     """Predict galaxies, one row each, with error bars and flags."""
     arrow_without_pandas()
     from common.models.model import left_out, synthetic_note
-    from common.predict.choose import averaging, choose_models, with_distributions
+    from common.predict.choose import averaging, choose_models, with_distributions, without_distributions
     from common.predict.predict import predict as run
 
     models, together = choose_models(list(names), runtime or "")
@@ -122,7 +122,7 @@ def predict(
     source = _open(opener)
     if together.way:
         models = [model for model in models if {item.name for item in model.inputs} & set(source.inputs)]
-    if note := synthetic_note(models):
+    for note in filter(None, (synthetic_note(models), *without_distributions(models))):
         print(note)
     runner = _engine(engine, opener, address, workers)
     done = run(models, source, output, overwrite=overwrite, together=together, engine=runner)

@@ -130,7 +130,7 @@ def widened(item: Input, catalogue: Catalogue, options: TrainingOptions) -> Inpu
     ----------
     item : Input
     catalogue : Catalogue
-        Errors are looked at where at least `ERRORS_KNOWN` of the rows have all of an input's.
+        Errors are looked at where at least `ERRORS_KNOWN` of an input's magnitudes have one.
     options : TrainingOptions
         ``magnitude_dropout`` and ``errors``.
     """
@@ -139,8 +139,8 @@ def widened(item: Input, catalogue: Catalogue, options: TrainingOptions) -> Inpu
     if options.architecture == "fast" and options.magnitude_dropout:
         item = replace(item, gaps=True)
     errors = tuple(ERRORS[column] for column in item.columns)
-    known = np.isfinite(catalogue.table(errors)).all(axis=1).mean()
-    if options.errors == "no" or not item.gaps or known < ERRORS_KNOWN:
+    known, magnitudes = (int(np.isfinite(catalogue.table(columns)).sum()) for columns in (errors, item.columns))
+    if options.errors == "no" or not item.gaps or known < ERRORS_KNOWN * max(magnitudes, 1):
         return item
     return replace(item, columns=item.columns + errors, shape=(2 * len(errors),), errors=len(errors))
 

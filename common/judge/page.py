@@ -13,6 +13,10 @@ from common.judge.card import best_rows, template
 CAPTIONS = {
     "predicted_vs_true": "Predicted against true value of every test galaxy; a perfect model lies on the line.",
     "residuals": "Error against the true value: the line is the median, the band holds the middle 68 %.",
+    "pit": "How often the true value lies at each cumulative probability of its distribution: flat, to within what "
+    "chance does (dotted), where the distributions are right.",
+    "distributions": "Distributions of four test galaxies: the surest, one of median width, the least sure, the one "
+    "with the highest second peak (as a share of the first); the line is the true value.",
     "confusion": "Where each true class (row) ends up; the diagonal is right, each row adds up to 1.",
     "answers": "Predicted against true share of the votes, answer by answer; a perfect model lies on the lines.",
     "loss": "Loss of every epoch on the training and validation galaxies; the marked epoch was kept.",

@@ -21,7 +21,7 @@ from common.networks.inputs import PRESENT
 from common.outputs.calibration import Calibration
 from common.outputs.column import GRID, QUANTILES
 from common.outputs.flags import NO_PREDICTION, Flag
-from common.outputs.kinds import kind_of
+from common.outputs.kinds import DISTRIBUTED, kind_of
 from common.outputs.vectors import vector_columns, vectors
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import Input, Output
@@ -211,13 +211,23 @@ class Model:
         import pandas as pd
 
         frame = pd.DataFrame({name: list(one) if one.ndim > 1 else one for name, one in columns.items()})
-        for output in self.outputs:
-            for name, column in vector_columns(output, self.pdf).items():
-                if column.vector.borders:
-                    frame.attrs.setdefault("grids", {})[name] = column.vector.borders
-                else:
-                    frame.attrs["levels"] = column.vector.levels
+        frame.attrs |= self.axes()
         return frame
+
+    def axes(self) -> dict[str, object]:
+        """Say what the numbers of its vectors stand for.
+
+        Returns
+        -------
+        dict of str to object
+            ``grids``: the borders of the bins, by column of densities; or ``levels``: the cumulative probabilities of
+            quantiles. Nothing where no vectors are wanted.
+        """
+        described = [vector_columns(output, self.pdf) for output in self.outputs]
+        found = {name: column.vector for columns in described for name, column in columns.items()}
+        if self.pdf == GRID:
+            return {"grids": {name: vector.borders for name, vector in found.items()}}
+        return {"levels": next(iter(found.values())).levels} if found else {}
 
     def with_pdf(self, form: str) -> Model:
         """Return the model with its distributions beside the other columns, see `vector_columns`.
@@ -231,7 +241,9 @@ class Model:
             raise OptionError(f"pdf: expected {GRID} or {QUANTILES}, found {form!r}")
         if not any(output.grid for output in self.outputs):
             names = ", ".join(output.name for output in self.outputs)
-            raise OptionError(f"{self.name}: expected a model that predicts distributions, found {names} without one")
+            hint = "; -P head=binned trains one" * any(output.kind in DISTRIBUTED for output in self.outputs)
+            expected = f"{self.name}: expected a model that predicts distributions"
+            raise OptionError(f"{expected}, found {names} without one{hint}")
         return replace(self, pdf=form)
 
     def columns_of(self, loaded: Mapping[str, Loaded]) -> dict[str, np.ndarray]:

@@ -24,6 +24,8 @@ LOG_SCALE = (-9.0, 3.0)
 """Bounds of the logarithm of the scale of a mixture's component."""
 MOST_EVEN = 2000
 """Bins of equal width, for programs that know no others."""
+SMOOTHED = 5
+"""Bins, over which a density is averaged before its peaks are looked for."""
 _ROWS = 1024
 
 
@@ -207,6 +209,37 @@ def crps(shares: np.ndarray, grid: Sequence[float], truth: np.ndarray) -> np.nda
         inside = share * _squares(start, middle) + (1 - share) * _squares(1 - end, 1 - middle)
         # Where the truth lies beyond the grid, all of the distribution is as far away besides.
         found[rows] = left + right + inside * widths[place] + np.abs(truth[rows] - here)
+    return found
+
+
+def second_peaks(shares: np.ndarray, grid: Sequence[float]) -> np.ndarray:
+    """Return by how much the density rises again beside its highest peak, as a share of that, float64 ``(n,)``.
+
+    0 where there is one peak, 1 where another is as high and nothing lies between. The density is averaged over
+    `SMOOTHED` bins first, so that single bins are no peaks.
+
+    Parameters
+    ----------
+    shares, grid
+        As for `quantiles`.
+
+    Examples
+    --------
+    >>> two = np.array([[0, 4, 0, 0, 0, 0, 2, 0], [1, 2, 3, 4, 3, 2, 1, 0]])
+    >>> second_peaks(two.repeat(5, axis=1) / 80, range(41)).tolist()
+    [0.5, 0.0]
+    """
+    found, widths = np.empty(len(shares)), np.diff(grid)
+    for rows, piece in _pieces(shares):
+        heights = np.pad(np.cumsum(piece / widths, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
+        smooth = (heights[:, SMOOTHED:] - heights[:, :-SMOOTHED]) / SMOOTHED
+        peak, number = smooth.argmax(axis=1)[:, None], np.arange(smooth.shape[1])
+        rises = []
+        for side, order in ((number >= peak, 1), (number <= peak, -1)):
+            lowest = np.minimum.accumulate(np.where(side, smooth, np.inf)[:, ::order], axis=1)[:, ::order]
+            rises.append(np.where(side, smooth - lowest, 0).max(axis=1))
+        # What sums leave of rounding is no peak.
+        found[rows] = np.round(np.maximum(*rises) / smooth.max(axis=1), 9)
     return found
 
 

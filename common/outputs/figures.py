@@ -6,10 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from common.outputs import distribution
 
 INK, ACCENT = "#24476b", "#c8553d"
 MARGINS = {"left": 0.16, "right": 0.96, "bottom": 0.13, "top": 0.92}
 """Of a picture with one pair of axes: a layout that is worked out takes as long as all of the drawing."""
+SEEN = 0.01
+"""Share of its highest value from which on a density is shown."""
 PANELS = 8
 """Answers beside one another."""
 
@@ -106,6 +111,44 @@ def shares(titles: Sequence[str], truth: np.ndarray, predicted: np.ndarray) -> F
     figure.suptitle(f"Shares of the votes by question and answer, {len(truth):,} test galaxies", fontsize=10)
     figure.supxlabel("true", fontsize=9)
     figure.supylabel("predicted", fontsize=9, x=0.004)
+    return figure
+
+
+def example_distributions(shares: np.ndarray, grid: Sequence[float], truth: np.ndarray, label: str) -> Figure:
+    """Draw the density of four objects: the surest, one of median width, the least sure and the most two-peaked.
+
+    Parameters
+    ----------
+    shares : ndarray, shape (n, bins)
+    grid : sequence of float
+        Borders of the bins.
+    truth : ndarray, shape (n,)
+        In the scale of the grid.
+    label : str
+        What that is.
+    """
+    low, high = distribution.quantiles(shares, grid, [0.16, 0.84]).T
+    order, peaks = np.argsort(high - low, kind="stable"), distribution.second_peaks(shares, grid)
+    chosen = {
+        "surest": order[0], "median width": order[len(order) // 2], "least sure": order[-1],
+        f"most two-peaked ({peaks.max():.0%})": np.argmax(peaks),
+    }  # fmt: skip
+    figure = Figure(figsize=(11, 2.8))
+    margins = {"left": 0.065, "right": 0.99, "bottom": 0.19, "top": 0.85, "wspace": 0.2}
+    borders, widths = np.asarray(grid), np.diff(grid)
+    for axes, (title, row) in zip(figure.subplots(1, len(chosen), gridspec_kw=margins), chosen.items(), strict=True):
+        density = shares[row] / widths
+        shown = np.flatnonzero(density > SEEN * density.max())
+        ends = np.array([borders[shown[0]], borders[shown[-1] + 1], truth[row]])
+        margin = 0.05 * np.ptp(ends)
+        axes.stairs(density, borders, fill=True, color=INK, alpha=0.25)
+        axes.stairs(density, borders, color=INK, linewidth=0.9)
+        axes.axvline(truth[row], color=ACCENT, linewidth=1.4)
+        axes.set(xlim=(ends.min() - margin, ends.max() + margin), ylim=(0, None), xlabel=label)
+        axes.set_title(title, fontsize="medium")
+        axes.tick_params(labelsize="small")
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    figure.axes[0].set_ylabel("probability density")
     return figure
 
 

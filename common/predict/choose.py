@@ -74,7 +74,7 @@ def averaging(models: Sequence[Model]) -> list[Model]:
 
 
 def with_distributions(models: Sequence[Model], together: Combination, form: str, output: Path) -> list[Model]:
-    """Let models write their distributions too.
+    """Let models write their distributions too, as far as they predict any.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def with_distributions(models: Sequence[Model], together: Combination, form: str
     Raises
     ------
     OptionError
-        If a model has none, models are combined, or a file of that ending cannot hold them.
+        If no model has one, models are combined, or a file of that ending cannot hold them.
     """
     ending = output.suffix.lower()
     if (form == QP) != (ending in ENDINGS):
@@ -96,13 +96,28 @@ def with_distributions(models: Sequence[Model], together: Combination, form: str
     if not form:
         return list(models)
     if together.way:
-        raise OptionError(f"pdf: expected models by their names, found {together.way}, which has no distribution")
+        why = "whose models have bins of their own"
+        raise OptionError(f"pdf: expected models by their names, found {together.way}, {why}")
     if ending == ".csv":
         raise OptionError(f"output {output}: expected .parquet, .fits, .vot or .xml for distributions, found CSV")
-    having = [model.with_pdf(GRID if form == QP else form) for model in models]
-    if form == QP:
+    found = [f"{model.name} {output.name}" for model in models for output in model.outputs if output.grid]
+    if form == QP and found:
         check_qp()
-        found = [f"{model.name} {output.name}" for model in having for output in model.outputs if output.grid]
-        if len(having) > 1 or len(found) > 1:
-            raise OptionError(f"pdf: expected one model with one distribution for {QP}, found {', '.join(found)}")
-    return having
+        if len(models) > 1 or len(found) > 1:
+            names = ", ".join(model.name for model in models) if len(models) > 1 else ", ".join(found)
+            raise OptionError(f"pdf: expected one model with one distribution for {QP}, found {names}")
+    if not found:
+        # Which says so.
+        models[0].with_pdf(GRID)
+    return [
+        model.with_pdf(GRID if form == QP else form) if any(output.grid for output in model.outputs) else model
+        for model in models
+    ]
+
+
+def without_distributions(models: Sequence[Model]) -> list[str]:
+    """Say, where some models write distributions, of which outputs there are none."""
+    if not any(model.pdf for model in models):
+        return []
+    lacking = {model.name: [output.name for output in model.outputs if not output.grid] for model in models}
+    return [f"{name}: no distribution of {', '.join(outputs)}" for name, outputs in lacking.items() if outputs]

@@ -22,8 +22,8 @@ def predicted(model: Model, loaded: Mapping[str, Loaded]) -> list[dict]:
     Returns
     -------
     list of dict
-        ``prediction`` with the columns of `Model.columns`, null where there is none; ``flag``, ``flags`` in words and
-        ``problem``.
+        ``prediction`` with the columns of `Model.columns`, null where there is none, lists of numbers where these are
+        distributions; ``flag``, ``flags`` in words and ``problem``.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         columns = model.columns_of(loaded)
@@ -31,7 +31,7 @@ def predicted(model: Model, loaded: Mapping[str, Loaded]) -> list[dict]:
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     answers = []
     for cells, flag, problem in zip(rows, flags, problems_of(loaded, len(flags)), strict=True):
-        values = [number(value) if isinstance(value, float) else value for value in cells]
+        values = [_plain(value) for value in cells]
         if not flag & NO_PREDICTION and None in values:
             values, flag, problem = [None] * len(values), flag | int(Flag.BAD_INPUT), NOT_FINITE
         prediction = dict(zip(columns, values, strict=True))
@@ -40,8 +40,15 @@ def predicted(model: Model, loaded: Mapping[str, Loaded]) -> list[dict]:
 
 
 def signed(model: Model, content: dict) -> dict:
-    """Add which model answers."""
-    return {"model": model.name, "version": model.version, "weights": model.sha256} | content
+    """Add which model answers, and what the numbers of its distributions stand for."""
+    return {"model": model.name, "version": model.version, "weights": model.sha256} | model.axes() | content
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        # Of one galaxy either all numbers of a distribution are there or none is.
+        return [number(one) for one in value] if math.isfinite(value[0]) else None
+    return number(value) if isinstance(value, float) else value
 
 
 def number(value: float) -> float | None:

@@ -10,30 +10,26 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
-from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from common.models.model import Model
 from common.runs.store_location import REPORT
+from common.serve import batch, uploads
 from common.serve.access import Guard
 from common.serve.answers import predicted, signed
-from common.serve.batch import EXAMPLE, read_batch
 from common.serve.limits import Limits, Workers, failure
 from common.serve.objects import Objects
 from common.serve.served_models import CARD, ServedModel
 from common.serve.similar import MOST_NEIGHBOURS, Similar, usual_model
-from common.serve.uploads import no_room, read_upload
 from sdss_gs import __version__
+from sdss_gs.errors import OptionError
 
 STATIC = Path(__file__).parent / "static"
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 """A report is one file that holds its style and pictures, and runs nothing."""
-UPLOAD = {
-    "file": {"type": "string", "format": "binary"},
-    "scale": {"type": "number", "description": "arcsec per pixel of an image"},
-}
 BODIES = {
-    "application/json": {"schema": {"type": "object"}, "example": EXAMPLE},
-    "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": UPLOAD}},
+    "application/json": {"schema": batch.SCHEMA, "example": batch.EXAMPLE},
+    "multipart/form-data": {"schema": uploads.SCHEMA},
 }
 
 
@@ -175,21 +171,23 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
 
     # Answers are written as JSON by the threads that predict. FastAPI would look at each value of a dict once more.
     async def predict(model: str, request: Request) -> Response:
-        """Predict what is sent: rows of named magnitudes or arrays as JSON (``results``), or one file as a form."""
+        """Predict what is sent: rows of named magnitudes or arrays as JSON (``results``), or one file as a form.
+
+        With ``pdf`` also distributions, whose ``grids`` (borders of bins) or ``levels`` stand in the answer once.
+        """
         network = _served(served, model).model
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
-            upload = await _form(request)
+            upload = await uploads.read_form(request)
+            asked = _with_pdf(network, upload.pdf)
             return await workers.run(
-                lambda: JSONResponse(signed(network, predicted(network, read_upload(network, *upload))[0]))
+                lambda: JSONResponse(signed(asked, predicted(asked, uploads.read_upload(asked, upload))[0]))
             )
         if kind != "application/json":
             expected = "application/json or multipart/form-data"
             raise HTTPException(415, f"content-type: expected {expected}, found {kind[:60]!r}")
-        body, most = await request.body(), workers.limits.rows
-        return await workers.run(
-            lambda: JSONResponse(signed(network, {"results": predicted(network, read_batch(network, body, most))}))
-        )
+        body = await request.body()
+        return await workers.run(lambda: _answer(network, body, workers.limits.rows))
 
     app.router.add_api_route(
         "/predict/{model}", predict, methods=["POST"], response_model=dict, route_class_override=Straight,
@@ -197,9 +195,9 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
     )  # fmt: skip
 
     @app.get("/infer/{model}/{objid}", response_model=dict)
-    async def infer(model: str, objid: str) -> Response:
-        """Predict a galaxy of the data set."""
-        network, present = _served(served, model).model, _present(objects)
+    async def infer(model: str, objid: str, pdf: str = Query("", json_schema_extra=batch.PDF_SCHEMA)) -> Response:
+        """Predict a galaxy of the data set; ``pdf`` as for ``/predict/{model}``."""
+        network, present = _with_pdf(_served(served, model).model, pdf), _present(objects)
         present.find(objid)
         return await workers.run(
             lambda: JSONResponse(
@@ -220,23 +218,18 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
         return signed(network, {"objid": objid} | await workers.run(similar.nearest, network, objid, n))
 
 
-async def _form(request: Request) -> tuple[str, bytes, str]:
-    """Read an upload; return the file's name, its content, and the scale as text."""
+def _answer(model: Model, body: bytes, most: int) -> JSONResponse:
+    """Read a JSON body and predict what it holds."""
+    content = batch.read_body(body)
+    model = _with_pdf(model, content[batch.PDF])
+    return JSONResponse(signed(model, {"results": predicted(model, batch.read_batch(model, content, most))}))
+
+
+def _with_pdf(model: Model, form: str) -> Model:
     try:
-        form = await request.form(max_files=1, max_fields=8)
-    except (KeyError, FormParserError) as error:
-        # Older Starlettes let the parser's own errors through.
-        raise HTTPException(400, f"form: expected a complete one, found {error}") from None
-    except OSError as error:
-        # A file of over a megabyte is kept on disk as it comes.
-        raise no_room(error) from None
-    try:
-        file, scale = form.get("file"), form.get("scale", "")
-        if file is None or isinstance(file, str) or not isinstance(scale, str):
-            raise HTTPException(400, "form: expected a file in the field file, and text in the field scale")
-        return file.filename or "", await file.read(), scale.strip()
-    finally:
-        await form.close()
+        return model.with_pdf(form) if form else model
+    except OptionError as error:
+        raise HTTPException(422, str(error)) from None
 
 
 def _served(served: Mapping[str, ServedModel], name: str) -> ServedModel:

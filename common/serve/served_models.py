@@ -63,6 +63,7 @@ class ServedModel:
                 {
                     "name": output.name, "description": output.description, "unit": output.unit,
                     "classes": list(output.classes), "questions": _questions(output),
+                    "distribution": bool(output.grid),
                     "scores": scores.get(output.name, {}),
                 }
                 for output in model.outputs

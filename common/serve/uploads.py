@@ -8,14 +8,18 @@ import io
 import logging
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
-from fastapi import HTTPException
+from fastapi import HTTPException, Request
+from python_multipart.exceptions import FormParserError
 
 from common.data.sources import Loaded
 from common.data.sources.files import ENDINGS, ending_of, read_object
 from common.models.model import Model
+from common.serve.batch import PDF, PDF_SCHEMA
+from common.serve.refusals import refused
 from sdss_gs.errors import BadFileError
 from sdss_gs.formats import img
 from sdss_gs.formats.compressed import MAGIC
@@ -28,6 +32,17 @@ IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"II*\0", b"MM\0*")
 NPY, FITS, GZIP = b"\x93NUMPY", b"SIMPLE  =", b"\x1f\x8b"
 LARGEST_UNPACKED = 32 * 2**20
 """Bytes to which an upload may be unpacked."""
+SCHEMA = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "string", "format": "binary"},
+        "scale": {"type": "number", "description": "arcsec per pixel of an image"},
+        PDF: PDF_SCHEMA,
+    },
+    "additionalProperties": False,
+}
+"""Of a form, for OpenAPI."""
 BEGINNINGS = {
     **dict.fromkeys(img.ENDINGS, IMAGES), ".npy": (NPY,),
     **{ending: (GZIP,) if ending.endswith(".gz") else (FITS,) for ending in FITS_ENDINGS}, ".csv.gz": (GZIP,),
@@ -35,18 +50,62 @@ BEGINNINGS = {
 """How a file of each ending begins: anything else (an archive, another picture format) is not even opened."""
 
 
-def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> dict[str, Loaded]:
+@dataclass(frozen=True)
+class Upload:
+    """A form with a file.
+
+    Parameters
+    ----------
+    name : str
+        Of the file; only its ending counts.
+    content : bytes
+    scale : str
+        Arcsec per pixel of an image; empty for the zoo's own.
+    pdf : str
+        See `Model.with_pdf`; empty where no distribution is wanted.
+    """
+
+    name: str
+    content: bytes
+    scale: str = ""
+    pdf: str = ""
+
+
+async def read_form(request: Request) -> Upload:
+    """Read an upload.
+
+    Raises
+    ------
+    HTTPException
+        400 for a form that is not complete or has other fields, 507 if it cannot be kept.
+    """
+    try:
+        form = await request.form(max_files=1, max_fields=8)
+    except (KeyError, FormParserError) as error:
+        # Older Starlettes let the parser's own errors through.
+        raise HTTPException(400, f"form: expected a complete one, found {error}") from None
+    except OSError as error:
+        # A file of over a megabyte is kept on disk as it comes.
+        raise no_room(error) from None
+    try:
+        if unknown := [key for key in form if key not in SCHEMA["properties"]]:
+            raise refused("form", f"no fields but {', '.join(SCHEMA['properties'])}", unknown[0])
+        file, texts = form.get("file"), [form.get(name, "") for name in ("scale", "pdf")]
+        if file is None or isinstance(file, str) or not all(isinstance(text, str) for text in texts):
+            raise HTTPException(400, "form: expected a file in the field file, and text in any other field")
+        return Upload(file.filename or "", await file.read(), *(text.strip() for text in texts))
+    finally:
+        await form.close()
+
+
+def read_upload(model: Model, upload: Upload) -> dict[str, Loaded]:
     """Read an uploaded file.
 
     Parameters
     ----------
     model : Model
         Of several inputs that a file may hold, the first is read.
-    name : str
-        Of the file; only its ending counts.
-    content : bytes
-    scale : str
-        Arcsec per pixel of an image; empty for the zoo's own.
+    upload : Upload
 
     Returns
     -------
@@ -59,9 +118,9 @@ def read_upload(model: Model, name: str, content: bytes, scale: str = "") -> dic
         415 for another kind of file than the model takes, 422 for one that is damaged or of a size that cannot enter,
         507 if it cannot be kept while it is read.
     """
-    given = PurePath(name.replace("\\", "/"))
+    given, content = PurePath(upload.name.replace("\\", "/")), upload.content
     ending = ending_of(given.name) or given.suffix.lower()
-    item, arcsec = _checked_kind(model, ending, content), _scale(scale)
+    item, arcsec = _checked_kind(model, ending, content), _scale(upload.scale)
     shape = model.shapes[item.name]
     if item.name in STANDARD_GRIDS and shape != STANDARD_GRIDS[item.name].shape:
         raise HTTPException(422, f"file: {model.name} was trained on a grid of its own; send arrays as JSON instead")

@@ -12,15 +12,15 @@ from pyarrow import csv
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.exchange.importing import objid_of
 from sdss_gs.files import replacing
-from sdss_gs.schema import CATALOGUE_FILE, OUTPUTS, QUANTITIES
+from sdss_gs.schema import CATALOGUE_FILE, ERRORS, OUTPUTS, QUANTITIES
 from sdss_gs.tables.cells import read_numbers
-from sdss_gs.tables.columns import TABLES, Choice, Chosen, table_with_magnitudes
+from sdss_gs.tables.columns import TABLES, Choice, Chosen, table_with_magnitudes, take_errors
 from sdss_gs.tables.identifiers import as_ids, id_column, id_type
 from sdss_gs.tables.names import MODEL, PHOTOMETRY, UNSTATED, full_names, short_name
 from sdss_gs.tables.readers import OpenTable, listed, open_tables, split_number
 
 TRUTHS = (
-    *(column for column in QUANTITIES if column not in full_names().values()),
+    *(column for column in QUANTITIES if column not in full_names(errors=True).values()),
     *(output.column for output in OUTPUTS.values() if output.classes),
 )
 """Columns of ``data.csv`` that models learn to predict."""
@@ -39,8 +39,9 @@ def import_catalogue(
 ) -> tuple[int, list[str]]:
     """Write a catalogue as the ``data.csv`` of an SDSS-GS folder.
 
-    Magnitudes and fluxes go to columns whose name says of which kind they are, in magnitudes; other columns go as they
-    are. Ids that are no integers of 63 bits become 63 bits of their SHA-256, and stay in a column ``name``.
+    Magnitudes and fluxes go to columns whose name says of which kind they are, in magnitudes, and their errors with
+    them; other columns go as they are. Ids that are no integers of 63 bits become 63 bits of their SHA-256, and stay in
+    a column ``name``.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def import_catalogue(
     table : str
         Which table of a file that has several.
     columns : mapping of str to str, optional
-        Name in the file by name in the zoo: a magnitude, or one of `TRUTHS`.
+        Name in the file by name in the zoo: a magnitude, its error (``err_r``), or one of `TRUTHS`.
 
     Returns
     -------
@@ -73,8 +74,12 @@ def import_catalogue(
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     truths = {key: name for key, name in (columns or {}).items() if key in TRUTHS}
-    magnitudes = {key: name for key, name in (columns or {}).items() if key not in TRUTHS}
+    photometric = {key: name for key, name in (columns or {}).items() if key not in TRUTHS}
+    known = full_names(errors=True)
+    errors = {key: name for key, name in photometric.items() if known.get(key.lower()) in ERRORS.values()}
+    magnitudes = {key: name for key, name in photometric.items() if key not in errors}
     opened, choice = table_with_magnitudes(path, open_tables(path, table or number), tuple(TABLES), magnitudes)
+    take_errors(opened, choice, errors)
     for key, name in truths.items():
         if name not in opened.names:
             raise OptionError(f"column {key}={name}: expected a column of {path}, which has {listed(opened.names)}")
@@ -114,10 +119,13 @@ def _written(
     for own, wanted in TABLES.items():
         if own in choice.photometry:
             for column in wanted:
-                written[_own_name(own, column, choice.photometry[own])] = _magnitudes(
-                    piece, choice.columns[column], column
-                )
-    taken = {id_name, *(chosen.name for chosen in choice.columns.values()), *truths.values()}
+                name = _own_name(own, column, choice.photometry[own])
+                written[name] = _magnitudes(piece, choice.columns[column], column)
+                if column in choice.errors:
+                    written[ERRORS[column] if name == column else f"err_{name}"] = _errors(piece, choice, column)
+    read = {one.name for one in (*choice.columns.values(), *choice.errors.values())}
+    # Errors in a unit of which nothing is known would be magnitudes in the file.
+    taken = {id_name, *read, *choice.refused_errors, *truths.values()}
     for key, name in truths.items():
         written[key] = piece[name]
     others = {name: piece[name] for name in table.names if name not in taken and name not in written}
@@ -128,6 +136,11 @@ def _magnitudes(piece: pa.Table, chosen: Chosen, column: str) -> pa.ChunkedArray
     if chosen.convert is None:
         return piece[chosen.name]
     values = read_numbers(piece[chosen.name], QUANTITIES[column], chosen.convert).values
+    return pa.array(values, mask=np.isnan(values))
+
+
+def _errors(piece: pa.Table, choice: Choice, column: str) -> pa.Array:
+    values = choice.errors[column].read(piece, choice.columns[column].name, QUANTITIES[ERRORS[column]])
     return pa.array(values, mask=np.isnan(values))
 
 

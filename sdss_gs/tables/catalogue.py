@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sdss_gs.errors import DataError
-from sdss_gs.schema import OUTPUTS, QUANTITIES, Quantity
-from sdss_gs.tables.cells import MISSING, expected_number, read_numbers
-from sdss_gs.tables.columns import TABLES, Choice, Chosen, choose_columns, refuse_repeats
+from sdss_gs.schema import ERRORS, OUTPUTS, QUANTITIES, Quantity
+from sdss_gs.tables.cells import MISSING, expected_number, plain_numbers, read_numbers
+from sdss_gs.tables.columns import TABLES, Choice, Chosen, choose_columns, refuse_repeats, take_errors
+from sdss_gs.tables.error_columns import ErrorColumn
 from sdss_gs.tables.identifiers import id_column
 from sdss_gs.tables.names import same_name
 from sdss_gs.tables.readers.table import OpenTable, listed
@@ -55,7 +56,7 @@ class Catalogue:
     ----------
     objid : ndarray of int64, shape (n,)
     numbers : dict of str to ndarray of float64, shape (n,)
-        Columns of `schema.QUANTITIES`; NaN where missing.
+        Columns of `schema.QUANTITIES`; NaN where missing. Errors are those of magnitudes, whatever the file has.
     labels : dict of str to ndarray of int16, shape (n,)
         Class numbers by output name; -1 where missing.
     missing : dict of str to dict of str to int
@@ -126,10 +127,11 @@ def read_catalogue(folder: str | Path) -> Catalogue:
     problems: list[Problem] = []
     opened = open_csv(path, problems)
     choice = _magnitudes(opened, problems)
-    magnitudes = [column for columns in TABLES.values() for column in columns]
-    wanted = [column for column in QUANTITIES if column not in magnitudes]
+    photometric = [*ERRORS, *ERRORS.values()]
+    wanted = [column for column in QUANTITIES if column not in photometric]
     wanted += [output.column for output in OUTPUTS.values() if output.classes]
-    table = _strings(opened, ["objid", *wanted, *(chosen.name for chosen in choice.columns.values())])
+    found = [one.name for one in (*choice.columns.values(), *choice.errors.values())]
+    table = _strings(opened, ["objid", *wanted, *found])
     table, objid = keep_good_ids(table, problems)
     if not len(objid):
         first = next((f"; {one.where}: {one.text}" for one in problems if one.item == "objid"), "")
@@ -138,8 +140,11 @@ def read_catalogue(folder: str | Path) -> Catalogue:
     table, objid = merged.table, pc.cast(merged.table["objid"], pa.int64()).to_numpy()
     numbers, labels, missing = {}, {}, {}
     for column, quantity in QUANTITIES.items():
-        chosen = choice.columns.get(column, Chosen(column))
-        numbers[column], missing[column] = _numbers(table, quantity, chosen, objid, problems)
+        if column not in ERRORS.values():
+            chosen = choice.columns.get(column, Chosen(column))
+            numbers[column], missing[column] = _numbers(table, quantity, chosen, objid, problems)
+    for column, error in ERRORS.items():
+        numbers[error], missing[error] = _errors(table, choice, column, np.isfinite(numbers[column]))
     for output in OUTPUTS.values():
         if output.classes:
             labels[output.name], missing[output.column] = _labels(table, output, objid, problems)
@@ -226,6 +231,7 @@ def _magnitudes(table: OpenTable, problems: list[Problem]) -> Choice:
         choice.columns.update(one.columns)
         choice.photometry.update(one.photometry)
         choice.notes.extend(one.notes)
+    take_errors(table, choice)
     return choice
 
 
@@ -249,7 +255,9 @@ def _merge(table: pa.Table, objid: np.ndarray, choice: Choice, problems: list[Pr
     """Merge rows of one object; name what contradicts."""
     columns = {column: choice.columns.get(column, Chosen(column)) for column in QUANTITIES}
     names = {chosen.name: column for column, chosen in columns.items()}
+    names |= {error.name: ERRORS[column] for column, error in choice.errors.items()}
     numbers = {one.name: (column, partial(_values, QUANTITIES[column], one)) for column, one in columns.items()}
+    numbers |= {one.name: (ERRORS[column], partial(_deviations, one)) for column, one in choice.errors.items()}
     inputs = {chosen.name for chosen in choice.columns.values()}
     merged = merge_repeats(table, objid, numbers, inputs)
     for one in merged.contradictions:
@@ -261,6 +269,10 @@ def _merge(table: pa.Table, objid: np.ndarray, choice: Choice, problems: list[Pr
 
 def _values(quantity: Quantity, chosen: Chosen, cells: pa.ChunkedArray) -> np.ndarray:
     return read_numbers(cells, quantity, chosen.convert).values
+
+
+def _deviations(error: ErrorColumn, cells: pa.ChunkedArray) -> np.ndarray:
+    return error.deviations(plain_numbers(cells))
 
 
 # === Cells ===
@@ -280,6 +292,16 @@ def _numbers(table, quantity: Quantity, chosen: Chosen, objid, problems) -> tupl
     reasons = Counter({reason: int(mask.sum()) for reason, mask in counts.items()})
     reasons.update(f"sentinel {value:g}" for value in cells.sentinels)
     return cells.values, {reason: count for reason, count in reasons.items() if count}
+
+
+def _errors(table, choice: Choice, column: str, known: np.ndarray) -> tuple[np.ndarray, dict[str, int]]:
+    """Read the errors of a magnitude where this is known; one that is missing or absurd is unknown, not wrong."""
+    if column not in choice.errors:
+        return np.full(len(known), np.nan), {"no such column": len(known)}
+    errors = choice.errors[column].read(table, choice.columns[column].name, QUANTITIES[ERRORS[column]])
+    errors[~known] = np.nan
+    unknown = int(np.isnan(errors).sum())
+    return errors, {"unknown": unknown} if unknown else {}
 
 
 def _labels(table, output, objid, problems) -> tuple[np.ndarray, dict[str, int]]:

@@ -41,6 +41,9 @@ class Numbers:
     sentinels: np.ndarray
 
 
+_ANY = Quantity("", -np.inf, np.inf, (), "")
+
+
 def read_numbers(column: pa.ChunkedArray | pa.Array, quantity: Quantity, convert: Convert | None = None) -> Numbers:
     """Read a column of stripped text, or of numbers, by the rules of a quantity.
 
@@ -79,6 +82,16 @@ def read_numbers(column: pa.ChunkedArray | pa.Array, quantity: Quantity, convert
     impossible = too_large | (np.isfinite(values) & ~((values > quantity.low) & (values < quantity.high)))
     values[impossible] = np.nan
     return Numbers(values, empty, sentinel, unreadable, impossible, found)
+
+
+def plain_numbers(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
+    """Read a column of stripped text, or of numbers, as it is, float64 ``(n,)``; NaN for what is no finite number.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray or pyarrow.Array, n cells
+    """
+    return read_numbers(column, _ANY).values
 
 
 def _as_floats(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array | None:

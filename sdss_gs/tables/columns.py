@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.schema import INPUTS, Input
-from sdss_gs.tables.error_columns import ErrorColumn, find_errors
+from sdss_gs.schema import ERRORS, INPUTS, Input
+from sdss_gs.tables.error_columns import ErrorColumn, FoundErrors, find_errors
 from sdss_gs.tables.names import PHOTOMETRY, UNSTATED, families, full_names, meaning_of, short_name
 from sdss_gs.tables.readers.table import OpenTable, listed
 from sdss_gs.tables.units import Convert, magnitudes_of
@@ -77,12 +77,15 @@ class Choice:
         What a user should know of it.
     errors : dict of str to ErrorColumn
         By the zoo's name of the magnitude.
+    refused_errors : list of str
+        Columns that are called as errors are, but whose unit says something else.
     """
 
     columns: dict[str, Chosen] = field(default_factory=dict)
     photometry: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     errors: dict[str, ErrorColumn] = field(default_factory=dict)
+    refused_errors: list[str] = field(default_factory=list)
 
 
 def choose_columns(
@@ -132,14 +135,37 @@ def choose_columns(
         if names:
             _take(table, own, names, choice, chosen=bool(mine))
             if own in extras.errors:
-                read = {column: names[column] for column in TABLES[own] if column in names}
-                errors, notes = find_errors(table, read, by_user)
-                choice.errors.update(errors)
-                choice.notes.extend(notes)
+                found = _errors_of(table, own, choice, by_user)
+                choice.errors.update(found.errors)
+                choice.notes.extend(found.notes)
     if doubts and not choice.columns:
         raise doubts[0]
     choice.notes.extend(f"passed over: {doubt}" for doubt in doubts)
     return choice
+
+
+def take_errors(table: OpenTable, choice: Choice, told: Mapping[str, str] | None = None) -> None:
+    """Add to a choice the errors of its magnitudes, where the table has some; its notes say what is not plain.
+
+    Parameters
+    ----------
+    table : OpenTable
+    choice : Choice
+        Of this table.
+    told : mapping of str to str, optional
+        Name of an error in the file by name in the zoo, ``modelMagErr_r`` or ``err_r``.
+    """
+    by_user = _told(table, told or {}, True)
+    for own in choice.photometry:
+        found = _errors_of(table, own, choice, by_user)
+        plain = all(error == ErrorColumn(ERRORS[column]) for column, error in found.errors.items())
+        choice.errors.update(found.errors)
+        choice.refused_errors.extend(found.refused)
+        choice.notes.extend(found.notes if found.refused or not plain else [])
+
+
+def _errors_of(table: OpenTable, own: str, choice: Choice, told: Mapping[str, str]) -> FoundErrors:
+    return find_errors(table, {name: choice.columns[name].name for name in TABLES[own] if name in choice.columns}, told)
 
 
 class _IncompleteError(DataError):

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from sdss_gs.formats.flux_units import in_nanomaggies
-from sdss_gs.schema import ERRORS
+from sdss_gs.schema import ERRORS, Quantity
+from sdss_gs.tables.cells import plain_numbers, read_numbers
 from sdss_gs.tables.names import MODEL, UNSTATED, meaning_of, short_name
 from sdss_gs.tables.readers.table import OpenTable, listed
 from sdss_gs.tables.units import ASINH_SOFTENING, MAGNITUDE, NO_UNIT, VEGA
@@ -58,18 +60,56 @@ class ErrorColumn:
             NaN where there is none.
         """
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            sigma = np.where(cells > 0, cells, np.nan)
-            sigma = (1 / np.sqrt(sigma) if self.inverse else sigma) * self.scale
+            sigma = self.deviations(cells)
             if not self.of_flux:
                 return sigma
             # The slope of the magnitude: of asinh magnitudes finite where there is no flux.
             slope = 1 / np.hypot(of, self.softening) if self.softening else 1 / np.where(of > 0, of, np.nan)
             return PER_SHARE * sigma * slope
 
+    def deviations(self, cells: np.ndarray) -> np.ndarray:
+        """Turn cells, float64 ``(n,)``, into standard deviations in the unit of the magnitude or flux, NaN for none."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            sigma = np.where(cells > 0, cells, np.nan)
+            return (1 / np.sqrt(sigma) if self.inverse else sigma) * self.scale
 
-def find_errors(
-    table: OpenTable, magnitudes: Mapping[str, str], told: Mapping[str, str]
-) -> tuple[dict[str, ErrorColumn], list[str]]:
+    def read(self, table: pa.Table, of: str, quantity: Quantity) -> np.ndarray:
+        """Read errors of magnitudes, float64 ``(n,)``, NaN where they are unknown.
+
+        Parameters
+        ----------
+        table : Table
+            Of numbers or stripped text, with this column.
+        of : str
+            The column of the magnitudes or fluxes.
+        quantity : Quantity
+            Says which errors can be.
+        """
+        cells = plain_numbers(table[self.name])
+        errors = self.magnitudes(cells, plain_numbers(table[of]) if self.of_flux else cells)
+        return read_numbers(pa.array(errors, from_pandas=True), quantity).values
+
+
+@dataclass(frozen=True)
+class FoundErrors:
+    """The errors of some magnitudes.
+
+    Parameters
+    ----------
+    errors : dict of str to ErrorColumn
+        By the zoo's name of the magnitude.
+    refused : list of str
+        Columns that are called so, but whose unit says something else.
+    notes : list of str
+        From where they are read. Errors that cannot be understood are unknown, which is no reason to refuse.
+    """
+
+    errors: dict[str, ErrorColumn]
+    refused: list[str]
+    notes: list[str]
+
+
+def find_errors(table: OpenTable, magnitudes: Mapping[str, str], told: Mapping[str, str]) -> FoundErrors:
     """Find the errors of magnitudes beside them.
 
     Parameters
@@ -79,13 +119,6 @@ def find_errors(
         Names in the file of those that are read, by the zoo's.
     told : mapping of str to str
         Names of errors in the file by the zoo's (``modelMagErr_u``), as far as the user says.
-
-    Returns
-    -------
-    errors : dict of str to ErrorColumn
-        By the zoo's name of the magnitude.
-    notes : list of str
-        From where they are read. Errors that cannot be understood are unknown, which is no reason to refuse.
     """
     patterns: dict[int, dict[str, str]] = {}
     for column, name in magnitudes.items():
@@ -97,10 +130,11 @@ def find_errors(
     # All written alike: the first of the spellings that the most bands have.
     names = max(sorted(patterns.items()), key=lambda pair: len(pair[1]), default=(0, {}))[1]
     names |= {column: told[ERRORS[column]] for column in magnitudes if ERRORS[column] in told}
-    errors, ways, notes = {}, set(), []
+    errors, refused, ways, notes = {}, [], set(), []
     for column, name in names.items():
         found, words = _understood(table, column, magnitudes[column], name)
         if found is None:
+            refused.append(name)
             notes.append(f"{name} is not read as the error of {column} ({words}): taken to be unknown")
             continue
         errors[column] = found
@@ -110,7 +144,7 @@ def find_errors(
         notes.insert(0, f"errors are read from {read}" + (f" ({words})" if words else ""))
     if lacking := [short_name(column) for column in magnitudes if column not in names]:
         notes.append(f"no columns of errors of {', '.join(lacking)}: taken to be unknown")
-    return errors, notes
+    return FoundErrors(errors, refused, notes)
 
 
 def error_names(name: str, names: Sequence[str]) -> list[str]:

@@ -9,12 +9,14 @@ import pytest
 from astropy.table import Table
 from conftest import FIRST_ID, survey_rows, write_survey
 from helpers.bare import bare, hidden_packages, light_requirements
+from helpers.distributed import distributed_by_hand
 from helpers.exported import exported_folder
 from helpers.trained import by_hand
 from packaging.requirements import Requirement
 from test_packaging import declared
 
 from common.cli.command import main
+from common.models.opening import load
 from sdss_gs import errors
 
 PATH_OF_PREDICTION = (
@@ -23,6 +25,8 @@ PATH_OF_PREDICTION = (
     "common.predict.similar", "sdss_gs.__main__", "sdss_gs.info", "sdss_gs.packing.reading",
 )  # fmt: skip
 SERVE = ("fastapi", "starlette", "uvicorn", "h11", "python-multipart")
+DISTRIBUTED = {"binned": 0, "mixture": 2}
+"""Components of the mixture, by folder."""
 ZOO = """
 from common.cli.command import main
 import sys
@@ -38,6 +42,8 @@ def there(tmp_path_factory):
     folder = tmp_path_factory.mktemp("light")
     for name in ("b2r", "i2s", "f2r", "s2r"):
         exported_folder(folder / name, by_hand(name))
+    for name, components in DISTRIBUTED.items():
+        exported_folder(folder / name, distributed_by_hand(components=components))
     rows = survey_rows(12)
     write_survey(folder / "ds", rows, ("img", "fits", "spectra"))
     columns = {name: [float(row[f"modelMag_{name}"]) for row in rows] for name in "ugriz"}
@@ -109,6 +115,27 @@ def test_predictions_without_tensorflow_are_those_of_keras(there):
                     assert light[column].equals(heavy[column]), column
 
 
+@pytest.mark.parametrize("name", DISTRIBUTED)
+def test_distributions_without_tensorflow_are_those_of_keras(there, name):
+    lines = [
+        f"zoo('predict', '{name}', '--input', 't.fits', '--output', '{name}-{form}{ending}', '--pdf', '{form}')"
+        for form in ("grid", "quantiles")
+        for ending in (".parquet", ".fits", ".vot")
+    ]
+    done = bare(ZOO + "\n".join(lines), cwd=there)
+    assert done.returncode == 0, done.stderr
+    for form, column in {"grid": "redshift_pdf", "quantiles": "redshift_quantiles"}.items():
+        frame = load(str(there / name), "keras").predict(there / "t.fits", pdf=form)
+        for ending in (".parquet", ".fits", ".vot"):
+            path = there / f"{name}-{form}{ending}"
+            if ending == ".parquet":
+                found = pq.read_table(path)[column].to_pylist()
+            else:
+                # The first of two tables.
+                found = Table.read(path, {".fits": 1, ".vot": 0}[ending])[column]
+            np.testing.assert_allclose(np.array(found), np.stack(frame[column]), rtol=1e-3, atol=1e-3)
+
+
 def test_features_neighbours_and_service_without_tensorflow(there):
     code = """
 zoo("embed", "b2r", "--input", "ds/data.csv", "--output", "features.parquet")
@@ -121,20 +148,20 @@ def ask(said):
         threading.Thread(target=asking, args=[said.split()[0]], daemon=True).start()
 
 def asking(address):
-    body = b'{"rows": [{"u": 18.5, "g": 17.2, "r": 16.5, "i": 16.1, "z": 15.8}]}'
+    body = b'{"rows": [{"u": 18.5, "g": 17.2, "r": 16.5, "i": 16.1, "z": 15.8}], "pdf": "quantiles"}'
     request = urllib.request.Request(f"{address}predict/b2r", body, {"Content-Type": "application/json"})
     try:
         print(urllib.request.urlopen(request, timeout=20).read().decode(), flush=True)
     finally:
         os.kill(os.getpid(), signal.SIGINT)
 
-service.serve("127.0.0.1", 0, "", ["b2r"], {}, "", ask)
+service.serve("127.0.0.1", 0, "", ["binned"], {}, "", ask)
 """
     done = bare(ZOO + code, *SERVE, cwd=there)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert str(FIRST_ID) in lines[2]
-    assert '"redshift":0.168' in lines[-1], done.stderr
+    assert '"redshift_quantiles":[0.' in lines[-1], done.stderr
 
 
 def test_doctor_calls_an_install_for_prediction_alone_sound(tmp_path):

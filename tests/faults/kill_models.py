@@ -5,12 +5,17 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from conftest import ROOT, survey_rows, write_survey
 
+from .kill_data import predict_again
 from .killing import LONGEST, Command, hashes, run_and_kill
 
 FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "b2r"
@@ -61,6 +66,44 @@ def export_command(_folder):
         return found
 
     return Command(lambda _: None, act, state), lambda: None
+
+
+_EXPORT = """
+import sys
+from pathlib import Path
+from helpers.distributed import distributed_by_hand
+from helpers.exported import exported_folder
+exported_folder(Path(sys.argv[1]), distributed_by_hand())
+"""
+
+
+def distributions_command(folder):
+    """Return the command that predicts distributions, those of a model's light form, in pieces of 40 rows."""
+    from common.cli.predictions import predict
+    from common.data.sources import chunk
+
+    # By a process that is no fork of this one, in which Keras may have begun to calculate.
+    paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+    command = [sys.executable, "-c", _EXPORT, str(folder / "b2r")]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": paths})
+
+    def prepare(here):
+        magnitudes = np.random.default_rng(0).normal((18.5, 17.2, 16.5, 16.1, 15.8), 0.4, (2000, 5))
+        pd.DataFrame(magnitudes, columns=[*"ugriz"]).to_parquet(here / "in.parquet")
+
+    def act(here):
+        words = ["--input", str(here / "in.parquet"), "--output", str(here / "out.parquet"), "--pdf", "grid"]
+        with patch.object(chunk, "ROWS_PER_CHUNK", 40):
+            predict.main([str(folder / "b2r"), *words], standalone_mode=False)
+
+    def state(here):
+        assert {path.name for path in here.iterdir()} == {"in.parquet", "out.parquet"}
+        # The file itself also names its source, which lies in another folder each time.
+        table = pq.read_table(here / "out.parquet")
+        assert table.schema.field("redshift_pdf").metadata[b"grid"]
+        return {name: hashlib.sha256(str(table[name].to_pylist()).encode()).hexdigest() for name in table.column_names}
+
+    return Command(prepare, predict_again(act), state), lambda: None
 
 
 def _make_b2r(folder):

@@ -1,12 +1,13 @@
 """All commands that are killed."""
 
 from .kill_data import build_command, download_command, pack_command, predict_command
-from .kill_models import export_command, import_command, sweep_command, train_command
+from .kill_models import distributions_command, export_command, import_command, sweep_command, train_command
 from .killing import kill_often
 
 COMMANDS = {
     "pack": pack_command,
     **{f"predict into {ending}": predict_command(ending) for ending in (".parquet", ".csv", ".fits")},
+    "zoo predict --pdf grid": distributions_command,
     "download": download_command,
     "build": build_command,
     "zoo import into a new store": import_command,

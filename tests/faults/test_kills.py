@@ -5,7 +5,7 @@ import pytest
 from .kills import kill_command
 
 
-@pytest.mark.parametrize("name", ["pack", "predict into .parquet", "download"])
+@pytest.mark.parametrize("name", ["pack", "predict into .parquet", "zoo predict --pdf grid", "download"])
 def test_killed_command_begun_again_ends_as_if_nothing_had_happened(tmp_path, name):
     done = kill_command(name, 2, tmp_path / "here")
     assert done.kills >= 2

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,7 +18,10 @@ from common.data.sources import chunk, open_source
 from common.models.opening import load
 from common.outputs.distribution import even_grid, quantiles, rebinned
 from common.outputs.kinds import kind_of
+from common.predict.choose import with_distributions
+from common.predict.combine import Combination
 from common.predict.predict import predict
+from sdss_gs.errors import OptionError
 
 TABLE = """objid,u,g,r,i,z
 1237648720693755918,18.5,17.2,16.5,16.1,15.8
@@ -130,9 +134,12 @@ def test_command_writes_distributions_by_either_runtime_and_goes_on_after_a_kill
 def test_what_cannot_be_written_is_said_in_one_line(galaxies, tmp_path, capsys):
     folder = exported_folder(tmp_path / "b2r", distributed_by_hand())
     plain = exported_folder(tmp_path / "b2c", by_hand("b2c"))
+    point = exported_folder(tmp_path / "point", replace(by_hand("b2r"), name="b2r-point"))
     for names, output, form, text in (
         ([folder], "out.csv", "grid", "expected .parquet, .fits, .vot or .xml for distributions, found CSV"),
         ([plain], "out.fits", "grid", "b2c: expected a model that predicts distributions, found class3 without one"),
+        ([point], "out.fits", "grid", "found redshift without one; -P head=binned trains one"),
+        ([plain, point], "out.fits", "grid", "b2c: expected a model that predicts distributions"),
         ([folder], "out.fits", "qp", "expected --pdf qp with .hdf5 or .h5"),
         ([folder], "out.hdf5", "grid", "expected --pdf qp with .hdf5 or .h5"),
     ):
@@ -141,6 +148,32 @@ def test_what_cannot_be_written_is_said_in_one_line(galaxies, tmp_path, capsys):
         error = capsys.readouterr().err
         assert text in error
         assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("way", ["best", "one2one"])
+def test_models_that_are_combined_have_no_distribution_together(tmp_path, way):
+    models = [distributed_by_hand("b2r")]
+    with pytest.raises(OptionError, match=f"pdf: expected models by their names, found {way}, whose models have bins"):
+        with_distributions(models, Combination(way), "grid", tmp_path / "out.parquet")
+
+
+def test_beside_a_model_with_distributions_others_stay_as_they_are_and_a_line_says_so(galaxies, tmp_path, capsys):
+    folders = [
+        exported_folder(tmp_path / "b2r", distributed_by_hand("b2r")),
+        exported_folder(tmp_path / "b2sm", distributed_by_hand("b2sm")),
+        exported_folder(tmp_path / "b2c", by_hand("b2c")),
+    ]
+    out = tmp_path / "out.parquet"
+    assert main(["predict", *folders, "--input", str(galaxies), "--output", str(out), "--pdf", "grid"]) == 0
+    assert "b2c: no distribution of class3\n" in capsys.readouterr().out
+    table = pq.read_table(out)
+    for name in ("b2r_redshift_pdf", "b2sm_smass_pdf"):
+        assert len(table[name][0].as_py()) == len(json.loads(table.schema.field(name).metadata[b"grid"])) - 1
+    alone = distributed_by_hand("b2sm").predict(galaxies, pdf="grid")["smass_pdf"]
+    np.testing.assert_allclose(
+        np.array(table["b2sm_smass_pdf"].to_pylist()[:2]), np.stack(alone[:2]), rtol=1e-3, atol=1e-4
+    )
+    assert table["b2c_class3"].null_count == 1
 
 
 def test_even_bins_hold_what_the_grid_held():

@@ -8,53 +8,20 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from fastapi import HTTPException
+from helpers.gaps import GAPS, NOISY, answering
 from helpers.trained import MAGNITUDES, by_hand, several_by_hand
 
-from common.backend import keras
-from common.data.fit_novelty import fit_novelty
 from common.data.measure import TrainingRange
 from common.data.sources import open_source
 from common.data.sources.magnitudes import LIMIT_ERROR
-from common.models.keras_runtime import KerasRuntime
-from common.models.serving import serving_network
 from common.outputs.flags import NO_PREDICTION, Flag
-from common.serve.batch import read_batch
+from common.serve.batch import read_batch, read_body
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.schema import ERRORS, INPUTS
+from sdss_gs.schema import INPUTS
 from sdss_gs.tables.columns import Extras, choose_columns, extras_of, table_with_magnitudes
 from sdss_gs.tables.readers import open_tables
 
-BANDS = INPUTS["bands"]
-GAPS = replace(BANDS, gaps=True)
-NOISY = replace(
-    GAPS, shape=(10,), columns=(*BANDS.columns, *(ERRORS[column] for column in BANDS.columns)), errors=5
-)  # fmt: skip
 GALAXY = dict(zip("ugriz", MAGNITUDES.tolist(), strict=True))
-
-
-def answering(item):
-    """A model whose redshift is .01 times the mean of the magnitudes that are there, plus the mean of the errors."""
-    inputs = keras.Input(item.shape, name=item.name)
-    there = 1 - keras.ops.cast(keras.ops.isnan(inputs), "float32")
-    filled = keras.ops.where(keras.ops.isnan(inputs), 0.0, inputs)
-    first = [float(column in item.magnitudes) for column in item.columns]
-    parts = [(np.array(first, np.float32), 0.01), (1 - np.array(first, np.float32), 1.0)]
-    total = sum(
-        factor * keras.ops.sum(filled * mask, -1, True) / keras.ops.maximum(keras.ops.sum(there * mask, -1, True), 1)
-        for mask, factor in parts
-    )
-    model = by_hand()
-    network = keras.Model({item.name: inputs}, keras.layers.Identity(name="redshift")(total), name="b2r")
-    rng = np.random.default_rng(0)
-    usual = np.tile(np.r_[MAGNITUDES, np.full(item.errors, 0.02)].astype(np.float32), (300, 1))
-    usual[:, :5] += rng.normal(0, 1, (300, 5))
-    return replace(
-        model,
-        inputs=(item,),
-        shapes={item.name: item.shape},
-        runtime=KerasRuntime(serving_network(network, [item]), model.outputs),
-        training_ranges={item.name: fit_novelty(item, lambda _part: [usual])},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +120,7 @@ def open_memory(table, items):
 
 def test_the_service_answers_from_the_magnitudes_it_gets(gaps, noisy):
     def sent(model, **content):
-        return read_batch(model, json.dumps(content).encode(), 10)
+        return read_batch(model, read_body(json.dumps(content).encode()), 10)
 
     row = {band: value for band, value in GALAXY.items() if band != "u"}
     assert bits(gaps.predict_loaded(sent(gaps, rows=[row, GALAXY]))) == [Flag.MISSING_BAND, 0]

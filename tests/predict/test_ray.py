@@ -14,6 +14,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from conftest import FIRST_ID
+from helpers.distributed import distributed_by_hand
+from helpers.exported import exported_folder
 from helpers.trained import MAGNITUDES, by_hand
 
 from common.cli import command as cli
@@ -116,6 +118,33 @@ def test_lost_worker_and_finished_pieces_change_no_byte_and_repeat_no_row(tmp_pa
     assert done.flags["b2r MISSING"] == missing(0) + missing(3) + missing(4)
     assert output.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"shards", "whole.parquet", "out.parquet", "died"}
+
+
+def test_distributions_on_ray_are_those_of_one_process_whatever_was_lost(tmp_path, ray):
+    table(2 * ROWS_PER_CHUNK + 100).to_parquet(tmp_path / "in.parquet", index=False)
+    opened = partial(open_source, [tmp_path / "in.parquet"], ["bands"], progress=False)
+    model, output = distributed_by_hand().with_pdf("quantiles"), tmp_path / "out.parquet"
+    predict.predict([model], opened(), tmp_path / "whole.parquet")
+    with pytest.raises(StopError):
+        predict.predict([model], opened(), output, engine=stopping(predict.here, 1))
+    with pytest.raises(OptionError, match=r"holds another prediction \(pdf\)"):
+        predict.predict([model.with_pdf("grid")], opened(), output)
+    fields = {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}
+    dying = DyingModel(**fields | {"reading": model.reading | {"died": str(tmp_path / "died")}})
+    predict.predict([dying], opened(), output, engine=partial(on_ray, opened=opened, workers=2))
+    assert (tmp_path / "died").exists()
+    assert output.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_command_on_ray_writes_densities_of_a_light_form(tmp_path, ray):
+    table(100).to_parquet(tmp_path / "in.parquet", index=False)
+    folder = exported_folder(tmp_path / "b2r", distributed_by_hand())
+    for engine in ("local", "ray"):
+        words = ["--input", str(tmp_path / "in.parquet"), "--output", str(tmp_path / f"{engine}.parquet")]
+        assert cli.main(["predict", folder, *words, "--pdf", "grid", "--engine", engine]) == 0
+    one, other = (pq.read_table(tmp_path / f"{engine}.parquet") for engine in ("local", "ray"))
+    assert one.equals(other, check_metadata=True)
+    assert one["runtime"][0].as_py() == "onnxruntime"
 
 
 def test_table_that_must_be_read_in_order_is_read_once_and_handed_out(tmp_path):

@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import FIRST_ID, survey_rows, write_survey
 
+from common.data.sources import open_source
 from sdss_gs.check import verify
 from sdss_gs.dataset import open_catalogue
 from sdss_gs.errors import DataError
-from sdss_gs.schema import INPUTS, OUTPUTS
+from sdss_gs.schema import ERRORS, INPUTS, OUTPUTS
 from sdss_gs.tables.catalogue import read_catalogue
+from sdss_gs.tables.columns import extras_of
 
 
 def write(tmp_path, rows):
@@ -282,3 +286,33 @@ def test_kind_of_magnitudes_stays_with_the_set(tmp_path):
         catalogue = open_catalogue(folder)
         assert catalogue.photometry == {"bands": "dereddened", "wise": "aperture"}
         assert catalogue.notes[0] == "modelMag_u is read from dered_u"
+
+
+@pytest.mark.parametrize(
+    ("magnitude", "error", "cell", "expected"),
+    [
+        ("modelMag_{}", "modelMagErr_{}", "0.1", 0.1), ("psfMag_{}", "psfMagErr_{}", "0.1", 0.1),
+        ("{}", "err_{}", "0.1", 0.1), ("{}mag", "e_{}mag", "0.1", 0.1), ("dered_{}", "modelMagErr_{}", "0.1", 0.1),
+        ("modelMag_{}", "modelMagIvar_{}", "100", 0.1), ("modelFlux_{}", "modelFluxErr_{}", "1", 0.06786),
+        ("modelMag_{}", "modelMagErr_{}", "-9999", np.nan), ("modelMag_{}", "modelMagErr_{}", "?", np.nan),
+        ("modelMag_{}", "psfMagErr_{}", "0.1", np.nan),
+    ],
+)  # fmt: skip
+def test_errors_of_magnitudes_are_those_that_a_prediction_reads(tmp_path, magnitude, error, cell, expected):
+    names = [form.format(band) for form in (magnitude, error) for band in "ugriz"]
+    row = ["16.0"] * 5 + [cell] * 5
+    # An object twice, as with two spectra, and one without a magnitude.
+    rows = [["1", *row], ["1", *row], ["2", "-9999", *row[1:]]]
+    lines = [",".join(cells) for cells in (["objid", *names], *rows)]
+    (tmp_path / "data.csv").write_text("\n".join(lines))
+    catalogue = read_catalogue(tmp_path)
+    found = catalogue.table(tuple(ERRORS[f"modelMag_{band}"] for band in "ugriz"))
+    np.testing.assert_allclose(found[0], expected, rtol=0.01)
+    assert np.isnan(found[1, 0])
+    np.testing.assert_allclose(found[1, 1:], expected, rtol=0.01)
+    assert not catalogue.problems
+    (tmp_path / "named.csv").write_text("\n".join(lines[:2]))
+    bands = INPUTS["bands"].columns
+    item = replace(INPUTS["bands"], columns=(*bands, *map(ERRORS.get, bands)), errors=5, gaps=True)
+    (chunk,) = open_source([tmp_path / "named.csv"], ["bands"], extras=extras_of([item])).chunks()
+    np.testing.assert_array_equal(chunk.load(item, (10,), "").values[0, 5:], found[0])

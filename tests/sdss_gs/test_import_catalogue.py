@@ -36,6 +36,32 @@ def test_fluxes_and_truths_are_what_models_learn_from(tmp_path):
         import_catalogue(path, tmp_path / "ds")
 
 
+def test_errors_go_with_their_magnitudes_in_magnitudes(tmp_path):
+    path = fluxes(tmp_path, **{f"{band}_cModelFluxErr": [363.078, 1.0] for band in "ugriz"})
+    table = Table.read(path)
+    for band in "ugriz":
+        table[f"{band}_cModelFluxErr"].unit = "s" if band == "z" else "uJy" if band == "i" else "nJy"
+    table.write(path, overwrite=True)
+    _, notes = import_catalogue(path, tmp_path / "ds", id_name="TARGETID")
+    assert "errors are read from u_cModelFluxErr" in "; ".join(notes)
+    assert "z_cModelFluxErr is not read as the error of modelMag_z (unit 's'): taken to be unknown" in notes
+    catalogue = read_catalogue(tmp_path / "ds")
+    np.testing.assert_allclose(catalogue.numbers["modelMagErr_r"], [0.108574, np.nan], rtol=1e-4)
+    # As large in another unit: a thousand times as large.
+    assert np.isnan(catalogue.numbers["modelMagErr_i"][0]) or catalogue.numbers["modelMagErr_i"][0] > 1
+    assert np.isnan(catalogue.numbers["modelMagErr_z"]).all()
+    assert "z_cModelFluxErr" not in (tmp_path / "ds" / "data.csv").read_text()
+
+
+def test_errors_are_found_by_what_the_user_says(tmp_path):
+    lines = ["id,u,g,r,i,z,noise", "1,18.5,17.2,16.5,16.1,15.8,0.25"]
+    (tmp_path / "in.csv").write_text("\n".join(lines))
+    command = ["import", "catalogue", str(tmp_path / "in.csv"), str(tmp_path / "ds"), "--column", "err_r=noise"]
+    assert main(command) == 0
+    numbers = read_catalogue(tmp_path / "ds").numbers
+    assert (numbers["modelMagErr_r"].tolist(), np.isnan(numbers["modelMagErr_u"]).tolist()) == ([0.25], [True])
+
+
 def test_rows_without_usable_ids_are_numbered_and_names_are_kept(tmp_path):
     lines = ["id;u;g;r;i;z;redshift"] + [f"1,23765E+18;18,5;17,2;16,5;16,1;15,{n};0,1" for n in range(3)]
     (tmp_path / "in.csv").write_text("\n".join(lines))

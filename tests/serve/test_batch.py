@@ -6,14 +6,15 @@ import pytest
 from helpers.trained import by_hand
 
 from common.outputs.flags import Flag
-from common.serve.batch import KEPT_CHARACTERS, _chosen_of, read_batch
+from common.serve.batch import read_batch, read_body
+from common.serve.magnitudes import KEPT_CHARACTERS, _chosen_of
 
 GALAXY = {"u": 18.5, "g": 17.2, "r": 16.5, "i": 16.1, "z": 15.8}
 
 
 def flags_of(row, photometry=""):
     model = by_hand(photometry=photometry)
-    return model.predict_loaded(read_batch(model, json.dumps({"rows": [row]}).encode(), 10))["flag"].tolist()
+    return model.predict_loaded(read_batch(model, read_body(json.dumps({"rows": [row]}).encode()), 10))["flag"].tolist()
 
 
 @pytest.mark.parametrize("flux", [-9999, None])

@@ -5,17 +5,22 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
+import numpy as np
+import pandas as pd
 import pytest
 from conftest import survey_rows, write_survey
+from helpers import gaps
 from helpers.asking import ask
 from helpers.folders import architectures_of
 from helpers.running import running
 from helpers.trained import several_by_hand
 
 from common import train
+from common.models.opening import load
 from common.outputs.flags import Flag
 from common.serve.app import make_app
 from common.serve.limits import Limits
@@ -27,6 +32,10 @@ from sdss_gs.errors import OptionError
 ROW = {"u": 19.0, "modelMag_g": 17.7, "r": 16.5, "i": 16.1, "z": 15.8}
 
 
+NOISY = replace(gaps.answering(gaps.NOISY), name="noisy")
+LIMITED = {f"mag_{band}_lsst": value for band, value in zip("ugriz", (99.0, 17.2, 16.5, 16.1, 15.8), strict=True)} | {
+    f"mag_err_{band}_lsst": value for band, value in zip("ugriz", (21.5, 0.1, 0.1, 0.1, 0.1), strict=True)
+}
 HEAVY = ("tensorflow", "keras", "mlflow", "sqlalchemy", "matplotlib", "scipy", "pandas")
 """What takes longer to load than a light model to answer."""
 
@@ -47,7 +56,8 @@ def served(home, repository):
         mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
         arguments = ["--ds", str(data), "--epochs", "2"]
         assert train._run(repository / "b2r", architectures_of("b2r"), arguments) == 0
-        shelf = open_served(["b2r"], mlflow_address="http://127.0.0.1:5000/") | {"x2y": ServedModel(several_by_hand())}
+        shelf = open_served(["b2r"], mlflow_address="http://127.0.0.1:5000/")
+        shelf |= {"x2y": ServedModel(several_by_hand()), "noisy": ServedModel(NOISY)}
         app = make_app(shelf, open_objects(data), Limits(megabytes=1, rows=3), {"127.0.0.1"})
     with running(app) as address:
         yield address
@@ -91,6 +101,65 @@ def test_rows_are_predicted_and_wrong_ones_named(served):
     ):  # fmt: skip
         status, answer = predict(served, content)
         assert (status, text in answer["error"]) == (expected, True), answer
+
+
+@pytest.mark.parametrize("form", ["grid", "quantiles"])
+def test_distributions_are_those_of_python_with_their_axis_once(served, home, form):
+    column, model = {"grid": "redshift_pdf", "quantiles": "redshift_quantiles"}[form], load("b2r")
+    status, answer = predict(served, {"rows": [ROW, dict.fromkeys(ROW)], "pdf": form})
+    assert status == 200
+    frame = model.predict(pd.DataFrame([ROW]), pdf=form)
+    axis = frame.attrs["grids"][column] if form == "grid" else frame.attrs["levels"]
+    assert (answer["grids"][column] if form == "grid" else answer["levels"]) == list(axis)
+    whole, none = (result["prediction"] for result in answer["results"])
+    np.testing.assert_allclose(whole[column], frame[column][0], rtol=1e-5, atol=1e-9)
+    assert none[column] is None
+    _, plain = predict(served, {"rows": [ROW]})
+    assert plain["results"][0]["prediction"] == {key: value for key, value in whole.items() if key != column}
+    assert not {"grids", "levels"} & set(plain)
+    objid = json.loads(ask(f"{served}/random/id")[1])["objid"]
+    galaxy = json.loads(ask(f"{served}/infer/b2r/{objid}?pdf={form}")[1])
+    assert len(galaxy["prediction"][column]) == len(whole[column])
+
+
+def test_limits_are_those_of_python(served):
+    for content in ({"rows": [LIMITED]}, {"arrays": [list(LIMITED.values())]}):
+        for limits in (False, True):
+            status, answer = predict(served, content | {"limits": limits}, "noisy")
+            assert status == 200
+            frame = NOISY.predict(pd.DataFrame([LIMITED]), limits=limits)
+            found = answer["results"][0]
+            assert found["flag"] == frame["flag"][0]
+            assert bool(found["flag"] & int(Flag.MISSING_BAND)) != limits
+            assert found["prediction"]["redshift"] == pytest.approx(frame["redshift"][0], rel=1e-6)
+
+
+def test_what_is_asked_wrongly_of_a_distribution_is_said(served):
+    for content, model, text in (
+        ({"rows": [ROW], "pdf": "qp"}, "b2r", "pdf: expected grid or quantiles, found 'qp'"),
+        ({"rows": [ROW], "pdf": True}, "b2r", 'pdf: expected "grid" or "quantiles", found true'),
+        ({"rows": [ROW], "pdf": "grid"}, "x2y", "x2y: expected a model that predicts distributions"),
+        ({"rows": [ROW], "limits": 1}, "b2r", "limits: expected true or false, found 1"),
+        ({"rows": [ROW], "limit": True}, "b2r", 'no keys but "rows", "pdf" and "limits", found limit'),
+    ):
+        status, answer = predict(served, content, model)
+        assert (status, text in answer["error"]) == (422, True), answer
+    objid = json.loads(ask(f"{served}/random/id")[1])["objid"]
+    assert b"pdf: expected grid" in ask(f"{served}/infer/b2r/{objid}?pdf=all")[1]
+
+
+def test_description_for_programs_knows_every_key(served):
+    paths = json.loads(ask(f"{served}/openapi.json")[1])["paths"]
+    content = paths["/predict/{model}"]["post"]["requestBody"]["content"]
+    known = {kind: set(said["schema"]["properties"]) for kind, said in content.items()}
+    assert known == {
+        "application/json": {"rows", "arrays", "pdf", "limits"},
+        "multipart/form-data": {"file", "scale", "pdf"},
+    }
+    (asked,) = (one for one in paths["/infer/{model}/{objid}"]["get"]["parameters"] if one["name"] == "pdf")
+    assert asked["schema"]["enum"] == ["grid", "quantiles"]
+    (described,) = (one for one in json.loads(ask(f"{served}/models")[1])["models"] if one["name"] == "b2r")
+    assert described["outputs"][0]["distribution"]
 
 
 def test_model_with_several_inputs_takes_what_there_is(served):

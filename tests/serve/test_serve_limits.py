@@ -31,7 +31,7 @@ def slow():
 
     facade = SimpleNamespace(
         columns_of=columns_of, inputs=model.inputs, shapes=model.shapes, name="b2r", version="1", sha256="0",
-        photometry=model.photometry,
+        photometry=model.photometry, axes=model.axes,
     )  # fmt: skip
     limits = Limits(megabytes=0.01, at_once=1, waiting=0, seconds=0.5)
     with running(make_app({"b2r": ServedModel(facade)}, None, limits)) as address:

@@ -4,12 +4,14 @@ import gzip
 import io
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from astropy.io import fits as astropy_fits
 from conftest import cutout, survey_rows, wide_image, write_image, write_survey
 from helpers.asking import ask
+from helpers.distributed import distributed_by_hand
 from helpers.running import running
 from helpers.trained import by_hand, several_by_hand
 from PIL import Image
@@ -28,14 +30,18 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--window-size=1200,900",
 )  # fmt: skip
-NAMES = ("b2r", "b2sm", "i2g", "w2r", "f2r", "s2r", "x2y")
+NAMES = ("b2r", "b2sm", "i2g", "w2r", "f2r", "s2r", "x2y", "b2r-binned", "b2sm-mixture")
+DISTRIBUTED = {
+    "b2r-binned": distributed_by_hand("b2r"), "b2sm-mixture": distributed_by_hand("b2sm", components=2)
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     home = tmp_path_factory.mktemp("page")
     data = write_survey(home / "data", survey_rows(20), ("img", "fits", "spectra"))
-    shelf = {name: ServedModel(by_hand(name)) for name in NAMES[:-1]} | {"x2y": ServedModel(several_by_hand())}
+    shelf = {name: ServedModel(by_hand(name)) for name in NAMES[:6]} | {"x2y": ServedModel(several_by_hand())}
+    shelf |= {name: ServedModel(replace(model, name=name)) for name, model in DISTRIBUTED.items()}
     with running(make_app(shelf, open_objects(data), Limits(megabytes=2), {"127.0.0.1"})) as address:
         yield address
 
@@ -89,8 +95,22 @@ def test_random_galaxy_is_shown_with_pictures_and_every_models_answer(page):
     ))  # fmt: skip
     assert len(page.find_elements(By.CSS_SELECTOR, "figure img")) == 2
     assert len(page.find_elements(By.CSS_SELECTOR, "svg .level68")) == len(NAMES) - 1
+    assert len(page.find_elements(By.CSS_SELECTOR, "svg .density")) == len(DISTRIBUTED)
     assert len(page.find_elements(By.CSS_SELECTOR, "meter")) == 6 + 4
     assert len(page.find_elements(By.CSS_SELECTOR, "svg .truth")) == len(NAMES) - 1
+
+
+def test_distribution_is_drawn_over_its_intervals(page, url):
+    """The highest point of each curve lies within the 68 % interval: that of these models has one peak."""
+    click(page, "#random")
+    for svg in page.find_elements(By.XPATH, "//*[name()='svg'][*[@class='density']]"):
+        (curve,), (bar,) = (svg.find_elements(By.CSS_SELECTOR, f".{one}") for one in ("density", "level68"))
+        points = [tuple(map(float, point.split(","))) for point in curve.get_attribute("points").split()]
+        top = min(points, key=lambda point: point[1])[0]
+        left, width = (float(bar.get_attribute(name)) for name in ("x", "width"))
+        assert left - 2 <= top <= left + width + 2
+        assert min(x for x, _ in points) >= 0
+        assert max(x for x, _ in points) <= 400
 
 
 def test_page_fits_a_phone_and_works_by_keyboard(page):
@@ -158,6 +178,18 @@ def test_typed_magnitudes_are_predicted_and_impossible_ones_named(page):
     page.find_element(By.ID, "objid").send_keys("12")
     click(page, "#choose button")
     assert "object: expected the id of a galaxy" in text(page, "results")
+
+
+def test_magnitudes_that_are_not_typed_are_gaps_of_models_that_answer_without(page):
+    for band, value in zip("ugri", (18.5, 17.2, 16.5, 16.1), strict=True):
+        page.find_element(By.ID, f"mag-{band}").send_keys(str(value))
+    click(page, "#type button")
+    found = text(page, "results")
+    assert "a magnitude is missing or impossible: the answer is from the others" in found
+    assert len(page.find_elements(By.CSS_SELECTOR, "svg .density")) == len(DISTRIBUTED)
+    page.find_element(By.ID, "mag-z").send_keys("bright")
+    click(page, "#type button")
+    assert "modelMag_z: expected a number or null, found bright" in text(page, "results")
 
 
 def upload(url, model, name, content, scale=""):

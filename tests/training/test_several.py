@@ -120,7 +120,7 @@ def assert_card_and_pictures_are_complete(run):
     assert redshift["scores"]["only wise"]["nmad"] == metrics["test_only_wise_redshift_nmad"]
     assert 0 < sum(each["count"] for each in redshift["bins"]) <= redshift["scores"]["as available"]["galaxies"]
     assert [name for name, output in outputs.items() if output["bins"]] == ["redshift"]
-    numbers = {"predicted_vs_true", "residuals", "pit", "worst_cases", "best_cases"}
+    numbers = {"predicted_vs_true", "residuals", "pit", "distributions", "worst_cases", "best_cases"}
     classes = {"confusion", "worst_cases", "best_cases"}
     kinds = {"redshift": numbers, "smass": numbers, "subclass": classes, "gz2c": classes}
     assert plots_of(run) == {"loss.png"} | {f"{name}_{kind}.png" for name, found in kinds.items() for kind in found}

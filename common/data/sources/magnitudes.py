@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from common.data.sources.chunk import Loaded
 from common.outputs.flags import NO_PREDICTION, Flag
-from sdss_gs.schema import ERRORS, QUANTITIES, Input, Quantity
-from sdss_gs.tables.cells import expected_number, read_numbers
+from sdss_gs.schema import ERRORS, QUANTITIES, Input
+from sdss_gs.tables.cells import expected_number, plain_numbers, read_numbers
 from sdss_gs.tables.columns import Choice
 from sdss_gs.tables.error_columns import PER_SHARE
 
@@ -19,7 +19,6 @@ NOT_DETECTED = 99.0
 LIMIT_ERROR = PER_SHARE
 """Of a magnitude that is a limit. Who writes 99 (BPZ, RAIL, LSST's simulations) puts the limit beside it at which the
 signal is as large as its noise: 1.0857 mag is the error of a magnitude with such a signal-to-noise ratio of 1."""
-_ANY = Quantity("", -np.inf, np.inf, (), "")
 
 
 def load_magnitudes(batch: pa.Table, choice: Choice, item: Input, limits: bool = False) -> Loaded:
@@ -71,15 +70,7 @@ def _errors(batch: pa.Table, choice: Choice, column: str) -> np.ndarray:
     """Return errors in magnitudes, NaN where they are unknown."""
     if column not in choice.errors:
         return np.full(len(batch), np.nan)
-    error, chosen = choice.errors[column], choice.columns[column]
-    cells = _plain(batch, error.name)
-    of = _plain(batch, chosen.name) if error.of_flux else cells
-    errors = pa.array(error.magnitudes(cells, of), from_pandas=True)
-    return read_numbers(errors, QUANTITIES[ERRORS[column]]).values
-
-
-def _plain(batch: pa.Table, name: str) -> np.ndarray:
-    return read_numbers(batch[name], _ANY, lambda values: values).values
+    return choice.errors[column].read(batch, choice.columns[column].name, QUANTITIES[ERRORS[column]])
 
 
 def taken_as_limits(batch: pa.Table, choice: Choice, column: str) -> np.ndarray:
@@ -104,7 +95,7 @@ def taken_as_limits(batch: pa.Table, choice: Choice, column: str) -> np.ndarray:
     if error is None or chosen.convert is not None or error.inverse:
         return np.full(len(batch), np.nan)
     limit = read_numbers(batch[error.name], QUANTITIES[column]).values
-    return np.where(_plain(batch, chosen.name) == NOT_DETECTED, limit, np.nan)
+    return np.where(plain_numbers(batch[chosen.name]) == NOT_DETECTED, limit, np.nan)
 
 
 def with_gaps(item: Input, values: np.ndarray, flags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -139,7 +130,7 @@ def count_not_detected(batches: Iterable[pa.Table], choice: Choice) -> tuple[int
     for batch in batches:
         for column, chosen in choice.columns.items():
             if chosen.convert is None:
-                cells = int((_plain(batch, chosen.name) == NOT_DETECTED).sum())
+                cells = int((plain_numbers(batch[chosen.name]) == NOT_DETECTED).sum())
                 known = int(np.isfinite(taken_as_limits(batch, choice, column)).sum())
                 limited, without = limited + known, without + cells - known
     return limited, without

@@ -188,6 +188,18 @@ def loaded_rows(values: np.ndarray, item: Input, limits: bool = False) -> Loaded
     plain = np.asarray(np.ma.getdata(values), np.float64)
     there = item.columns[: plain.shape[1]]
     cells = [pa.array(plain[:, number], mask=mask[:, number]) for number in range(len(there))]
-    errors = {column: ErrorColumn(ERRORS[column]) for column in item.magnitudes if ERRORS[column] in there}
-    choice = Choice({column: Chosen(column) for column in item.magnitudes}, errors=errors)
-    return load_magnitudes(pa.Table.from_arrays(cells, list(there)), choice, item, limits)
+    return load_magnitudes(pa.Table.from_arrays(cells, list(there)), in_order(item, len(there)), item, limits)
+
+
+def in_order(item: Input, width: int) -> Choice:
+    """Choose the columns of an array of magnitudes, the first of an input's, by their names in the zoo.
+
+    Parameters
+    ----------
+    item : Input
+    width : int
+        How many columns there are; without errors these are unknown.
+    """
+    names = {column: ERRORS[column] for column in item.magnitudes if ERRORS[column] in item.columns[:width]}
+    errors = {column: ErrorColumn(name) for column, name in names.items()}
+    return Choice({column: Chosen(column) for column in item.magnitudes}, errors=errors)

@@ -1,5 +1,6 @@
 // The page: what a user types, pastes or drops, and what the models of this folder say of it.
 
+import { FORMULAS, densityOf } from "./distribution.js";
 import { Engine, start } from "./engine.js";
 import { loadImages } from "./image.js";
 import { add, plotClasses, plotIntervals, plotQuestions } from "./plots.js";
@@ -38,7 +39,7 @@ function questionsOf(output) {
   }));
 }
 
-function showOne(cards, model, output, row) {
+function showOne(cards, model, output, row, raw) {
   const card = add(cards, "section"), used = row.inputs ?? model.inputs[0].name;
   add(card, "h3", `${output.description} from ${used.replaceAll("|", ", ")}`);
   const filled = row[output.columns.at(-1).name] !== null;
@@ -52,7 +53,7 @@ function showOne(cards, model, output, row) {
     plotQuestions(card, row, questionsOf(output));
   } else {
     add(card, "p", written(output, row[output.name]), "value");
-    plotIntervals(card, output.name, row, null, output.kind === "mass");
+    plotIntervals(card, output.name, row, null, output.kind === "mass", output.value in FORMULAS ? densityOf(output, raw) : null);
     add(card, "p", intervalsInWords(model, output, row), "soft");
   }
   const flag = row[`${output.name}_flag`] ?? row.flag;
@@ -88,8 +89,8 @@ async function predictAll(load, ids, idName) {
   const cards = ids.length === 1 ? add(results, "div", "", "cards") : null;
   const began = performance.now();
   for (const engine of chosen) {
-    const { model } = engine, rows = await engine.predict(load(model.inputs), ids.length);
-    if (cards) for (const output of model.outputs) showOne(cards, model, output, rows[0]);
+    const { model } = engine, { rows, raws } = await engine.predict(load(model.inputs), ids.length);
+    if (cards) model.outputs.forEach((output, k) => showOne(cards, model, output, rows[0], raws.get(0)?.[k]));
     else {
       const origin = { model: model.name, version: model.version, weights: `sha256:${model.weights_sha256.slice(0, 12)}` };
       showTable(model, rows.map((row, n) => ({ [idName]: ids[n], ...row, ...origin, runtime: about.runtime })));

@@ -23,9 +23,17 @@ function ofMixture({ grid, mixture: { components, centre, spread } }, raw) {
   return heights.slice(1).map((height, n) => Math.max(height - heights[n], 0));
 }
 
+const sharesOf = (output, raw) => (output.mixture ? ofMixture(output, raw) : Array.from(raw));
+
+// The density in each bin, as plots.js draws it.
+export function densityOf(output, raw) {
+  const { grid: borders } = output, shares = sharesOf(output, raw);
+  return { borders, density: shares.map((share, n) => share / (borders[n + 1] - borders[n])) };
+}
+
 // What says where a distribution reaches a cumulative probability.
 export function quantilesOf(output, raw) {
-  const shares = output.mixture ? ofMixture(output, raw) : Array.from(raw), heights = [];
+  const shares = sharesOf(output, raw), heights = [];
   shares.reduce((sum, share, n) => (heights[n] = sum + share), 0);
   const total = heights.at(-1), { grid } = output;
   return (level) => {

@@ -43,7 +43,8 @@ export class Engine {
     return (await this.sessions[part]).run(feeds);
   }
 
-  // Loaded: by input, { values, flags, problems } of `count` objects; what is not there is missing.
+  // Loaded: by input, { values, flags, problems } of `count` objects; what is not there is missing. Beside the rows, by
+  // object what the network gives for each output, where it was asked.
   async predict(loaded, count) {
     const { model, flags } = this, none = flags.MISSING | flags.BAD_INPUT;
     const seen = model.inputs.map((item) => this.#usable(item, loaded[item.name], count));
@@ -71,7 +72,7 @@ export class Engine {
       const problems = model.inputs.map((item) => loaded[item.name]?.problems[n]).filter(Boolean);
       rows.push({ ...row, flag: together, problem: problems.join("; ") });
     }
-    return rows;
+    return { rows, raws };
   }
 
   #usable(item, loaded, count) {

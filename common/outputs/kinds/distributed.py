@@ -216,12 +216,13 @@ class Distributed(Scalar):
         return super().misses(truth, self.point(predicted))
 
     def figures(self, truth: np.ndarray, predicted: np.ndarray) -> dict[str, Figure]:
-        from common.outputs.figures import pit_histogram
+        from common.outputs.figures import example_distributions, pit_histogram
 
         drawn = super().figures(truth, self.point(predicted))
         if predicted.ndim > 1:
-            levels = distribution.reached(predicted, self.output.grid, self.to_scale(truth))
-            drawn["pit"] = pit_histogram(levels)
+            grid, seen = self.output.grid, self.to_scale(truth)
+            drawn["pit"] = pit_histogram(distribution.reached(predicted, grid, seen))
+            drawn["distributions"] = example_distributions(predicted, grid, seen, self.axis_label)
         return drawn
 
 

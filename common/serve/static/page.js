@@ -41,8 +41,9 @@ function show(cards, model, output, answer, truth = null) {
     add(card, "p", "Shares of all volunteers: each question's answers add up to the answer that leads to it. Left out: questions that fewer than 1 in 10 come to.", "soft");
   } else {
     add(card, "p", written(output, value), "value");
-    plotIntervals(card, name, answer.prediction, truth, name === "smass");
-    add(card, "p", `Bars hold the true value in 68, 90 and 95 of 100 cases${truth === null ? "" : `; orange: catalogue, ${written(output, truth)}`}.`, "soft");
+    const density = answer.prediction[`${name}_pdf`], borders = answer.grids?.[`${name}_pdf`];
+    plotIntervals(card, name, answer.prediction, truth, name === "smass", density && { borders, density });
+    add(card, "p", `${density ? `Curve: how probable each ${name === "smass" ? "log mass" : "value"} is; bars` : "Bars"} hold the true value in 68, 90 and 95 of 100 cases${truth === null ? "" : `; orange: catalogue, ${written(output, truth)}`}.`, "soft");
   }
   for (const flag of answer.flags) add(card, "p", flag, "flag");
   if (answer.problem) add(card, "p", answer.problem, "flag");
@@ -53,6 +54,9 @@ function show(cards, model, output, answer, truth = null) {
     foot.append(" ");
   }
 }
+
+// What to ask of a model: its distributions where it has some.
+const formOf = (model) => (model.outputs.some((output) => output.distribution) ? "grid" : "");
 
 function takes(model, inputs) {
   return model.inputs.some((input) => inputs.includes(input.name));
@@ -145,7 +149,7 @@ async function galaxy(objid) {
     for (const band of MAGNITUDES.bands) add(names, "span", band);
   }
   const spectrum = about.inputs.spectra ? add(pictures, "figure", "", "spectrum") : null;
-  const found = await predictAll(models, (model) => ask(`/infer/${model.name}/${objid}`), about.truths);
+  const found = await predictAll(models, (model) => ask(`/infer/${model.name}/${objid}?pdf=${formOf(model)}`), about.truths);
   if (spectrum) {
     const guess = ["s2r", "ss2r", "b2r", "i2r", "f2r"].find((name) => found[name]?.prediction.redshift != null);
     const redshift = guess ? found[guess].prediction.redshift : about.truths.redshift;
@@ -182,6 +186,7 @@ async function upload() {
     const form = new FormData();
     form.append("file", file);
     form.append("scale", byId("scale").value);
+    form.append("pdf", formOf(model));
     return ask(`/predict/${model.name}`, { method: "POST", body: form });
   });
 }
@@ -189,13 +194,15 @@ async function upload() {
 async function magnitudes() {
   results.replaceChildren();
   const value = (name) => byId(`mag-${name}`).value.trim();
-  const given = Object.keys(MAGNITUDES).filter((input) => MAGNITUDES[input].every((name) => value(name) !== ""));
-  if (!given.length) throw new Error("type u, g, r, i and z, or W1 to W4");
+  const given = Object.keys(MAGNITUDES).filter((input) => MAGNITUDES[input].some((name) => value(name) !== ""));
+  if (!given.length) throw new Error("type u, g, r, i and z, or W1 to W4; some models answer where one is missing");
   add(results, "h2", "Your magnitudes");
   await predictAll(models.filter((model) => takes(model, given)), (model) => {
     const names = given.filter((input) => takes(model, [input])).flatMap((input) => MAGNITUDES[input]);
-    const row = Object.fromEntries(names.map((name) => [name, Number(value(name))]));
-    const body = JSON.stringify({ rows: [row] });
+    // What is no number goes as it is, for the service to say so.
+    const cell = (typed) => (typed === "" ? null : Number.isNaN(Number(typed)) ? typed : Number(typed));
+    const row = Object.fromEntries(names.map((name) => [name, cell(value(name))]));
+    const body = JSON.stringify({ rows: [row], pdf: formOf(model) });
     return ask(`/predict/${model.name}`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
   });
 }

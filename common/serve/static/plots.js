@@ -51,23 +51,39 @@ export function plotSpectrum(parent, spectrum, redshift, origin) {
   add(parent, "figcaption", `Observed flux (grey) and best fit (blue), ${spectrum.unit}${marks}`);
 }
 
-export function plotIntervals(parent, name, prediction, truth, logarithmic) {
+// The density of a distribution, constant within each bin, from the left to the right end of what is shown.
+function drawDensity(svg, { borders, density }, x, base) {
+  const most = Math.max(...density), y = (value) => base * (1 - (0.95 * value) / most);
+  const steps = density.flatMap((value, n) => [borders[n], borders[n + 1]].map((border) => [Math.min(Math.max(x(border), 0), 400), y(value)]));
+  const points = [[steps[0][0], base], ...steps, [steps.at(-1)[0], base]];
+  draw(svg, "polyline", { points: points.map((point) => point.map((one) => one.toFixed(1)).join()).join(" "), class: "density" });
+}
+
+// Where a distribution is not next to nothing: the borders of such bins.
+function notable({ borders, density }) {
+  const least = 0.02 * Math.max(...density);
+  return borders.filter((_, n) => density[n] > least || density[n - 1] > least);
+}
+
+export function plotIntervals(parent, name, prediction, truth, logarithmic, distribution = null) {
   const scale = (value) => (logarithmic ? Math.log10(Math.max(value, 1)) : value);
   const ends = (level) => ["low", "high"].map((end) => scale(prediction[`${name}_${end}_${level}`]));
-  const shown = [...ends(95), ...(truth === null ? [] : [scale(truth)])];
+  const shown = [...ends(95), ...(truth === null ? [] : [scale(truth)]), ...(distribution ? notable(distribution) : [])];
   const margin = (Math.max(...shown) - Math.min(...shown)) * 0.08 || 0.01;
   const low = Math.min(...shown) - margin, high = Math.max(...shown) + margin;
   const x = (value) => ((value - low) / (high - low)) * 400;
-  const svg = canvas(parent, 400, 52, "68, 90 and 95 % intervals");
-  draw(svg, "line", { x1: 0, x2: 400, y1: 18, y2: 18, class: "axis" });
+  const top = distribution ? 80 : 0;
+  const svg = canvas(parent, 400, top + 52, `${distribution ? "probability density and " : ""}68, 90 and 95 % intervals`);
+  if (distribution) drawDensity(svg, distribution, x, top);
+  draw(svg, "line", { x1: 0, x2: 400, y1: top + 18, y2: top + 18, class: "axis" });
   for (const level of [95, 90, 68]) {
     const [from, to] = ends(level);
-    draw(svg, "rect", { x: x(from), width: Math.max(1, x(to) - x(from)), y: 10, height: 16, rx: 3, class: `level${level}` });
+    draw(svg, "rect", { x: x(from), width: Math.max(1, x(to) - x(from)), y: top + 10, height: 16, rx: 3, class: `level${level}` });
   }
-  draw(svg, "circle", { cx: x(scale(prediction[name])), cy: 18, r: 5, class: "best" });
-  if (truth !== null) draw(svg, "line", { x1: x(scale(truth)), x2: x(scale(truth)), y1: 2, y2: 34, class: "truth" });
+  draw(svg, "circle", { cx: x(scale(prediction[name])), cy: top + 18, r: 5, class: "best" });
+  if (truth !== null) draw(svg, "line", { x1: x(scale(truth)), x2: x(scale(truth)), y1: 2, y2: top + 34, class: "truth" });
   for (const [value, anchor] of [[low, "start"], [high, "end"]]) {
-    draw(svg, "text", { x: x(value), y: 49, "text-anchor": anchor }, value.toPrecision(4));
+    draw(svg, "text", { x: x(value), y: top + 49, "text-anchor": anchor }, value.toPrecision(4));
   }
 }
 
