@@ -13,8 +13,8 @@ from sdss_gs.split import PARTS
 from sdss_gs.tables.rows import read_rows
 
 PART = "part"
-"""Column for the name of a folder that holds a part of the classes' images, one of `PARTS`. The zoo divides by id, or by
-this column with ``split=column:part``."""
+"""Column for the name of a folder that holds a part of the classes' images, one of `PARTS`. The zoo divides by id, but
+with ``split=column:part``."""
 LABELS = "labels.csv"
 FILE_COLUMNS = (
     "filename", "file_name", "file", "image", "image_name", "image_id", "path", "filepath", "file_loc", "img",
