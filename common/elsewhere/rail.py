@@ -1,6 +1,6 @@
 """The zoo's models as stages of RAIL, the photometric redshifts of LSST DESC: an Informer and an Estimator.
 
-Of ``pz-rail-base`` 2.0: a table to train on goes in and a model comes out; chunks of a catalogue, and an ensemble of ``qp``.
+They are stages of ``pz-rail-base`` 2.0: a table makes a model, a model and chunks of a catalogue an ensemble of ``qp``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from common.outputs.distribution import even_grid, rebinned
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import ERRORS, Input, parse_model_name
 from sdss_gs.split import ALL
+from sdss_gs.tables.names import short_name
 
 try:
     import qp
@@ -58,8 +59,9 @@ class _ZooStage:
         return command.replace(f"-m common {cls.name}", f"-m ceci {cls.get_module()}.{cls.name}", 1)
 
     def _check_columns(self, *more: str) -> None:
-        columns = [name for name in (*self.config.bands, *self.config.err_bands) if name]
-        self._check_column_names(self.get_handle("input", allow_missing=True), [*columns, *more])
+        # Each once: RAIL 2.0 finds a column that is asked for twice missing.
+        columns = list(dict.fromkeys(filter(None, (*self.config.bands, *self.config.err_bands, *more))))
+        self._check_column_names(self.get_handle("input", allow_missing=True), columns)
 
 
 class ZooInformer(_ZooStage, CatInformer):
@@ -92,7 +94,8 @@ class ZooInformer(_ZooStage, CatInformer):
         table = self._convert_table_format(data[group] if group else data)
         options = {"split": ALL} | dict(self.config.zoo_options)
         rows = read_rows(table, self.config, item, limits=options.get("errors") != "no")
-        names = (*item.columns, *(ERRORS[column] for column in item.columns))
+        # Not under SDSS's names, which would say that they are its model magnitudes.
+        names = (*map(short_name, item.columns), *(ERRORS[column] for column in item.columns))
         columns = dict(zip(names, rows.T, strict=True)) | {OUTPUT: np.asarray(table[self.config.redshift_col])}
         self.model = train(self.config.zoo_model, columns, **options).to_bytes()
         self.add_data("model", self.model)
