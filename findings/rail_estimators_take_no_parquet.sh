@@ -16,6 +16,7 @@ cd "$folder"
 import logging
 
 import numpy as np
+import pandas as pd
 import structlog
 import tables_io
 
@@ -24,8 +25,6 @@ from rail.core.data import TableHandle
 from rail.estimation.algos.train_z import TrainZEstimator, TrainZInformer
 
 redshift = np.random.default_rng(0).uniform(0, 1, 500)
-import pandas as pd
-
 pd.DataFrame({"redshift": redshift}).to_parquet("galaxies.pq")
 tables_io.write({"redshift": redshift}, "galaxies", fmt="hdf5")
 
@@ -37,7 +36,7 @@ for ending in ("hdf5", "pq"):
     try:
         stage.run()
         stage.finalize()
-        seen[ending] = f"{stage.get_handle('output').read().npdf} distributions"
+        seen[ending] = f"{stage.get_handle('output').read(force=True).npdf} distributions"
     except TypeError as error:
         seen[ending] = f"TypeError: {error}"
     print(f"{ending:5} {seen[ending]}")
