@@ -140,12 +140,13 @@ def untested(data: TrainingData, scores: dict[str, dict[str, float]]) -> list[st
     """
     if data.tested:
         return []
-    said = "; ".join(
-        f"{name} {', '.join(f'{metric} {value:.4g}' for metric, value in values.items())}"
-        for name, values in scores.items()
-    )
-    count = data.sizes()["validation"]
-    return [f"no test galaxies, so no test scores; of {count:,} validation galaxies, which chose the epoch: {said}"]
+    said = []
+    for output in data.outputs:
+        # A score may be undefined on these objects.
+        values = [(name, scores[output.name][name]) for name in kind_of(output).compared if name in scores[output.name]]
+        said.append(f"{output.name} " + ", ".join(f"{name} {value:.4g}" for name, value in values))
+    few = f"no test galaxies, so no test scores; of {data.sizes()['validation']:,} validation galaxies, which chose the"
+    return [f"{few} epoch: {'; '.join(said)}"]
 
 
 def validation_scores(data: TrainingData, predicted: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:

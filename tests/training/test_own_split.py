@@ -100,7 +100,7 @@ def test_shares_are_of_the_usual_hash(launch, rows):
     assert run.data.metrics["test_nmad"] > 0
 
 
-def test_without_test_objects_there_are_no_test_scores_and_everything_says_so(launch, capsys):
+def test_without_test_objects_there_are_no_test_scores_and_everything_says_so(launch, capsys, tmp_path):
     code, run = launch(split="all", **LEARNT)
     output = capsys.readouterr().out
     assert code == 0, output
@@ -123,6 +123,7 @@ def test_without_test_objects_there_are_no_test_scores_and_everything_says_so(la
     assert main(["promote", name]) == 0
     assert main(["list"]) == 0
     assert main(["info", name]) == 0
+    assert main(["compare", "--output", str(tmp_path / "comparison")]) == 0
     assert f"champion: {name}" in capsys.readouterr().out
 
 
