@@ -5,6 +5,7 @@
 # make table           compare the registered champions; write the tables of docs/models.md
 # make test            install with the extras test and clients, then run the tests
 # make coverage        run the tests and tell which lines and branches none of them reached (processes apart not counted)
+# make rail            install with the extra rail, then run the zoo's stages in RAIL's own pipeline (a minute)
 # make backbones       the tests of all backbones, the heavy ones too (minutes)
 # make lock            resolve requirements.lock anew (then run the tests with it)
 # make test-locked     install exactly what requirements.lock says, by its hashes, then run the tests
@@ -22,7 +23,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test coverage faults fuzz test-locked test-oldest lock audit matrix backbones bench bench-prediction all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -56,6 +57,10 @@ test: $(VENV)/installed-test
 
 coverage: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest --cov=common --cov=sdss_gs --cov-branch $(OPTIONS)
+
+rail: $(VENV)/installed-test
+	$(PIP) --editable ".[test,rail]"
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest tests/elsewhere/test_rail.py $(OPTIONS)
 
 backbones: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" ZOO_HEAVY_TESTS=1 $(VENV)/bin/python -m pytest tests/networks/test_backbones.py $(OPTIONS)

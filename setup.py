@@ -69,8 +69,8 @@ EXTRAS = {
     "fuzz": ["atheris>=3,<4"],
     "umap": ["umap-learn>=0.5.12,<0.6"],
     "ray": ["ray>=2.60,<3"],
-    # zoo predict --pdf qp.
-    "rail": ["pz-rail-base>=2.0.11,<3", "qp-prob>=1.1.4,<2"],
+    # zoo predict --pdf qp, and the stages of common/elsewhere/rail.py.
+    "rail": ["pz-rail-base>=2.0.11,<3", "qp-prob>=1.1.4,<2", "ceci>=2.7,<3"],
     "jax": ["jax>=0.10,<0.12"],
     "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
 }

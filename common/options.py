@@ -21,6 +21,7 @@ from common.outputs.kinds.mass import TARGETS
 from common.outputs.kinds.votes import VOTE_LOSSES
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
+from sdss_gs.split import HASH
 
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "step")
@@ -212,6 +213,11 @@ class TrainingOptions(DataOptions):
         0.0, "share of the weights taken off per unit of step size; 0: the optimizer's own", low=0
     )
     patience: int = option(0, "stop after so many epochs without a better validation loss; 0: never", low=0)
+    split: str = option(
+        HASH,
+        "which objects train, validate and test: hash (70/15/15 by their ids), such shares (.8,.1,.1), all (none "
+        "tests), or column (split of data.csv, which says train, validation or test; or column:NAME)",
+    )
     folds: int = option(0, "cross-validate in so many folds, as nested runs; 0: train once", low=0)
     seed: int = _seed()
     precision: str = option(

@@ -15,6 +15,9 @@ from sdss_gs.errors import OptionError
 from sdss_gs.schema import OWN_LABEL, Input, Output, parse_model_name
 from sdss_gs.tables.own import is_own
 
+FUSE = "fuse"
+"""Function that only a model of several inputs and outputs has."""
+
 
 @dataclass(frozen=True)
 class ModelFolder:

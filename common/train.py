@@ -1,4 +1,4 @@
-"""Every entry point of a model folder: what each ``train.py`` calls."""
+"""Every entry point of a model folder: what each ``train.py`` calls; and `train`, for Python."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 
 from common.judge.evaluate import evaluate
 from common.options import ENTRY_POINTS, EmbedOptions, TrainingOptions
-from common.project import ModelFolder, parse_options, read_folder, read_project
+from common.project import FUSE, ModelFolder, parse_options, read_folder, read_project
 from common.runs.dead_runs import DIED, close_dead_runs, how_to_go_on
 from common.runs.failures import report
 from common.runs.record import Run
 from common.training import processes as spread
 from common.training.folds import cross_validate
+from common.training.from_python import train
 from common.training.keeping import finish, keep_best
 from common.training.session import Session
 from sdss_gs.errors import OptionError
 from sdss_gs.locate import as_typed
 
-FUSE = "fuse"
-"""Function that only a model of several inputs and outputs has."""
+__all__ = ["run", "train"]
 
 
 def run(train_file: str, *functions: Callable) -> None:

@@ -37,6 +37,7 @@ def test_conda_yaml_installs_what_setup_declares():
 def test_every_library_that_is_imported_is_declared():
     known = {"umap": "umap-learn", "yaml": "pyyaml", "PIL": "pillow", "sklearn": "scikit-learn"}
     known |= {"astropy_healpix": "astropy-healpix", "python_multipart": "python-multipart", "qp": "qp-prob"}
+    known |= {"rail": "pz-rail-base"}
     imported = set()
     for package in ("common", "sdss_gs", "i2r", "b2r"):
         for path in (ROOT / package).rglob("*.py"):

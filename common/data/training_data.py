@@ -11,6 +11,7 @@ import numpy as np
 
 from common.backend import tf
 from common.data.batches import ALONE, EpochOrder, Share, make_batches
+from common.data.divide import divide, split_of, with_parts
 from common.data.fit_novelty import OBJECTS, fit_novelty
 from common.data.measure import measure
 from common.data.novelty import Novelty
@@ -30,7 +31,7 @@ from sdss_gs.formats.raw import list_paths
 from sdss_gs.locate import find_dataset, is_sample
 from sdss_gs.packing.packed import Manifest
 from sdss_gs.schema import INPUTS, Input, Output
-from sdss_gs.split import fold_split, limited, split
+from sdss_gs.split import Split, limited
 
 RESIDENT = ("train", "validation")
 """Parts that a network sees while it is fitted; they may live on the device, in this order."""
@@ -61,17 +62,21 @@ class TrainingData:
     parts : dict of str to ndarray of int64
         Positions in the catalogue for ``train``, ``validation`` and ``test``.
     fingerprint : str
-        Hash of what the model sees.
+        Hash of what the model sees, and of the split if it is not that by ids.
 
     Raises
     ------
     DataError
         If there is no data set, a part has no object with one of the outputs, or no training object has an input.
+    OptionError
+        If the objects cannot be divided as the options say.
     """
 
     def __init__(self, task: Task, options: TrainingOptions, whole: bool = False, fold: int | None = None):
         self.task, self.inputs, self._whole = task, task.inputs, whole
         self._options, self._measured, self._novelty = options, {}, {}
+        # Before anything is packed.
+        self._split = split_of(options)
         self.folder = find_dataset(options.ds, task.repository, partial(print, flush=True))
         names = [item.name for item in self.inputs]
         self._data = open_dataset(self.folder, names, image_scale=options.image_scale, column=options.column)
@@ -104,18 +109,27 @@ class TrainingData:
             objects = objects[limited(objid[objects], self._options.limit)]
         if self._whole:
             parts = {"train": [], "validation": [], "test": np.arange(len(objects))}
-        elif fold is not None:
-            parts = fold_split(objid[objects], self._options.folds, fold)
         else:
-            parts = split(objid[objects])
+            parts = divide(self.folder, objid[objects], self._options, fold)
         self.parts = {name: objects[np.asarray(chosen, np.int64)] for name, chosen in parts.items()}
+        self._without_part = len(objects) - sum(self.sizes().values())
         self.fingerprint = self._data.fingerprint([item.name for item in self.inputs], list(self._known), objects)
+        if self._split != Split() and not self._whole:
+            self.fingerprint = with_parts(self.fingerprint, {part: self.objid(part) for part in self.parts})
+
+    @property
+    def tested(self) -> bool:
+        """Whether there are test objects: a user's own split may leave none."""
+        return len(self.parts["test"]) > 0
 
     def _check(self) -> None:
         names = ", ".join(item.name for item in self.inputs)
+        wanted = [part for part in self.parts if part == "test" or not self._whole]
+        if self._split.may_lack_test and not self._whole and not self.tested:
+            wanted.remove("test")
         for name in self._known:
             sizes = {part: int(self.known(part, name).sum()) for part in self.parts}
-            if not sizes["test"] or not (self._whole or all(sizes.values())):
+            if not all(sizes[part] for part in wanted):
                 found = ", ".join(f"{size} for {part}" for part, size in sizes.items())
                 some = "any of " if len(self.inputs) > 1 else ""
                 raise DataError(
@@ -129,7 +143,8 @@ class TrainingData:
     def require_learnable(self) -> None:
         """Refuse what no network can learn; see `target.require_learnable`."""
         for name, target in self._targets.items():
-            parts = {part: objects[self.known(part, name)] for part, objects in self.parts.items()}
+            known = {part: objects[self.known(part, name)] for part, objects in self.parts.items()}
+            parts = {part: objects for part, objects in known.items() if len(objects)}
             require_learnable(self._data, target, parts, kind_of(target.output).loss_name(self._options.loss))
 
     # === Who is there, and what each has ===
@@ -384,6 +399,8 @@ class TrainingData:
             if text := described(target, data.target(name, objects), objects, loss):
                 lines.append(f"  {text}")
         lines += [f"  {note}" for note in data.catalogue.notes]
+        if self._without_part:
+            lines.append(f"  column {self._split.column}: {self._without_part:,} objects of no part, left out")
         for name, manifest in self._manifests().items():
             lines += [f"  {note}" for note in layout_notes(name, manifest.layout)]
         if problems := self.problems():

@@ -16,7 +16,7 @@ from common.options import EvaluateOptions, TrainingOptions, typed
 from common.project import ModelFolder
 from common.runs.record import Run
 from common.runs.store_location import CHAMPION
-from sdss_gs.errors import DataError
+from sdss_gs.errors import DataError, OptionError
 
 
 def evaluate(project: ModelFolder, record: Run, options: EvaluateOptions) -> str:
@@ -43,6 +43,9 @@ def evaluate(project: ModelFolder, record: Run, options: EvaluateOptions) -> str
     for learnt, found in zip(model.outputs, data.outputs, strict=True):
         if found != learnt:
             raise DataError(f"{data.folder}: expected {learnt.name} like {learnt.column}, found {found.column}")
+    if not data.tested:
+        lacking = f"a model that left no test objects (split={model.reading['split']})"
+        raise OptionError(f"part: expected all, and data that are new to it, for {lacking}, found test")
     print(data.description(), flush=True)
     predictions = predict_part(model, data, "test", alone(model))
     rivals = predict_baselines(data, 0) if part == "test" else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -80,6 +81,7 @@ def judge(
     ----------
     model : Model
     data : TrainingData
+        Without test objects nothing is judged: no output has a score.
     predictions : dict
         From `views.predict_part`.
     rivals : dict
@@ -88,6 +90,33 @@ def judge(
     options : mapping
         Options the model was trained with.
     """
+    nothing = {output.name: {model.name: {}} for output in data.outputs}
+    judged = _judged(model, data, predictions, rivals) if data.tested else {"scores": nothing, "intervals": nothing}
+    return Summary(
+        model=model.name,
+        inputs=model.inputs,
+        outputs=data.outputs,
+        run_id=run_id,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        shapes=model.shapes,
+        architecture=architecture(bare_network(model.network)),
+        parameters=model.network.count_params(),
+        options={key: value for key, value in options.items() if key not in NOT_JUDGED},
+        data={
+            "name": data.folder.name,
+            "synthetic": data.synthetic(),
+            "photometry": {item.name: data.photometry(item.name) for item in data.inputs if item.columns},
+            "fingerprint": data.fingerprint,
+            "description": data.description(),
+            "objects": data.sizes(),
+        },
+        versions=versions(),
+        **judged,
+    )
+
+
+def _judged(model: Model, data: TrainingData, predictions: Predictions, rivals: Baselines) -> dict[str, Any]:
+    """Gather what a `Summary` says of the test objects."""
     scores, bounds, bins, covered, coverage_bins, flags, warnings = {}, {}, {}, {}, {}, {}, []
     margins = novelty_margins(model, data)
     for output in data.outputs:
@@ -111,35 +140,17 @@ def judge(
         label = model.name if len(data.outputs) == 1 else f"{model.name}: {name}"
         of_rivals = {rival: scores[name][rival] for rival in rivals.get(name, {})}
         warnings.append(collapse(output, truth, everything, {label: score(output, truth, everything)} | of_rivals))
-    return Summary(
-        model=model.name,
-        inputs=model.inputs,
-        outputs=data.outputs,
-        run_id=run_id,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        shapes=model.shapes,
-        architecture=architecture(bare_network(model.network)),
-        parameters=model.network.count_params(),
-        options={key: value for key, value in options.items() if key not in NOT_JUDGED},
-        data={
-            "name": data.folder.name,
-            "synthetic": data.synthetic(),
-            "photometry": {item.name: data.photometry(item.name) for item in data.inputs if item.columns},
-            "fingerprint": data.fingerprint,
-            "description": data.description(),
-            "objects": data.sizes(),
-        },
-        scores=scores,
-        intervals=bounds,
-        bins=bins,
-        coverage=covered,
-        coverage_bins=coverage_bins,
-        flags=flags,
-        novelty=novelty_summary(model, margins),
-        warnings=[warning for warning in warnings if warning],
-        figures=test_figures(model, data, predictions[ANY]),
-        versions=versions(),
-    )
+    return {
+        "scores": scores,
+        "intervals": bounds,
+        "bins": bins,
+        "coverage": covered,
+        "coverage_bins": coverage_bins,
+        "flags": flags,
+        "novelty": novelty_summary(model, margins),
+        "warnings": [warning for warning in warnings if warning],
+        "figures": test_figures(model, data, predictions[ANY]),
+    }
 
 
 def _rows(
@@ -160,6 +171,8 @@ def _rows(
 def verdict(summary: Summary) -> str:
     """Lay warnings and the tables of scores out for a terminal, a table per output."""
     lines = [f"warning: {warning}" for warning in summary.warnings]
+    if not any(any(rows.values()) for rows in summary.scores.values()):
+        return "\n".join(lines)
     if len(summary.outputs) == 1:
         return "\n".join([*lines, report.score_table(summary.scores[summary.outputs[0].name])])
     tables = [f"{output.description}\n{report.score_table(summary.scores[output.name])}" for output in summary.outputs]

@@ -38,7 +38,7 @@ def every_set(model: Model) -> list[str]:
 def predict_part(model: Model, data: TrainingData, part: str, sets: Sequence[str] = ()) -> Predictions:
     """Predict every object of a part once, in order, with all it has and with each of some sets of inputs.
 
-    The encoders, where the arithmetic is, see each object once for all sets.
+    The encoders, where the arithmetic is, see each object once for all sets. Of a part without objects, nothing.
 
     Parameters
     ----------
@@ -49,6 +49,8 @@ def predict_part(model: Model, data: TrainingData, part: str, sets: Sequence[str
     sets : sequence of str
         Besides `ANY`; of a model that is not flat.
     """
+    if not len(data.parts[part]):
+        return {}
     size = ROWS_PER_PIECE if all(item.columns for item in model.inputs) else IMAGES_PER_PIECE
     answers: dict[str, list[dict[str, np.ndarray]]] = {key: [] for key in (ANY, *sets)}
     for piece in data.pieces(part, size):
@@ -125,6 +127,26 @@ def too_few_validation_objects(data: TrainingData) -> list[str]:
                 "these end at the largest error seen, and hold the truth less often than they say"
             )
     return found
+
+
+def untested(data: TrainingData, scores: dict[str, dict[str, float]]) -> list[str]:
+    """Say that there are no test scores where there are no test objects.
+
+    Parameters
+    ----------
+    data : TrainingData
+    scores : dict of str to dict of str to float
+        From `validation_scores`.
+    """
+    if data.tested:
+        return []
+    said = []
+    for output in data.outputs:
+        # A score may be undefined on these objects.
+        values = [(name, scores[output.name][name]) for name in kind_of(output).compared if name in scores[output.name]]
+        said.append(f"{output.name} " + ", ".join(f"{name} {value:.4g}" for name, value in values))
+    few = f"no test galaxies, so no test scores; of {data.sizes()['validation']:,} validation galaxies, which chose the"
+    return [f"{few} epoch: {'; '.join(said)}"]
 
 
 def validation_scores(data: TrainingData, predicted: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:

@@ -17,6 +17,7 @@ from mlflow.entities.model_registry import ModelVersion
 from common.models.described import stored_model
 from common.runs.store_location import CHAMPION, use_store
 from sdss_gs.errors import OptionError, first_line
+from sdss_gs.split import HASH
 
 FINGERPRINT_TAG, SCORE_TAG, OBJECTS_TAG, DATA_TAG = "zoo.fingerprint", "zoo.validation_cost", "zoo.objects", "zoo.data"
 LIMIT_TAG, READING_TAG, METRIC_TAG = "zoo.limit", "zoo.reading", "zoo.metric"
@@ -35,8 +36,8 @@ class Training:
     limit : int
         The option of that name.
     reading : dict
-        Options without which inputs or values cannot be understood: ``target``, ``column``, and with several inputs
-        and outputs these.
+        Options without which inputs or values cannot be understood, or parts differ: ``target``, ``column``, ``split``,
+        and with several inputs and outputs these.
     metric, cost : str, float
         Validation score, as `Metric.cost` turns it: less is better.
     """
@@ -166,9 +167,11 @@ def _difference(before: Training | None, now: Training) -> str:
     """Say why two versions cannot be compared; empty if they can."""
     if before is None:
         return "not known what it was trained on"
-    keys = [key for key in {**before.reading, **now.reading} if before.reading.get(key) != now.reading.get(key)]
+    # An older zoo had one way to split.
+    readings = [{"split": HASH} | dict(one.reading) for one in (before, now)]
+    keys = [key for key in readings[0] | readings[1] if readings[0].get(key) != readings[1].get(key)]
     if keys:
-        old, new = (", ".join(f"{key}={one.reading.get(key, '')}" for key in keys) for one in (before, now))
+        old, new = (", ".join(f"{key}={reading.get(key, '')}" for key in keys) for reading in readings)
         return f"trained with {old}; this run {new}"
     if before.fingerprint == now.fingerprint:
         return ""

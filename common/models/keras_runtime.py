@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from common.backend import keras
+from common.models.described import MODEL_FILE
 from common.models.running import FEATURES, KERAS, Arrays, Steps, in_steps
 from common.models.serving import bare_network
 from common.networks.parts import decider_of, encoder_of, is_flat, member_outputs
@@ -86,6 +90,15 @@ class KerasRuntime:
             view = {items[0].name: np.stack([view[column] for column in items[0].columns], axis=-1)}
         network = self.headless
         return in_steps(lambda seen: {FEATURES: network.predict_on_batch(seen)}, view, items, STEPS)[FEATURES]
+
+    def files(self) -> dict[str, bytes]:
+        """Write the file from which it can be opened again."""
+        with TemporaryDirectory(prefix="zoo-keras-") as folder, warnings.catch_warnings():
+            # What Keras' saving calls is deprecated by numpy.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            path = Path(folder) / MODEL_FILE
+            self.network.save(path)
+            return {MODEL_FILE: path.read_bytes()}
 
 
 def fed_heads(network: keras.Model, outputs: Sequence[Output]) -> list[keras.KerasTensor]:

@@ -122,6 +122,10 @@ class LightRuntime:
         """Return what feeds the heads."""
         return _run(self.decider, view, items, [FEATURES])[FEATURES]
 
+    def files(self) -> dict[str, bytes]:
+        """Return the files from which it can be opened again."""
+        return dict(self.contents)
+
 
 def _width(session: InferenceSession) -> int:
     return next(one.shape[1] for one in session.get_outputs() if one.name == FEATURES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import compress, product
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from common.data.sources import Chunk, Loaded, Source, open_source, open_table_s
 from common.data.sources.chunk import problems_of, series_of_ids
 from common.data.sources.magnitudes import with_gaps
 from common.data.sources.memory import loaded_arrays, named_columns, opened_in_memory
+from common.models.packed import pack
 from common.models.running import KERAS, Runtime, serving_inputs, symmetric_forms
 from common.networks.inputs import PRESENT
 from common.outputs.calibration import Calibration
@@ -24,7 +25,7 @@ from common.outputs.flags import NO_PREDICTION, Flag
 from common.outputs.kinds import DISTRIBUTED, kind_of
 from common.outputs.vectors import vector_columns, vectors
 from sdss_gs.errors import OptionError
-from sdss_gs.schema import Input, Output
+from sdss_gs.schema import INPUTS, OUTPUTS, Input, Output
 from sdss_gs.tables.columns import extras_of
 from sdss_gs.tables.names import meaning_of
 
@@ -129,6 +130,31 @@ class Model:
         if self.flat:
             return serving_inputs(self.inputs[0], zeros[self.inputs[0].name])
         return zeros | {PRESENT: np.ones((1, len(self.inputs)), np.float32)}
+
+    def facts(self) -> dict[str, object]:
+        """Say, as JSON has it, what it takes to use the model beside its network."""
+        own = {output.name: asdict(output) for output in self.outputs if OUTPUTS.get(output.name) != output}
+        widened = {item.name: asdict(item) for item in self.inputs if INPUTS[item.name] != item}
+        return {
+            "inputs": [item.name for item in self.inputs],
+            "outputs": [output.name for output in self.outputs],
+            "reading": self.reading,
+            "calibration": {
+                shown: {name: asdict(one) for name, one in by_output.items()}
+                for shown, by_output in self.calibrations.items()
+            },
+            "training_range": {name: asdict(one) for name, one in self.training_ranges.items()},
+            **({"synthetic": True} if self.synthetic else {}),
+            **({"own_outputs": own} if own else {}),
+            **({"own_inputs": widened} if widened else {}),
+        }
+
+    def to_bytes(self) -> bytes:
+        """Put the model into bytes, from which `opening.load` opens one that predicts the same to the last bit.
+
+        What runs it is what will run it. How it is used, `tta` and `pdf`, is no part of it.
+        """
+        return pack(self.name, self.version, self.sha256, self.facts(), self.runtime.files())
 
     # === From objects to a table ===
 

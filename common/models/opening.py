@@ -11,6 +11,7 @@ from common.data.novelty import range_from
 from common.models.described import DESCRIPTION, LIGHT_ENDING, MODEL_FILE, read_description, stored_model
 from common.models.light import open_light
 from common.models.model import ANY, Model
+from common.models.packed import unpacked
 from common.models.running import KERAS, LIGHT, RUNTIMES, Runtime
 from common.outputs.kinds import kind_of
 from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS
@@ -24,14 +25,14 @@ FACTS = ("inputs", "outputs", "reading", "calibration", "training_range")
 """What is noted of a model beside its network, without which it cannot be used."""
 
 
-def load(name: str | Path, runtime: str = "") -> Model:
+def load(name: str | Path | bytes, runtime: str = "") -> Model:
     """Open a trained model.
 
     Parameters
     ----------
-    name : str or path-like
+    name : str, path-like or bytes
         ``i2r``, the champion of that name; ``i2r/3``, a version; an address as MLflow writes it (``models:/i2r/3``);
-        or a folder that ``zoo export`` wrote.
+        a folder that ``zoo export`` wrote; or what `Model.to_bytes` returns.
     runtime : str
         What runs its network: ``onnxruntime`` or ``keras``; by default the first where the model has a light form.
 
@@ -40,6 +41,9 @@ def load(name: str | Path, runtime: str = "") -> Model:
     ZooError
         If there is no such model, it is not what was stored, or it was stored before models knew how sure they are.
     """
+    if isinstance(name, bytes):
+        with unpacked(name) as folder:
+            return load(folder, runtime)
     if (Path(name) / DESCRIPTION).is_file():
         about = read_description(Path(name))
         light = {file: digest for file, digest in about["files"].items() if file.endswith(LIGHT_ENDING)}
@@ -155,6 +159,8 @@ def _runtime(name: str, files: Files, said: str, outputs: tuple[Output, ...], wa
     reason = said or "none: it was stored by a zoo that wrote none"
     if wanted == LIGHT:
         raise ZooError(f"{name}: expected a model with a light form for {LIGHT}, found {reason}")
+    if files.light and not files.network.is_file():
+        raise ZooError(f"{name}: expected {files.network.name} for {KERAS}, found its light form alone")
     # Not with the others: TensorFlow takes seconds.
     from common.models.keras_runtime import KerasRuntime
     from common.models.safe_file import checked_model

@@ -92,6 +92,9 @@ class Runtime(Protocol):
     def features_width(self) -> int:
         """How many features feed the heads."""
 
+    def files(self) -> dict[str, bytes]:
+        """Return the files from which it can be opened again, by name."""
+
 
 def serving_inputs(item: Input, values: np.ndarray) -> dict[str, np.ndarray]:
     """Name a flat network's arrays as the stored model wants them: by column for a table, else by input."""

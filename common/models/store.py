@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import mlflow
@@ -20,28 +19,8 @@ from common.models.model import Model
 from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.files import sha256
-from sdss_gs.schema import INPUTS, OUTPUTS
 
 ARTIFACT = "model"
-
-
-def facts_about(model: Model) -> dict[str, object]:
-    """Say, as JSON has it, what it takes to use a model beside its network."""
-    own = {output.name: asdict(output) for output in model.outputs if OUTPUTS.get(output.name) != output}
-    widened = {item.name: asdict(item) for item in model.inputs if INPUTS[item.name] != item}
-    return {
-        "inputs": [item.name for item in model.inputs],
-        "outputs": [output.name for output in model.outputs],
-        "reading": model.reading,
-        "calibration": {
-            shown: {name: asdict(one) for name, one in by_output.items()}
-            for shown, by_output in model.calibrations.items()
-        },
-        "training_range": {name: asdict(one) for name, one in model.training_ranges.items()},
-        **({"synthetic": True} if model.synthetic else {}),
-        **({"own_outputs": own} if own else {}),
-        **({"own_inputs": widened} if widened else {}),
-    }
 
 
 def log_model(
@@ -61,7 +40,7 @@ def log_model(
     example : dict of str to ndarray
         Inputs of one object as the network wants them, kept with the model.
     facts : mapping, optional
-        What it takes to use the model; by default `facts_about` it. The zoo's version is added.
+        What it takes to use the model; by default `Model.facts`. The zoo's version is added.
     light : Light
         Its light form, if there is one.
     register : bool
@@ -88,7 +67,7 @@ def log_model(
             signature=signature,
             input_example=example,
             pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
-            metadata={"zoo_version": __version__} | dict(facts or facts_about(model)) | {"light": light.said},
+            metadata={"zoo_version": __version__} | dict(facts or model.facts()) | {"light": light.said},
         )
     client, files = MlflowClient(), [original] if original else []
     files += [light.folder / file for file in light.files]

@@ -21,6 +21,7 @@ from common.judge.views import (
     fit_calibrations,
     predict_part,
     too_few_validation_objects,
+    untested,
     validation_scores,
 )  # fmt: skip
 from common.models.champion import Training, promote_champion
@@ -37,8 +38,9 @@ from common.runs.record import PLOTS
 from common.training import state
 from common.training.session import Session
 
-READING = ("target", "column")
-"""Options without which a stored model's inputs or values cannot be understood."""
+READING = ("target", "column", "split")
+"""Options without which a stored model's inputs or values cannot be understood, or its test objects be told from those
+that it learnt from."""
 
 
 def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
@@ -112,10 +114,11 @@ def finish(session: Session, register: bool = True) -> dict[str, float]:
     """
     data, record, progress = session.data, session.record, session.progress
     model, validation = best_model(session)
-    predictions = predict_part(model, data, "test", alone(model))
-    rivals = predict_baselines(data, session.options.seed)
+    predictions, scores = predict_part(model, data, "test", alone(model)), validation_scores(data, validation)
+    rivals = predict_baselines(data, session.options.seed) if data.tested else {}
     summary = judge(model, data, predictions, rivals, record.id, session.recorded)
-    summary = replace(summary, warnings=[*summary.warnings, *too_few_validation_objects(data)])
+    warnings = [*summary.warnings, *untested(data, scores), *too_few_validation_objects(data)]
+    summary = replace(summary, warnings=warnings)
     curves = figures.loss_curves(progress.history, progress.best_epoch, _loss_shown(session))
     with TemporaryDirectory(prefix="zoo-light-") as folder:
         # Of what only this run or this sweep opens again, Keras' file will do.
@@ -124,7 +127,7 @@ def finish(session: Session, register: bool = True) -> dict[str, float]:
         summary = replace(summary, figures=summary.figures | {"loss": curves}, light=light.said)
         page = record_summary(record, summary)
         address = _log(session, model, register, light)
-    cost = _record_validation(session, validation_scores(data, validation))
+    cost = _record_validation(session, scores)
     lines = (
         f"report  {page}",
         f"plots   {record.artifacts()}/{PLOTS}",
@@ -137,8 +140,8 @@ def finish(session: Session, register: bool = True) -> dict[str, float]:
     kept = f"kept: epoch {progress.best_epoch} of {progress.epoch}"
     print(f"\n{session.task.name} on {data.sizes()['test']:,} test galaxies ({kept})\n{verdict(summary)}\n")
     print("\n".join(filter(None, lines)), flush=True)
-    scores = numbers(summary).items()
-    return {name.removeprefix("test_"): value for name, value in scores if name.startswith("test_")}
+    tested = numbers(summary).items()
+    return {name.removeprefix("test_"): value for name, value in tested if name.startswith("test_")}
 
 
 def _loss_shown(session: Session) -> str:

@@ -66,13 +66,19 @@ def join(options: TrainingOptions) -> None:
 
 
 class Silent:
-    """Stands in for `record.Run` in the processes that keep no record."""
+    """Stands in for `record.Run` where no record is kept.
+
+    Parameters
+    ----------
+    logs : Path, optional
+        Folder for the state of the training; by default a temporary one of its own.
+    """
 
     id = ""
 
-    def __init__(self):
-        self._folder = tempfile.TemporaryDirectory()
-        self.logs = Path(self._folder.name)
+    def __init__(self, logs: Path | None = None):
+        self._folder = None if logs else tempfile.TemporaryDirectory()
+        self.logs = logs or Path(self._folder.name)
 
     def __getattr__(self, name: str):
         return lambda *arguments, **options: None

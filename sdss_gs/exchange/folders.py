@@ -9,12 +9,12 @@ from pathlib import Path
 from sdss_gs.errors import DataError
 from sdss_gs.exchange.item import Item, LeftOut
 from sdss_gs.formats.img import ENDINGS
+from sdss_gs.split import PARTS
 from sdss_gs.tables.rows import read_rows
 
-PARTS = ("train", "training", "valid", "validation", "val", "test", "testing")
-"""Folders that hold a part of the classes' images each; without case."""
 PART = "part"
-"""Column for the name of such a folder. The zoo divides by id, and passes it over."""
+"""Column for the name of a folder that holds a part of the classes' images, one of `PARTS`. The zoo divides by id, but
+with ``split=column:part``."""
 LABELS = "labels.csv"
 FILE_COLUMNS = (
     "filename", "file_name", "file", "image", "image_name", "image_id", "path", "filepath", "file_loc", "img",

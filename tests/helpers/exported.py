@@ -8,7 +8,6 @@ import numpy as np
 from common.judge.card import card_data
 from common.models.described import MODEL_FILE, write_description
 from common.models.light_export import write_light
-from common.models.store import facts_about
 from common.networks.inputs import PRESENT
 from helpers.cards import several_summary, summary
 from helpers.trained import MAGNITUDES
@@ -27,7 +26,7 @@ def exported_folder(folder, model, light=True):
         assert written.files, written.said
     (folder / "card.json").write_text(json.dumps(_card(model)))
     digest = sha256(folder / MODEL_FILE)
-    facts = facts_about(model) | ({} if light else {"light": "none: ONNX has no form of this network (Erfc)"})
+    facts = model.facts() | ({} if light else {"light": "none: ONNX has no form of this network (Erfc)"})
     files = {MODEL_FILE: digest} | (written.files if light else {})
     about = {"name": model.name, "version": model.version, "sha256": digest, "facts": facts, "files": files}
     write_description(folder, about)

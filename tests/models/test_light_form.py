@@ -17,7 +17,6 @@ from common.models.light import FORMAT_KEY, open_light
 from common.models.light_export import TOLERANCE, compare, write_light
 from common.models.opening import load
 from common.models.serving import serving_network
-from common.models.store import facts_about
 from common.networks.build import build_flat
 from common.networks.fast import within_reach
 from common.networks.inputs import PRESENT
@@ -124,7 +123,7 @@ def folder(tmp_path):
         model.network.save(path / "model.keras")
     light = write_light(model, objects_of(model), path)
     described = {"name": "b2r", "version": "7", "sha256": sha256(path / "model.keras")}
-    described |= {"facts": facts_about(model) | {"light": light.said}, "files": light.files}
+    described |= {"facts": model.facts() | {"light": light.said}, "files": light.files}
     write_description(path, described)
     return path
 

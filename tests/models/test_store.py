@@ -20,7 +20,7 @@ from common.models.opening import load
 from common.models.running import serving_inputs
 from common.models.safe_file import UnsafeModelError, check_description
 from common.models.serving import serving_network
-from common.models.store import facts_about, log_model, sha256
+from common.models.store import log_model, sha256
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import INPUTS, OUTPUTS, Output
 
@@ -135,7 +135,7 @@ def exported(tmp_path):
         # What Keras' saving calls is deprecated by numpy.
         warnings.simplefilter("ignore", DeprecationWarning)
         model.network.save(folder / MODEL_FILE)
-    facts = facts_about(model) | {"zoo_version": "9.9"}
+    facts = model.facts() | {"zoo_version": "9.9"}
     digest = sha256(folder / MODEL_FILE)
     description = {"format": 1, "name": "b2r", "version": "1", "sha256": digest, "facts": facts, "files": {}}
 

@@ -3,8 +3,8 @@ import zlib
 import numpy as np
 import pytest
 
-from sdss_gs.errors import OptionError
-from sdss_gs.split import fold_split, folds, limited, split
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.split import Split, fold_split, folds, limited, parse_split, split, split_as_named
 
 IDS = 1237648720693755918 + 13 * np.arange(20000)
 EXPECTED_PARTS = {
@@ -89,3 +89,39 @@ def test_parts_folds_and_limits_of_many_ids_never_change():
 def test_two_folds_leave_nothing_to_train_on():
     with pytest.raises(OptionError, match="folds: expected at least 3, found 2"):
         fold_split(IDS, 2, 0)
+
+
+def test_shares_divide_by_the_same_hash_and_a_share_of_none_gets_none():
+    by_share = split(IDS, {"train": 0.5, "validation": 0.5, "test": 0.0})
+    assert len(by_share["train"]) / len(IDS) == pytest.approx(0.5, abs=0.01)
+    assert not len(by_share["test"])
+    assert sorted(np.concatenate(list(by_share.values())).tolist()) == list(range(len(IDS)))
+    assert set(by_share["train"]) < set(split(IDS)["train"])
+    # What rounding leaves of a sum of shares is nobody's.
+    assert not len(split(IDS, {"train": 0.5, "validation": 0.4, "test": 0.0})["test"])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Hash", "1", ".5,.5", ".5,.5,.1", ".9,.1,-.0001", "0,.5,.5", ".5,0,.5", "nan,.5,.5"]
+)
+def test_what_is_no_split_is_refused(text):
+    with pytest.raises(OptionError, match="split: expected hash, all, column, column:NAME, or shares"):
+        parse_split(text)
+
+
+def test_shares_of_seventy_fifteen_fifteen_are_the_usual_split():
+    assert parse_split(".7,.15,.15") == parse_split("hash") == Split()
+    assert not Split().may_lack_test
+    assert parse_split("all").may_lack_test
+    assert parse_split("column:part").may_lack_test
+
+
+def test_named_parts_are_taken_as_people_call_them_and_nothing_else_is():
+    parts = split_as_named(["Training", "VAL", "test", "", "valid", "testing"], "data.csv: column fold")
+    assert {name: chosen.tolist() for name, chosen in parts.items()} == {
+        "train": [0], "validation": [1, 4], "test": [2, 5],
+    }  # fmt: skip
+    with pytest.raises(
+        DataError, match=r"data.csv: column fold: expected train, validation, test or nothing, found 'hold"
+    ):
+        split_as_named(["train", "hold-out"], "data.csv: column fold")

@@ -148,7 +148,7 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
     about = mlflow.models.get_model_info(address)
     assert about.metadata["inputs"] == ["bands", "wise"]
     assert about.metadata["outputs"] == list(NAMES)
-    assert about.metadata["reading"] == {"target": "log", "column": "BestFit"}
+    assert about.metadata["reading"] == {"target": "log", "column": "BestFit", "split": "hash"}
     assert [entry["name"] for entry in about.signature.inputs.to_dict()] == ["bands", "wise", PRESENT]
     assert [entry["name"] for entry in about.signature.outputs.to_dict()] == list(NAMES)
     stored = load(address, "keras")

@@ -140,7 +140,7 @@ async function galaxy(objid) {
   results.replaceChildren();
   const about = await ask(`/objects/${encodeURIComponent(objid)}`);
   const head = add(results, "h2", `Galaxy ${objid}`);
-  add(results, "p", about.part === "train" ? "Models trained on this data set learnt from this galaxy: their answers flatter them." : `One of the ${about.part} galaxies: no weights were fitted to it.`, "soft");
+  add(results, "p", about.part === "train" ? "Models trained on this data set learnt from this galaxy: their answers flatter them." : `One of the ${about.part} galaxies: no weights were fitted to it, but by models with a split of their own.`, "soft");
   const pictures = add(results, "div", "", "pictures");
   if (about.inputs.img || about.inputs.fits) picture(pictures, `/objects/${objid}/image.jpg`, "colour image of the galaxy", '30″ across');
   if (about.inputs.fits) {

@@ -72,7 +72,7 @@ def _publish(sweep: Sweep) -> None:
     where = client.get_run(sweep.parent).info.artifact_uri.removeprefix("file://")
     print(f"\n{text}\nsweep   {sweep.parent}\ntables  {where}/sweep.md, sweep.csv\npicture {where}/sweep.png")
     judged = "  ".join(f"{name} {value:.5g}" for name, value in scores.items())
-    print(f"best    run {last.user_attrs[RUN]}, once on the test objects: {judged}", flush=True)
+    print(f"best    run {last.user_attrs[RUN]}, once on the test objects: {judged or 'there are none'}", flush=True)
 
 
 def _with_helpers(sweep: Sweep) -> None:
