@@ -64,7 +64,18 @@ def draw_sum(templates: Templates, redshift: float, rng: np.random.Generator) ->
 
 
 def draw_star(templates: Templates, redshift: float, rng: np.random.Generator) -> np.ndarray:
-    """Take one star's spectrum, reddened or calibrated a little otherwise, float64 ``(3522,)`` with a median of 1."""
+    """Take one star's spectrum, reddened or calibrated a little otherwise.
+
+    Parameters
+    ----------
+    templates, redshift, rng
+        As for `draw_sum`.
+
+    Returns
+    -------
+    ndarray of float64, shape (3522,)
+        With a median of about 1.
+    """
     flux = templates.at(redshift, POINTS)[rng.integers(len(templates.vectors))]
     flux = flux / max(np.median(flux), 1e-6 * np.abs(flux).max())
     return flux * np.clip(1 + _polynomial(rng) * 0.5, 0.2, None)
