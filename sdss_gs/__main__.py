@@ -78,6 +78,20 @@ def _parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     make.add_argument("--n", type=int, default=2000, help="number of galaxies")
     make.add_argument("--seed", type=int, default=0, help="another seed gives other galaxies")
 
+    made = add("spectra", _spectra, "make spectra of the survey's own templates, which you have, in the SDSS-GS layout")
+    made.add_argument("ds", metavar="DS", help="folder to create")
+    made.add_argument(
+        "--templates", required=True, metavar="DIR",
+        help="folder with spEigen{Gal,QSO,Star}-*.fits (SDSS's idlspec2d) or rrtemplate-*.fits (redrock)",
+    )  # fmt: skip
+    made.add_argument("--n", type=int, default=10_000, help="number of spectra")
+    made.add_argument("--seed", type=int, default=0, help="another seed gives other spectra")
+    made.add_argument("--classes", default="GALAXY", help="comma-separated, in turn: STAR, GALAXY, QSO")
+    made.add_argument(
+        "--noisy", type=float, default=0.0, metavar="SHARE",
+        help="share of the spectra whose best fit is as noisy as the flux: what learns from them reads both",
+    )  # fmt: skip
+
     packing = add("pack", _pack, "turn raw files into memory-mapped arrays; only new and changed files are read")
     packing.add_argument("ds", metavar="DS", help="SDSS-GS folder")
     packing.add_argument("--inputs", default="all", help=f"comma-separated: {', '.join(FILE_INPUTS)}")
@@ -172,6 +186,14 @@ def _sample(options) -> int:
     from sdss_gs.sample import write_sample
 
     print(write_sample(options.ds, options.n, options.seed, options.processes))
+    return 0
+
+
+def _spectra(options) -> int:
+    from sdss_gs.eigenspectra import write_spectra
+
+    kinds = options.classes.split(",")
+    print(write_spectra(options.ds, options.templates, options.n, options.seed, kinds, options.noisy))
     return 0
 
 

@@ -21,8 +21,10 @@ SAMPLE_FILE = "sample.json"
 
 # === Spectral grid ===
 
+GRID_STEP = 1e-4
+"""Of the log10 of SDSS's wavelengths in angstrom."""
 GRID_FIRST, GRID_LAST = 36021, 39542
-WAVELENGTH = 10.0 ** (np.arange(GRID_FIRST, GRID_LAST + 1) * 1e-4)
+WAVELENGTH = 10.0 ** (np.arange(GRID_FIRST, GRID_LAST + 1) * GRID_STEP)
 """Vacuum wavelengths of ``spectra``, angstrom, float64 ``(3522,)``: SDSS's log10 grid between 4000 and 9000 Å."""
 
 WAVELENGTH_RANGE = (4000.0, 9000.0)

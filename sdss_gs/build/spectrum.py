@@ -9,9 +9,8 @@ import numpy as np
 from sdss_gs.errors import BadFileError, first_line
 from sdss_gs.formats.fits_units import open_fits
 from sdss_gs.formats.spectra import FITS_COLUMNS, on_grid
-from sdss_gs.schema import SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
+from sdss_gs.schema import GRID_STEP, SPECTRUM_COLUMNS, WAVELENGTH, WAVELENGTH_RANGE
 
-GRID_STEP = 1e-4
 FITS_BLOCK = 2880
 TARGET_COLUMNS = ("SOURCETYPE", "TARGETTYPE", "OBJTYPE")
 """What a fibre was pointed at, in files of the SDSS and of the BOSS spectrograph (SDSS data model, spec)."""
