@@ -110,6 +110,7 @@ def _output(summary: Summary, output: Output) -> dict:
         "task": kind.task,
         "metrics": {name: asdict(kind.metrics.get(name, Metric(name.replace("_", " "), "", ""))) for name in metrics},
         "width_unit": kind.width_unit,
+        "distribution": bool(output.grid),
         "baselines": {row: BASELINES[row] for row in scores if row in BASELINES},
         "scores": scores,
         "intervals": summary.intervals.get(output.name, {}),

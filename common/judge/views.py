@@ -122,10 +122,12 @@ def too_few_validation_objects(data: TrainingData) -> list[str]:
         if levels:
             what = "class sets" if output.classes else "intervals"
             needs = ", ".join(f"{percent(level)} % (needs {fewest_objects(level, kind.sides)})" for level in levels)
-            found.append(
-                f"{output.name}: {count:,} validation galaxies are too few for {what} of {needs}: "
-                "these end at the largest error seen, and hold the truth less often than they say"
+            told = (
+                "whether these hold the truth as often as they say cannot be checked"
+                if output.grid
+                else "these end at the largest error seen, and hold the truth less often than they say"
             )
+            found.append(f"{output.name}: {count:,} validation galaxies are too few for {what} of {needs}: {told}")
     return found
 
 

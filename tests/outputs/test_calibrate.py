@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from common.outputs.calibration import LEVELS
 from common.outputs.kinds import kind_of
@@ -138,3 +141,31 @@ def test_few_objects_are_not_cut_into_bins_that_hold_too_few(count, bins):
     predicted = np.linspace(0.05, 0.4, count)
     found = kind_of(OUTPUTS["redshift"]).fit_calibration(predicted * 1.01, predicted)
     assert len(found.edges) + 1 == bins
+
+
+def distributions(stated, seed, count=COUNT):
+    """Normal distributions about values, `stated` times as wide as the errors of these."""
+    rng = np.random.default_rng(seed)
+    grid = tuple(np.linspace(0, 1, 1001).tolist())
+    middle, width = rng.uniform(0.3, 0.7, count), rng.uniform(0.01, 0.06, count)
+    heights = norm.cdf((np.array(grid) - middle[:, None]) / (stated * width[:, None]))
+    output = replace(OUTPUTS["redshift"], grid=grid)
+    return output, middle + width * rng.normal(size=count), np.diff(heights, axis=1).astype(np.float32)
+
+
+def test_distribution_that_is_right_keeps_its_own_quantiles():
+    output, truth, shares = distributions(1.0, 0)
+    calibration = kind_of(output).fit_calibration(truth, shares)
+    assert calibration.low == pytest.approx({"0.68": 0.16, "0.9": 0.05, "0.95": 0.025})
+    assert calibration.high == pytest.approx({"0.68": 0.84, "0.9": 0.95, "0.95": 0.975})
+
+
+@pytest.mark.parametrize("stated", [0.5, 2.0])
+def test_distribution_that_is_too_narrow_or_wide_is_read_elsewhere(stated):
+    output, truth, shares = distributions(stated, 0)
+    calibration = kind_of(output).fit_calibration(truth, shares)
+    _, truth, shares = distributions(stated, 1)
+    for row, level in zip(kind_of(output).coverage(calibration, truth, shares), LEVELS, strict=True):
+        assert row["coverage"] == pytest.approx(level, abs=0.03)
+    ends = [*reversed(calibration.low.values()), *calibration.high.values()]
+    assert ends == sorted(ends)

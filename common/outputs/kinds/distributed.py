@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 HEADS = ("point", "binned", "mixture")
 """What a network gives for a number: its value, shares of bins, or a mixture of logistic distributions."""
 COMPONENTS = 5
+BY_CHANCE = 3.0
+"""Standard errors of a share of the validation objects, up to which a distribution's own quantile is believed."""
 OFTEN = tuple(end for level in LEVELS for end in ((1 - level) / 2, (1 + level) / 2))
 SCORES = {
     # Gneiting & Raftery 2007, JASA 102, 359.
@@ -46,9 +48,10 @@ SCORES = {
 class Spread(Calibration):
     """How distributions are read: where their intervals end, and how wide these usually are.
 
-    Distributional conformal prediction (Chernozhukov, Wüthrich & Zhu 2021, PNAS 118, e2107794118): where a nominal
-    interval would end at a cumulative probability of 0.16, it ends where 16 % of the validation objects' truths lie
-    below. The width is that of the object's own distribution.
+    An interval of 68 % ends at cumulative probabilities of 0.16 and 0.84, unless the validation objects say by more
+    than chance that other shares of the truths lie below: then where 16 and 84 % of these do (distributional conformal
+    prediction: Chernozhukov, Wüthrich & Zhu 2021, PNAS 118, e2107794118). The width is that of the object's own
+    distribution.
 
     Parameters
     ----------
@@ -65,6 +68,18 @@ class Spread(Calibration):
     def ends(self) -> list[float]:
         """List the cumulative probabilities at which the intervals of all levels begin and end."""
         return [end[str(level)] for level in LEVELS for end in (self.low, self.high)]
+
+
+def _ends(reached: np.ndarray) -> dict[str, float]:
+    """Choose by level where intervals end above, from the cumulative probabilities that truths reached ``(n,)``."""
+    ends, last = {}, 0.0
+    for level in LEVELS:
+        nominal = (1 + level) / 2
+        chance = BY_CHANCE * np.sqrt(nominal * (1 - nominal) / len(reached))
+        found = conformal_quantile(reached, nominal)
+        # A wider interval holds the narrower one, whichever of them was moved.
+        ends[str(level)] = last = max(last, nominal if abs(found - nominal) < chance else found)
+    return ends
 
 
 class Distributed(Scalar):
@@ -181,9 +196,10 @@ class Distributed(Scalar):
     # === How sure it is ===
 
     def fit_calibration(self, truth: np.ndarray, predicted: np.ndarray) -> Spread:
-        levels = distribution.reached(predicted, self.output.grid, self.to_scale(truth))
-        low = {str(level): -conformal_quantile(-levels, (1 + level) / 2) for level in LEVELS}
-        high = {str(level): conformal_quantile(levels, (1 + level) / 2) for level in LEVELS}
+        reached = distribution.reached(predicted, self.output.grid, self.to_scale(truth))
+        # From the other end the same, so that no end is less careful than the other.
+        low = {level: 1 - end for level, end in _ends(1 - reached).items()}
+        high = _ends(reached)
         spread = Spread(low, high)
         return Spread(low, high, float(np.median(self._read(spread, predicted)[1])))
 
