@@ -26,6 +26,8 @@ from sdss_gs.split import HASH
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "step")
 ARCHITECTURES = ("reference", "fast")
+OWN_ARCHITECTURES = ("fast", "wide")
+"""Networks of the zoo's own, which learn distributions and answer rows with gaps."""
 SEARCHES = ("grid", "random", "tpe")
 PRUNERS = ("none", "median", "hyperband")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")

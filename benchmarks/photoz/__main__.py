@@ -108,7 +108,10 @@ def _measure_all(work: Path, tasks: list[dict], options: argparse.Namespace) -> 
     output = Path(options.output)
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{NAME}.json"
-    rows, failures = _kept(path, tasks, about["objects"]) if options.add and path.is_file() else ([], [])
+    rows, failures, measured_with = [], [], {}
+    if options.add and path.is_file():
+        rows, failures, measured_with = _kept(path, tasks, about["objects"])
+    about["rail"] |= measured_with
     results = about | {"rows": rows, "failures": failures, "targets": []}
     for task in tasks:
         label = " ".join(map(str, task.values()))
@@ -124,16 +127,20 @@ def _measure_all(work: Path, tasks: list[dict], options: argparse.Namespace) -> 
     return 1 if failures else 0
 
 
-def _kept(path: Path, tasks: list[dict], objects: dict[str, int]) -> tuple[list[dict], list[str]]:
-    """Return what an earlier run has measured, and what it could not, of other tools than those of some tasks."""
+def _kept(path: Path, tasks: list[dict], objects: dict[str, int]) -> tuple[list[dict], list[str], dict[str, list]]:
+    """Return what an earlier run has measured, and what it could not, of other tools than those of some tasks.
+
+    And which versions of packages it measured these with.
+    """
     before = json.loads(path.read_text())
     if before["objects"] != objects:
         raise OptionError(f"--add: expected the galaxies of {path} ({before['objects']}), found {objects}")
     again = {(task["kind"], task["name"]) for task in tasks}
     rows = [row for row in before["rows"] if (row["kind"], row["name"]) not in again]
-    return rows, [
-        one for one in before["failures"] if not one.startswith(tuple(f"{kind} {name} " for kind, name in again))
-    ]
+    done_again = tuple(f"{kind} {name} " for kind, name in again)
+    failures = [one for one in before["failures"] if not one.startswith(done_again)]
+    names = {row["name"] for row in rows}
+    return rows, failures, {name: package for name, package in before["rail"].items() if name in names}
 
 
 def _line(rows: list[dict]) -> str:

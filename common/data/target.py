@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from common.options import TrainingOptions
+from common.options import OWN_ARCHITECTURES, TrainingOptions
 from common.outputs.distribution import make_grid, usual_bins
 from common.outputs.kinds import DISTRIBUTED, kind_of
 from common.outputs.kinds.distributed import COMPONENTS, HEADS
@@ -103,7 +103,7 @@ def distributed(output: Output, truth: np.ndarray, inputs: Sequence[Input], opti
     >>> distributed(OUTPUTS["redshift"], np.linspace(0.02, 0.3, 100), [INPUTS["bands"]], options).size
     30
     """
-    head, old = options.head, options.architecture != "fast" or options.target == "linear"
+    head, old = options.head, options.architecture not in OWN_ARCHITECTURES or options.target == "linear"
     if head == "auto":
         head = "point" if old else "binned"
     if head not in HEADS[1:] or output.kind not in DISTRIBUTED:
@@ -136,7 +136,7 @@ def widened(item: Input, catalogue: Catalogue, options: TrainingOptions) -> Inpu
     """
     if not item.columns or item != INPUTS[item.name]:
         return item
-    if options.architecture == "fast" and options.magnitude_dropout:
+    if options.architecture in OWN_ARCHITECTURES and options.magnitude_dropout:
         item = replace(item, gaps=True)
     errors = tuple(ERRORS[column] for column in item.columns)
     known, magnitudes = (int(np.isfinite(catalogue.table(columns)).sum()) for columns in (errors, item.columns))
