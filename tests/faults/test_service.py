@@ -142,10 +142,11 @@ def test_addresses_in_a_request_are_not_called(port):
         assert listener.calls == 0
 
 
-def test_disk_that_is_full_is_the_services_fault(port, monkeypatch, tmp_path):
+def test_disk_that_is_full_is_the_services_fault(monkeypatch, tmp_path):
     """A folder that takes no file stands in for one on a full disk; what Python raises is the same."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-    status, body = answer_of(port, post_form("i2r", form(JPEGS[0])))
-    assert (status, json.loads(body)) == (507, {"error": "file: the service has no room for it now"})
-    monkeypatch.undo()
-    assert lives(port)
+    with attacked(PATIENT, PATIENT) as port:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+        status, body = answer_of(port, post_form("i2r", form(JPEGS[0])))
+        assert (status, json.loads(body)) == (507, {"error": "file: the service has no room for it now"})
+        monkeypatch.undo()
+        assert lives(port)
