@@ -16,7 +16,7 @@ from common.models.opening import load
 from common.outputs.column import GRID
 from common.outputs.distribution import even_grid, rebinned
 from sdss_gs.errors import OptionError
-from sdss_gs.schema import ERRORS, Input, parse_model_name
+from sdss_gs.schema import Input, parse_model_name
 from sdss_gs.split import ALL
 from sdss_gs.tables.names import short_name
 
@@ -95,7 +95,8 @@ class ZooInformer(_ZooStage, CatInformer):
         options = {"split": ALL} | dict(self.config.zoo_options)
         rows = read_rows(table, self.config, item, limits=options.get("errors") != "no")
         # Not under SDSS's names, which would say that they are its model magnitudes.
-        names = (*map(short_name, item.columns), *(ERRORS[column] for column in item.columns))
+        bands = [short_name(column) for column in item.columns]
+        names = (*bands, *(f"err_{band}" for band in bands))
         columns = dict(zip(names, rows.T, strict=True)) | {OUTPUT: np.asarray(table[self.config.redshift_col])}
         self.model = train(self.config.zoo_model, columns, **options).to_bytes()
         self.add_data("model", self.model)
