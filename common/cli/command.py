@@ -70,9 +70,9 @@ def _list(everything: bool) -> None:
         print_table([("shipped", "test score", "learnt from", "licence"), *lines])
     if everything:
         folders = sorted(path.parent.name for path in REPOSITORY.glob("*/MLproject"))
-        print()
-        lacking = [name for name in folders if name not in names | set(shipped)]
-        print_table([("no model", ""), *without_model(lacking)])
+        if lacking := [name for name in folders if name not in names | set(shipped)]:
+            print()
+            print_table([("no model", ""), *without_model(lacking)])
 
 
 @command("info")

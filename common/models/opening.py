@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.data.novelty import range_from
@@ -13,7 +13,7 @@ from common.models.light import open_light
 from common.models.model import ANY, Model
 from common.models.packed import unpacked
 from common.models.running import KERAS, LIGHT, RUNTIMES, Runtime
-from common.models.shipped import MARK, VERSION, meant_shipped, shipped_bytes, shipped_models
+from common.models.shipped import MARK, meant_shipped, shipped_bytes, shipped_models
 from common.outputs.kinds import kind_of
 from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS
 from sdss_gs import __version__
@@ -52,7 +52,7 @@ def load(name: str | Path | bytes, runtime: str = "") -> Model:
         files = Files(Path(name) / MODEL_FILE, about["sha256"], light)
         return model_of(about["name"], about["version"], files, about["facts"], runtime)
     if shipped := meant_shipped(str(name)):
-        return replace(load(shipped_bytes(shipped), runtime), version=VERSION)
+        return load(shipped_bytes(shipped), runtime)
     stored, folder, facts = stored_model(str(name))
     # A model that is not registered has an id, and the name it was asked for by.
     label, version, digest = stored.name or str(name), stored.version, stored.tags.get(HASH_TAG, "none")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from common.models.described import LIGHT_ENDING, MODEL_FILE, read_description
+from common.models.packed import pack
+from common.models.repeatable import keras_file
 from common.runs.registry import registry
 from common.runs.stored import UnknownModelError
 from sdss_gs.errors import ZooError, first_line
@@ -17,7 +21,7 @@ from sdss_gs.files import replacing
 FOLDER = Path(__file__).resolve().parents[1] / "shipped"
 VARIABLE = "ZOO_SHIPPED"
 """Environment variable that names another folder of shipped models."""
-INDEX, ENDING = "index.json", ".zoo"
+INDEX, ENDING, CARDS = "index.json", ".zoo", ("card.md", "card.json")
 VERSION = "shipped"
 MARK = f"@{VERSION}"
 """What always names a shipped model, whatever the store has: ``b2r@shipped``."""
@@ -144,25 +148,34 @@ def shipped_file(name: str, ending: str) -> Path:
     return path
 
 
-def ship(folder: Path, name: str, content: bytes, cards: Mapping[str, str], **about: str) -> None:
-    """Put a model into a folder of shipped models.
+def ship(folder: Path, exported: Path, **about: str) -> None:
+    """Put an exported model into a folder of shipped models: its light form, its Keras file and its card.
+
+    The Keras file is for fine-tuning. The same network is the same bytes, whenever it was saved.
 
     Parameters
     ----------
     folder : Path
         Is made if it is not there.
-    name : str
-    content : bytes
-        What `Model.to_bytes` returns, or `packed.pack` with the Keras file besides: fine-tuning begins with that.
-    cards : mapping of str to str
-        Text of ``card.md`` and ``card.json``.
-    **about
+    exported : Path
+        What ``zoo export`` wrote.
+    **about : str
         `Shipped.score`, ``learnt_from`` and ``licence``.
+
+    Raises
+    ------
+    ZooError
+        If `exported` is no such folder.
     """
+    description = read_description(exported)
+    name, networks = description["name"], (MODEL_FILE, LIGHT_ENDING)
+    files = {file: (exported / file).read_bytes() for file in description["files"] if file.endswith(networks)}
+    files[MODEL_FILE] = keras_file(files[MODEL_FILE])
+    content = pack(name, VERSION, "", description["facts"], files)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}{ENDING}").write_bytes(content)
-    for file, text in cards.items():
-        (folder / f"{name}.{file}").write_text(text)
+    for file in CARDS:
+        shutil.copyfile(exported / file, folder / f"{name}.{file}")
     index = folder / INDEX
     listed = json.loads(index.read_text()) if index.is_file() else {}
     listed[name] = asdict(Shipped(sha256=sha256(content).hexdigest(), **about))

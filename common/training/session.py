@@ -28,7 +28,7 @@ from common.training.device import CONVOLVED, select_device
 from common.training.fit import fit
 from common.training.phases import Phase, phases
 from common.training.processes import join
-from common.training.start import begin_at, begun, check_data, head_of, open_start
+from common.training.start import begin_at, check_data, head_of, open_start
 from sdss_gs.errors import DataError, OptionError
 
 VALIDATION_BATCH = 64
@@ -80,7 +80,7 @@ class Session:
             chosen(functions, self.options.architecture)
         self.start = open_start(project, self.recorded, self.task) if self.options.start else None
         if self.start:
-            self.task = begun(self.task, self.start)
+            self.task = replace(self.task, inputs=self.start.inputs, outputs=self.start.outputs)
             self.options = replace(self.options, head=head_of(self.start))
         record.parameters({name: value for name, value in self.recorded.items() if value != ""})
         self.data = TrainingData(self.task, self.options, fold=fold)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -62,10 +61,7 @@ def open_start(project: ModelFolder, recorded: Mapping[str, object], task: Task)
         wanted = f"{VERSION}, a version such as b2r/3 or a folder that zoo export wrote"
         raise OptionError(f"start: expected {wanted}, found {start!r}")
     model = load(address, KERAS)
-    for learnt, wanted, what in (
-        (model.inputs, task.inputs, "inputs"),
-        (model.outputs, task.outputs, "outputs"),
-    ):
+    for what, learnt, wanted in (("inputs", model.inputs, task.inputs), ("outputs", model.outputs, task.outputs)):
         names, expected = (",".join(item.name for item in items) for items in (learnt, wanted))
         if names != expected:
             raise OptionError(f"start: expected a model with {what} {expected}, found {names} of {label(model)}")
@@ -89,11 +85,6 @@ def head_of(start: Model) -> str:
 def label(start: Model) -> str:
     """Name a model with its version: ``b2r@shipped``, ``b2r/3``."""
     return f"{start.name}{MARK}" if start.version == VERSION else f"{start.name}/{start.version}"
-
-
-def begun(task: Task, start: Model) -> Task:
-    """Return the task of a network that takes and gives what a trained model does."""
-    return replace(task, inputs=start.inputs, outputs=start.outputs)
 
 
 def check_data(start: Model, data: TrainingData) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -162,6 +163,16 @@ def test_what_does_not_ship_or_is_no_model_of_the_store_is_one_clear_line(b2r, n
         assert main(command) == 1
         assert re.fullmatch(f"error: {expected}\n", capsys.readouterr().err), command
     assert not (tmp_path / "out").exists()
+
+
+def test_same_model_ships_as_the_same_bytes(tmp_path):
+    model = by_hand()
+    ship_by_hand(tmp_path / "one", model, tmp_path / "first")
+    # Keras notes in its file when it was saved, by the second.
+    time.sleep(1.1)
+    ship_by_hand(tmp_path / "other", model, tmp_path / "second")
+    one, other = ((tmp_path / name / "b2r.zoo").read_bytes() for name in ("one", "other"))
+    assert one == other
 
 
 def test_doctor_counts_them(b2r, no_store):

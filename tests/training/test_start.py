@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import survey_rows, write_survey
 from helpers.exported import exported_folder
-from helpers.shipped import ship_files
+from helpers.shipped import ABOUT
 from helpers.trained import by_hand
 from mlflow import MlflowClient
 
@@ -17,7 +17,7 @@ import common.train
 from common.backend import keras
 from common.models.library import export
 from common.models.opening import load
-from common.models.shipped import shipped_folder
+from common.models.shipped import ship, shipped_folder
 from common.train import train
 from common.training.from_python import functions_of
 from common.training.start import BEFORE
@@ -46,16 +46,17 @@ def trained(repository, tmp_path_factory):
 def shipped(trained, monkeypatch):
     """Ship that model; work in its store."""
     folder, data, home = trained
-    ship_files(shipped_folder(), folder)
+    ship(shipped_folder(), folder, **ABOUT)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow.db")
     monkeypatch.chdir(home)
     mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
     return data
 
 
-def launched(repository, **options):
-    """Train a b2r; return the exit code."""
-    arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
+def launched(repository, *point, **options):
+    """Run an entry point of b2r; return the exit code."""
+    arguments = [*point]
+    arguments += [text for key, value in options.items() for text in (f"--{key}", str(value))]
     return common.train._run(repository / "b2r", functions_of(repository / "b2r"), arguments)
 
 
@@ -81,6 +82,11 @@ def test_training_begins_with_the_shipped_model_and_is_scored_beside_it(reposito
     again, resumed = card()
     assert again.info.run_id != run.info.run_id
     assert resumed["outputs"][0]["scores"] == output["scores"]
+
+
+def test_shipped_model_is_judged_on_any_data_set(repository, shipped, capsys):
+    assert launched(repository, "evaluate", ds=shipped, model="b2r@shipped") == 0
+    assert "b2r@shipped on 59 galaxies" in capsys.readouterr().out
 
 
 def test_what_is_known_of_input_and_output_is_the_shipped_models(shipped):
