@@ -122,11 +122,11 @@ def begin_at(network: keras.Model, start: Model) -> None:
     learnt, own = bare_network(start.network).variables, network.variables
     for before, now in zip(learnt, own, strict=False):
         if before.shape != now.shape:
-            found = f"{now.path} of {tuple(now.shape)}"
-            raise OptionError(f"start: expected the network of {label(start)}, {tuple(before.shape)}, found {found}")
+            shape, found = tuple(before.shape), f"{tuple(now.shape)} of {now.path}: another architecture or ensemble"
+            raise OptionError(f"start: expected weights of shape {shape} as in {label(start)}, found {found}")
     if len(learnt) != len(own):
-        counts = f"{len(learnt)} arrays of weights, found {len(own)}"
-        raise OptionError(f"start: expected the network of {label(start)}, {counts}")
+        found = f"{len(own)}: another architecture or ensemble"
+        raise OptionError(f"start: expected {len(learnt)} arrays of weights as in {label(start)}, found {found}")
     assign(network, [np.asarray(variable) for variable in learnt])
 
 
