@@ -84,7 +84,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     package_data={
-        "common": ["judge/templates/*", "serve/static/*", "elsewhere/static/*"],
+        "common": ["judge/templates/*", "serve/static/*", "elsewhere/static/*", "shipped/*"],
         "sdss_gs": ["citations.bib", "explore/*.css"],
     },
     packages=find_packages(include=["common", "common.*", "sdss_gs", "sdss_gs.*"]),

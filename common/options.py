@@ -242,6 +242,9 @@ class TrainingOptions(DataOptions):
         "BestFit", "best-fit model spectrum or observed flux", choices=SPECTRUM_COLUMNS, inputs=("spectra", "ssel")
     )
     image_scale: float = _image_scale()
+    start: str = option(
+        "", "trained model whose weights it begins with: shipped, a version such as b2r/3, or an exported folder"
+    )
     resume: str = _resume()
 
 

@@ -137,6 +137,8 @@ def own_environment(monkeypatch, tmp_path):
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    # A test has the shipped models that it makes.
+    monkeypatch.setenv("ZOO_SHIPPED", str(tmp_path / "shipped"))
 
 
 @pytest.fixture

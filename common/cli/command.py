@@ -17,7 +17,7 @@ from common.runs.failures import report
 from common.runs.store_location import REPOSITORY
 from sdss_gs import logs
 
-MODEL = click.argument("model", help="for example i2r, i2r/3")
+MODEL = click.argument("model", help="for example i2r, i2r/3, i2r@shipped")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,14 +48,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @command("list")
-def _list() -> None:
-    """List the trained models."""
+@click.option("--all", "everything", is_flag=True, help="also the model folders without one, and why")
+def _list(everything: bool) -> None:
+    """List the trained models: yours, and those that come with the zoo."""
     from common.models.library import champions
+    from common.models.shipped import MARK, shipped_models, without_model
 
-    if lines := [(entry.name, entry.version, entry.score, entry.data) for entry in champions()]:
-        print_table([("model", "version", "test score", "data"), *lines])
+    yours, shipped = champions(), shipped_models()
+    if yours:
+        lines = [(entry.name, entry.version, entry.score, entry.data) for entry in yours]
+        print_table([("yours", "version", "test score", "data"), *lines])
     else:
         print("No trained model in this store yet: mlflow run b2r --no-conda trains one in a minute.")
+    names = {entry.name for entry in yours}
+    if shipped:
+        lines = [
+            (f"{name}{MARK}" if name in names else name, about.score, about.learnt_from, about.licence)
+            for name, about in shipped.items()
+        ]
+        print()
+        print_table([("shipped", "test score", "learnt from", "licence"), *lines])
+    if everything:
+        folders = sorted(path.parent.name for path in REPOSITORY.glob("*/MLproject"))
+        if lacking := [name for name in folders if name not in names | set(shipped)]:
+            print()
+            print_table([("no model", ""), *without_model(lacking)])
 
 
 @command("info")

@@ -15,7 +15,9 @@ from common.cli.terminal import PATH, Several, arrow_without_pandas, command
 @click.option("--host", default="127.0.0.1", help="address to listen at; the default is this machine only")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0 takes any that is free")
 @click.option("--ds", default="", show_default="the usual one, if any", metavar="FOLDER", help="data set to show")
-@click.option("--models", cls=Several, show_default="all champions", metavar="MODEL...", help="trained models")
+@click.option(
+    "--models", cls=Several, show_default="all that zoo list shows", metavar="MODEL...", help="trained models"
+)
 @click.option(
     "--mlflow", default="http://127.0.0.1:5000", metavar="URL", help="where mlflow ui answers, for links to runs"
 )

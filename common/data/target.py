@@ -106,7 +106,8 @@ def distributed(output: Output, truth: np.ndarray, inputs: Sequence[Input], opti
     head, old = options.head, options.architecture not in OWN_ARCHITECTURES or options.target == "linear"
     if head == "auto":
         head = "point" if old else "binned"
-    if head not in HEADS[1:] or output.kind not in DISTRIBUTED:
+    # A trained model's keeps its bins.
+    if head not in HEADS[1:] or output.kind not in DISTRIBUTED or output.grid:
         return output
     if options.target == "linear":
         raise OptionError(f"head: expected point for target=linear, found {head}")

@@ -15,6 +15,7 @@ from common.models.light import ENCODER, FUSION, WHOLE
 from common.models.model import Model
 from common.models.opening import load
 from common.models.running import LIGHT
+from common.models.shipped import MARK, meant_shipped
 from sdss_gs.errors import ZooError, first_line
 
 
@@ -65,7 +66,10 @@ def opened(name: str) -> Exported:
 
 def address_of_now(name: str) -> str:
     """Return an address that goes on to be the same model when another one becomes the champion."""
-    return name if (Path(name) / DESCRIPTION).is_file() else stored_model(name)[0].address
+    if (Path(name) / DESCRIPTION).is_file():
+        return name
+    shipped = meant_shipped(name)
+    return f"{shipped}{MARK}" if shipped else stored_model(name)[0].address
 
 
 def card_of(name: str) -> dict:

@@ -17,6 +17,7 @@ from common.models.described import (
     stored_model,
     write_description,
 )  # fmt: skip
+from common.models.shipped import MARK, meant_shipped, shipped_file
 from common.runs.registry import registry
 from common.runs.store_location import LIGHT_TAG, MODEL_TAG, REPORT, WEIGHTS, use_store
 from common.runs.stored import StoredRun, UnknownModelError
@@ -90,6 +91,8 @@ def artifact(name: str, file: str) -> Path:
     """
     if (Path(name) / DESCRIPTION).is_file():
         return Path(name) / file
+    if shipped := meant_shipped(name):
+        return shipped_file(shipped, f".{file}")
     store = registry()
     with contextlib.suppress(UnknownModelError, OSError):
         if run := store.run(store.model(name).run_id):
@@ -121,6 +124,8 @@ def export(name: str, folder: Path) -> Path:
     from common.models.opening import load
     from common.models.running import KERAS
 
+    if shipped := meant_shipped(name):
+        raise OptionError(f"{name}: expected a model of the store, found {shipped}{MARK}, which every zoo has")
     with new_folder(folder) as temporary:
         # By Keras, so that its file is looked at; the other ones are below.
         stored, place, facts = stored_model(name)

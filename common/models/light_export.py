@@ -17,6 +17,7 @@ from common.backend import keras
 from common.models.keras_runtime import fed_heads, joined
 from common.models.light import ENCODER, FORMAT, FORMAT_KEY, FUSION, LAYER_KEY, WHOLE, Light, LightRuntime, open_light
 from common.models.model import Model
+from common.models.repeatable import order_graph
 from common.models.running import FEATURES, Arrays, Runtime
 from common.models.serving import bare_network, numbers_in, serving_network
 from common.networks.inputs import PRESENT
@@ -127,6 +128,7 @@ def _write(network: keras.Model, path: Path, model: Model) -> Path:
                 graph.graph, dict(zip((one.name for one in graph.graph.output), sorted(network.output), strict=True))
             )
             _average_axis_by_axis(graph.graph)
+            order_graph(graph.graph)
             onnx.checker.check_model(graph)
         except Exception as error:
             # Whatever the converter raises on an operation it does not know.

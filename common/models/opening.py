@@ -13,6 +13,7 @@ from common.models.light import open_light
 from common.models.model import ANY, Model
 from common.models.packed import unpacked
 from common.models.running import KERAS, LIGHT, RUNTIMES, Runtime
+from common.models.shipped import MARK, meant_shipped, shipped_bytes, shipped_models
 from common.outputs.kinds import kind_of
 from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS
 from sdss_gs import __version__
@@ -31,8 +32,9 @@ def load(name: str | Path | bytes, runtime: str = "") -> Model:
     Parameters
     ----------
     name : str, path-like or bytes
-        ``i2r``, the champion of that name; ``i2r/3``, a version; an address as MLflow writes it (``models:/i2r/3``);
-        a folder that ``zoo export`` wrote; or what `Model.to_bytes` returns.
+        ``i2r``, the champion of that name, or the shipped model where there is none; ``i2r@shipped``, that always;
+        ``i2r/3``, a version; an address as MLflow writes it (``models:/i2r/3``); a folder that ``zoo export`` wrote; or
+        what `Model.to_bytes` returns.
     runtime : str
         What runs its network: ``onnxruntime`` or ``keras``; by default the first where the model has a light form.
 
@@ -49,9 +51,13 @@ def load(name: str | Path | bytes, runtime: str = "") -> Model:
         light = {file: digest for file, digest in about["files"].items() if file.endswith(LIGHT_ENDING)}
         files = Files(Path(name) / MODEL_FILE, about["sha256"], light)
         return model_of(about["name"], about["version"], files, about["facts"], runtime)
+    if shipped := meant_shipped(str(name)):
+        return load(shipped_bytes(shipped), runtime)
     stored, folder, facts = stored_model(str(name))
     # A model that is not registered has an id, and the name it was asked for by.
     label, version, digest = stored.name or str(name), stored.version, stored.tags.get(HASH_TAG, "none")
+    if name in shipped_models():
+        LOG.warning("%s: your champion %s/%s; the shipped model is %s%s", label, label, version, label, MARK)
     LOG.info("model name=%s version=%s sha256=%s", label, version, digest)
     light = json.loads(stored.tags.get(LIGHT_TAG, "{}"))
     return model_of(label, version, Files(folder / WEIGHTS, digest, light), facts, runtime)

@@ -15,6 +15,7 @@ from common.judge.card import card_of_today, own_row
 from common.models.library import artifact, champions, run_page
 from common.models.model import Model
 from common.models.opening import load
+from common.models.shipped import shipped_models
 from common.runs.store_location import REPORT
 from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import OptionError, ZooError
@@ -87,7 +88,8 @@ def open_served(
     Parameters
     ----------
     names : sequence of str or None
-        As for `opening.load`; None for all champions, of which those that cannot be opened are left out.
+        As for `opening.load`; None for all champions and, of other names, shipped models. Of these, those that cannot
+        be opened are left out.
     say : callable
         Is told what is left out.
     mlflow_address : str
@@ -106,7 +108,7 @@ def open_served(
         If a model that was named cannot be opened, or is named twice.
     """
     served: dict[str, ServedModel] = {}
-    for name in [entry.name for entry in champions()] if names is None else names:
+    for name in sorted({*shipped_models(), *(entry.name for entry in champions())}) if names is None else names:
         try:
             model = load(name, runtime)
         except ZooError as error:

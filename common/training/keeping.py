@@ -37,6 +37,7 @@ from common.outputs.kinds import kind_of
 from common.runs.record import PLOTS
 from common.training import state
 from common.training.session import Session
+from common.training.start import predict_before
 
 READING = ("target", "column", "split")
 """Options without which a stored model's inputs or values cannot be understood, or its test objects be told from those
@@ -65,7 +66,10 @@ def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
         shapes=data.shapes(),
         reading={key: session.recorded[key] for key in READING if key in session.recorded},
         calibrations={},
-        training_ranges={item.name: data.novelty(item) for item in data.inputs},
+        # What a fine-tuned model knows it knows from what it began with.
+        training_ranges=(
+            session.start.training_ranges if session.start else {item.name: data.novelty(item) for item in data.inputs}
+        ),
         synthetic=data.synthetic(),
     )
     predictions = predict_part(model, data, "validation", every_set(model))
@@ -116,6 +120,9 @@ def finish(session: Session, register: bool = True) -> dict[str, float]:
     model, validation = best_model(session)
     predictions, scores = predict_part(model, data, "test", alone(model)), validation_scores(data, validation)
     rivals = predict_baselines(data, session.options.seed) if data.tested else {}
+    if session.start and rivals:
+        before = predict_before(session.start, data)
+        rivals = {output: before[output] | others for output, others in rivals.items()}
     summary = judge(model, data, predictions, rivals, record.id, session.recorded)
     warnings = [*summary.warnings, *untested(data, scores), *too_few_validation_objects(data)]
     summary = replace(summary, warnings=warnings)

@@ -28,6 +28,7 @@ from common.training.device import CONVOLVED, select_device
 from common.training.fit import fit
 from common.training.phases import Phase, phases
 from common.training.processes import join
+from common.training.start import begin_at, check_data, head_of, open_start
 from sdss_gs.errors import DataError, OptionError
 
 VALIDATION_BATCH = 64
@@ -52,6 +53,8 @@ class Session:
     Attributes
     ----------
     task : Task
+    start : Model or None
+        What the training begins with, if with a trained model.
     callbacks : list of keras.callbacks.Callback
         To be told of each epoch, besides the record.
     best : list of ndarray
@@ -75,9 +78,15 @@ class Session:
         self.functions, self.task, self.phases = functions, task_of(project, self.options), phases(self.options)
         if self.task.flat:
             chosen(functions, self.options.architecture)
+        self.start = open_start(project, self.recorded, self.task) if self.options.start else None
+        if self.start:
+            self.task = replace(self.task, inputs=self.start.inputs, outputs=self.start.outputs)
+            self.options = replace(self.options, head=head_of(self.start))
         record.parameters({name: value for name, value in self.recorded.items() if value != ""})
         self.data = TrainingData(self.task, self.options, fold=fold)
         self.data.require_learnable()
+        if self.start:
+            check_data(self.start, self.data)
         # What is learnt may be known only from the data: a user's own label, or whether magnitudes have errors.
         self.task = replace(self.task, inputs=self.data.inputs, outputs=self.data.outputs)
         # A continuation may be started in another folder, without naming the data set again.
@@ -150,7 +159,7 @@ class Session:
         validation = data.batches("validation", large, resident=resident, share=share)
         steps = int(training.cardinality())
         with device.scope():
-            network = self.build(pretrained=not self._arrays)
+            network = self.build(pretrained=not (self._arrays or self.start))
             values = data.resident() if resident else None
             tables = {
                 item.name: table_layers(item.columns, item.errors, options.magnitude_dropout, options.seed)
@@ -160,8 +169,9 @@ class Session:
             model = training_model(network, options.augment, options.seed, options.input_dropout, values, tables)
         self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
         if not self._arrays:
-            again = partial(self.build, pretrained=True)
-            device.first_weights(network, options.seed, again, partial(begin_at_constants, data=data))
+            again = partial(self.build, pretrained=not self.start)
+            begin = partial(begin_at, start=self.start) if self.start else partial(begin_at_constants, data=data)
+            device.first_weights(network, options.seed, again, begin)
         constants = None if self.task.flat else constant_losses(data, options)
         for phase in (phase for phase in self.phases if self.progress.epoch < phase.last):
             phase.freeze(network)

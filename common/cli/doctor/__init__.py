@@ -8,7 +8,7 @@ from functools import partial
 
 from common.cli.doctor.findings import BROKEN, Finding, without_password
 from common.cli.doctor.machine import disks, processors, programs, python_and_packages
-from common.cli.doctor.stored import dataset, models_open, store
+from common.cli.doctor.stored import dataset, models_open, shipped, store
 from common.runs.failures import user_message
 from sdss_gs import __version__
 from sdss_gs.errors import first_line
@@ -31,7 +31,7 @@ def examine(ds: str = "", thorough: bool = False) -> list[Finding]:
     """
     examinations: dict[str, Callable[[], list[Finding]]] = {
         "packages": python_and_packages, "programs": programs, "processors": processors, "disks": disks,
-        "store": store, "data set": partial(dataset, ds),
+        "store": store, "shipped models": shipped, "data set": partial(dataset, ds),
     }  # fmt: skip
     if thorough:
         examinations["models"] = models_open

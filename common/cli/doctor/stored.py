@@ -8,6 +8,7 @@ from pathlib import Path
 
 from common.cli.doctor.findings import BROKEN, NOTE, OK, Finding, without_password
 from common.data.locate import dataset_folder
+from common.models.shipped import MARK, shipped_bytes, shipped_models
 from common.runs.dead_runs import DIED, PARENT_TAG, dead_runs, how_to_go_on
 from common.runs.registry import registry
 from common.runs.sqlite_registry import local_path
@@ -48,6 +49,17 @@ def store() -> list[Finding]:
         return [Finding("store", BROKEN, f"{shown}: {text}", _fix(str(error), shown))]
     text = f"{shown}: {len(names)} models, {len(findings)} champions"
     return [Finding("store", OK if findings else NOTE, text, "" if findings else TRAIN), *findings, *dead]
+
+
+def shipped() -> list[Finding]:
+    """Count the models that come with the zoo, and compare their files with the index."""
+    names, findings = list(shipped_models()), []
+    for name in names:
+        try:
+            shipped_bytes(name)
+        except ZooError as error:
+            findings.append(Finding(f"{name}{MARK}", BROKEN, str(error)))
+    return findings or [Finding("shipped models", OK, f"{len(names)}: {', '.join(names)}" if names else "none")]
 
 
 def _fix(text: str, address: str) -> str:

@@ -14,7 +14,7 @@ from sdss_gs.errors import OptionError
 
 NEVER = ("ds", "limit", "resume", "folds")
 """Options that the sweep sets itself."""
-ONLY_FIXED = ("inputs", "outputs", "image_scale", "memory_limit", "split")
+ONLY_FIXED = ("inputs", "outputs", "image_scale", "memory_limit", "split", "start")
 """Options that may be given one value: with another the trials would be judged on other objects, or not start."""
 STARTUP = 10
 """Trials taken by chance before TPE has learnt enough to lead (Optuna's own default)."""

@@ -1,0 +1,136 @@
+"""Fine-tuning: a training that begins with the weights of a trained model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from common.backend import keras
+from common.data.task import Task
+from common.data.training_data import TrainingData
+from common.judge.judge import Baselines
+from common.judge.views import predict_part
+from common.models.described import DESCRIPTION
+from common.models.model import ANY, Model
+from common.models.opening import load
+from common.models.running import KERAS
+from common.models.serving import bare_network
+from common.models.shipped import MARK, VERSION
+from common.outputs.kinds import kind_of
+from common.outputs.kinds.distributed import HEADS
+from common.project import ModelFolder
+from common.training.state import assign
+from sdss_gs.errors import DataError, OptionError
+from sdss_gs.locate import as_typed
+
+BEFORE = "before fine-tuning"
+"""Row of the scores of the model that a training began with."""
+OF_START = ("head", "bins", "errors", "target")
+"""Options that decide what the network takes and gives: those are the trained model's."""
+POINT, BINNED, MIXTURE = HEADS
+MOST_OUTSIDE = 0.01
+"""Share of the training objects that may lie outside the bins of the trained model."""
+
+
+def open_start(project: ModelFolder, recorded: Mapping[str, object], task: Task) -> Model:
+    """Open the model that a training begins with.
+
+    Parameters
+    ----------
+    project : ModelFolder
+    recorded : mapping of str to object
+        Options of the run.
+    task : Task
+        Of the folder.
+
+    Raises
+    ------
+    ZooError
+        If there is no such model, it is one of other inputs or outputs, or an option wants another network than its.
+    """
+    start = str(recorded["start"])
+    if start == VERSION:
+        address = f"{project.folder.name}{MARK}"
+    elif (as_typed(start) / DESCRIPTION).is_file():
+        address = str(as_typed(start))
+    elif re.fullmatch(r"[^/@]+/[1-9][0-9]*", start):
+        address = start
+    else:
+        wanted = f"{VERSION}, a version such as b2r/3 or a folder that zoo export wrote"
+        raise OptionError(f"start: expected {wanted}, found {start!r}")
+    model = load(address, KERAS)
+    for what, learnt, wanted in (("inputs", model.inputs, task.inputs), ("outputs", model.outputs, task.outputs)):
+        names, expected = (",".join(item.name for item in items) for items in (learnt, wanted))
+        if names != expected:
+            raise OptionError(f"start: expected a model with {what} {expected}, found {names} of {label(model)}")
+    own = {"head": head_of(model), "target": model.reading.get("target")}
+    for name in (name for name in OF_START if name in recorded):
+        usual = project.defaults[name]
+        expected = own.get(name, usual)
+        # What is left to the trained model is not said; what its numbers mean must be the same in any case.
+        if recorded[name] != expected and (name == "target" or recorded[name] != usual):
+            raise OptionError(f"start: expected {name}={expected} as {label(model)} has it, found {recorded[name]}")
+    return model
+
+
+def head_of(start: Model) -> str:
+    """Return what the option ``head`` calls a trained model's."""
+    if any(output.components for output in start.outputs):
+        return MIXTURE
+    return BINNED if any(output.grid for output in start.outputs) else POINT
+
+
+def label(start: Model) -> str:
+    """Name a model with its version: ``b2r@shipped``, ``b2r/3``."""
+    return f"{start.name}{MARK}" if start.version == VERSION else f"{start.name}/{start.version}"
+
+
+def check_data(start: Model, data: TrainingData) -> None:
+    """Refuse data that a trained model's inputs and outputs do not fit.
+
+    Raises
+    ------
+    DataError
+        If the magnitudes are of another kind, the classes others, or more than `MOST_OUTSIDE` of the training objects
+        outside the bins of its distributions.
+    """
+    for name, kind in start.photometry().items():
+        if kind and data.photometry(name) not in ("", kind):
+            raise DataError(f"{data.folder}: expected {kind} {name} as {label(start)}, found {data.photometry(name)}")
+    for learnt, output in zip(start.outputs, data.outputs, strict=True):
+        if output != learnt:
+            raise DataError(f"{data.folder}: expected {learnt.name} as {label(start)} has it, found {output.name}")
+        if not learnt.grid:
+            continue
+        values, low, high = kind_of(learnt).to_scale(data.truth("train", learnt.name)), learnt.grid[0], learnt.grid[-1]
+        outside = float(np.mean((values < low) | (values > high)))
+        if outside > MOST_OUTSIDE:
+            bins = f"{learnt.name} within the bins of {label(start)}, {low:.4g} to {high:.4g}"
+            raise DataError(f"{data.folder}: expected {bins}, found {100 * outside:.0f} % outside; train without start")
+
+
+def begin_at(network: keras.Model, start: Model) -> None:
+    """Give a new network the weights of a trained model.
+
+    Raises
+    ------
+    OptionError
+        If it is built otherwise.
+    """
+    learnt, own = bare_network(start.network).variables, network.variables
+    for before, now in zip(learnt, own, strict=False):
+        if before.shape != now.shape:
+            shape, found = tuple(before.shape), f"{tuple(now.shape)} of {now.path}: another architecture or ensemble"
+            raise OptionError(f"start: expected weights of shape {shape} as in {label(start)}, found {found}")
+    if len(learnt) != len(own):
+        found = f"{len(own)}: another architecture or ensemble"
+        raise OptionError(f"start: expected {len(learnt)} arrays of weights as in {label(start)}, found {found}")
+    assign(network, [np.asarray(variable) for variable in learnt])
+
+
+def predict_before(start: Model, data: TrainingData) -> Baselines:
+    """Predict the test objects with the model that a training began with, as a baseline."""
+    predicted = predict_part(start, data, "test")[ANY]
+    return {name: {BEFORE: values[data.known("test", name)]} for name, values in predicted.items()}

@@ -1,0 +1,203 @@
+"""Models that come with the zoo."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from helpers.bare import bare
+from helpers.shipped import ABOUT, ship_by_hand
+from helpers.stores import unpack_store
+from helpers.trained import MAGNITUDES, by_hand
+
+from common.cli.command import main
+from common.cli.doctor import as_data, examine
+from common.models.opening import load
+from common.models.shipped import shipped_folder, shipped_models
+from common.serve.served_models import open_served
+from sdss_gs.errors import ZooError
+
+SEEN = (MAGNITUDES + np.random.default_rng(1).normal(0, 1, (40, 5))).astype(np.float32)
+CHAMPION = "zoo b2r: your champion b2r/1; the shipped model is b2r@shipped"
+
+
+@pytest.fixture
+def no_store(tmp_path, monkeypatch):
+    """Have no store."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """Have a store with a champion b2r/1."""
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{unpack_store(tmp_path / 'store')}")
+
+
+@pytest.fixture
+def b2r(tmp_path):
+    """Ship a b2r; return the folder."""
+    ship_by_hand(shipped_folder(), by_hand(), tmp_path)
+    return shipped_folder()
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    """Write forty galaxies."""
+    path = tmp_path / "galaxies.csv"
+    pd.DataFrame(SEEN, columns=list("ugriz")).to_csv(path, index_label="id")
+    return path
+
+
+def test_shipped_model_answers_by_its_name_where_the_store_has_none(b2r, no_store):
+    model = load("b2r")
+    assert (model.name, model.version, model.runtime.name) == ("b2r", "shipped", "onnxruntime")
+    expected = by_hand().predict(SEEN)
+    np.testing.assert_allclose(model.predict(SEEN)["redshift"], expected["redshift"], rtol=1e-5)
+    pd.testing.assert_frame_equal(load("b2r@shipped").predict(SEEN), model.predict(SEEN), check_exact=True)
+    assert load("b2r", "keras").runtime.name == "keras"
+
+
+def test_champion_of_the_user_wins_and_that_is_said(b2r, store, catalogue, tmp_path, capsys):
+    assert main(["predict", "b2r", "--input", str(catalogue), "--output", str(tmp_path / "mine.csv")]) == 0
+    assert CHAMPION in capsys.readouterr().err
+    assert main(["predict", "b2r@shipped", "--input", str(catalogue), "--output", str(tmp_path / "theirs.csv")]) == 0
+    assert "your champion" not in capsys.readouterr().err
+    mine, theirs = (pd.read_csv(tmp_path / f"{name}.csv")["redshift"] for name in ("mine", "theirs"))
+    np.testing.assert_allclose(theirs, by_hand().predict(SEEN)["redshift"], rtol=1e-4)
+    assert not np.allclose(mine, theirs)
+    assert main(["info", "b2r@shipped"]) == 0
+    assert capsys.readouterr().out.startswith("# The shipped b2r")
+    # This champion has no card; that of another model is not shown instead.
+    assert main(["info", "b2r"]) == 1
+    assert not capsys.readouterr().out
+
+
+def test_commands_find_it_without_tensorflow_and_mlflow(b2r, catalogue, tmp_path):
+    code = """
+from common.cli.command import main
+import sys
+for command in (["predict", "b2r"], ["embed", "b2r@shipped"]):
+    assert main([*command, "--input", "galaxies.csv", "--output", command[0] + ".parquet"]) == 0
+assert main(["info", "b2r"]) == 0
+assert main(["list"]) == 0
+"""
+    done = bare(code, cwd=tmp_path, env={"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/none.db"})
+    assert done.returncode == 0, done.stderr
+    assert "# The shipped b2r" in done.stdout
+    assert len(pd.read_parquet(tmp_path / "predict.parquet")) == len(pd.read_parquet(tmp_path / "embed.parquet")) == 40
+
+
+def test_list_tells_yours_and_shipped_apart_and_names_what_is_lacking(b2r, store, tmp_path, capsys):
+    ship_by_hand(b2r, by_hand("b2s"), tmp_path)
+    assert main(["list", "--all"]) == 0
+    yours, shipped, lacking = (part.splitlines() for part in capsys.readouterr().out.split("\n\n"))
+    assert re.match(r"yours +version +test score +data$", yours[0])
+    assert re.match(r"b2r +1 ", yours[1])
+    assert re.match(r"shipped +test score +learnt from +licence$", shipped[0])
+    facts = " +".join(ABOUT.values())
+    for name, line in zip(("b2r@shipped", "b2s"), shipped[1:], strict=True):
+        assert re.match(f"{name} +{facts}$", line)
+    assert any(re.match(r"i2r +there are too few real images", line) for line in lacking)
+    assert any(re.match(r"s2r +mlflow run s2r --no-conda trains one", line) for line in lacking)
+    assert not any(line.startswith(("b2r ", "b2s ")) for line in lacking)
+    # Every model folder stands somewhere.
+    listed = {line.split()[0].removesuffix("@shipped") for line in (*yours[1:], *shipped[1:], *lacking[1:])}
+    assert {path.parent.name for path in ROOT.glob("*/MLproject")} <= listed
+
+
+def test_without_any_model_list_says_how_to_train_one(no_store, capsys):
+    assert main(["list"]) == 0
+    assert capsys.readouterr().out == (
+        "No trained model in this store yet: mlflow run b2r --no-conda trains one in a minute.\n"
+    )
+
+
+def test_service_opens_it_with_its_card(b2r, no_store):
+    (served,) = open_served(None).values()
+    described = served.description()
+    assert (described["name"], described["version"], described["card"]) == ("b2r", "shipped", "/models/b2r/card")
+    assert described["report"] is described["run"] is None
+
+
+def test_file_that_is_not_the_one_that_shipped_is_not_opened(b2r, no_store, capsys):
+    path = b2r / "b2r.zoo"
+    path.write_bytes(path.read_bytes() + b"x")
+    sums = shipped_models()["b2r"].sha256
+    with pytest.raises(ZooError, match=f"b2r.zoo: expected sha256 {sums}, found [0-9a-f]+; install the zoo again"):
+        load("b2r")
+    (finding,) = (one for one in as_data(examine())["findings"] if one["subject"] == "b2r@shipped")
+    assert (finding["state"], "expected sha256" in finding["text"]) == ("BROKEN", True)
+    path.unlink()
+    assert main(["predict", "b2r", "--input", "x.csv", "--output", "y.csv"]) == 1
+    assert re.fullmatch(
+        r"error: b2r@shipped: expected .*b2r.zoo, found no such file; install the zoo again\n", capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"b2r": {"sha256": "0"}}', '{"b2r": 1}'])
+def test_index_that_is_none_is_one_clear_line(content, no_store, capsys):
+    shipped_folder().mkdir()
+    (shipped_folder() / "index.json").write_text(content)
+    assert main(["info", "b2r"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.match(r"error: .*index.json: expected the list of shipped models, found .*; install the zoo again", line)
+
+
+def test_what_does_not_ship_or_is_no_model_of_the_store_is_one_clear_line(b2r, no_store, tmp_path, capsys):
+    for command, expected in (
+        (["info", "b2s@shipped"], r"b2s@shipped: expected a shipped model \(b2r\), found no b2s"),
+        (["info", "b2s"], "b2s: expected a trained model with a card.md, found none; see zoo list"),
+        (["report", "b2r"], "b2r@shipped: expected .*b2r.report.html, found no such file; install the zoo again"),
+        (
+            ["export", "b2r", str(tmp_path / "out")],
+            "b2r: expected a model of the store, found b2r@shipped, which every zoo has",
+        ),
+    ):
+        assert main(command) == 1
+        assert re.fullmatch(f"error: {expected}\n", capsys.readouterr().err), command
+    assert not (tmp_path / "out").exists()
+
+
+def test_same_model_ships_as_the_same_bytes(tmp_path):
+    model = by_hand()
+    ship_by_hand(tmp_path / "one", model, tmp_path / "first")
+    # Keras notes in its file when it was saved, by the second.
+    time.sleep(1.1)
+    ship_by_hand(tmp_path / "other", model, tmp_path / "second")
+    one, other = ((tmp_path / name / "b2r.zoo").read_bytes() for name in ("one", "other"))
+    assert one == other
+
+
+def test_doctor_counts_them(b2r, no_store):
+    (finding,) = (one for one in as_data(examine())["findings"] if one["subject"] == "shipped models")
+    assert (finding["state"], finding["text"]) == ("ok", "1: b2r")
+
+
+def test_every_file_of_the_package_is_in_its_index(monkeypatch):
+    monkeypatch.delenv("ZOO_SHIPPED")
+    folder = shipped_folder()
+    assert folder == ROOT / "common" / "shipped"
+    models = shipped_models()
+    expected = {f"{name}.{ending}" for name in models for ending in ("zoo", "card.md", "card.json")} | {"index.json"}
+    assert {path.name for path in folder.iterdir()} == expected
+    for name in models:
+        assert load(f"{name}@shipped").name == name
+        assert json.loads((folder / f"{name}.card.json").read_text())
+    sizes = [path.stat().st_size for path in folder.iterdir()]
+    assert max(sizes) <= 2e6
+    assert sum(sizes) <= 8e6
+
+
+def test_package_that_is_built_has_them(monkeypatch, tmp_path):
+    monkeypatch.delenv("ZOO_SHIPPED")
+    command = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path / "built")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    expected = {path.name for path in shipped_folder().iterdir()}
+    assert {path.name for path in (tmp_path / "built" / "common" / "shipped").iterdir()} == expected
