@@ -16,18 +16,18 @@ from sdss_gs.schema import CATALOGUE_FILE, ERRORS, OUTPUTS, QUANTITIES
 from sdss_gs.tables.cells import read_numbers
 from sdss_gs.tables.columns import TABLES, Choice, Chosen, table_with_magnitudes, take_errors
 from sdss_gs.tables.identifiers import as_ids, id_column, id_type
-from sdss_gs.tables.names import MODEL, PHOTOMETRY, UNSTATED, full_names, short_name
+from sdss_gs.tables.names import DEREDDENED, MODEL, PHOTOMETRY, UNSTATED, full_names, short_name
 from sdss_gs.tables.readers import OpenTable, listed, open_tables, split_number
 
 TRUTHS = (
-    *(column for column in QUANTITIES if column not in full_names(errors=True).values()),
+    *(output.column for output in OUTPUTS.values() if output.column in QUANTITIES),
     *(output.column for output in OUTPUTS.values() if output.classes),
 )
 """Columns of ``data.csv`` that models learn to predict."""
 OWN_NAMES = {
     MODEL: "modelMag_{}",
     UNSTATED: "{}",
-    "dereddened": "dered_{}",
+    DEREDDENED: "dered_{}",
     "psf": "psfMag_{}",
     "cmodel": "cModelMag_{}",
 }
