@@ -187,7 +187,7 @@ def _table(item: Input, rows: list[list[object]], name: str) -> Loaded:
                 raise refused(where, expected_number(quantity, False), value)
             values[position, column] = value
     if item.errors:
-        measured, errors = np.split(values, [len(item.magnitudes)], axis=1)
+        measured, errors = values[:, : item.errors], values[:, item.errors : 2 * item.errors]
         errors[np.isnan(measured)] = np.nan
     return Loaded(values, flags)
 

@@ -12,11 +12,11 @@ from pyarrow import csv
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.exchange.importing import objid_of
 from sdss_gs.files import replacing
-from sdss_gs.schema import CATALOGUE_FILE, ERRORS, OUTPUTS, QUANTITIES
+from sdss_gs.schema import CATALOGUE_FILE, DEREDDENED, ERRORS, OUTPUTS, QUANTITIES
 from sdss_gs.tables.cells import read_numbers
 from sdss_gs.tables.columns import TABLES, Choice, Chosen, table_with_magnitudes, take_errors
 from sdss_gs.tables.identifiers import as_ids, id_column, id_type
-from sdss_gs.tables.names import DEREDDENED, MODEL, PHOTOMETRY, UNSTATED, full_names, short_name
+from sdss_gs.tables.names import MODEL, PHOTOMETRY, UNSTATED, full_names, short_name
 from sdss_gs.tables.readers import OpenTable, listed, open_tables, split_number
 
 TRUTHS = (

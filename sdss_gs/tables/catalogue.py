@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sdss_gs.errors import DataError
-from sdss_gs.schema import ERRORS, EXTINCTION, OUTPUTS, QUANTITIES, Quantity
+from sdss_gs.schema import DEREDDENED, ERRORS, EXTINCTION, OUTPUTS, QUANTITIES, Quantity
 from sdss_gs.tables.cells import MISSING, expected_number, plain_numbers, read_numbers
 from sdss_gs.tables.columns import TABLES, Choice, Chosen, choose_columns, refuse_repeats, take_errors
 from sdss_gs.tables.error_columns import ErrorColumn
 from sdss_gs.tables.extinction import read_statement
 from sdss_gs.tables.identifiers import id_column
-from sdss_gs.tables.names import DEREDDENED, STATEMENTS, same_name
+from sdss_gs.tables.names import STATEMENTS, same_name
 from sdss_gs.tables.readers.table import OpenTable, listed
 from sdss_gs.tables.readers.text import open_text
 from sdss_gs.tables.repeats import Merged, merge_repeats

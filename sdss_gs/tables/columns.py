@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.schema import ERRORS, INPUTS, Input
+from sdss_gs.schema import DEREDDENED, ERRORS, INPUTS, Input
 from sdss_gs.tables.error_columns import ErrorColumn, FoundErrors, find_errors
 from sdss_gs.tables.extinction import ExtinctionColumns, find_extinction, find_statement
 from sdss_gs.tables.names import (
-    DEREDDENED,
     MODEL,
     PHOTOMETRY,
     STATEMENTS,

@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sdss_gs.schema import BANDS, ERRORS, INPUTS
+from sdss_gs.schema import BANDS, DEREDDENED, ERRORS, INPUTS
 
-MODEL, DEREDDENED, PROFILE, UNSTATED = "model", "dereddened", "profile-fit", ""
-STATEMENTS = {"raw": UNSTATED, DEREDDENED: DEREDDENED}
+MODEL, PROFILE, UNSTATED = "model", "profile-fit", ""
+RAW = "raw"
+STATEMENTS = {RAW: UNSTATED, DEREDDENED: DEREDDENED}
 """What a user says of magnitudes, and of which kind they are then."""
+AUTO, BOTH_KINDS = "auto", "both"
+"""What a training run may look at besides."""
 PHOTOMETRY_COLUMN = "photometry"
 """Column whose cells are `STATEMENTS`, of a table that has both."""
 EBV_NAMES = ("ebv", "e(b-v)", "e_bv", "ebv_sfd", "sfd_ebv")

@@ -16,10 +16,10 @@ from sdss_gs.dataset import Dataset, open_dataset
 from sdss_gs.errors import OptionError
 from sdss_gs.formats import img
 from sdss_gs.formats.raw import strangers_note
-from sdss_gs.schema import EXTINCTION, INPUTS, PIXEL_SCALE, Input
+from sdss_gs.schema import DEREDDENED, EXTINCTION, INPUTS, PIXEL_SCALE, Input
 from sdss_gs.tables.catalogue import Catalogue
 from sdss_gs.tables.columns import DUSTY
-from sdss_gs.tables.names import DEREDDENED, UNSTATED
+from sdss_gs.tables.names import UNSTATED
 
 
 def open_folder(
@@ -119,7 +119,7 @@ def _magnitudes(data: Dataset, objects: np.ndarray, item: Input, reasons: Mappin
     """Return the magnitudes of objects, NaN where one is missing; what is wrong with an error is no flaw."""
     values = data.catalogue.table(item.columns)[objects]
     lacking = np.isnan(values[:, : len(item.magnitudes)]).any(axis=1)
-    loaded = Loaded(values, lacking * np.int32(Flag.MISSING), photometry=_photometry(data.catalogue, objects, item))
+    loaded = Loaded(values, lacking * np.int32(Flag.MISSING), photometry=photometry_of(data.catalogue, objects, item))
     for position in np.flatnonzero(lacking).tolist():
         objid = int(data.catalogue.objid[objects[position]])
         texts = [reasons[objid, key] for key in (item.name, *item.magnitudes) if (objid, key) in reasons]
@@ -129,8 +129,15 @@ def _magnitudes(data: Dataset, objects: np.ndarray, item: Input, reasons: Mappin
     return loaded
 
 
-def _photometry(catalogue: Catalogue, objects: np.ndarray, item: Input) -> Photometry:
-    """Say of which kind the magnitudes of some objects, int64 ``(n,)``, of a catalogue are."""
+def photometry_of(catalogue: Catalogue, objects: np.ndarray, item: Input) -> Photometry:
+    """Say of which kind the magnitudes of some objects of a catalogue are.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    objects : ndarray of int64, shape (n,)
+    item : Input
+    """
     kind = catalogue.photometry.get(item.name, UNSTATED)
     if item.name != DUSTY:
         return Photometry(kind)

@@ -95,7 +95,7 @@ def loaded_arrays(
     loaded, items = {}, {item.name: item for item in inputs}
     for key, numbers in values.items():
         array, shape, item = np.ma.asarray(numbers), shapes[key], items[key]
-        if item.errors and array.shape[-1:] == (len(item.magnitudes),):
+        if item.columns and array.shape[-1:] == (len(item.magnitudes),):
             shape = array.shape[-1:]
         if array.dtype.kind not in "fiu" or array.shape[-len(shape) :] != shape:
             wanted, given = ", ".join(map(str, shape)), f"{array.dtype} {array.shape}"
@@ -193,7 +193,10 @@ def loaded_rows(values: np.ndarray, item: Input, extras: Extras = NO_EXTRAS) -> 
     there = item.columns[: plain.shape[1]]
     cells = [pa.array(plain[:, number], mask=mask[:, number]) for number in range(len(there))]
     choice = in_order(item, len(there), extras.stated)
-    return load_magnitudes(pa.Table.from_arrays(cells, list(there)), choice, item, extras.limits)
+    loaded = load_magnitudes(pa.Table.from_arrays(cells, list(there)), choice, item, extras.limits)
+    if item.told_apart and len(there) == len(item.columns):
+        loaded.values[:, -1] = plain[:, -1]
+    return loaded
 
 
 def in_order(item: Input, width: int, stated: str = "") -> Choice:
