@@ -70,7 +70,7 @@ def _dust(rows: list[dict], choice: Choice) -> pa.Table:
     names = choice.extinction.names if choice.extinction else ()
     cells = {name: pa.array([_number(row.get(name)) for row in rows], from_pandas=True) for name in names}
     if choice.statement:
-        cells[choice.statement] = pa.array([str(row.get(choice.statement) or "") for row in rows])
+        cells[choice.statement] = pa.array([str(row.get(choice.statement, "")) for row in rows])
     return pa.table(cells)
 
 

@@ -322,10 +322,11 @@ def _dust(table, choice: Choice, objid, problems: list[Problem]) -> dict[str, np
     if choice.extinction:
         extinction = choice.extinction.read(table)
     if choice.statement:
-        stated = read_statement(table[choice.statement])
+        stated = read_statement(table, choice.statement)
         for row in np.flatnonzero(np.isnan(stated)).tolist():
             if found := table[choice.statement][row].as_py():
-                text = f"expected {' or '.join(STATEMENTS)}, found {found!r}"
+                expected = "1 or 0" if choice.statement.lower() == DEREDDENED else " or ".join(STATEMENTS)
+                text = f"expected {expected}, found {found!r}"
                 problems.append(Problem(f"data.csv objid {objid[row]}", choice.statement, text))
     return dict(zip(EXTINCTION.values(), extinction.T, strict=True)) | {DEREDDENED: stated}
 

@@ -9,12 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sdss_gs.schema import BANDS, EXTINCTION, PER_EBV, QUANTITIES, Quantity
+from sdss_gs.schema import BANDS, DEREDDENED, EXTINCTION, PER_EBV, QUANTITIES, Quantity
 from sdss_gs.tables.cells import read_numbers
 from sdss_gs.tables.names import EBV_NAMES, PHOTOMETRY_COLUMN, STATEMENTS, same_name
 from sdss_gs.tables.readers.table import OpenTable
 from sdss_gs.tables.units import MAGNITUDE, NO_UNIT
 
+_SAID = {PHOTOMETRY_COLUMN: [*STATEMENTS], DEREDDENED: ["0", "1", "0.0", "1.0", "false", "true"]}
+"""By column, in turn what says raw and what says dereddened."""
 EBV = Quantity("ebv", -0.01, 20.0, QUANTITIES[EXTINCTION["modelMag_r"]].sentinels, "mag")
 
 
@@ -70,23 +72,28 @@ def _in_magnitudes(table: OpenTable, name: str) -> bool:
 
 
 def find_statement(names: Sequence[str]) -> str:
-    """Find the column that says of each row whether it is dereddened; empty where there is none."""
-    same = same_name(names, PHOTOMETRY_COLUMN)
-    return same[0] if len(same) == 1 else ""
+    """Find the column that says of each row whether it is dereddened, in words or as 1 and 0; empty where none does."""
+    found = [same_name(names, wanted) for wanted in _SAID]
+    return next((same[0] for same in found if len(same) == 1), "")
 
 
-def read_statement(cells: pa.ChunkedArray | pa.Array) -> np.ndarray:
-    """Read that column, float64 ``(n,)``: 1 for dereddened, 0 for raw, NaN for any other word.
+def read_statement(table: pa.Table, name: str) -> np.ndarray:
+    """Read that column, float64 ``(n,)``: 1 for dereddened, 0 for raw, NaN for anything else.
 
     Parameters
     ----------
-    cells : pyarrow.ChunkedArray or pyarrow.Array, n cells
+    table : Table
+        Of numbers or stripped text, with this column.
+    name : str
+        From `find_statement`.
 
     Examples
     --------
-    >>> read_statement(pa.array(["raw", "Dereddened", None])).tolist()
+    >>> read_statement(pa.table({"photometry": ["raw", "Dereddened", None]}), "photometry").tolist()
     [0.0, 1.0, nan]
+    >>> read_statement(pa.table({"dereddened": [True, False]}), "dereddened").tolist()
+    [1.0, 0.0]
     """
-    words = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(cells.cast(pa.string()), "")))
-    place = pc.index_in(words, value_set=pa.array(list(STATEMENTS)))
-    return pc.fill_null(place.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False)
+    words = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(table[name].cast(pa.string()), "")))
+    place = pc.index_in(words, value_set=pa.array(_SAID[name.strip().lower()]))
+    return pc.fill_null(place.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False) % 2

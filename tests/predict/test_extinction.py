@@ -93,16 +93,23 @@ def test_a_user_says_what_names_do_not(models):
         models["model"].predict(table(CLEAN), photometry="clean")
 
 
-def test_a_column_says_it_of_each_row(models):
-    mixed, words = np.where(EBV[:, None] > 0.1, RAW, CLEAN), ["dereddened", " Dereddened", "raw"]
-    found = models["dereddened"].predict(table(mixed, ebv=EBV, photometry=words))
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("photometry", ["dereddened", " Dereddened", "raw"]),
+        ("dereddened", [1, 1, 0]),
+        ("DEREDDENED", [True, True, False]),
+    ],
+)
+def test_a_column_says_it_of_each_row(models, column, words):
+    mixed = np.where(EBV[:, None] > 0.1, RAW, CLEAN)
+    found = models["dereddened"].predict(table(mixed, ebv=EBV, **{column: words}))
     assert bits(found) == [0, 0, 0]
     np.testing.assert_allclose(found["redshift"], 0.01 * CLEAN.mean(axis=1), rtol=1e-5)
     assert any(
-        "raw and dereddened (column photometry) magnitudes, dereddened with ebv" in note
-        for note in found.attrs["notes"]
+        f"raw and dereddened (column {column}) magnitudes, dereddened with ebv" in note for note in found.attrs["notes"]
     )
-    assert bits(models["dereddened"].predict(table(mixed, photometry=words))) == [0, 0, OTHER]
+    assert bits(models["dereddened"].predict(table(mixed, **{column: words}))) == [0, 0, OTHER]
 
 
 def test_dereddened_columns_that_the_user_names_are_what_their_names_say(tmp_path):
@@ -141,6 +148,7 @@ def test_the_service_reads_rows_and_lists_as_catalogues_are_read(models):
     np.testing.assert_allclose(found["redshift"], 0.01 * CLEAN.mean(axis=1), rtol=1e-5)
     assert bits(found) == [0, 0, 0]
     assert bits(predicted({"rows": table(RAW).to_dict("records")})) == [OTHER] * 3
+    assert bits(predicted({"rows": table(CLEAN, dereddened=1).to_dict("records")})) == [0, 0, 0]
     for key, values in (("rows", table(CLEAN).to_dict("records")), ("arrays", CLEAN.tolist())):
         assert bits(predicted({key: values, "photometry": "dereddened"})) == [0, 0, 0]
         assert bits(predicted({key: values})) == [OTHER] * 3

@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, survey_rows, write_survey
+from helpers.trained import by_hand
 
 from common import load
 from common.backend import keras
 from common.data.task import task_of
 from common.data.training_data import TrainingData
+from common.elsewhere.description import describe
+from common.judge.evaluate import validation_cost
 from common.networks.augment_tables import REDDENED, Redden, table_layers
 from common.options import TrainingOptions
 from common.outputs.flags import Flag
@@ -179,6 +182,19 @@ def test_the_service_is_told_too(told, clean):
     np.testing.assert_allclose(asked({"arrays": lists, "photometry": "dereddened"}), expected, rtol=1e-6)
     np.testing.assert_allclose(asked({"arrays": [[*row, 1] for row in lists]}), expected, rtol=1e-6)
     np.testing.assert_allclose(asked({"rows": reddened(clean).to_dict("records")}), expected, rtol=1e-3)
+
+
+def test_other_programs_are_told_of_the_column(told):
+    (item,) = describe(told, {}, "")["inputs"]
+    assert (item["tensors"][-1], item["errors"], item["photometry"]) == ("dereddened", 1, "dereddened or model")
+    assert "a last column says which" in item["description"]
+
+
+def test_a_champion_of_other_magnitudes_is_not_judged_on_these(tmp_path, clean, monkeypatch):
+    data, _seen = gathered(tmp_path, clean)
+    monkeypatch.setattr("common.judge.evaluate.load", lambda *_arguments: by_hand(photometry="dereddened"))
+    with pytest.raises(DataError, match="it learnt from dereddened magnitudes, this run from model ones"):
+        validation_cost("models:/b2r/1", data)
 
 
 def test_magnitudes_of_another_kind_are_flagged_still(told, clean):

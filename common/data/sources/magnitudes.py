@@ -82,7 +82,7 @@ def read_photometry(batch: pa.Table, choice: Choice, item: Input) -> Photometry:
     kind = choice.photometry.get(item.name, UNSTATED)
     if item.name != DUSTY:
         return Photometry(kind)
-    stated = read_statement(batch[choice.statement]) if choice.statement else None
+    stated = read_statement(batch, choice.statement) if choice.statement else None
     return Photometry(kind, stated, choice.extinction.read(batch) if choice.extinction else None)
 
 
