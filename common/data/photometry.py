@@ -102,7 +102,7 @@ def catalogue_as_learnt(catalogue: Catalogue, wanted: str) -> Catalogue:
         If the magnitudes are of a kind that is neither.
     """
     if wanted == AUTO:
-        wanted = BOTH_KINDS if catalogue.statement else ""
+        wanted = BOTH_KINDS if np.isfinite(catalogue.numbers[DEREDDENED]).any() else ""
     if not wanted:
         return catalogue
     kind = catalogue.photometry.get(DUSTY, UNSTATED)

@@ -100,7 +100,7 @@ def test_one_kind_is_made_of_the_other_and_what_cannot_be_made_is_left_out(tmp_p
 
 
 def test_a_data_set_that_says_nothing_is_learnt_from_as_before(tmp_path, clean):
-    data, seen = gathered(tmp_path, clean)
+    data, seen = gathered(tmp_path, clean.assign(photometry=""))
     assert (data.inputs[0].columns, data.photometry("bands")) == (tuple(COLUMNS), "model")
     np.testing.assert_array_equal(seen[clean["objid"][0]], clean.loc[0, COLUMNS].astype(np.float32))
 
