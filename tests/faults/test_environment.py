@@ -274,7 +274,7 @@ def test_set_of_one_object_packs(tmp_path):
 
 @pytest.mark.parametrize("cell", ["nan", "inf", "-inf", "1e308", "-1e308", "5e-324", "-9999", "99", "0"])
 def test_no_absurd_number_gets_through_in_any_column(tmp_path, cell):
-    rows = survey_rows(3)
+    rows, optional = survey_rows(3), (*ERRORS.values(), *EXTINCTION.values(), DEREDDENED)
     for column in QUANTITIES:
         rows[1][column] = cell
     read = read_catalogue(write_survey(tmp_path / "ds", rows))
@@ -284,7 +284,4 @@ def test_no_absurd_number_gets_through_in_any_column(tmp_path, cell):
         # No extinction is one; nobody's redshift or magnitude is 0.
         possible |= cell == "0" and column in (*EXTINCTION.values(), DEREDDENED)
         assert np.isnan(value) != possible
-        assert (
-            column in (*ERRORS.values(), *EXTINCTION.values(), DEREDDENED)
-            or np.isfinite(read.numbers[column][[0, 2]]).all()
-        )
+        assert column in optional or np.isfinite(read.numbers[column][[0, 2]]).all()
