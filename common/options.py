@@ -22,6 +22,7 @@ from common.outputs.kinds.votes import VOTE_LOSSES
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
 from sdss_gs.split import HASH
+from sdss_gs.tables.names import AUTO, BOTH_KINDS, STATEMENTS
 
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "step")
@@ -172,6 +173,12 @@ class TrainingOptions(DataOptions):
     errors: str = option(
         "auto", "whether it looks at the errors of magnitudes; auto: where the data set has them",
         choices=("auto", "no"), inputs=TABLES,
+    )  # fmt: skip
+    photometry: str = option(
+        AUTO, "which magnitudes it looks at, u g r i z as they are (raw) or corrected for the Galaxy's extinction "
+        "(dereddened), made of each other by E(B-V); both: either, told which; auto: both where the data set says it "
+        "of each row, else those that it has",
+        choices=(AUTO, *STATEMENTS, BOTH_KINDS), inputs=("bands",),
     )  # fmt: skip
     augment: str = option(
         "dihedral",

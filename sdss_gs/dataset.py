@@ -291,6 +291,8 @@ def open_catalogue(folder: str | Path) -> Catalogue:
                     about["photometry"],
                     tuple(about["notes"]),
                     stored["rows"],
+                    tuple(about["extinction"]),
+                    about["statement"],
                 )
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
         # No copy yet, or a damaged one: it is made again.
@@ -307,6 +309,8 @@ def _store_catalogue(catalogue: Catalogue, copy: Path, stamp: list[int]) -> None
         "problems": [asdict(problem) for problem in catalogue.problems],
         "photometry": catalogue.photometry,
         "notes": catalogue.notes,
+        "extinction": catalogue.extinction,
+        "statement": catalogue.statement,
     }
     columns = {f"numbers_{name}": values for name, values in catalogue.numbers.items()}
     columns |= {f"labels_{name}": values for name, values in catalogue.labels.items()}

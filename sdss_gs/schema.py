@@ -112,6 +112,13 @@ class Quantity:
 
 ERRORS = {f"modelMag_{band}": f"modelMagErr_{band}" for band in BANDS} | {f"w{n}mag": f"w{n}sigm" for n in (1, 2, 3, 4)}
 """Columns of the errors (one standard deviation) of magnitudes, by the column of these."""
+PER_EBV = dict(zip(BANDS, (4.239, 3.303, 2.285, 1.698, 1.263), strict=True))
+"""Extinction by the Galaxy's dust in each band, magnitudes per magnitude of E(B-V) in the map of Schlegel, Finkbeiner &
+Davis 1998 (ApJ 500, 525): Schlafly & Finkbeiner 2011 (ApJ 737, 103), Table 6, R_V = 3.1."""
+EXTINCTION = {f"modelMag_{band}": f"extinction_{band}" for band in BANDS}
+"""Columns of that extinction in magnitudes, by the column of these."""
+DEREDDENED = "dereddened"
+"""Column that says of magnitudes whether they are corrected for it, 1 or 0; and the kind of those that are."""
 _SENTINELS = (-9999.0, -999.0, -99.99, -99.9, -99.0, 99.0, 99.9, 99.99, 999.0, 9999.0)
 # 0 is no sentinel of its own where it lies outside (low, high): it must be listed to count as missing, not as wrong.
 QUANTITIES = {
@@ -120,6 +127,8 @@ QUANTITIES = {
         *(Quantity(f"modelMag_{band}", 5.0, 30.0, (*_SENTINELS, 0.0), "mag") for band in BANDS),
         *(Quantity(f"w{n}mag", -5.0, 25.0, (*_SENTINELS, 0.0), "mag (Vega)") for n in (1, 2, 3, 4)),
         *(Quantity(name, 1e-6, 50.0, (*_SENTINELS, 0.0), "mag") for name in ERRORS.values()),
+        *(Quantity(name, -0.05, 90.0, _SENTINELS, "mag") for name in EXTINCTION.values()),
+        Quantity(DEREDDENED, -0.5, 1.5, (), ""),
         Quantity("redshift", -0.01, 8.0, (*_SENTINELS, 0.0), ""),
         Quantity("stellarmass", 1e4, 1e14, (*_SENTINELS, 0.0, -1.0), "Msun"),
     )
@@ -147,9 +156,11 @@ class Input:
     suffix : str
         File-name ending of a file input; the folder has the input's name.
     errors : int
-        How many of the columns, the last ones, are the errors of the others; each may be missing.
+        How many of the columns, those behind the magnitudes, are the errors of these; each may be missing.
     gaps : bool
         Whether single magnitudes may be missing: NaN in an array.
+    told_apart : bool
+        Whether a last column, `DEREDDENED`, says of which kind the magnitudes are; NaN says what 0 does.
     """
 
     name: str
@@ -163,11 +174,12 @@ class Input:
     suffix: str = ""
     errors: int = 0
     gaps: bool = False
+    told_apart: bool = False
 
     @property
     def magnitudes(self) -> tuple[str, ...]:
-        """Columns that are no errors of others."""
-        return self.columns[: len(self.columns) - self.errors]
+        """Columns that are no errors of others, and say nothing of them."""
+        return self.columns[: len(self.columns) - self.errors - self.told_apart]
 
 
 KINDS = ("classes", "redshift", "mass", "number", "votes")

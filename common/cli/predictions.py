@@ -15,6 +15,7 @@ from common.outputs.column import PDF_FORMS
 from common.outputs.flags import MEANING, Flag
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import PIXEL_SCALE
+from sdss_gs.tables.names import STATEMENTS
 
 if TYPE_CHECKING:
     from common.data.sources.chunk import Source
@@ -88,6 +89,10 @@ def _with_input(function):
     "-99 is not observed",
 )  # fmt: skip
 @click.option(
+    "--photometry", type=click.Choice(list(STATEMENTS)), show_default="as the names of the columns say",
+    help="whether magnitudes u g r i z are corrected for the Galaxy's extinction",
+)  # fmt: skip
+@click.option(
     "--tta", is_flag=True,
     help="turn and mirror each image into its eight forms and average: eight times the work, a little less error "
     "(error bars stay those without)",
@@ -107,8 +112,8 @@ def _with_input(function):
     help="processes of --engine ray",
 )  # fmt: skip
 def predict(
-    names: Sequence[str], output: Path, pdf: str | None, limits: bool, tta: bool, runtime: str | None, overwrite: bool,
-    engine: str, address: str, workers: int | None, **source_options: object,
+    names: Sequence[str], output: Path, pdf: str | None, limits: bool, photometry: str | None, tta: bool,
+    runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, **source_options: object,
 ) -> None:  # fmt: skip
     """Predict galaxies, one row each, with error bars and flags."""
     arrow_without_pandas()
@@ -118,11 +123,12 @@ def predict(
 
     models, together = choose_models(list(names), runtime or "")
     models = with_distributions(averaging(models) if tta else models, together, pdf or "", output)
-    opener = _opener(models, limits=limits, **source_options)
+    opener = _opener(models, limits=limits, stated=photometry or "", **source_options)
     source = _open(opener)
     if together.way:
         models = [model for model in models if {item.name for item in model.inputs} & set(source.inputs)]
-    for note in filter(None, (synthetic_note(models), *without_distributions(models))):
+    of_photometry = [note for model in models for note in model.notes(source)]
+    for note in filter(None, (synthetic_note(models), *without_distributions(models), *of_photometry)):
         print(note)
     runner = _engine(engine, opener, address, workers)
     done = run(models, source, output, overwrite=overwrite, together=together, engine=runner)
@@ -137,7 +143,7 @@ def predict(
 
 def _opener(
     models: Sequence[Model], paths: Sequence[Path], columns: Sequence[str], id_column: str, table: str,
-    image_scale: float | None, limits: bool = False,
+    image_scale: float | None, limits: bool = False, stated: str = "",
 ) -> Open:  # fmt: skip
     """Return what opens the input, once or, in another process, again."""
     from common.data.sources import open_source
@@ -149,7 +155,7 @@ def _opener(
     return functools.partial(
         open_source, [path.absolute() for path in paths], inputs, columns=dict(map(_assignment, columns)),
         id_column=id_column, table=table, photometry=photometry, image_scale=image_scale,
-        extras=extras_of([item for model in models for item in model.inputs], limits),
+        extras=extras_of([item for model in models for item in model.inputs], limits, stated),
     )  # fmt: skip
 
 
@@ -197,7 +203,10 @@ def embed(name: str, output: Path | None, runtime: str | None, overwrite: bool, 
 
     model = load(name, runtime or "")
     if output is not None:
-        rows = write_features(model, _open(_opener([model], **source_options)), output, overwrite=overwrite)
+        source = _open(_opener([model], **source_options))
+        for note in model.notes(source):
+            print(note)
+        rows = write_features(model, source, output, overwrite=overwrite)
         print(f"{output}: {rows:,} rows")
         return
     folder, *others = source_options["paths"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from common.data.photometry import TOLD_APART
 from common.options import OWN_ARCHITECTURES, TrainingOptions
 from common.outputs.distribution import make_grid, usual_bins
 from common.outputs.kinds import DISTRIBUTED, kind_of
@@ -16,8 +17,9 @@ from common.outputs.kinds.votes import SUMMING_LOSSES
 from sdss_gs.dataset import Dataset
 from sdss_gs.decision_tree import KAGGLE, TREES
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.schema import CATALOGUE_FILE, ERRORS, INPUTS, QUANTITIES, Input, Output
+from sdss_gs.schema import BANDS, CATALOGUE_FILE, DEREDDENED, ERRORS, INPUTS, QUANTITIES, Input, Output
 from sdss_gs.tables.catalogue import Catalogue
+from sdss_gs.tables.columns import DUSTY
 from sdss_gs.tables.own import is_own, own_output, own_truth, read_columns
 from sdss_gs.tables.votes import USUAL_TOTAL, Votes, read_votes
 
@@ -144,6 +146,35 @@ def widened(item: Input, catalogue: Catalogue, options: TrainingOptions) -> Inpu
     if options.errors == "no" or not item.gaps or known < ERRORS_KNOWN * max(magnitudes, 1):
         return item
     return replace(item, columns=item.columns + errors, shape=(2 * len(errors),), errors=len(errors))
+
+
+def of_kind(item: Input, catalogue: Catalogue) -> Input:
+    """Say of an input which magnitudes it has; where the catalogue has both kinds, let the network be told of each row.
+
+    Parameters
+    ----------
+    item : Input
+        From `widened`.
+    catalogue : Catalogue
+        From `photometry.catalogue_as_learnt`.
+
+    Raises
+    ------
+    OptionError
+        If it looks at complete rows only: such a network has no room for it.
+    """
+    kind = catalogue.photometry.get(DUSTY)
+    if item.name != DUSTY or item.told_apart or kind not in (DEREDDENED, TOLD_APART):
+        return item
+    description = f"asinh model magnitudes {' '.join(BANDS)}, corrected for the Galaxy's extinction"
+    if kind == DEREDDENED:
+        return replace(item, description=description)
+    if not item.gaps:
+        expected = "photometry: expected raw or dereddened for a network that answers complete rows only"
+        raise OptionError(f"{expected}, found both; architecture=fast with magnitude_dropout above 0 is told which")
+    columns = (*item.columns, DEREDDENED)
+    description += ", or not: a last column says which"
+    return replace(item, columns=columns, shape=(len(columns),), told_apart=True, description=description)
 
 
 def require_learnable(data: Dataset, target: Target, parts: Mapping[str, np.ndarray], loss: str) -> None:

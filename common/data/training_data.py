@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import compress
 
@@ -15,7 +16,16 @@ from common.data.divide import divide, split_of, with_parts
 from common.data.fit_novelty import OBJECTS, fit_novelty
 from common.data.measure import measure
 from common.data.novelty import Novelty
-from common.data.target import described, distributed, find_target, require_learnable, standardised, widened
+from common.data.photometry import catalogue_as_learnt
+from common.data.target import (
+    described,
+    distributed,
+    find_target,
+    of_kind,
+    require_learnable,
+    standardised,
+    widened,
+)  # fmt: skip
 from common.data.task import Task
 from common.networks.inputs import PRESENT
 from common.networks.training_wrappers import POSITION
@@ -30,8 +40,9 @@ from sdss_gs.formats.composite import colour
 from sdss_gs.formats.raw import list_paths
 from sdss_gs.locate import find_dataset, is_sample
 from sdss_gs.packing.packed import Manifest
-from sdss_gs.schema import INPUTS, Input, Output
+from sdss_gs.schema import EXTINCTION, INPUTS, Input, Output
 from sdss_gs.split import Split, limited
+from sdss_gs.tables.columns import DUSTY
 
 RESIDENT = ("train", "validation")
 """Parts that a network sees while it is fitted; they may live on the device, in this order."""
@@ -80,7 +91,11 @@ class TrainingData:
         self.folder = find_dataset(options.ds, task.repository, partial(print, flush=True))
         names = [item.name for item in self.inputs]
         self._data = open_dataset(self.folder, names, image_scale=options.image_scale, column=options.column)
-        self.inputs = tuple(widened(item, self._data.catalogue, options) for item in task.inputs)
+        catalogue = self._data.catalogue
+        if DUSTY in names:
+            catalogue = catalogue_as_learnt(catalogue, options.photometry)
+            self._data = replace(self._data, catalogue=catalogue)
+        self.inputs = tuple(of_kind(widened(item, catalogue, options), catalogue) for item in task.inputs)
         for item in self.inputs:
             if item.columns:
                 self._data.widen(item)
@@ -185,6 +200,11 @@ class TrainingData:
     def photometry(self, name: str) -> str:
         """Return the kind of an input's magnitudes, see `sdss_gs.tables.names.Meaning`; empty for other inputs."""
         return self._data.catalogue.photometry.get(name, "")
+
+    def extinction(self) -> np.ndarray:
+        """Return the Galaxy's extinction in u g r i z of training objects that have it, float32 ``(m, 5)``."""
+        found = self.magnitudes("train", tuple(EXTINCTION.values()))
+        return found[np.isfinite(found).all(axis=1)]
 
     # === What the network is fed ===
 

@@ -65,7 +65,7 @@ def _input(model: Model, item: Input) -> dict:
         "shape": list(model.shapes[item.name]),
         "dtype": np.dtype(item.dtype).name,
         "gaps": item.gaps,
-        "errors": item.errors,
+        "errors": len(item.columns) - len(item.magnitudes),
         "tensors": list(item.columns) if by_column else [item.name],
         "columns": [
             {

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from common.data.photometry import TOLD_APART
 from common.judge.summary import Summary
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import Metric
 from sdss_gs import __version__
-from sdss_gs.schema import Input, Output
+from sdss_gs.schema import DEREDDENED, Input, Output
 
 if TYPE_CHECKING:
     import jinja2
@@ -42,6 +43,13 @@ _LEAK = (
     "The best-fit spectrum was made by the redshift pipeline at the redshift it found: it encodes the answer. "
     "Train with column=Flux to see what the observed flux gives."
 )
+_ELSEWHERE = "zoo predict, zoo serve and Python convert others by E(B-V) or flag them"
+_PHOTOMETRY = {
+    DEREDDENED: f"Looks at dereddened magnitudes: {_ELSEWHERE}; other programs have to be given dereddened ones.",
+    TOLD_APART: f"Is told whether magnitudes are dereddened: {_ELSEWHERE}; in other programs 1 in the column "
+    "dereddened says that they are.",
+}
+"""By kind of the magnitudes it learnt from."""
 _LIMITS = {
     "img": "Learnt from SkyServer's colours and pixel scale: other surveys, stretches or scales were not tried.",
     "fits": "Cut-outs keep their frame's orientation; galaxies at a frame's edge have none and are left out.",
@@ -206,6 +214,7 @@ def _limits(summary: Summary, synthetic: bool) -> list[str]:
         *([_SYNTHETIC] if synthetic else []),
         *([_LEAK] if leaks and {"spectra", "ssel"} & set(names) else []),
         _EXTRAPOLATION,
+        *(_PHOTOMETRY[kind] for kind in summary.data.get("photometry", {}).values() if kind in _PHOTOMETRY),
         *(_LIMITS[name] for name in names if name in _LIMITS),
     ]
 

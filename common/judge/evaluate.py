@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from common.data.photometry import option_of
 from common.data.task import Task
 from common.data.training_data import TrainingData
 from common.judge.judge import judge, predict_baselines, verdict
@@ -17,6 +18,7 @@ from common.project import ModelFolder
 from common.runs.record import Run
 from common.runs.store_location import CHAMPION
 from sdss_gs.errors import DataError, OptionError
+from sdss_gs.tables.columns import DUSTY
 
 
 def evaluate(project: ModelFolder, record: Run, options: EvaluateOptions) -> str:
@@ -39,7 +41,8 @@ def evaluate(project: ModelFolder, record: Run, options: EvaluateOptions) -> str
     address, part = options.model or f"models:/{project.name}@{CHAMPION}", options.part
     model = replace(load(address, KERAS), tta=options.tta == "yes")
     task = Task(project.folder, model.inputs, model.outputs, model.flat)
-    data = TrainingData(task, typed(TrainingOptions, vars(options) | model.reading), whole=part == "all")
+    asked = vars(options) | model.reading | {"photometry": option_of(model.photometry().get(DUSTY, ""))}
+    data = TrainingData(task, typed(TrainingOptions, asked), whole=part == "all")
     for learnt, found in zip(model.outputs, data.outputs, strict=True):
         if found != learnt:
             raise DataError(f"{data.folder}: expected {learnt.name} like {learnt.column}, found {found.column}")
@@ -59,4 +62,7 @@ def evaluate(project: ModelFolder, record: Run, options: EvaluateOptions) -> str
 def validation_cost(address: str, data: TrainingData) -> float:
     """Judge a stored model on the validation objects of a run by the number that champions are chosen by."""
     model = load(address, KERAS)
+    learnt, found = model.photometry().get(DUSTY, ""), data.photometry(DUSTY) if DUSTY in model.shapes else ""
+    if learnt and found and learnt != found:
+        raise DataError(f"it learnt from {learnt} magnitudes, this run from {found} ones")
     return champion_cost(data, validation_scores(data, predict_part(model, data, "validation")[ANY]))

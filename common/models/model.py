@@ -12,6 +12,7 @@ import numpy as np
 
 from common.data.measure import TrainingRange
 from common.data.novelty import Novelty
+from common.data.photometry import as_learnt, photometry_notes
 from common.data.sources import Chunk, Loaded, Source, open_source, open_table_source
 from common.data.sources.chunk import problems_of, series_of_ids
 from common.data.sources.magnitudes import with_gaps
@@ -26,7 +27,7 @@ from common.outputs.kinds import DISTRIBUTED, kind_of
 from common.outputs.vectors import vector_columns, vectors
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import INPUTS, OUTPUTS, Input, Output
-from sdss_gs.tables.columns import extras_of
+from sdss_gs.tables.columns import DUSTY, extras_of
 from sdss_gs.tables.names import meaning_of
 
 if TYPE_CHECKING:
@@ -159,7 +160,13 @@ class Model:
     # === From objects to a table ===
 
     def predict(
-        self, values: object, *, image_scale: float | None = None, pdf: str = "", limits: bool = False
+        self,
+        values: object,
+        *,
+        image_scale: float | None = None,
+        pdf: str = "",
+        limits: bool = False,
+        photometry: str = "",
     ) -> pd.DataFrame:
         """Predict objects.
 
@@ -179,6 +186,9 @@ class Model:
             ``(n, bins)``.
         limits : bool
             A magnitude of 99 with a magnitude as its error is a limit: see `sources.magnitudes.LIMIT_ERROR`.
+        photometry : str
+            ``raw`` or ``dereddened``: whether magnitudes u g r i z are corrected for the Galaxy's extinction. By
+            default those are whose columns are called ``dered_*``, or whose column ``photometry`` says so.
 
         Returns
         -------
@@ -195,9 +205,9 @@ class Model:
         import pandas as pd
 
         if pdf:
-            return self.with_pdf(pdf).predict(values, image_scale=image_scale, limits=limits)
+            return self.with_pdf(pdf).predict(values, image_scale=image_scale, limits=limits, photometry=photometry)
         first = values[0] if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else values
-        names, extras = [item.name for item in self.inputs], extras_of(self.inputs, limits)
+        names, extras = [item.name for item in self.inputs], extras_of(self.inputs, limits, photometry)
         if isinstance(values, Mapping) and any(meaning_of(str(key)) for key in values):
             table = named_columns(values)
         else:
@@ -212,7 +222,7 @@ class Model:
         else:
             if self.flat and not isinstance(values, Mapping):
                 values = {self.inputs[0].name: values}
-            return self.predict_loaded(loaded_arrays(self.name, self.inputs, self.shapes, values, limits))
+            return self.predict_loaded(loaded_arrays(self.name, self.inputs, self.shapes, values, extras))
         frames = [
             self._framed({source.id_name: series_of_ids(chunk.ids)} | predict_chunk(self, chunk, source))
             for chunk in source.chunks()
@@ -221,12 +231,18 @@ class Model:
             raise OptionError(f"{self.name}: expected at least one object, found none")
         frame = pd.concat(frames, ignore_index=True)
         missing = int((frame["flag"] & int(Flag.MISSING) > 0).sum())
-        frame.attrs |= frames[0].attrs | {"notes": [*source.notes, *source.counted(), *left_out(self, missing)]}
+        frame.attrs |= frames[0].attrs | {
+            "notes": [*source.notes, *source.counted(), *self.notes(source), *left_out(self, missing)]
+        }
         return frame.set_axis(values.index) if isinstance(values, pd.DataFrame) else frame
 
     def photometry(self) -> dict[str, str]:
         """Return the kind of magnitudes that it learnt from, by input; see `sdss_gs.tables.names.Meaning`."""
         return {name: one.photometry for name, one in self.training_ranges.items() if one.photometry}
+
+    def notes(self, source: Source) -> list[str]:
+        """Say what becomes of a source's magnitudes, see `photometry_notes`."""
+        return photometry_notes(self.name, source, self.photometry().get(DUSTY, ""))
 
     def predict_loaded(self, loaded: Mapping[str, Loaded]) -> pd.DataFrame:
         """Make a table of `columns_of`."""
@@ -346,7 +362,7 @@ class Model:
         for number, item in enumerate(self.inputs):
             if item.name not in loaded:
                 continue
-            values, own = loaded[item.name].values, loaded[item.name].flags.astype(np.int32)
+            values, own = as_learnt(item, loaded[item.name], self.training_ranges[item.name].photometry)
             if np.dtype(item.dtype).kind == "f":
                 # What is too large for it is infinite from here on.
                 with np.errstate(over="ignore"):
@@ -461,12 +477,8 @@ def load_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, Loaded]:
         Where the chunk is from.
     """
     column = str(model.reading.get("column", ""))
-    loaded = {
+    return {
         item.name: chunk.load(item, model.shapes[item.name], column)
         for item in model.inputs
         if item.name in source.inputs
     }
-    for name, learnt in model.photometry().items():
-        if name in loaded and source.photometry.get(name) not in (None, "", learnt):
-            loaded[name].flags |= int(Flag.OTHER_MAGNITUDE)
-    return loaded

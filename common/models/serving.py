@@ -76,6 +76,6 @@ def numbers_in(item: Input, values: keras.KerasTensor) -> keras.KerasTensor:
         good &= values != [sentinel if sentinel in one.sentinels else one.low for one in quantities]
     if not item.gaps:
         return keras.ops.all(good, axis=-1, keepdims=True)
-    magnitudes = keras.ops.split(good, [len(item.magnitudes)], axis=1)[0] if item.errors else good
+    magnitudes = keras.ops.split(good, [len(item.magnitudes)], axis=1)[0] if item.magnitudes != item.columns else good
     some = keras.ops.any(magnitudes, axis=-1, keepdims=True)
     return keras.ops.all(good | missing, axis=-1, keepdims=True) & some

@@ -1,10 +1,11 @@
-"""Vary magnitudes while training: hide some, and make some noisier, so that a network knows what that costs."""
+"""Vary magnitudes while training: hide some, make some noisier, or redder, so that a network knows what that costs."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from common.backend import keras
+from sdss_gs.schema import Input
 
 ops = keras.ops
 OFTEN, SELDOM = 0.5, 0.2
@@ -16,6 +17,8 @@ NOISE = (0.01, 0.5)
 """Added noise of a row, mag: between these, evenly in its logarithm; of its bands up to twice more or less."""
 NO_ERRORS = 0.2
 """Share of the rows whose errors are hidden: not every catalogue has them."""
+REDDENED = 0.5
+"""Share of the dereddened rows that are shown as they would look through the Galaxy's dust."""
 
 
 class HideMagnitudes(keras.layers.Layer):
@@ -27,16 +30,18 @@ class HideMagnitudes(keras.layers.Layer):
         Share of the rows of which some may be hidden.
     chances : sequence of float
         By band: probability with which it is hidden in these.
+    errors : int
+        How many errors follow the magnitudes.
     seed : int
     """
 
-    def __init__(self, rate: float, chances: list[float], seed: int, **options):
+    def __init__(self, rate: float, chances: list[float], errors: int, seed: int, **options):
         super().__init__(**options)
-        self.rate, self.chances = rate, np.asarray(chances, np.float32)
+        self.rate, self.chances, self.errors = rate, np.asarray(chances, np.float32), errors
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, values: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        """Return magnitudes, with their errors behind them if there are any, ``(batch, n)``; hidden ones are NaN."""
+        """Return magnitudes, with what is behind them, ``(batch, n)``; hidden ones, and their errors, are NaN."""
         if not training:
             return values
         bands, rows = len(self.chances), ops.shape(values)[0]
@@ -46,9 +51,13 @@ class HideMagnitudes(keras.layers.Layer):
         last = drawn >= ops.max(drawn, axis=1, keepdims=True)
         chosen = keras.random.uniform((rows, 1), seed=self.generator) < self.rate
         hidden = ops.logical_and(ops.logical_and(chosen, drawn < 0), ops.logical_not(last))
-        if values.shape[1] > bands:
+        parts = [hidden]
+        if self.errors:
             lost = keras.random.uniform((rows, 1), seed=self.generator) < NO_ERRORS
-            hidden = ops.concatenate([hidden, ops.logical_or(hidden, lost)], axis=1)
+            parts.append(ops.logical_or(hidden, lost))
+        if values.shape[1] > bands + self.errors:
+            parts.append(ops.zeros((rows, 1), bool))
+        hidden = ops.concatenate(parts, axis=1)
         return ops.where(hidden, np.nan, values)
 
 
@@ -68,35 +77,68 @@ class AddNoise(keras.layers.Layer):
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, values: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        """Return magnitudes and errors, ``(batch, 2 bands)``."""
+        """Return magnitudes and errors, and what is behind them, ``(batch, n)``."""
         if not training:
             return values
-        magnitudes, errors = values[:, : self.bands], values[:, self.bands :]
+        magnitudes, errors = values[:, : self.bands], values[:, self.bands : 2 * self.bands]
+        rest = values[:, 2 * self.bands :]
         rows, low, high = ops.shape(values)[0], *np.log(NOISE)
         size = keras.random.uniform((rows, 1), float(low), float(high), seed=self.generator)
         size += keras.random.uniform((rows, self.bands), -np.log(2.0), np.log(2.0), seed=self.generator)
         chosen = keras.random.uniform((rows, 1), seed=self.generator) < NOISY
         noise = ops.where(ops.logical_and(chosen, ops.isfinite(errors)), ops.exp(size), 0.0)
         added = noise * keras.random.normal(ops.shape(noise), seed=self.generator)
-        return ops.concatenate([magnitudes + added, ops.sqrt(errors * errors + noise * noise)], axis=1)
+        return ops.concatenate([magnitudes + added, ops.sqrt(errors * errors + noise * noise), rest], axis=1)
 
 
-def table_layers(columns: tuple[str, ...], errors: int, hide: float, seed: int) -> list[keras.layers.Layer]:
+class Redden(keras.layers.Layer):
+    """Shows some of the dereddened magnitudes through the Galaxy's dust while training, and no longer calls them so.
+
+    Parameters
+    ----------
+    extinction : ndarray of float32, shape (m, bands)
+        Magnitudes; one of these rows is added.
+    seed : int
+    """
+
+    def __init__(self, extinction: np.ndarray, seed: int, **options):
+        super().__init__(**options)
+        self.extinction = np.asarray(extinction, np.float32)
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, values: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Return magnitudes and what is behind them, ``(batch, n)``, of which the last says whether a row still is."""
+        if not training:
+            return values
+        rows, bands = ops.shape(values)[0], self.extinction.shape[1]
+        drawn = keras.random.randint((rows,), 0, len(self.extinction), seed=self.generator)
+        chosen = keras.random.uniform((rows, 1), seed=self.generator) < REDDENED
+        dereddened = values[:, -1:]
+        added = ops.where(chosen, dereddened, 0.0) * ops.take(ops.convert_to_tensor(self.extinction), drawn, axis=0)
+        rest = values[:, bands:-1], ops.where(chosen, 0.0, dereddened)
+        return ops.concatenate([values[:, :bands] + added, *rest], axis=1)
+
+
+def table_layers(item: Input, hide: float, seed: int, extinction: np.ndarray) -> list[keras.layers.Layer]:
     """List the layers that vary a table's input.
 
     Parameters
     ----------
-    columns : tuple of str
-        Of the magnitudes, and of their errors.
-    errors : int
-        How many of these are errors.
+    item : Input
+        As the model has it.
     hide : float
         Share of the rows of which some magnitudes are hidden; 0 hides none.
     seed : int
+    extinction : ndarray of float32, shape (m, bands)
+        By the Galaxy's dust, magnitudes, of some objects; used where the model is told whether magnitudes are
+        dereddened.
     """
-    bands = columns[: len(columns) - errors]
-    found: list[keras.layers.Layer] = [AddNoise(len(bands), seed, dtype="float32")] if errors else []
+    bands, found = item.magnitudes, []
+    if item.told_apart and len(extinction):
+        found.append(Redden(extinction, seed + 2, dtype="float32"))
+    if item.errors:
+        found.append(AddNoise(len(bands), seed, dtype="float32"))
     if hide:
         chances = [OFTEN if band in OFTEN_MISSING else SELDOM for band in bands]
-        found.append(HideMagnitudes(hide, chances, seed + 1, dtype="float32"))
+        found.append(HideMagnitudes(hide, chances, item.errors, seed + 1, dtype="float32"))
     return found

@@ -38,18 +38,21 @@ def magnitudes_and_colours(x: keras.KerasTensor, count: int) -> keras.KerasTenso
 
     Parameters
     ----------
-    x : KerasTensor, shape (batch, count) or (batch, 2 count)
-        Magnitudes; then their errors, if there are any. NaN where one is missing.
+    x : KerasTensor, shape (batch, count), (batch, 2 count), or one more
+        Magnitudes; then their errors, if there are any; then whether they are dereddened, if that is said. NaN where
+        one is missing.
     count : int
 
     Returns
     -------
-    KerasTensor of float32, shape (batch, count (count + 3) / 2) or, with errors, (batch, count (count + 7) / 2)
+    KerasTensor of float32, shape (batch, count (count + 3) / 2), with errors count (count + 7) / 2, or one more
         Magnitudes and the differences of all pairs, standardised, 0 where one is missing; which magnitudes are there;
-        with errors their logarithms, and which of these are there.
+        with errors their logarithms, and which of these are there; 1 for magnitudes that are said to be dereddened.
     """
     # No slices: what Keras stores of them is no layer.
-    seen, *errors = ops.split(x, [count], axis=1) if x.shape[1] > count else [x]
+    borders = [border for border in (count, 2 * count) if border < x.shape[1]]
+    seen, *rest = ops.split(x, borders, axis=1) if borders else [x]
+    errors, stated = ([one for one in rest if (one.shape[1] == count) is each] for each in (True, False))
     magnitudes, has = _filled(seen)
     first, second = (list(numbers) for numbers in zip(*combinations(range(count), 2), strict=True))
     colours = ops.take(magnitudes, first, axis=1) - ops.take(magnitudes, second, axis=1)
@@ -59,6 +62,7 @@ def magnitudes_and_colours(x: keras.KerasTensor, count: int) -> keras.KerasTenso
     for one in errors:
         values, known = _filled(one)
         features += [(ops.log(ops.maximum(values, SMALLEST_ERROR)) - math.log(USUAL_ERROR)) * known, known]
+    features += [_filled(one)[0] for one in stated]
     return layers.Concatenate(dtype="float32")(features)
 
 

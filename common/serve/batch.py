@@ -13,9 +13,12 @@ from common.outputs.column import GRID, QUANTILES
 from common.serve.magnitudes import named_rows, plain_rows
 from common.serve.refusals import refused
 from sdss_gs.schema import Input
+from sdss_gs.tables.columns import Extras, extras_of
+from sdss_gs.tables.names import STATEMENTS
 
-ROWS, ARRAYS, PDF, LIMITS = "rows", "arrays", "pdf", "limits"
+ROWS, ARRAYS, PDF, LIMITS, PHOTOMETRY = "rows", "arrays", "pdf", "limits", "photometry"
 EXAMPLE = {ROWS: [{"u": 19.5, "g": 18.1, "r": 17.3, "i": 16.9, "z": 16.6}]}
+STATED = " or ".join(f'"{word}"' for word in STATEMENTS)
 PDF_SCHEMA = {
     "type": "string",
     "enum": [GRID, QUANTILES],
@@ -31,6 +34,11 @@ SCHEMA = {
         },
         PDF: PDF_SCHEMA,
         LIMITS: {"type": "boolean", "description": "take 99 with a magnitude as its error as a limit"},
+        PHOTOMETRY: {
+            "type": "string",
+            "enum": list(STATEMENTS),
+            "description": "whether magnitudes are corrected for the Galaxy's extinction, where their names do not say",
+        },
     },
     "oneOf": [{"required": [ROWS]}, {"required": [ARRAYS]}],
     "additionalProperties": False,
@@ -45,12 +53,13 @@ def read_body(body: bytes) -> dict:
     ----------
     body : bytes
         ``{"rows": [{"u": 19.5, …}, …]}``, or ``{"arrays": [[…], …]}``, by input where a model has several:
-        ``{"arrays": {"img": […], "wise": […]}}``. Beside either, ``"pdf"``, see `Model.with_pdf`, and ``"limits"``.
+        ``{"arrays": {"img": […], "wise": […]}}``. Beside either, ``"pdf"``, see `Model.with_pdf`, ``"limits"`` and
+        ``"photometry"``, see `Extras`.
 
     Returns
     -------
     dict
-        By these keys, of which the last two are always there.
+        By these keys, of which the last three are always there.
 
     Raises
     ------
@@ -64,12 +73,15 @@ def read_body(body: bytes) -> dict:
     keys = [key for key in (ROWS, ARRAYS) if isinstance(content, dict) and key in content]
     if len(keys) != 1:
         raise refused("body", f'an object with either "{ROWS}" or "{ARRAYS}"', content)
-    if unknown := [key for key in content if key not in (*keys, PDF, LIMITS)]:
-        raise refused("body", f'no keys but "{keys[0]}", "{PDF}" and "{LIMITS}"', unknown[0])
-    content = {PDF: "", LIMITS: False} | content
-    for key, kind, expected in ((PDF, str, f'"{GRID}" or "{QUANTILES}"'), (LIMITS, bool, "true or false")):
+    if unknown := [key for key in content if key not in (*keys, PDF, LIMITS, PHOTOMETRY)]:
+        raise refused("body", f'no keys but "{keys[0]}", "{PDF}", "{LIMITS}" and "{PHOTOMETRY}"', unknown[0])
+    content = {PDF: "", LIMITS: False, PHOTOMETRY: ""} | content
+    kinds = ((PDF, str, f'"{GRID}" or "{QUANTILES}"'), (LIMITS, bool, "true or false"), (PHOTOMETRY, str, STATED))
+    for key, kind, expected in kinds:
         if not isinstance(content[key], kind):
             raise refused(key, expected, content[key])
+    if content[PHOTOMETRY] not in ("", *STATEMENTS):
+        raise refused(PHOTOMETRY, STATED, content[PHOTOMETRY])
     return content
 
 
@@ -95,13 +107,14 @@ def read_batch(model: Model, content: dict, most: int) -> dict[str, Loaded]:
     HTTPException
         413 for too many objects, 422 for values that cannot be.
     """
+    extras = extras_of(model.inputs, content[LIMITS], content[PHOTOMETRY])
     if ROWS not in content:
-        return _arrays_by_input(model, content[ARRAYS], most, content[LIMITS])
+        return _arrays_by_input(model, content[ARRAYS], most, extras)
     rows = _listed(ROWS, content[ROWS], most)
     if not any(item.columns for item in model.inputs):
         shape = _size(model.shapes[model.inputs[0].name])
         raise HTTPException(422, f'body: expected "{ARRAYS}" of {shape} numbers each for {model.name}, found "{ROWS}"')
-    return named_rows(model, rows, ROWS, content[LIMITS])
+    return named_rows(model, rows, ROWS, extras)
 
 
 def _no_constant(name: str) -> None:
@@ -116,7 +129,7 @@ def _listed(name: str, objects: object, most: int) -> list:
     return objects
 
 
-def _arrays_by_input(model: Model, arrays: object, most: int, limits: bool) -> dict[str, Loaded]:
+def _arrays_by_input(model: Model, arrays: object, most: int, extras: Extras) -> dict[str, Loaded]:
     alone = len(model.inputs) == 1
     if alone:
         arrays = {model.inputs[0].name: arrays}
@@ -127,7 +140,7 @@ def _arrays_by_input(model: Model, arrays: object, most: int, limits: bool) -> d
         name = ARRAYS if alone else f"{ARRAYS}.{item.name}"
         objects = _listed(name, arrays[item.name], most)
         if item.columns:
-            loaded[item.name] = plain_rows(item, objects, name, limits)
+            loaded[item.name] = plain_rows(item, objects, name, extras)
         else:
             loaded[item.name] = _arrays(item, model.shapes[item.name], objects, name)
     lengths = {len(one.flags) for one in loaded.values()}

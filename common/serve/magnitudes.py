@@ -11,7 +11,7 @@ import pyarrow as pa
 from fastapi import HTTPException
 
 from common.data.sources import Loaded
-from common.data.sources.magnitudes import LIMIT_ERROR, taken_as_limits
+from common.data.sources.magnitudes import LIMIT_ERROR, read_photometry, taken_as_limits
 from common.data.sources.memory import in_order
 from common.models.model import Model
 from common.outputs.flags import Flag
@@ -19,7 +19,7 @@ from common.serve.refusals import refused
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number
-from sdss_gs.tables.columns import Choice, Chosen, Extras, choose_columns, extras_of
+from sdss_gs.tables.columns import Choice, Chosen, Extras, choose_columns
 from sdss_gs.tables.names import short_name
 from sdss_gs.tables.readers.table import Column, OpenTable
 from sdss_gs.tables.units import NO_FLUX
@@ -28,7 +28,7 @@ KEPT_CHOICES, KEPT_CHARACTERS = 64, 1000
 """How many sets of names are remembered, and how long one may be: nobody fills the memory with names."""
 
 
-def named_rows(model: Model, rows: list, name: str, limits: bool = False) -> dict[str, Loaded]:
+def named_rows(model: Model, rows: list, name: str, extras: Extras) -> dict[str, Loaded]:
     """Read rows of named magnitudes; a model with several inputs takes those that a row has.
 
     Parameters
@@ -38,8 +38,8 @@ def named_rows(model: Model, rows: list, name: str, limits: bool = False) -> dic
     rows : list
     name : str
         Of the list, for messages.
-    limits : bool
-        See `taken_as_limits`.
+    extras : Extras
+        What the model can use, and the user says of magnitudes.
 
     Raises
     ------
@@ -50,8 +50,8 @@ def named_rows(model: Model, rows: list, name: str, limits: bool = False) -> dic
     for position, row in enumerate(rows):
         if not isinstance(row, dict):
             raise refused(f"{name}[{position}]", "an object with a magnitude by name", row)
-    choice = _choice(model, items, rows, name)
-    if limits:
+    choice = _choice(model, items, rows, name, extras)
+    if extras.limits:
         rows = _limited(rows, choice, [item for item in items if item.errors])
     loaded = {}
     for item in items:
@@ -61,39 +61,49 @@ def named_rows(model: Model, rows: list, name: str, limits: bool = False) -> dic
             for position, row in enumerate(rows)
         ]
         loaded[item.name] = _table(item, cells, name)
-        learnt = model.photometry().get(item.name, "")
-        if learnt and choice.photometry.get(item.name, "") not in ("", learnt):
-            loaded[item.name].flags |= int(Flag.OTHER_MAGNITUDE)
+        loaded[item.name].photometry = read_photometry(_dust(rows, choice), choice, item)
     return loaded
 
 
-def plain_rows(item: Input, rows: list, name: str, limits: bool = False) -> Loaded:
+def _dust(rows: list[dict], choice: Choice) -> pa.Table:
+    """Return the cells that say how much light the Galaxy's dust took, and whether magnitudes are corrected for it."""
+    names = choice.extinction.names if choice.extinction else ()
+    cells = {name: pa.array([_number(row.get(name)) for row in rows], from_pandas=True) for name in names}
+    if choice.statement:
+        cells[choice.statement] = pa.array([str(row.get(choice.statement, "")) for row in rows])
+    return pa.table(cells)
+
+
+def plain_rows(item: Input, rows: list, name: str, extras: Extras) -> Loaded:
     """Read lists of an input's magnitudes, and errors, in its order.
 
     Parameters
     ----------
     item : Input
         As the model has it.
-    rows, name, limits
+    rows, name, extras
         As for `named_rows`.
     """
     for position, row in enumerate(rows):
         if not isinstance(row, list) or len(row) not in (len(item.columns), len(item.magnitudes)):
             expected = f"{len(item.columns)} numbers ({', '.join(item.columns)})"
             raise refused(f"{name}[{position}]", expected, row)
-    if limits and item.errors:
+    choice = in_order(item, len(item.columns), extras.stated)
+    if extras.limits and item.errors:
         named = [dict(zip(item.columns, row, strict=False)) for row in rows]
-        rows = [list(row.values()) for row in _limited(named, in_order(item, len(item.columns)), [item])]
-    return _table(item, rows, name)
+        rows = [list(row.values()) for row in _limited(named, choice, [item])]
+    loaded = _table(item, rows, name)
+    loaded.photometry = read_photometry(pa.table({}), choice, item)
+    return loaded
 
 
-def _choice(model: Model, items: list[Input], rows: list[dict], name: str) -> Choice:
+def _choice(model: Model, items: list[Input], rows: list[dict], name: str, extras: Extras) -> Choice:
     """Find the magnitudes by name, as in a catalogue that has the columns of all rows."""
     names = tuple(dict.fromkeys(key for row in rows for key in row))
     chosen = _chosen_of if sum(map(len, names)) <= KEPT_CHARACTERS else _chosen_of.__wrapped__
     inputs, learnt = tuple(item.name for item in items), tuple(model.photometry().items())
     try:
-        return chosen(name, names, inputs, learnt, extras_of(items))
+        return chosen(name, names, inputs, learnt, extras)
     except ZooError as error:
         raise HTTPException(422, str(error)) from None
 
@@ -177,7 +187,7 @@ def _table(item: Input, rows: list[list[object]], name: str) -> Loaded:
                 raise refused(where, expected_number(quantity, False), value)
             values[position, column] = value
     if item.errors:
-        measured, errors = np.split(values, [len(item.magnitudes)], axis=1)
+        measured, errors = values[:, : item.errors], values[:, item.errors : 2 * item.errors]
         errors[np.isnan(measured)] = np.nan
     return Loaded(values, flags)
 

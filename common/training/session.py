@@ -162,7 +162,7 @@ class Session:
             network = self.build(pretrained=not (self._arrays or self.start))
             values = data.resident() if resident else None
             tables = {
-                item.name: table_layers(item.columns, item.errors, options.magnitude_dropout, options.seed)
+                item.name: table_layers(item, options.magnitude_dropout, options.seed, data.extinction())
                 for item in data.inputs
                 if item.gaps
             }

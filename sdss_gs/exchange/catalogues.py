@@ -12,7 +12,7 @@ from pyarrow import csv
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.exchange.importing import objid_of
 from sdss_gs.files import replacing
-from sdss_gs.schema import CATALOGUE_FILE, ERRORS, OUTPUTS, QUANTITIES
+from sdss_gs.schema import CATALOGUE_FILE, DEREDDENED, ERRORS, OUTPUTS, QUANTITIES
 from sdss_gs.tables.cells import read_numbers
 from sdss_gs.tables.columns import TABLES, Choice, Chosen, table_with_magnitudes, take_errors
 from sdss_gs.tables.identifiers import as_ids, id_column, id_type
@@ -20,14 +20,14 @@ from sdss_gs.tables.names import MODEL, PHOTOMETRY, UNSTATED, full_names, short_
 from sdss_gs.tables.readers import OpenTable, listed, open_tables, split_number
 
 TRUTHS = (
-    *(column for column in QUANTITIES if column not in full_names(errors=True).values()),
+    *(output.column for output in OUTPUTS.values() if output.column in QUANTITIES),
     *(output.column for output in OUTPUTS.values() if output.classes),
 )
 """Columns of ``data.csv`` that models learn to predict."""
 OWN_NAMES = {
     MODEL: "modelMag_{}",
     UNSTATED: "{}",
-    "dereddened": "dered_{}",
+    DEREDDENED: "dered_{}",
     "psf": "psfMag_{}",
     "cmodel": "cModelMag_{}",
 }

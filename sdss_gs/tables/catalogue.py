@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sdss_gs.errors import DataError
-from sdss_gs.schema import ERRORS, OUTPUTS, QUANTITIES, Quantity
+from sdss_gs.schema import DEREDDENED, ERRORS, EXTINCTION, OUTPUTS, QUANTITIES, Quantity
 from sdss_gs.tables.cells import MISSING, expected_number, plain_numbers, read_numbers
 from sdss_gs.tables.columns import TABLES, Choice, Chosen, choose_columns, refuse_repeats, take_errors
 from sdss_gs.tables.error_columns import ErrorColumn
+from sdss_gs.tables.extinction import read_statement
 from sdss_gs.tables.identifiers import id_column
-from sdss_gs.tables.names import same_name
+from sdss_gs.tables.names import STATEMENTS, same_name
 from sdss_gs.tables.readers.table import OpenTable, listed
 from sdss_gs.tables.readers.text import open_text
 from sdss_gs.tables.repeats import Merged, merge_repeats
@@ -70,6 +71,10 @@ class Catalogue:
         Which columns are read under another name, and how many rows repeat an object.
     rows : ndarray of int64, shape (m,)
         Position of the object of each row of ``data.csv`` that has an id.
+    extinction : tuple of str
+        Columns that the extinction of magnitudes, or E(B-V), was read from.
+    statement : str
+        Column that says of each object whether its magnitudes are dereddened; empty where there is none.
     """
 
     objid: np.ndarray
@@ -80,6 +85,8 @@ class Catalogue:
     photometry: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    extinction: tuple[str, ...] = ()
+    statement: str = ""
 
     def __len__(self) -> int:
         return len(self.objid)
@@ -127,11 +134,10 @@ def read_catalogue(folder: str | Path) -> Catalogue:
     problems: list[Problem] = []
     opened = open_csv(path, problems)
     choice = _magnitudes(opened, problems)
-    photometric = [*ERRORS, *ERRORS.values()]
+    photometric = [*ERRORS, *ERRORS.values(), *EXTINCTION.values(), DEREDDENED]
     wanted = [column for column in QUANTITIES if column not in photometric]
     wanted += [output.column for output in OUTPUTS.values() if output.classes]
-    found = [one.name for one in (*choice.columns.values(), *choice.errors.values())]
-    table = _strings(opened, ["objid", *wanted, *found])
+    table = _strings(opened, ["objid", *wanted, *choice.names()])
     table, objid = keep_good_ids(table, problems)
     if not len(objid):
         first = next((f"; {one.where}: {one.text}" for one in problems if one.item == "objid"), "")
@@ -140,16 +146,20 @@ def read_catalogue(folder: str | Path) -> Catalogue:
     table, objid = merged.table, pc.cast(merged.table["objid"], pa.int64()).to_numpy()
     numbers, labels, missing = {}, {}, {}
     for column, quantity in QUANTITIES.items():
-        if column not in ERRORS.values():
+        if column in ERRORS or column not in photometric:
             chosen = choice.columns.get(column, Chosen(column))
             numbers[column], missing[column] = _numbers(table, quantity, chosen, objid, problems)
     for column, error in ERRORS.items():
         numbers[error], missing[error] = _errors(table, choice, column, np.isfinite(numbers[column]))
+    numbers |= _dust(table, choice, objid, problems)
     for output in OUTPUTS.values():
         if output.classes:
             labels[output.name], missing[output.column] = _labels(table, output, objid, problems)
     notes = [*choice.notes, *merged.notes()]
-    return Catalogue(objid, numbers, labels, missing, tuple(problems), choice.photometry, tuple(notes), merged.rows)
+    return Catalogue(
+        objid, numbers, labels, missing, tuple(problems), choice.photometry, tuple(notes), merged.rows,
+        choice.extinction.names if choice.extinction else (), choice.statement,
+    )  # fmt: skip
 
 
 # === Rows ===
@@ -231,6 +241,8 @@ def _magnitudes(table: OpenTable, problems: list[Problem]) -> Choice:
         choice.columns.update(one.columns)
         choice.photometry.update(one.photometry)
         choice.notes.extend(one.notes)
+        if one.extinction or one.statement:
+            choice = replace(choice, extinction=one.extinction, statement=one.statement)
     take_errors(table, choice)
     return choice
 
@@ -302,6 +314,21 @@ def _errors(table, choice: Choice, column: str, known: np.ndarray) -> tuple[np.n
     errors[~known] = np.nan
     unknown = int(np.isnan(errors).sum())
     return errors, {"unknown": unknown} if unknown else {}
+
+
+def _dust(table, choice: Choice, objid, problems: list[Problem]) -> dict[str, np.ndarray]:
+    """Read the extinction of magnitudes, and whether they are corrected for it, NaN where a row does not say."""
+    extinction, stated = np.full((len(objid), len(EXTINCTION)), np.nan), np.full(len(objid), np.nan)
+    if choice.extinction:
+        extinction = choice.extinction.read(table)
+    if choice.statement:
+        stated = read_statement(table, choice.statement)
+        for row in np.flatnonzero(np.isnan(stated)).tolist():
+            if found := table[choice.statement][row].as_py():
+                expected = "1 or 0" if choice.statement.lower() == DEREDDENED else " or ".join(STATEMENTS)
+                text = f"expected {expected}, found {found!r}"
+                problems.append(Problem(f"data.csv objid {objid[row]}", choice.statement, text))
+    return dict(zip(EXTINCTION.values(), extinction.T, strict=True)) | {DEREDDENED: stated}
 
 
 def _labels(table, output, objid, problems) -> tuple[np.ndarray, dict[str, int]]:

@@ -8,13 +8,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sdss_gs.errors import DataError, OptionError
-from sdss_gs.schema import ERRORS, INPUTS, Input
+from sdss_gs.schema import DEREDDENED, ERRORS, INPUTS, Input
 from sdss_gs.tables.error_columns import ErrorColumn, FoundErrors, find_errors
-from sdss_gs.tables.names import PHOTOMETRY, UNSTATED, families, full_names, meaning_of, short_name
+from sdss_gs.tables.extinction import ExtinctionColumns, find_extinction, find_statement
+from sdss_gs.tables.names import (
+    MODEL,
+    PHOTOMETRY,
+    STATEMENTS,
+    UNSTATED,
+    families,
+    full_names,
+    meaning_of,
+    short_name,
+)  # fmt: skip
 from sdss_gs.tables.readers.table import OpenTable, listed
 from sdss_gs.tables.units import Convert, magnitudes_of
 
 TABLES = {name: item.columns for name, item in INPUTS.items() if item.columns}
+DUSTY = "bands"
+"""The input whose magnitudes surveys also give dereddened: W1 to W4 lose too little light to the Galaxy's dust."""
+BOTH = " or "
+"""Between the kinds of magnitudes that a model can look at, the one it answers best from first."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +60,38 @@ class Extras:
     limits : bool
         Whether 99 is an upper limit, which stands in the column of the errors, see
         `common.data.sources.magnitudes.taken_as_limits`.
+    stated : str
+        What the user says of magnitudes u g r i z: one of `names.STATEMENTS`; empty where it is found by the names.
     """
 
     gaps: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     limits: bool = False
+    stated: str = ""
 
 
 NO_EXTRAS = Extras()
 
 
-def extras_of(items: Iterable[Input], limits: bool = False) -> Extras:
-    """Return what some inputs, each as a model has it, can use."""
+def extras_of(items: Iterable[Input], limits: bool = False, stated: str = "") -> Extras:
+    """Return what some inputs, each as a model has it, can use.
+
+    Parameters
+    ----------
+    items : iterable of Input
+    limits, stated
+        As for `Extras`.
+
+    Raises
+    ------
+    OptionError
+        If `stated` is no word for magnitudes.
+    """
+    if stated and stated not in STATEMENTS:
+        raise OptionError(f"photometry: expected {' or '.join(STATEMENTS)}, found {stated!r}")
     tables = [item for item in items if item.columns]
     gaps = dict.fromkeys(item.name for item in tables if item.gaps)
-    return Extras(tuple(gaps), tuple(dict.fromkeys(item.name for item in tables if item.errors)), limits)
+    return Extras(tuple(gaps), tuple(dict.fromkeys(item.name for item in tables if item.errors)), limits, stated)
 
 
 @dataclass(frozen=True)
@@ -79,6 +110,10 @@ class Choice:
         By the zoo's name of the magnitude.
     refused_errors : list of str
         Columns that are called as errors are, but whose unit says something else.
+    extinction : ExtinctionColumns or None
+        Of the Galaxy's dust, where u g r i z are read and the table has it.
+    statement : str
+        The column that says of each row whether u g r i z are dereddened; empty where there is none.
     """
 
     columns: dict[str, Chosen] = field(default_factory=dict)
@@ -86,6 +121,14 @@ class Choice:
     notes: list[str] = field(default_factory=list)
     errors: dict[str, ErrorColumn] = field(default_factory=dict)
     refused_errors: list[str] = field(default_factory=list)
+    extinction: ExtinctionColumns | None = None
+    statement: str = ""
+
+    def names(self) -> list[str]:
+        """List the columns that are read, each once."""
+        found = [one.name for one in (*self.columns.values(), *self.errors.values())]
+        found += self.extinction.names if self.extinction else ()
+        return list(dict.fromkeys([*found, *filter(None, (self.statement,))]))
 
 
 def choose_columns(
@@ -125,6 +168,8 @@ def choose_columns(
     by_user = _told(table, told or {}, bool(extras.errors))
     for own in inputs:
         gaps, kind = own in extras.gaps, (PHOTOMETRY | dict(preferred or {}))[own]
+        if extras.stated and own == DUSTY:
+            kind = DEREDDENED if extras.stated == DEREDDENED else MODEL
         mine = {column: by_user[column] for column in TABLES[own] if column in by_user}
         try:
             names = _completed(table, own, mine, gaps) if mine else _best_family(table, own, kind, gaps)
@@ -134,6 +179,8 @@ def choose_columns(
             continue
         if names:
             _take(table, own, names, choice, chosen=bool(mine))
+            if own == DUSTY:
+                choice = _with_dust(table, choice, names, extras.stated)
             if own in extras.errors:
                 found = _errors_of(table, own, choice, by_user)
                 choice.errors.update(found.errors)
@@ -142,6 +189,28 @@ def choose_columns(
         raise doubts[0]
     choice.notes.extend(f"passed over: {doubt}" for doubt in doubts)
     return choice
+
+
+def _with_dust(table: OpenTable, choice: Choice, names: Mapping[str, str], stated: str) -> Choice:
+    """Add to a choice what is known of the Galaxy's extinction in magnitudes; `stated` by the user.
+
+    Raises
+    ------
+    OptionError
+        If the user says that columns are raw whose names say otherwise.
+    """
+    kinds = {meaning.photometry if meaning else UNSTATED for meaning in map(meaning_of, names.values())}
+    found = choice.photometry[DUSTY]
+    if kinds == {DEREDDENED}:
+        # Also of columns that the user has named: they are what their names say.
+        found = DEREDDENED
+    if stated == DEREDDENED:
+        found = found if found == DEREDDENED else f"{DEREDDENED} {'' if found == MODEL else found}".strip()
+    elif stated and found == DEREDDENED:
+        raise OptionError(f"photometry: expected {DEREDDENED} for {listed(list(names.values()))}, found {stated}")
+    choice.photometry[DUSTY] = found
+    statement = "" if stated else find_statement(table.names)
+    return replace(choice, extinction=find_extinction(table), statement=statement)
 
 
 def take_errors(table: OpenTable, choice: Choice, told: Mapping[str, str] | None = None) -> None:
@@ -286,7 +355,8 @@ def _best_family(table: OpenTable, own: str, preferred: str, gaps: bool) -> dict
     ranked: dict[int, list[str]] = {}
     for family, columns in found.items():
         meaning = meaning_of(next(iter(columns.values()))[0])
-        stated = {preferred: 0, UNSTATED: 1}.get(meaning.photometry, 2)
+        kinds = list(dict.fromkeys((*preferred.split(BOTH), UNSTATED, *([MODEL] * (DEREDDENED in preferred)))))
+        stated = kinds.index(meaning.photometry) if meaning.photometry in kinds else len(kinds)
         # A magnitude rather than the flux it is made of.
         ranked.setdefault(2 * stated + meaning.flux, []).append(family)
     if not ranked:

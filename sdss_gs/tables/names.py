@@ -6,9 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sdss_gs.schema import BANDS, ERRORS, INPUTS
+from sdss_gs.schema import BANDS, DEREDDENED, ERRORS, INPUTS
 
 MODEL, PROFILE, UNSTATED = "model", "profile-fit", ""
+RAW = "raw"
+STATEMENTS = {RAW: UNSTATED, DEREDDENED: DEREDDENED}
+"""What a user says of magnitudes, and of which kind they are then."""
+AUTO, BOTH_KINDS = "auto", "both"
+"""What a training run may look at besides."""
+PHOTOMETRY_COLUMN = "photometry"
+"""Column whose cells are `STATEMENTS`, of a table that has both."""
+EBV_NAMES = ("ebv", "e(b-v)", "e_bv", "ebv_sfd", "sfd_ebv")
+"""What the reddening by the Galaxy's dust is called, in lower case, the likeliest first."""
 PHOTOMETRY = {"bands": MODEL, "wise": "aperture"}
 """Of the zoo's own columns (`schema.INPUTS`)."""
 ID_COLUMNS = (
@@ -50,7 +59,7 @@ _SDSS_KINDS = {
 _OTHER_KINDS = {
     "cmodel": "cmodel", "psf": "psf", "kron": "kron", "petro": "petrosian", "auto": "auto", "aper": "aperture",
     "iso": "isophotal", "model": MODEL, "sersic": "sersic", "free": "free", "gaap1p0": "gaap", "gaap": "gaap",
-    "ap": "aperture", "dered": "dereddened",
+    "ap": "aperture", "dered": DEREDDENED,
 }  # fmt: skip
 _BAND = f"(?P<band>[{''.join(BANDS)}])"
 _SDSS = re.compile(rf"(?P<kind>{'|'.join(_SDSS_KINDS)})_?(?P<what>mag|flux)(_{_BAND}|\[(?P<element>[0-4])\])")

@@ -173,6 +173,12 @@ def test_limits_follow_from_input_and_output(model, word):
     assert any("does not extrapolate" in limit for limit in card_data(summary(model))["limits"])
 
 
+@pytest.mark.parametrize(("kind", "said"), [("dereddened", True), ("dereddened or model", True), ("model", False)])
+def test_card_says_that_magnitudes_are_dereddened(kind, said):
+    limits = card_data(summary("b2r", data=named("sky", False) | {"photometry": {"bands": kind}}))["limits"]
+    assert any("dereddened" in limit for limit in limits) == said
+
+
 def test_citation_agrees_with_the_citation_file():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     software = card_data(summary())["citation"][0]

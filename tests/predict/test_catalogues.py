@@ -78,13 +78,13 @@ def test_words_for_missing_are_missing_and_no_word_is_said(tmp_path):
 
 
 def test_other_magnitudes_are_flagged_unless_the_user_names_them(tmp_path):
-    names = ",".join(f"dered_{band}" for band in BANDS)
+    names = ",".join(f"psfMag_{band}" for band in BANDS)
     (tmp_path / "in.csv.gz").write_bytes(gzip.compress(f"objid,{names}\n1,{','.join(map(str, GALAXY))}\n".encode()))
     model = by_hand(photometry="model")
     found = model.predict(tmp_path / "in.csv.gz")
     assert found["redshift"][0] == pytest.approx(ANSWER, rel=1e-5)
     assert found["flag"][0] & Flag.OTHER_MAGNITUDE
-    source = open_source([tmp_path / "in.csv.gz"], ["bands"], columns={band: f"dered_{band}" for band in BANDS})
+    source = open_source([tmp_path / "in.csv.gz"], ["bands"], columns={band: f"psfMag_{band}" for band in BANDS})
     assert source.photometry == {"bands": ""}
 
 

@@ -140,7 +140,7 @@ def test_what_is_asked_wrongly_of_a_distribution_is_said(served):
         ({"rows": [ROW], "pdf": True}, "b2r", 'pdf: expected "grid" or "quantiles", found true'),
         ({"rows": [ROW], "pdf": "grid"}, "x2y", "x2y: expected a model that predicts distributions"),
         ({"rows": [ROW], "limits": 1}, "b2r", "limits: expected true or false, found 1"),
-        ({"rows": [ROW], "limit": True}, "b2r", 'no keys but "rows", "pdf" and "limits", found limit'),
+        ({"rows": [ROW], "limit": True}, "b2r", 'no keys but "rows", "pdf", "limits" and "photometry", found limit'),
     ):
         status, answer = predict(served, content, model)
         assert (status, text in answer["error"]) == (422, True), answer
@@ -153,7 +153,7 @@ def test_description_for_programs_knows_every_key(served):
     content = paths["/predict/{model}"]["post"]["requestBody"]["content"]
     known = {kind: set(said["schema"]["properties"]) for kind, said in content.items()}
     assert known == {
-        "application/json": {"rows", "arrays", "pdf", "limits"},
+        "application/json": {"rows", "arrays", "pdf", "limits", "photometry"},
         "multipart/form-data": {"file", "scale", "pdf"},
     }
     (asked,) = (one for one in paths["/infer/{model}/{objid}"]["get"]["parameters"] if one["name"] == "pdf")

@@ -71,6 +71,9 @@ def open_source(
         if (path / "data.csv").is_file():
             if extras.limits:
                 raise OptionError(f"limits: expected a catalogue, found the data set {path}; name its data.csv")
+            if extras.stated:
+                found = f"the data set {path}; name its data.csv"
+                raise OptionError(f"photometry: expected a catalogue with {extras.stated}, found {found}")
             return _of(files, dataset_source(open_folder(path, inputs, image_scale or PIXEL_SCALE, progress)))
         if wanted and (shards(path) if path.is_dir() else is_table(path)):
             source = catalogue_source(path, wanted, columns, id_column, table or chosen, photometry, extras)

@@ -82,8 +82,7 @@ def table_source(
         raise OptionError(f"id {id_name}: expected a column of {table.where}, which has {listed(table.names)}")
     name = id_column(table, id_name)
     kind = id_type(table, name) if name else pa.int64()
-    read = [chosen.name for chosen in (*choice.columns.values(), *choice.errors.values())]
-    wanted = list(dict.fromkeys(filter(None, (name, *read))))
+    wanted = list(dict.fromkeys(filter(None, (name, *choice.names()))))
     if table.names.count(name) > 1:
         raise DataError(f"{table.where}: expected one column {name}, found {table.names.count(name)}")
 
@@ -112,15 +111,15 @@ def table_source(
     )
     counted = partial(_of_limits, table, choice, bool(extras.errors)) if limits else list
     return Source(
-        name or ROW, table.rows, inputs, stamp + "limits" * limits, notes, chunks,
+        name or ROW, table.rows, inputs, stamp + "limits" * limits + extras.stated, notes, chunks,
         chunk.ROWS_PER_CHUNK if table.seekable else 0, photometry=choice.photometry, counted=counted,
+        extinction=choice.extinction.names if choice.extinction else (), by_row=choice.statement,
     )  # fmt: skip
 
 
 def _of_limits(table: OpenTable, choice: Choice, with_errors: bool) -> list[str]:
     """Say how many cells say "not detected", and as what they are taken; the columns are read for that."""
-    names = [chosen.name for chosen in (*choice.columns.values(), *choice.errors.values())]
-    limited, without = count_not_detected(table.batches(list(dict.fromkeys(names)), 0), choice)
+    limited, without = count_not_detected(table.batches(choice.names(), 0), choice)
     notes = []
     if limited and with_errors:
         notes.append(f"{limited:,} magnitudes of {NOT_DETECTED:g} are taken as their limits, ± {LIMIT_ERROR:.4f} mag")

@@ -20,6 +20,25 @@ FILES_PER_CHUNK, ROWS_PER_CHUNK = 1024, 65_536
 """Objects that are in memory at a time."""
 
 
+@dataclass(frozen=True)
+class Photometry:
+    """Of which kind the magnitudes of some objects are; ``n`` objects.
+
+    Parameters
+    ----------
+    kind : str
+        See `sdss_gs.tables.names.Meaning`; of all of them, as far as nothing is said of single ones.
+    dereddened : ndarray of float64, shape (n,), optional
+        1 for objects whose magnitudes are dereddened, 0 for others, NaN where `kind` says it.
+    extinction : ndarray of float64, shape (n, 5), optional
+        By the Galaxy's dust in u g r i z, magnitudes; NaN where it is unknown.
+    """
+
+    kind: str = ""
+    dereddened: np.ndarray | None = None
+    extinction: np.ndarray | None = None
+
+
 @dataclass
 class Loaded:
     """One input of the objects of a chunk; ``n`` objects.
@@ -32,11 +51,14 @@ class Loaded:
         Bits of `flags.Flag`.
     problems : dict of int to str
         What is wrong, by position in the chunk.
+    photometry : Photometry or None
+        Of magnitudes, as far as it is known; None where they are what the model looks at.
     """
 
     values: np.ndarray
     flags: np.ndarray
     problems: dict[int, str] = field(default_factory=dict)
+    photometry: Photometry | None = None
 
 
 Load = Callable[[Input, tuple[int, ...], str], Loaded]
@@ -85,6 +107,10 @@ class Source:
         The files and folders it was opened from: no output may take the place of one.
     counted : callable
         Returns notes for which all rows have to be read.
+    extinction : tuple of str
+        Columns that the extinction of magnitudes, or E(B-V), is read from.
+    by_row : str
+        Column that says of each row whether its magnitudes are dereddened; empty where there is none.
     """
 
     id_name: str
@@ -97,6 +123,8 @@ class Source:
     photometry: Mapping[str, str] = field(default_factory=dict)
     paths: tuple[Path, ...] = ()
     counted: Callable[[], list[str]] = list
+    extinction: tuple[str, ...] = ()
+    by_row: str = ""
 
 
 def stamp_of(paths: Iterable[Path]) -> str:

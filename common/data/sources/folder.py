@@ -9,14 +9,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from common.data.sources.chunk import FILES_PER_CHUNK, Chunk, Loaded, Source, stamp_of
+from common.data.sources.chunk import FILES_PER_CHUNK, Chunk, Loaded, Photometry, Source, stamp_of
 from common.data.sources.files import entry_flag
 from common.outputs.flags import Flag
 from sdss_gs.dataset import Dataset, open_dataset
 from sdss_gs.errors import OptionError
 from sdss_gs.formats import img
 from sdss_gs.formats.raw import strangers_note
-from sdss_gs.schema import INPUTS, PIXEL_SCALE, Input
+from sdss_gs.schema import DEREDDENED, EXTINCTION, INPUTS, PIXEL_SCALE, Input
+from sdss_gs.tables.catalogue import Catalogue
+from sdss_gs.tables.columns import DUSTY
+from sdss_gs.tables.names import UNSTATED
 
 
 def open_folder(
@@ -71,7 +74,10 @@ def dataset_source(data: Dataset, repeats: bool = True) -> Source:
     stamp = stamp_of([data.folder / "data.csv"]) + "".join(
         str(int(data.checksums[name].sum())) for name in present if not INPUTS[name].columns
     )
-    return Source("objid", len(rows), present, stamp, notes, chunks, FILES_PER_CHUNK, catalogue.photometry)
+    return Source(
+        "objid", len(rows), present, stamp, notes, chunks, FILES_PER_CHUNK, catalogue.photometry,
+        extinction=catalogue.extinction, by_row=catalogue.statement,
+    )  # fmt: skip
 
 
 def loader(data: Dataset) -> Callable[[np.ndarray, Input, tuple[int, ...], str], Loaded]:
@@ -113,7 +119,7 @@ def _magnitudes(data: Dataset, objects: np.ndarray, item: Input, reasons: Mappin
     """Return the magnitudes of objects, NaN where one is missing; what is wrong with an error is no flaw."""
     values = data.catalogue.table(item.columns)[objects]
     lacking = np.isnan(values[:, : len(item.magnitudes)]).any(axis=1)
-    loaded = Loaded(values, lacking * np.int32(Flag.MISSING))
+    loaded = Loaded(values, lacking * np.int32(Flag.MISSING), photometry=photometry_of(data.catalogue, objects, item))
     for position in np.flatnonzero(lacking).tolist():
         objid = int(data.catalogue.objid[objects[position]])
         texts = [reasons[objid, key] for key in (item.name, *item.magnitudes) if (objid, key) in reasons]
@@ -121,6 +127,22 @@ def _magnitudes(data: Dataset, objects: np.ndarray, item: Input, reasons: Mappin
             loaded.flags[position] = Flag.BAD_INPUT
             loaded.problems[position] = "; ".join(texts)
     return loaded
+
+
+def photometry_of(catalogue: Catalogue, objects: np.ndarray, item: Input) -> Photometry:
+    """Say of which kind the magnitudes of some objects of a catalogue are.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    objects : ndarray of int64, shape (n,)
+    item : Input
+    """
+    kind = catalogue.photometry.get(item.name, UNSTATED)
+    if item.name != DUSTY:
+        return Photometry(kind)
+    extinction = [catalogue.numbers[column][objects] for column in EXTINCTION.values()]
+    return Photometry(kind, catalogue.numbers[DEREDDENED][objects], np.stack(extinction, axis=1))
 
 
 def _entry_flag(data: Dataset, item: Input) -> int:

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from common.data.sources.chunk import Loaded
+from common.data.sources.chunk import Loaded, Photometry
 from common.outputs.flags import NO_PREDICTION, Flag
 from sdss_gs.schema import ERRORS, QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number, plain_numbers, read_numbers
-from sdss_gs.tables.columns import Choice
+from sdss_gs.tables.columns import DUSTY, Choice
 from sdss_gs.tables.error_columns import PER_SHARE
+from sdss_gs.tables.extinction import read_statement
+from sdss_gs.tables.names import UNSTATED
 
 NOT_DETECTED = 99.0
 """Stands for a magnitude that is fainter than the limit in the column of its error; -99 for one not observed at all."""
@@ -63,7 +65,25 @@ def load_magnitudes(batch: pa.Table, choice: Choice, item: Input, limits: bool =
             expected = expected_number(QUANTITIES[column], bool(numbers.unreadable[row]))
             text = f"{chosen.name}: expected {expected}, found {cells[row].as_py()}"
             loaded.problems[row] = "; ".join(filter(None, (loaded.problems.get(row), text)))
+    loaded.photometry = read_photometry(batch, choice, item)
     return loaded
+
+
+def read_photometry(batch: pa.Table, choice: Choice, item: Input) -> Photometry:
+    """Read of which kind the magnitudes of some rows are.
+
+    Parameters
+    ----------
+    batch : Table
+        With the columns that were chosen.
+    choice : Choice
+    item : Input
+    """
+    kind = choice.photometry.get(item.name, UNSTATED)
+    if item.name != DUSTY:
+        return Photometry(kind)
+    stated = read_statement(batch, choice.statement) if choice.statement else None
+    return Photometry(kind, stated, choice.extinction.read(batch) if choice.extinction else None)
 
 
 def _errors(batch: pa.Table, choice: Choice, column: str) -> np.ndarray:

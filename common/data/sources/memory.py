@@ -14,9 +14,9 @@ from common.data.sources.magnitudes import load_magnitudes
 from common.outputs.flags import Flag
 from sdss_gs.errors import OptionError, first_line
 from sdss_gs.schema import ERRORS, Input
-from sdss_gs.tables.columns import Choice, Chosen
+from sdss_gs.tables.columns import DUSTY, NO_EXTRAS, Choice, Chosen, Extras
 from sdss_gs.tables.error_columns import ErrorColumn
-from sdss_gs.tables.names import ID_COLUMNS, meaning_of
+from sdss_gs.tables.names import ID_COLUMNS, STATEMENTS, UNSTATED, meaning_of
 from sdss_gs.tables.readers import OpenTable
 from sdss_gs.tables.readers.table import in_memory
 
@@ -63,7 +63,11 @@ def opened_in_memory(values: object) -> OpenTable | None:
 
 
 def loaded_arrays(
-    name: str, inputs: Sequence[Input], shapes: Mapping[str, tuple[int, ...]], values: object, limits: bool = False
+    name: str,
+    inputs: Sequence[Input],
+    shapes: Mapping[str, tuple[int, ...]],
+    values: object,
+    extras: Extras = NO_EXTRAS,
 ) -> dict[str, Loaded]:
     """Take arrays by input as what was loaded, each ``(n, *shape)``.
 
@@ -77,8 +81,8 @@ def loaded_arrays(
         Shape of one object, by input.
     values : object
         Arrays by input; one of an object alone has its shape. Errors of magnitudes may be left out.
-    limits : bool
-        See `magnitudes.taken_as_limits`.
+    extras : Extras
+        What the user says of magnitudes.
 
     Raises
     ------
@@ -91,14 +95,14 @@ def loaded_arrays(
     loaded, items = {}, {item.name: item for item in inputs}
     for key, numbers in values.items():
         array, shape, item = np.ma.asarray(numbers), shapes[key], items[key]
-        if item.errors and array.shape[-1:] == (len(item.magnitudes),):
+        if item.columns and array.shape[-1:] == (len(item.magnitudes),):
             shape = array.shape[-1:]
         if array.dtype.kind not in "fiu" or array.shape[-len(shape) :] != shape:
             wanted, given = ", ".join(map(str, shape)), f"{array.dtype} {array.shape}"
             raise OptionError(f"{name}: expected numbers of shape (n, {wanted}), found {given}")
         array = array.reshape(-1, *shape)
         if item.columns:
-            loaded[key] = loaded_rows(array, item, limits)
+            loaded[key] = loaded_rows(array, item, extras)
             continue
         flags = np.zeros(len(array), np.int32)
         if np.ma.is_masked(array):
@@ -172,7 +176,7 @@ def _from_astropy(table: object) -> OpenTable:
     return from_astropy(WHERE, table)
 
 
-def loaded_rows(values: np.ndarray, item: Input, limits: bool = False) -> Loaded:
+def loaded_rows(values: np.ndarray, item: Input, extras: Extras = NO_EXTRAS) -> Loaded:
     """Take an array of magnitudes, in the order of the input's columns, by the rules of a catalogue.
 
     Parameters
@@ -181,17 +185,21 @@ def loaded_rows(values: np.ndarray, item: Input, limits: bool = False) -> Loaded
         Masked values are missing, as are NaN and what surveys write for "not measured". Without errors these are
         unknown.
     item : Input
-    limits : bool
-        See `magnitudes.taken_as_limits`.
+    extras : Extras
+        What the user says of magnitudes.
     """
     mask = np.ma.getmaskarray(values)
     plain = np.asarray(np.ma.getdata(values), np.float64)
     there = item.columns[: plain.shape[1]]
     cells = [pa.array(plain[:, number], mask=mask[:, number]) for number in range(len(there))]
-    return load_magnitudes(pa.Table.from_arrays(cells, list(there)), in_order(item, len(there)), item, limits)
+    choice = in_order(item, len(there), extras.stated)
+    loaded = load_magnitudes(pa.Table.from_arrays(cells, list(there)), choice, item, extras.limits)
+    if item.told_apart and len(there) == len(item.columns):
+        loaded.values[:, -1] = plain[:, -1]
+    return loaded
 
 
-def in_order(item: Input, width: int) -> Choice:
+def in_order(item: Input, width: int, stated: str = "") -> Choice:
     """Choose the columns of an array of magnitudes, the first of an input's, by their names in the zoo.
 
     Parameters
@@ -199,7 +207,10 @@ def in_order(item: Input, width: int) -> Choice:
     item : Input
     width : int
         How many columns there are; without errors these are unknown.
+    stated : str
+        What the user says of magnitudes, see `Extras`.
     """
     names = {column: ERRORS[column] for column in item.magnitudes if ERRORS[column] in item.columns[:width]}
     errors = {column: ErrorColumn(name) for column, name in names.items()}
-    return Choice({column: Chosen(column) for column in item.magnitudes}, errors=errors)
+    kinds = {item.name: STATEMENTS.get(stated, UNSTATED)} if item.name == DUSTY else {}
+    return Choice({column: Chosen(column) for column in item.magnitudes}, kinds, errors=errors)
