@@ -121,7 +121,7 @@ def _measure_all(work: Path, tasks: list[dict], options: argparse.Namespace) -> 
         failures += [f"{label}: {problem}"] if problem else []
         # What is meant to be reached was said of real galaxies.
         results["targets"] = [] if is_sample(source) else judge(results["rows"])
-        path.write_text(json.dumps(results, indent=1))
+        path.write_text(json.dumps(results) + "\n")
     draw(results["rows"], output / f"{NAME}.png")
     print(write_page(results, output))
     return 1 if failures else 0
