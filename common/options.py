@@ -140,9 +140,10 @@ class TrainingOptions(DataOptions):
     """What a training run may be told."""
 
     architecture: str = option(
-        "fast", "the zoo's own network, the predecessor's, or another one of the folder", multi=False,
-        choices=(*ARCHITECTURES, "vgg"),
-    )  # fmt: skip
+        "fast",
+        "fast, the zoo's own network; reference, the predecessor's; or another function of the folder",
+        multi=False,
+    )
     backbone: str = option("none", "well-known network that sees the images instead", choices=BACKBONES, **IMAGES)
     weights: str = option("imagenet", "that a Keras backbone begins with: imagenet, none, or a file of them", **IMAGES)
     freeze: str = option(

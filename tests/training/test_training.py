@@ -22,6 +22,7 @@ from common.options import TrainingOptions
 from common.outputs.kinds import kind_of
 from common.training import keeping, session
 from common.training.compile import optimizer_of
+from common.training.from_python import functions_of
 from common.training.state import load_state
 from sdss_gs.schema import INPUTS, OUTPUTS
 from sdss_gs.split import split
@@ -314,6 +315,27 @@ def test_optimizer_and_schedule_are_those_asked_for(optimizer, schedule):
     made.iterations.assign(150)
     expected = {"constant": 0.5, "cosine": 0.25 * (1 + np.cos(np.pi * 0.75)), "step": 0.25}[schedule]
     assert float(np.asarray(made.learning_rate)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_function_of_the_folder_is_chosen_by_its_name(launch, tmp_path, capsys):
+    folder = write_survey(tmp_path / "survey", survey_rows(60))
+    networks = architectures_of("b2r") | {"deep": lambda bands: keras.layers.Dense(7)(bands)}
+    code, run = launch("b2r", networks, ds=folder, epochs=1, architecture="deep")
+    assert code == 0
+    assert (5, 7) in {weights.shape for weights in model_of(run).weights}
+    code, _ = launch("b2r", networks, ds=folder, epochs=1, architecture="deeper")
+    assert code == 1
+    assert "architecture: expected one of reference, fast, deep, found 'deeper'" in capsys.readouterr().err
+
+
+def test_wide_network_answers_rows_with_gaps_by_a_distribution(launch, tmp_path):
+    folder = write_survey(tmp_path / "survey", survey_rows(60))
+    code, run = launch("b2r", functions_of(ROOT / "b2r"), ds=folder, epochs=1, architecture="wide")
+    assert code == 0
+    model = opened(run)
+    assert model.inputs[0].gaps
+    assert model.outputs[0].grid
+    assert (256, 256) in {weights.shape for weights in model.network.weights}
 
 
 def test_image_model_takes_smaller_images_and_stores_float32(launch, tmp_path, capsys, repository, monkeypatch):
