@@ -13,6 +13,7 @@
 # make audit           ask the data base of known vulnerabilities about requirements.lock
 # make matrix          run the tests with each Python of PYTHONS that there is (3.11 to 3.13)
 # make faults          damage files and kill commands by the hundred, into docs/reliability.md (OPTIONS="--files 500")
+# make weights SOURCES=DIR   make the models that ship with the zoo, from the files of weights/recipe.md (MODELS=b2r,s2r: some)
 # make fuzz            change files under the guidance of the lines they reach, a minute for each kind (Linux)
 # make bench           measure everything beside the naive way, into docs/benchmarks.md (OPTIONS="--quick")
 # make bench-prediction BEFORE=COMMIT   measure engines and whole commands of two builds; add it to docs/benchmarks.md
@@ -23,7 +24,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help weights test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -57,6 +58,9 @@ test: $(VENV)/installed-test
 
 coverage: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest --cov=common --cov=sdss_gs --cov-branch $(OPTIONS)
+
+weights: $(VENV)/installed
+	$(VENV)/bin/python -m weights "$(SOURCES)" $(if $(filter command line,$(origin MODELS)),--models "$(MODELS)")
 
 rail: $(VENV)/installed-test
 	$(PIP) --editable ".[test,rail]"
@@ -101,11 +105,11 @@ matrix: $(VENV)/installed-test
 	    || exit 1; done
 
 faults: $(VENV)/installed-test
-	cd tests && "$(abspath $(VENV))/bin/python" -m faults $(OPTIONS)
+	cd tests && PYTHONPATH="$(CURDIR)" "$(abspath $(VENV))/bin/python" -m faults $(OPTIONS)
 
 fuzz: $(VENV)/installed-test
 	$(PIP) --editable ".[test,fuzz]"
-	cd tests && "$(abspath $(VENV))/bin/python" -m faults.guided $(OPTIONS)
+	cd tests && PYTHONPATH="$(CURDIR)" "$(abspath $(VENV))/bin/python" -m faults.guided $(OPTIONS)
 
 bench: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m benchmarks $(OPTIONS)

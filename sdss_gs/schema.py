@@ -134,6 +134,8 @@ QUANTITIES = {
     )
 }
 """Numbers by column. A redshift of exactly 0 is a failed fit; a mass below 1e4 Msun is log10 written as linear."""
+OPTIONAL = (*ERRORS.values(), *EXTINCTION.values(), DEREDDENED)
+"""Columns that say more of magnitudes, where a table has them."""
 
 # === Inputs and outputs ===
 

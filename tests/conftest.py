@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from sdss_gs.formats.img import LARGEST_FILE_SIDE
-from sdss_gs.schema import INPUTS, OUTPUTS, QUANTITIES, WAVELENGTH, in_windows
+from sdss_gs.schema import INPUTS, OPTIONAL, OUTPUTS, QUANTITIES, WAVELENGTH, in_windows
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_ID = 1237648720693755918
@@ -23,7 +23,7 @@ SLOWEST = (
     "test_own_split.py", "test_from_python.py", "test_rail.py",
 )  # fmt: skip
 """Files of tests that train or start processes; each takes over a quarter of a minute."""
-COLUMNS = ("objid", "class", *QUANTITIES, "subclass", "gz2c_s")
+COLUMNS = ("objid", "class", *(name for name in QUANTITIES if name not in OPTIONAL), "subclass", "gz2c_s")
 
 
 def pytest_configure():

@@ -87,7 +87,7 @@ def test_page_on_the_data_is_what_the_schema_says(writer):
 def test_page_lists_every_column_that_is_read(writer):
     listed = re.findall(r"^\| `(\w+)`", writer.columns(), re.MULTILINE)
     classes = [output.column for output in schema.OUTPUTS.values() if output.classes]
-    assert sorted(listed) == sorted({"objid", *schema.QUANTITIES, *classes} - set(schema.ERRORS.values()))
+    assert sorted(listed) == sorted({"objid", *schema.QUANTITIES, *classes} - set(schema.OPTIONAL))
 
 
 def test_page_without_its_marks_is_not_written_silently(writer):

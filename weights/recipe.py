@@ -1,0 +1,91 @@
+"""The shipped models: what each learns from, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sdss_gs.eigenspectra import write_spectra
+from weights import tables
+from weights.sources import SOURCES
+
+TABLES = ("galaxies.parquet", "ebv_sample.csv")
+TEMPLATES = tuple(name for name in SOURCES if name.startswith("templates/"))
+LICENCE = (
+    "weights: MIT, as the zoo; learnt from public SDSS data, by way of tables under CC0, CC BY 4.0, BSD-3, MIT and "
+    "NCSA licences (weights/recipe.md)"
+)
+SPECTRA, MORE_SPECTRA = 16_000, 24_000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is made.
+
+    Parameters
+    ----------
+    data : str
+        Which data set of `DATA`.
+    learnt_from : str
+        In a line.
+    options : dict of str to str
+        Of its ``train.py``, besides its defaults.
+    """
+
+    data: str
+    learnt_from: str
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set that is made of the sources.
+
+    Parameters
+    ----------
+    sources : tuple of str
+        The files it needs.
+    make : callable
+        Takes the folder of the sources and that of the data set, which it makes.
+    """
+
+    sources: tuple[str, ...]
+    make: Callable[[Path, Path], object]
+
+
+def _table(make: Callable) -> Callable[[Path, Path], object]:
+    def write(sources: Path, folder: Path) -> None:
+        folder.mkdir()
+        make(sources).to_csv(folder / "data.csv", index=False)
+
+    return write
+
+
+def _spectra(count: int, *kinds: str) -> Callable[[Path, Path], object]:
+    return lambda sources, folder: write_spectra(folder, sources / "templates", count, 0, kinds, noisy=0.5)
+
+
+DATA = {
+    "redshifts": DataSet(TABLES, _table(tables.redshifts)),
+    "masses": DataSet((*TABLES, "masses_kcorrect.parquet"), _table(tables.masses)),
+    "subclasses": DataSet(TABLES, _table(tables.subclasses)),
+    "classes": DataSet((*TABLES, "stars_quasars.parquet"), _table(tables.classes)),
+    "galaxy spectra": DataSet(TEMPLATES, _spectra(SPECTRA, "GALAXY")),
+    "spectra": DataSet(TEMPLATES, _spectra(MORE_SPECTRA, "GALAXY", "STAR", "QSO")),
+}
+_MADE = "spectra made of the templates of SDSS and redrock, half of them noisy; never a real one"
+_WIDE = {"architecture": "wide"}
+RECIPES = {
+    "b2r": Recipe("redshifts", "88,762 real galaxies to r = 21, raw and dereddened told apart", _WIDE),
+    "b2sm": Recipe("masses", "20,855 real galaxies, masses of MPA-JHU's kind and of kcorrect"),
+    "b2s": Recipe(
+        "subclasses", "18,821 real galaxies with a sub-class of SDSS, dereddened",
+        {"class_weights": "balanced", "photometry": "both"},
+    ),
+    "b2c": Recipe("classes", "88,762 real galaxies and 59,686 stars and quasars", {"class_weights": "balanced"}),
+    "s2r": Recipe("galaxy spectra", f"{SPECTRA:,} {_MADE}"),
+    "ss2r": Recipe("galaxy spectra", f"{SPECTRA:,} {_MADE}"),
+    "s2c": Recipe("spectra", f"{MORE_SPECTRA:,} {_MADE}"),
+    "s2s": Recipe("galaxy spectra", f"{SPECTRA:,} {_MADE}; by the equivalent width of Hα"),
+}  # fmt: skip

@@ -1,0 +1,69 @@
+"""Tables of real objects as data sets that the shipped models learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sdss_gs.schema import BANDS, SUBCLASSES
+
+FIRST_ID = 1_000_000_000_000_000
+"""Added to the number of a galaxy: rows of the same galaxy have one id, and so stand in one part of the split."""
+SEED = 0
+RAW, DEREDDENED = "raw", "dereddened"
+
+
+def redshifts(sources: Path) -> pd.DataFrame:
+    """Galaxies with magnitudes, errors and spectroscopic redshifts."""
+    galaxies = _once(_galaxies(sources))
+    return _photometry(galaxies, sources).assign(redshift=galaxies["redshift"].to_numpy())
+
+
+def masses(sources: Path) -> pd.DataFrame:
+    """Galaxies with stellar masses: of CurtinIDS (MPA-JHU-like) and by kcorrect, which agree."""
+    galaxies, fitted = _galaxies(sources), pd.read_parquet(sources / "masses_kcorrect.parquet")
+    known = galaxies["group"].map(fitted.drop_duplicates("group").set_index("group")["logm_kc"])
+    logarithm = galaxies["logm"].fillna(galaxies["logm_kc"]).fillna(known)
+    galaxies = _once(galaxies.assign(logarithm=logarithm)[logarithm.notna()])
+    return _photometry(galaxies, sources).assign(stellarmass=10.0 ** galaxies["logarithm"].to_numpy(np.float64))
+
+
+def subclasses(sources: Path) -> pd.DataFrame:
+    """Galaxies to which SDSS gives one of its four sub-classes."""
+    galaxies = _galaxies(sources)
+    galaxies = _once(galaxies[galaxies["subclass"].isin(SUBCLASSES)])
+    return _photometry(galaxies, sources).assign(subclass=galaxies["subclass"].to_numpy())
+
+
+def classes(sources: Path) -> pd.DataFrame:
+    """Stars, galaxies and quasars."""
+    others = pd.read_parquet(sources / "stars_quasars.parquet")
+    everything = _once(pd.concat([_galaxies(sources), others[~others["odd_colour"]]], ignore_index=True))
+    return _photometry(everything, sources).assign(**{"class": everything["cls"].to_numpy()})
+
+
+def _galaxies(sources: Path) -> pd.DataFrame:
+    galaxies = pd.read_parquet(sources / "galaxies.parquet")
+    return galaxies[~galaxies["odd_colour"]]
+
+
+def _once(objects: pd.DataFrame) -> pd.DataFrame:
+    """Keep one row of each object that stands in several tables: the one with errors, where there is one."""
+    order = objects["err_r"].isna().sort_values(kind="stable").index
+    return objects.loc[order].drop_duplicates("group").sort_index()
+
+
+def _photometry(objects: pd.DataFrame, sources: Path) -> pd.DataFrame:
+    """Return the columns of ``data.csv`` that say what a model sees."""
+    dereddened = (objects["phot"] == "dered").to_numpy()
+    columns = {"objid": FIRST_ID + objects["group"].to_numpy(np.int64)}
+    columns |= {f"modelMag_{band}": objects[band].to_numpy(np.float64).round(5) for band in BANDS}
+    columns |= {f"modelMagErr_{band}": objects[f"err_{band}"].to_numpy(np.float64).round(6) for band in BANDS}
+    ebv = objects["ebv"].to_numpy(np.float64)
+    # Of dereddened magnitudes it tells only by how much others of that kind may be reddened: any direction will do.
+    drawn = np.random.default_rng(SEED).choice(pd.read_csv(sources / "ebv_sample.csv")["ebv"].to_numpy(), len(objects))
+    return pd.DataFrame(columns).assign(
+        photometry=np.where(dereddened, DEREDDENED, RAW), ebv=np.where(dereddened & np.isnan(ebv), drawn, ebv).round(5)
+    )
