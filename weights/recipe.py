@@ -12,10 +12,7 @@ from weights.sources import SOURCES
 
 TABLES = ("galaxies.parquet", "ebv_sample.csv")
 TEMPLATES = tuple(name for name in SOURCES if name.startswith("templates/"))
-LICENCE = (
-    "weights: MIT, as the zoo; learnt from public SDSS data, by way of tables under CC0, CC BY 4.0, BSD-3, MIT and "
-    "NCSA licences (weights/recipe.md)"
-)
+LICENCE = "MIT; sources in weights/recipe.md"
 SPECTRA, MORE_SPECTRA = 16_000, 24_000
 
 

@@ -210,12 +210,13 @@ def _limits(summary: Summary, synthetic: bool) -> list[str]:
     """Say where a model with such inputs and outputs, trained on such data, cannot be trusted."""
     names = [entry.name for entry in (*summary.inputs, *summary.outputs)]
     leaks = summary.options.get("column", "BestFit") == "BestFit" and "redshift" in names
+    photometry = summary.data.get("photometry", {})
     return [
         *([_SYNTHETIC] if synthetic else []),
         *([_LEAK] if leaks and {"spectra", "ssel"} & set(names) else []),
         _EXTRAPOLATION,
-        *(_PHOTOMETRY[kind] for kind in summary.data.get("photometry", {}).values() if kind in _PHOTOMETRY),
-        *(_LIMITS[name] for name in names if name in _LIMITS),
+        *(_PHOTOMETRY[kind] for kind in photometry.values() if kind in _PHOTOMETRY),
+        *(_LIMITS[name] for name in names if name in _LIMITS and photometry.get(name) not in _PHOTOMETRY),
     ]
 
 

@@ -1,6 +1,7 @@
 """The model card: complete, one with its JSON and Markdown, and honest about limits."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -227,3 +228,10 @@ def test_card_of_zoo_01_is_compared_as_before(old_card):
     if old_card["model"] == "x2y":
         header, line = found["subclass"]
         assert line[header.index("note")] == "no better than a constant"
+
+
+@pytest.mark.parametrize(("kind", "dust"), [("model", True), ("dereddened", False), ("dereddened or model", False)])
+def test_card_says_of_dust_only_what_is_true_of_the_magnitudes(kind, dust):
+    made = summary()
+    said = card_data(replace(made, data=dict(made.data) | {"photometry": {"bands": kind}}))["limits"]
+    assert ("Magnitudes are not corrected for Galactic extinction" in " ".join(said)) == dust

@@ -99,4 +99,4 @@ def test_what_ships_is_what_the_recipe_wrote():
         assert sha256(content).hexdigest() == about["sha256"]
         assert len(content) < 2e6
         card = json.loads((FOLDER / f"{name}.card.json").read_text())
-        assert card["name"] == name
+        assert card["model"] == name
