@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -28,6 +31,7 @@ RUNTIME = click.option(
     help="what runs the network",
 )  # fmt: skip
 OVERWRITE = click.option("--overwrite", is_flag=True, help="replace an output that is there")
+STDOUT = "-"
 SIMILAR_MODEL = "i2r"
 """With which zoo similar looks when it is not told."""
 
@@ -76,8 +80,9 @@ def _with_input(function):
 )  # fmt: skip
 @_with_input
 @click.option(
-    "--output", type=PATH, required=True, metavar="Y", help=".parquet, .csv, .fits, .vot or .xml; .hdf5 of qp"
-)
+    "--output", type=PATH, required=True, metavar="Y",
+    help=".parquet, .csv, .fits, .vot or .xml; .hdf5 of qp; - prints CSV, and all else on stderr",
+)  # fmt: skip
 @click.option(
     "--pdf", type=click.Choice(PDF_FORMS),
     help="distributions beside the other columns: the density on the model's grid, 21 quantiles, or all as a qp.hist "
@@ -116,12 +121,28 @@ def predict(
     runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, **source_options: object,
 ) -> None:  # fmt: skip
     """Predict galaxies, one row each, with error bars and flags."""
+    given = (list(names), pdf, limits, photometry, tta, runtime, overwrite, engine, address, workers, source_options)
+    if str(output) != STDOUT:
+        _predict(output, str(output), *given)
+        return
+    with TemporaryDirectory(prefix="zoo-predict-") as folder:
+        written = Path(folder) / "predictions.csv"
+        with redirect_stdout(sys.stderr):
+            _predict(written, "stdout", *given)
+        sys.stdout.write(written.read_text(encoding="utf-8"))
+
+
+def _predict(
+    output: Path, shown: str, names: list[str], pdf: str | None, limits: bool, photometry: str | None, tta: bool,
+    runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, source_options: dict,
+) -> None:  # fmt: skip
+    """Predict into a file; `shown` is what its line calls it."""
     arrow_without_pandas()
     from common.models.model import left_out, synthetic_note
     from common.predict.choose import averaging, choose_models, with_distributions, without_distributions
     from common.predict.predict import predict as run
 
-    models, together = choose_models(list(names), runtime or "")
+    models, together = choose_models(names, runtime or "")
     models = with_distributions(averaging(models) if tta else models, together, pdf or "", output)
     opener = _opener(models, limits=limits, stated=photometry or "", **source_options)
     source = _open(opener)
@@ -132,7 +153,7 @@ def predict(
         print(note)
     runner = _engine(engine, opener, address, workers)
     done = run(models, source, output, overwrite=overwrite, together=together, engine=runner)
-    print(f"{output}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f}/s)")
+    print(f"{shown}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f}/s)")
     for name, count in done.flags.items():
         if count:
             print(f"  {name}: {count:,}")

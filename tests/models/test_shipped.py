@@ -79,6 +79,17 @@ def test_champion_of_the_user_wins_and_that_is_said(b2r, store, catalogue, tmp_p
     assert not capsys.readouterr().out
 
 
+def test_predictions_on_stdout_are_csv_and_nothing_else(b2r, no_store, catalogue, tmp_path, capsys):
+    assert main(["predict", "b2r", "--input", str(catalogue), "--output", "-"]) == 0
+    said = capsys.readouterr()
+    assert main(["predict", "b2r", "--input", str(catalogue), "--output", str(tmp_path / "there.csv")]) == 0
+    assert said.out == (tmp_path / "there.csv").read_text()
+    assert "stdout: 40 rows" in said.err
+    capsys.readouterr()
+    assert main(["predict", "b2r", "--input", str(tmp_path / "none.csv"), "--output", "-"]) == 1
+    assert not capsys.readouterr().out
+
+
 def test_commands_find_it_without_tensorflow_and_mlflow(b2r, catalogue, tmp_path):
     code = """
 from common.cli.command import main
