@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from tqdm import tqdm
 from sdss_gs.eigenspectra.draw import POINTS, draw_star, draw_sum, equivalent_width, subclass_of
 from sdss_gs.eigenspectra.read import Templates, read_templates
 from sdss_gs.errors import DataError, OptionError
+from sdss_gs.files import new_folder
 from sdss_gs.logs import hidden
 from sdss_gs.sample.spectrum import noise_level, sky_flux
 from sdss_gs.schema import GRID_FIRST, GRID_STEP, SAMPLE_FILE, SPECTRAL_CLASSES, WAVELENGTH
@@ -78,9 +77,9 @@ def write_spectra(
     Raises
     ------
     OptionError
-        If a number or class is impossible.
+        If a number or class is impossible, or the folder exists.
     DataError
-        If the folder exists, or there are no templates of a class.
+        If there are no templates of a class.
     """
     folder = Path(folder)
     if n < 1 or seed < 0:
@@ -93,17 +92,8 @@ def write_spectra(
             raise OptionError(f"classes: expected some of {', '.join(SPECTRAL_CLASSES)}, found {kind}")
         if all(one.kind != kind for one in found):
             raise DataError(f"--templates {templates}: expected templates of {kind}, found none of these")
-    if folder.exists():
-        raise DataError(f"{folder}: exists already; give a new folder or delete this one")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with new_folder(folder) as temporary:
         _write_files(temporary, found, n, seed, kinds, noisy, progress)
-        temporary.chmod(0o755)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
     return folder
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,8 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import OptionError
+from sdss_gs.files import new_folder
 from sdss_gs.gz2_class import simplify
 from sdss_gs.logs import hidden
 from sdss_gs.sample import labels
@@ -72,26 +71,15 @@ def write_sample(
     Raises
     ------
     OptionError
-        If `n`, `seed` or `processes` is impossible.
-    DataError
-        If the folder exists.
+        If `n`, `seed` or `processes` is impossible, or the folder exists.
     """
     folder = Path(folder)
     limits = (("n", n, 1, LARGEST_SAMPLE), ("seed", seed, 0, 2**63), ("processes", processes, 1, 512))
     for name, value, low, high in limits:
         if value is not None and not (isinstance(value, int | np.integer) and low <= value <= high):
             raise OptionError(f"{name} {value!r}: expected a whole number from {low} to {high}")
-    if folder.exists():
-        raise DataError(f"{folder}: exists already; give a new folder for the sample or delete this one")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with new_folder(folder) as temporary:
         _write_files(temporary, n, seed, processes or cpu_count(), progress)
-        temporary.chmod(0o755)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
     return folder
 
 

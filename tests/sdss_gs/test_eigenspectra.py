@@ -69,7 +69,7 @@ def test_command_writes_a_data_set_that_opens(tmp_path, capsys):
         assert np.isfinite(best).all()
         assert not np.array_equal(flux, best)
     assert main(command) == 1
-    assert "exists already" in capsys.readouterr().err
+    assert "expected a new folder, found one that exists" in capsys.readouterr().err
 
 
 def test_same_seed_makes_the_same_spectra_whatever_their_number(tmp_path):

@@ -14,7 +14,7 @@ from speclite.filters import load_filter
 
 from sdss_gs import schema
 from sdss_gs.decision_tree import KAGGLE, TREES
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import OptionError
 from sdss_gs.gz2_class import gz2_classes, simplify
 from sdss_gs.sample import (
     SAMPLE_VERSION,
@@ -354,7 +354,7 @@ def test_seeds_give_different_galaxies(tmp_path):
 
 
 def test_an_existing_folder_is_left_alone(tmp_path):
-    with pytest.raises(DataError, match="exists already"):
+    with pytest.raises(OptionError, match="expected a new folder, found one that exists"):
         write_sample(tmp_path, n=1, progress=False)
     assert not list(tmp_path.iterdir())
 
