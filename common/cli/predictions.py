@@ -125,6 +125,8 @@ def predict(
     if str(output) != STDOUT:
         _predict(output, str(output), *given)
         return
+    if pdf:
+        raise OptionError(f"--output -: expected a file for --pdf {pdf}, found stdout, on which rows are CSV")
     with TemporaryDirectory(prefix="zoo-predict-") as folder:
         written = Path(folder) / "predictions.csv"
         with redirect_stdout(sys.stderr):

@@ -88,6 +88,10 @@ def test_predictions_on_stdout_are_csv_and_nothing_else(b2r, no_store, catalogue
     capsys.readouterr()
     assert main(["predict", "b2r", "--input", str(tmp_path / "none.csv"), "--output", "-"]) == 1
     assert not capsys.readouterr().out
+    assert main(["predict", "b2r", "--input", str(catalogue), "--output", "-", "--pdf", "grid"]) == 1
+    assert capsys.readouterr().err == (
+        "error: --output -: expected a file for --pdf grid, found stdout, on which rows are CSV\n"
+    )
 
 
 def test_commands_find_it_without_tensorflow_and_mlflow(b2r, catalogue, tmp_path):
