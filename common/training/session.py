@@ -28,7 +28,7 @@ from common.training.device import CONVOLVED, select_device
 from common.training.fit import fit
 from common.training.phases import Phase, phases
 from common.training.processes import join
-from common.training.start import begin_at, check_data, head_of, open_start
+from common.training.start import FOLLOWED, begin_at, check_data, follow, open_start
 from sdss_gs.errors import DataError, OptionError
 
 VALIDATION_BATCH = 64
@@ -81,7 +81,8 @@ class Session:
         self.start = open_start(project, self.recorded, self.task) if self.options.start else None
         if self.start:
             self.task = replace(self.task, inputs=self.start.inputs, outputs=self.start.outputs)
-            self.options = replace(self.options, head=head_of(self.start))
+            self.options = follow(self.options, self.start, functions, project.defaults)
+            self.recorded |= {name: getattr(self.options, name) for name in FOLLOWED if name in self.recorded}
         record.parameters({name: value for name, value in self.recorded.items() if value != ""})
         self.data = TrainingData(self.task, self.options, fold=fold)
         self.data.require_learnable()

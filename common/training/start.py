@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,17 +19,22 @@ from common.models.opening import load
 from common.models.running import KERAS
 from common.models.serving import bare_network
 from common.models.shipped import MARK, VERSION
+from common.networks.build import build_flat
+from common.options import TrainingOptions
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.distributed import HEADS
 from common.project import ModelFolder
 from common.training.state import assign
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.locate import as_typed
+from sdss_gs.tables.names import BOTH_KINDS
 
 BEFORE = "before fine-tuning"
 """Row of the scores of the model that a training began with."""
 OF_START = ("head", "bins", "errors", "target")
 """Options that decide what the network takes and gives: those are the trained model's."""
+FOLLOWED = ("head", "architecture", "photometry")
+"""Options that follow the trained model where they are left to it."""
 POINT, BINNED, MIXTURE = HEADS
 MOST_OUTSIDE = 0.01
 """Share of the training objects that may lie outside the bins of the trained model."""
@@ -73,6 +79,42 @@ def open_start(project: ModelFolder, recorded: Mapping[str, object], task: Task)
         if recorded[name] != expected and (name == "target" or recorded[name] != usual):
             raise OptionError(f"start: expected {name}={expected} as {label(model)} has it, found {recorded[name]}")
     return model
+
+
+def follow(
+    options: TrainingOptions, start: Model, functions: Mapping[str, Callable], defaults: Mapping[str, object]
+) -> TrainingOptions:
+    """Take from a trained model what the options leave to it: its head, its architecture, which magnitudes it knows.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+    start : Model
+    functions : mapping of str to callable
+        The model folder's architectures.
+    defaults : mapping of str to object
+        Of the options: what is not the default is not left to it.
+    """
+    found = {"head": head_of(start)}
+    if start.flat and options.architecture == defaults["architecture"]:
+        found["architecture"] = _architecture_of(start, functions, options) or options.architecture
+    if "photometry" in defaults and options.photometry == defaults["photometry"]:
+        both = any(item.told_apart for item in start.inputs)
+        found["photometry"] = BOTH_KINDS if both else options.photometry
+    return replace(options, **found)
+
+
+def _architecture_of(start: Model, functions: Mapping[str, Callable], options: TrainingOptions) -> str:
+    """Name the function that builds a network of a trained model's shapes; empty if none does."""
+    (item,), (output,) = start.inputs, start.outputs
+    learnt = [variable.shape for variable in bare_network(start.network).variables]
+    for name, function in functions.items():
+        network = build_flat(
+            item, output, start.shapes[item.name], function, start.name, options.stretch, options.ensemble
+        )
+        if [variable.shape for variable in network.variables] == learnt:
+            return name
+    return ""
 
 
 def head_of(start: Model) -> str:

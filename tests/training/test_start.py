@@ -17,7 +17,7 @@ import common.train
 from common.backend import keras
 from common.models.library import export
 from common.models.opening import load
-from common.models.shipped import ship, shipped_folder
+from common.models.shipped import FOLDER, VARIABLE, ship, shipped_folder
 from common.train import train
 from common.training.from_python import functions_of
 from common.training.start import BEFORE
@@ -64,6 +64,17 @@ def card():
     """Read the card of the latest run."""
     (run,) = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
     return run, json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.json"))
+
+
+def test_shipped_b2r_is_fine_tuned_without_another_option(repository, shipped, monkeypatch):
+    """It has another architecture than the default, and knows dereddened magnitudes as well."""
+    monkeypatch.setenv(VARIABLE, str(FOLDER))
+    assert launched(repository, ds=shipped, start="shipped", epochs=1, learning_rate=TINY, schedule="constant") == 0
+    run, said = card()
+    assert (run.data.params["architecture"], run.data.params["photometry"]) == ("wide", "both")
+    (output,) = said["outputs"]
+    for metric, value in output["scores"][BEFORE].items():
+        assert value == pytest.approx(output["scores"]["b2r"][metric], rel=1e-3, abs=1e-5)
 
 
 def test_training_begins_with_the_shipped_model_and_is_scored_beside_it(repository, shipped, capsys):
