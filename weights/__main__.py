@@ -10,9 +10,10 @@ import tempfile
 from pathlib import Path
 
 from common.models.library import champions, export
-from common.models.shipped import CARDS, FOLDER, ship
+from common.models.shipped import FOLDER, ship
 from common.runs.store_location import REPOSITORY
 from sdss_gs.errors import OptionError, ZooError
+from weights.cards import complete
 from weights.recipe import DATA, LICENCE, RECIPES, Recipe
 from weights.sources import SOURCES, check_sources
 
@@ -73,9 +74,7 @@ def make(name: str, recipe: Recipe, sources: Path, work: Path, output: Path) -> 
         raise ZooError(f"{name}: its training ended with exit code {done.returncode}, see above")
     exported.parent.mkdir(exist_ok=True)
     export(name, exported)
-    for card in (exported / file for file in CARDS):
-        # Where it was made is nobody's matter.
-        card.write_text(card.read_text(encoding="utf-8").replace(f"{work}/", ""), encoding="utf-8")
+    complete(exported, recipe, data, work)
     (entry,) = champions()
     ship(output, exported, score=entry.score, learnt_from=recipe.learnt_from, licence=LICENCE)
     print(f"{name}: shipped to {output}, {entry.score}", flush=True)

@@ -28,11 +28,17 @@ class Recipe:
         In a line.
     options : dict of str to str
         Of its ``train.py``, besides its defaults.
+    limits : tuple of str
+        Where it cannot be trusted: sentences for its card, besides those that every model of its kind has.
+    published : str
+        Whose values stand beside its own in its card; empty for none.
     """
 
     data: str
     learnt_from: str
     options: dict[str, str] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+    published: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,9 +78,17 @@ DATA = {
     "spectra": DataSet(TEMPLATES, _spectra(MORE_SPECTRA, "GALAXY", "STAR", "QSO")),
 }
 _MADE = "spectra made of the templates of SDSS and redrock, half of them noisy; never a real one"
+_OF_MAGNITUDES = (
+    "Galaxies below redshift 0.02, dwarfs most of all, are placed too far away on average.",
+    "Galaxies fainter than r = 21 are extrapolated to.",
+    "Every object is taken for a galaxy: stars and quasars get a redshift too, only some of them a flag; b2c first.",
+)
 _WIDE = {"architecture": "wide"}
 RECIPES = {
-    "b2r": Recipe("redshifts", "88,762 real galaxies to r = 21, raw and dereddened told apart", _WIDE),
+    "b2r": Recipe(
+        "redshifts", "88,762 real galaxies to r = 21, raw and dereddened told apart", _WIDE,
+        limits=_OF_MAGNITUDES, published="SDSS's own photometric redshift (DR17)",
+    ),
     "b2sm": Recipe("masses", "20,855 real galaxies, masses of MPA-JHU's kind and of kcorrect"),
     "b2s": Recipe(
         "subclasses", "18,821 real galaxies with a sub-class of SDSS, dereddened",

@@ -40,13 +40,17 @@ from sdss_gs.formats.composite import colour
 from sdss_gs.formats.raw import list_paths
 from sdss_gs.locate import find_dataset, is_sample
 from sdss_gs.packing.packed import Manifest
-from sdss_gs.schema import EXTINCTION, INPUTS, Input, Output
+from sdss_gs.schema import CATALOGUE_FILE, EXTINCTION, INPUTS, Input, Output
 from sdss_gs.split import Split, limited
 from sdss_gs.tables.columns import DUSTY
+from sdss_gs.tables.own import own_truth, read_columns
+from sdss_gs.tables.readers.text import column_names
 
 RESIDENT = ("train", "validation")
 """Parts that a network sees while it is fitted; they may live on the device, in this order."""
 MAGNITUDES = tuple(column for item in INPUTS.values() for column in item.columns)
+PUBLISHED = "_published"
+"""Ends the name of a column with what others say of what is learnt."""
 SHOWN = ("img", "fits", "spectra", "ssel")
 """Inputs that a person can look at, the best first."""
 
@@ -191,6 +195,22 @@ class TrainingData:
     def magnitudes(self, part: str, columns: Sequence[str] = MAGNITUDES) -> np.ndarray:
         """Return magnitudes of a part, float32 ``(n, columns)``; NaN where missing."""
         return self._data.catalogue.table(tuple(columns))[self.parts[part]]
+
+    def published(self, part: str, output: str) -> np.ndarray:
+        """Read what others say of those objects of a part that have an output's truth: ``redshift_published``, say.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            In the catalogue's unit; NaN where ``data.csv`` has no number of that name, and for what is no number.
+        """
+        objid, path = self.objid(part)[self.known(part, output)], self.folder / CATALOGUE_FILE
+        target = self._targets[output].output
+        column = f"{target.column}{PUBLISHED}"
+        if target.classes or target.answers or column not in column_names(path):
+            return np.full(len(objid), np.nan)
+        number = Output(column, "", column, "", "", path.name, kind="number")
+        return own_truth(number, read_columns(path, (column,), objid)[column])
 
     def known_magnitudes(self) -> list[str]:
         """List the magnitudes that any training object has."""

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
-from common.judge.card import GALAXIES, card_of_today, own_row, score_text, template
+from common.judge.card import BOOSTING, GALAXIES, card_of_today, own_row, score_text, template
 from common.outputs.figures import ACCENT, INK
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import CONSTANTS
@@ -22,7 +22,7 @@ from sdss_gs.errors import ZooError
 from sdss_gs.files import replacing
 from sdss_gs.schema import INPUTS, OUTPUTS
 
-CARD, BOOSTING = "card.json", "gradient boosting"
+CARD = "card.json"
 BEGIN, END = "<!-- scores: written by make table -->", "<!-- end of scores -->"
 
 

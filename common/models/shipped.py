@@ -14,6 +14,7 @@ from common.models.described import LIGHT_ENDING, MODEL_FILE, read_description
 from common.models.packed import pack
 from common.models.repeatable import keras_file
 from common.runs.registry import registry
+from common.runs.store_location import PICTURE
 from common.runs.stored import UnknownModelError
 from sdss_gs.errors import ZooError, first_line
 from sdss_gs.files import replacing
@@ -21,7 +22,7 @@ from sdss_gs.files import replacing
 FOLDER = Path(__file__).resolve().parents[1] / "shipped"
 VARIABLE = "ZOO_SHIPPED"
 """Environment variable that names another folder of shipped models."""
-INDEX, ENDING, CARDS = "index.json", ".zoo", ("card.md", "card.json")
+INDEX, ENDING, CARDS = "index.json", ".zoo", ("card.md", "card.json", PICTURE)
 VERSION = "shipped"
 MARK = f"@{VERSION}"
 """What always names a shipped model, whatever the store has: ``b2r@shipped``."""
@@ -176,6 +177,8 @@ def ship(folder: Path, exported: Path, **about: str) -> None:
     (folder / f"{name}{ENDING}").write_bytes(content)
     for file in CARDS:
         shutil.copyfile(exported / file, folder / f"{name}.{file}")
+    card = folder / f"{name}.{CARDS[0]}"
+    card.write_text(card.read_text(encoding="utf-8").replace(f"]({PICTURE})", f"]({name}.{PICTURE})"), encoding="utf-8")
     index = folder / INDEX
     listed = json.loads(index.read_text()) if index.is_file() else {}
     listed[name] = asdict(Shipped(sha256=sha256(content).hexdigest(), **about))

@@ -30,7 +30,8 @@ def sources(tmp_path):
         redshift=rows["redshift"].astype(float), phot=np.where(number % 3, "dered", "raw"), group=number,
         ebv=np.where(number % 4, np.nan, 0.05), odd_colour=number == 5, cls="GALAXY",
         subclass=np.where(number % 2, "AGN", "AGN BROADLINE"), logm=np.where(number < 20, 10.5, np.nan),
-        logm_kc=np.where(number > 80, 9.5, np.nan),
+        logm_kc=np.where(number > 80, 9.5, np.nan), source=np.where(number % 3, "LM", "A1"),
+        photoz_sdss=np.where(number % 2, np.nan, rows["redshift"].astype(float) + 0.01),
     )  # fmt: skip
     folder = tmp_path / "sources"
     folder.mkdir()
