@@ -1,6 +1,7 @@
 """How shipped models are made, on generated tables, and that what ships is what was made."""
 
 import json
+import re
 from hashlib import sha256
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from conftest import survey_rows
 
+from common.cli.command import main
 from common.models.opening import load
 from common.models.shipped import FOLDER, INDEX
 from sdss_gs.errors import DataError
@@ -51,6 +53,7 @@ def test_each_galaxy_is_taken_once_and_says_what_its_magnitudes_are(sources):
     raw = table[table["photometry"] == "raw"]
     assert raw["ebv"].notna().sum() == 8
     assert table[table["photometry"] == "dereddened"]["ebv"].notna().all()
+    assert table["redshift_published"].notna().sum() == 45
 
 
 def test_masses_are_taken_from_whichever_table_has_one(sources):
@@ -66,11 +69,13 @@ def test_classes_and_subclasses(sources):
     assert set(tables.subclasses(sources)["subclass"]) == {"AGN"}
 
 
-def test_model_is_made_shipped_and_predicts(sources, tmp_path, monkeypatch):
+def test_model_is_made_shipped_and_predicts(sources, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")
     monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
     (tmp_path / "work").mkdir()
-    tiny = recipe.Recipe("redshifts", "generated galaxies", {"epochs": "1", "precision": "float32"})
+    options = {"epochs": "1", "precision": "float32", "split": ".4,.1,.5"}
+    told = {"limits": ("Knows no dwarfs.",), "published": "somebody's redshifts"}
+    tiny = recipe.Recipe("redshifts", "generated galaxies", options, **told)
     weights.make("b2r", tiny, sources, tmp_path / "work", tmp_path / "shipped")
     monkeypatch.setenv("ZOO_SHIPPED", str(tmp_path / "shipped"))
     model = load("b2r@shipped")
@@ -80,6 +85,30 @@ def test_model_is_made_shipped_and_predicts(sources, tmp_path, monkeypatch):
     index = json.loads((tmp_path / "shipped" / INDEX).read_text())
     assert index["b2r"]["learnt_from"] == "generated galaxies"
     assert index["b2r"]["score"].startswith("nmad ")
+    assert_card_is_complete(tmp_path / "shipped", capsys)
+
+
+def assert_card_is_complete(folder, capsys):
+    """An astronomer reads what it learnt from, how good it is beside others, where it fails, and whom to cite."""
+    capsys.readouterr()
+    assert main(["info", "b2r@shipped"]) == 0
+    card = capsys.readouterr().out
+    assert "generated galaxies; MIT; sources in weights/recipe.md." in card
+    assert "![Magnitudes and true values of the training and the test galaxies](b2r.card.png)" in card
+    assert (folder / "b2r.card.png").read_bytes().startswith(b"\x89PNG")
+    assert re.search(r"\| SkyServer DR17 exports, .* \| dereddened \| 60 \| ", card)
+    assert re.search(r"\| SDSS main sample cut .* \| raw \| 29 \| ", card)
+    for heading in ("### In bins", "### Beside published values", "### How sure it is", "## Limits", "## Cite"):
+        assert f"\n{heading}\n" in card
+    assert "On the test galaxies of which one is published: somebody's redshifts." in card
+    bins = json.loads((folder / "b2r.card.json").read_text())["outputs"][0]
+    (everything,) = bins["published"][""]
+    assert list(everything["scores"]) == ["b2r", "gradient boosting", "published value"]
+    assert everything["scores"]["published value"]["nmad"] < 0.002
+    assert 10 <= everything["count"] < 40
+    assert card.partition("## Limits")[2].strip().startswith("- Knows no dwarfs.")
+    assert "Abdurro'uf" in card
+    assert "zenodo" not in card
 
 
 def test_another_file_of_the_same_name_is_refused(sources, capsys):
