@@ -136,17 +136,24 @@ def write(folder: Path) -> str:
     return text
 
 
-def insert(path: Path, text: str) -> None:
-    """Replace what stands between the two marks of a Markdown file.
+def insert(path: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
+    """Replace what stands between two marks of a Markdown file.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+    begin, end : str
+        The marks.
 
     Raises
     ------
     ZooError
         If the file has no such marks.
     """
-    before, begin, rest = path.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ZooError(f"{path}: expected the marks {BEGIN} and {END}, found none")
+    before, found, rest = path.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ZooError(f"{path}: expected the marks {begin} and {end}, found none")
     with replacing(path) as temporary:
-        temporary.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+        temporary.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")

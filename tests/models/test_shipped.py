@@ -18,7 +18,7 @@ from helpers.trained import MAGNITUDES, by_hand
 from common.cli.command import main
 from common.cli.doctor import as_data, examine
 from common.models.opening import load
-from common.models.shipped import shipped_folder, shipped_models
+from common.models.shipped import CARDS, shipped_folder, shipped_models
 from common.serve.served_models import open_served
 from sdss_gs.errors import ZooError
 
@@ -200,7 +200,7 @@ def test_every_file_of_the_package_is_in_its_index(monkeypatch):
     folder = shipped_folder()
     assert folder == ROOT / "common" / "shipped"
     models = shipped_models()
-    expected = {f"{name}.{ending}" for name in models for ending in ("zoo", "card.md", "card.json")} | {"index.json"}
+    expected = {f"{name}.{ending}" for name in models for ending in ("zoo", *CARDS)} | {"index.json"}
     assert {path.name for path in folder.iterdir()} == expected
     for name in models:
         assert load(f"{name}@shipped").name == name

@@ -96,8 +96,8 @@ def assert_card_is_complete(folder, capsys):
     assert "generated galaxies; MIT; sources in weights/recipe.md." in card
     assert "![Magnitudes and true values of the training and the test galaxies](b2r.card.png)" in card
     assert (folder / "b2r.card.png").read_bytes().startswith(b"\x89PNG")
-    assert re.search(r"\| SkyServer DR17 exports, .* \| dereddened \| 60 \| ", card)
-    assert re.search(r"\| SDSS main sample cut .* \| raw \| 29 \| ", card)
+    assert re.search(r"\| SkyServer DR17 exports, .* \| dereddened \| 59 \| ", card)
+    assert re.search(r"\| SDSS main sample cut .* \| raw \| 30 \| ", card)
     for heading in ("### In bins", "### Beside published values", "### How sure it is", "## Limits", "## Cite"):
         assert f"\n{heading}\n" in card
     assert "On the test galaxies of which one is published: somebody's redshifts." in card
