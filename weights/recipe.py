@@ -79,8 +79,8 @@ DATA = {
 }
 _MADE = "spectra made of the templates of SDSS and redrock, half of them noisy; never a real one"
 _OF_MAGNITUDES = (
-    "Nearby galaxies, dwarfs most of all, are placed too far away: below redshift 0.01 at three times the true redshift, from "
-    "0.01 to 0.02 at one and a half times; 59 % and 79 % of their 90 % intervals hold it.",
+    "Nearby galaxies, dwarfs most of all, are placed too far away: below redshift 0.01 at three times the true one, "
+    "from 0.01 to 0.02 at one and a half times; 59 % and 79 % of their 90 % intervals hold it.",
     "Few training galaxies are fainter than r = 21 or beyond redshift 0.7.",
     "Every object is taken for a galaxy: stars and quasars get a redshift too, only some of them a flag; b2c first.",
 )

@@ -7,7 +7,7 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import survey_rows
+from conftest import ROOT, survey_rows
 
 from common.cli.command import main
 from common.models.opening import load
@@ -15,7 +15,7 @@ from common.models.shipped import FOLDER, INDEX
 from sdss_gs.errors import DataError
 from sdss_gs.schema import BANDS
 from weights import __main__ as weights
-from weights import recipe, tables
+from weights import pages, recipe, tables
 from weights.sources import SOURCES, check_sources
 
 COUNT = 90
@@ -130,3 +130,12 @@ def test_what_ships_is_what_the_recipe_wrote():
         assert len(content) < 2e6
         card = json.loads((FOLDER / f"{name}.card.json").read_text())
         assert card["model"] == name
+
+
+@pytest.mark.parametrize(("page", "form"), pages.PAGES.items())
+def test_tables_of_the_pages_are_those_of_the_cards(page, form):
+    text = (ROOT / page).read_text()
+    shown = text.partition(pages.BEGIN)[2].partition(pages.END)[0]
+    assert shown == f"\n\n{pages.table(FOLDER, form)}\n"
+    for name in json.loads((FOLDER / INDEX).read_text()):
+        assert f"| `{name}` | " in shown
