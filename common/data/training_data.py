@@ -43,14 +43,11 @@ from sdss_gs.packing.packed import Manifest
 from sdss_gs.schema import CATALOGUE_FILE, EXTINCTION, INPUTS, Input, Output
 from sdss_gs.split import Split, limited
 from sdss_gs.tables.columns import DUSTY
-from sdss_gs.tables.own import own_truth, read_columns
-from sdss_gs.tables.readers.text import column_names
+from sdss_gs.tables.own import read_published
 
 RESIDENT = ("train", "validation")
 """Parts that a network sees while it is fitted; they may live on the device, in this order."""
 MAGNITUDES = tuple(column for item in INPUTS.values() for column in item.columns)
-PUBLISHED = "_published"
-"""Ends the name of a column with what others say of what is learnt."""
 SHOWN = ("img", "fits", "spectra", "ssel")
 """Inputs that a person can look at, the best first."""
 
@@ -204,13 +201,8 @@ class TrainingData:
         ndarray of float64, shape (n,)
             In the catalogue's unit; NaN where ``data.csv`` has no number of that name, and for what is no number.
         """
-        objid, path = self.objid(part)[self.known(part, output)], self.folder / CATALOGUE_FILE
-        target = self._targets[output].output
-        column = f"{target.column}{PUBLISHED}"
-        if target.classes or target.answers or column not in column_names(path):
-            return np.full(len(objid), np.nan)
-        number = Output(column, "", column, "", "", path.name, kind="number")
-        return own_truth(number, read_columns(path, (column,), objid)[column])
+        objid = self.objid(part)[self.known(part, output)]
+        return read_published(self.folder / CATALOGUE_FILE, self._targets[output].output, objid)
 
     def known_magnitudes(self) -> list[str]:
         """List the magnitudes that any training object has."""
