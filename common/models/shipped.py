@@ -177,12 +177,26 @@ def ship(folder: Path, exported: Path, **about: str) -> None:
     content = lzma.compress(pack(name, VERSION, "", description["facts"], files), preset=9)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}{ENDING}").write_bytes(content)
-    for file in CARDS:
-        shutil.copyfile(exported / file, folder / f"{name}.{file}")
-    card = folder / f"{name}.{CARDS[0]}"
-    card.write_text(card.read_text(encoding="utf-8").replace(f"]({PICTURE})", f"]({name}.{PICTURE})"), encoding="utf-8")
+    ship_card(folder, exported, name)
     index = folder / INDEX
     listed = json.loads(index.read_text()) if index.is_file() else {}
     listed[name] = asdict(Shipped(sha256=sha256(content).hexdigest(), **about))
     with replacing(index) as temporary:
         temporary.write_text(json.dumps(dict(sorted(listed.items())), indent=1) + "\n")
+
+
+def ship_card(folder: Path, exported: Path, name: str) -> None:
+    """Put the card of a model into a folder of shipped models.
+
+    Parameters
+    ----------
+    folder : Path
+    exported : Path
+        Folder with the files of `CARDS`.
+    name : str
+        Of the model.
+    """
+    for file in CARDS:
+        shutil.copyfile(exported / file, folder / f"{name}.{file}")
+    card = folder / f"{name}.{CARDS[0]}"
+    card.write_text(card.read_text(encoding="utf-8").replace(f"]({PICTURE})", f"]({name}.{PICTURE})"), encoding="utf-8")

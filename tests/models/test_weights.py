@@ -11,11 +11,12 @@ from conftest import ROOT, survey_rows
 
 from common.cli.command import main
 from common.models.opening import load
-from common.models.shipped import FOLDER, INDEX
+from common.models.shipped import CARDS, FOLDER, INDEX
 from sdss_gs.errors import DataError
 from sdss_gs.schema import BANDS
 from weights import __main__ as weights
 from weights import pages, recipe, tables
+from weights.judge import judge_again
 from weights.sources import SOURCES, check_sources
 
 COUNT = 90
@@ -76,7 +77,8 @@ def test_model_is_made_shipped_and_predicts(sources, tmp_path, monkeypatch, caps
     options = {"epochs": "1", "precision": "float32", "split": ".4,.1,.5"}
     told = {"limits": ("Knows no dwarfs.",), "published": "somebody's redshifts"}
     tiny = recipe.Recipe("redshifts", "generated galaxies", options, **told)
-    weights.make("b2r", tiny, sources, tmp_path / "work", tmp_path / "shipped")
+    data = weights.data_set("b2r", tiny, sources, tmp_path / "work")
+    weights.make("b2r", tiny, data, tmp_path / "work", tmp_path / "shipped")
     monkeypatch.setenv("ZOO_SHIPPED", str(tmp_path / "shipped"))
     model = load("b2r@shipped")
     assert model.inputs[0].told_apart
@@ -86,6 +88,22 @@ def test_model_is_made_shipped_and_predicts(sources, tmp_path, monkeypatch, caps
     assert index["b2r"]["learnt_from"] == "generated galaxies"
     assert index["b2r"]["score"].startswith("nmad ")
     assert_card_is_complete(tmp_path / "shipped", capsys)
+    assert_judged_again_it_has_the_same_card(tiny, data, tmp_path / "shipped")
+
+
+def assert_judged_again_it_has_the_same_card(tiny, data, folder):
+    paths = [folder / f"b2r.{file}" for file in CARDS]
+    before = [path.read_bytes() for path in paths]
+    for path in paths[::2]:
+        path.unlink()
+    judge_again("b2r", tiny, data, folder)
+    assert paths[2].read_bytes() == before[2]
+    card, found = (json.loads(text) for text in (before[1], paths[1].read_bytes()))
+    assert found["outputs"][0]["scores"]["b2r"] == pytest.approx(card["outputs"][0]["scores"]["b2r"], rel=1e-4)
+    assert {key: found[key] for key in card if key != "outputs"} == {key: card[key] for key in card if key != "outputs"}
+    (data / "data.csv").write_text((data / "data.csv").read_text().replace(",raw,", ",dereddened,"))
+    with pytest.raises(DataError, match=r"b2r: expected the data that it learnt from \(\w+\), found \w+"):
+        judge_again("b2r", tiny, data, folder)
 
 
 def assert_card_is_complete(folder, capsys):
