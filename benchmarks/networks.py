@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from common.options import TrainingOptions, typed
 from common.project import Project, read_project
 from common.training import device as gpu
 from common.training.compile import compile_model
+from common.training.one_program import run_as_programs, steps_of_program
 from sdss_gs.schema import Input, Output
 
 from . import naive
@@ -104,11 +106,14 @@ def stored(
     )
 
 
-def packed_epoch(model: keras.Model, data: TrainingData) -> Callable[[], int]:
-    """Return a function that trains one epoch from the packed arrays."""
+def packed_epoch(model: keras.Model, data: TrainingData, programs: bool = False) -> Callable[[], int]:
+    """Return a function that trains one epoch from the packed arrays, as programs of many steps or step by step."""
     count = data.sizes()["train"]
     order = EpochOrder(0, count)
-    batches = data.batches("train", BATCH, order=order)
+    if programs:
+        run_as_programs(model)
+    feed = partial(data.blocks, most=steps_of_program(model, BATCH)) if programs else data.batches
+    batches = feed("train", BATCH, order=order)
 
     def epoch() -> int:
         model.fit(batches, shuffle=False, verbose=0, callbacks=[order])

@@ -11,6 +11,8 @@ from common.data.training_data import TrainingData
 from common.options import TrainingOptions
 from common.project import Project
 from common.training.compile import begin_at_constants
+from common.training.device import Device
+from common.training.one_program import PAYS, pays
 from common.training.session import VALIDATION_BATCH
 
 from . import datasets
@@ -46,6 +48,9 @@ def measure(settings: Settings, name: str) -> list[dict]:
         _add_packed(ways, "packed float32", "reference", "float32")
     if network_of(ways.project, "fast") is not None:
         _add_packed(ways, "packed fast", "fast", "auto")
+    if pays(Device("CPU", "", 1, ""), ways.project.input, PAYS):
+        _add_packed(ways, "program", "reference", "auto", programs=True)
+        _add_packed(ways, "program fast", "fast", "auto", programs=True)
     _add_naive(ways, name)
     rates = in_turn(ways.epochs, settings.rounds())
     return [_row(settings, name, ways, way, rates, peak) for way in rates]
@@ -68,10 +73,10 @@ def _row(settings: Settings, name: str, ways: Ways, way: str, rates: Rates, peak
     }
 
 
-def _add_packed(ways: Ways, way: str, architecture: str, precision: str) -> keras.Model:
+def _add_packed(ways: Ways, way: str, architecture: str, precision: str, programs: bool = False) -> keras.Model:
     model, ways.precision[way] = prepared(ways.project, ways.options, ways.data, architecture, precision)
     begin_at_constants(model, ways.data)
-    ways.epochs[way] = packed_epoch(model, ways.data)
+    ways.epochs[way] = packed_epoch(model, ways.data, programs)
     return model
 
 
