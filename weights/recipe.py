@@ -28,11 +28,14 @@ class Recipe:
         In a line.
     options : dict of str to str
         Of its ``train.py``, besides its defaults.
+    limits : tuple of str
+        What its answers do not hold for, a sentence each; its card says them.
     """
 
     data: str
     learnt_from: str
     options: dict[str, str] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
