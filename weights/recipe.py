@@ -76,14 +76,18 @@ DATA = {
 }
 _MADE = "spectra made of the templates of SDSS and redrock, half of them noisy; never a real one"
 _WIDE = {"architecture": "wide"}
+_CLASSES = {
+    "class_weights": "balanced", "epochs": "60", "batch_size": "128", "optimizer": "adamw", "learning_rate": "0.002",
+    "weight_decay": "0.1",
+}  # fmt: skip
 RECIPES = {
     "b2r": Recipe("redshifts", "88,762 real galaxies to r = 21, raw and dereddened told apart", _WIDE),
     "b2sm": Recipe("masses", "20,855 real galaxies, masses of MPA-JHU's kind and of kcorrect"),
     "b2s": Recipe(
         "subclasses", "18,821 real galaxies with a sub-class of SDSS, dereddened",
-        {"class_weights": "balanced", "photometry": "both"},
+        _CLASSES | {"photometry": "both"},
     ),
-    "b2c": Recipe("classes", "88,762 real galaxies and 59,686 stars and quasars", {"class_weights": "balanced"}),
+    "b2c": Recipe("classes", "88,762 real galaxies and 59,686 stars and quasars", _CLASSES),
     "s2r": Recipe("galaxy spectra", f"{SPECTRA:,} {_MADE}"),
     "ss2r": Recipe("galaxy spectra", f"{SPECTRA:,} {_MADE}"),
     "s2c": Recipe("spectra", f"{MORE_SPECTRA:,} {_MADE}"),
