@@ -37,7 +37,7 @@ FOLLOWED = ("head", "architecture", "photometry")
 """Options that follow the trained model where they are left to it."""
 BATCH = "batch_size"
 """Option that follows the number of training objects where it is left to it."""
-STEPS, SMALLEST_BATCH = 8, 8
+STEPS, SMALLEST_BATCH = 5, 8
 """Steps of an epoch that few training objects are enough for, and objects of a step at least."""
 POINT, BINNED, MIXTURE = HEADS
 MOST_OUTSIDE = 0.01
