@@ -1,8 +1,9 @@
-# make i2r             install what is missing, then train a model (any folder with an MLproject)
-# make i2r EPOCHS=5    any of EPOCHS, DS (data set) and OPTIONS ("-P batch_size=64 -P seed=1")
+# make b2r             install what is missing, make example, then train a model (any folder with an MLproject)
+# make example         install what is missing, predict examples/galaxies.csv: redshift, ends of its 68 % interval, flag
+# make b2r EPOCHS=5    any of EPOCHS, DS (data set) and OPTIONS ("-P batch_size=64 -P seed=1")
 # make all EPOCHS=2    all models, one after the other, but those that need stars or morphologies (*2c, *2m)
 # make sweep MODELS="b2r w2r"   explore batch size, optimizer and loss of these models (without MODELS: of all)
-# make table           compare the registered champions; write the tables of docs/models.md
+# make table           compare the registered champions; write the tables of docs/scores.md
 # make test            install with the extras test and clients, then run the tests
 # make coverage        run the tests and tell which lines and branches none of them reached (processes apart not counted)
 # make rail            install with the extra rail, then run the zoo's stages in RAIL's own pipeline (a minute)
@@ -24,7 +25,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help weights test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help example weights test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -39,7 +40,10 @@ $(VENV)/installed-test: $(VENV)/installed
 	$(PIP) --editable ".[test,clients]"
 	@touch $@
 
-$(MODELS): $(VENV)/installed
+example: $(VENV)/installed
+	PATH="$(abspath $(VENV))/bin:$$PATH" zoo predict b2r@shipped --input examples/galaxies.csv --output - | cut -d, -f1-4,9
+
+$(MODELS): example
 	PATH="$(abspath $(VENV))/bin:$$PATH" mlflow run $@ $(PARAMETERS) --no-conda
 
 # The sample, and SDSS-GS, have galaxies only and no column morph10.
@@ -51,7 +55,7 @@ $(MODELS:%=sweep-%): $(VENV)/installed
 sweep: $(MODELS:%=sweep-%)
 
 table: $(VENV)/installed
-	PATH="$(abspath $(VENV))/bin:$$PATH" zoo compare --insert docs/models.md
+	PATH="$(abspath $(VENV))/bin:$$PATH" zoo compare --insert docs/scores.md
 
 test: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest $(OPTIONS)
@@ -61,6 +65,7 @@ coverage: $(VENV)/installed-test
 
 weights: $(VENV)/installed
 	$(VENV)/bin/python -m weights "$(SOURCES)" $(if $(filter command line,$(origin MODELS)),--models "$(MODELS)")
+	$(VENV)/bin/python -m weights.pages
 
 rail: $(VENV)/installed-test
 	$(PIP) --editable ".[test,rail]"

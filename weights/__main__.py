@@ -10,9 +10,11 @@ import tempfile
 from pathlib import Path
 
 from common.models.library import champions, export
-from common.models.shipped import CARDS, FOLDER, ship
+from common.models.shipped import FOLDER, ship
 from common.runs.store_location import REPOSITORY
 from sdss_gs.errors import OptionError, ZooError
+from weights.cards import complete
+from weights.judge import judge_again
 from weights.recipe import DATA, LICENCE, RECIPES, Recipe
 from weights.sources import SOURCES, check_sources
 
@@ -24,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--models", default=",".join(RECIPES), help="comma-separated (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder for the models (default: the package's)")
     parser.add_argument("--work", type=Path, help="folder for data sets, runs and exports (default: a temporary one)")
+    parser.add_argument("--cards", action="store_true", help="judge the models of --output anew; train none")
     options = parser.parse_args(arguments)
     try:
         names = options.models.split(",")
@@ -35,23 +38,37 @@ def main(arguments: list[str] | None = None) -> int:
             work = options.work or Path(temporary)
             work.mkdir(parents=True, exist_ok=True)
             for name in names:
-                make(name, RECIPES[name], options.sources, work.resolve(), options.output)
+                recipe, data = RECIPES[name], data_set(name, RECIPES[name], options.sources, work.resolve())
+                if options.cards:
+                    judge_again(name, recipe, data, options.output)
+                else:
+                    make(name, recipe, data, work.resolve(), options.output)
     except (ZooError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def make(name: str, recipe: Recipe, sources: Path, work: Path, output: Path) -> None:
+def data_set(name: str, recipe: Recipe, sources: Path, work: Path) -> Path:
+    """Return the data set that a model learns from, in the folder `work`; make it if it is not there."""
+    data = work / recipe.data.replace(" ", "_")
+    if not data.exists():
+        print(f"{name}: making {data.name}", flush=True)
+        DATA[recipe.data].make(sources, data)
+    return data
+
+
+def make(name: str, recipe: Recipe, data: Path, work: Path, output: Path) -> None:
     """Train one model and put it into a folder of shipped models.
 
     Parameters
     ----------
     name : str
     recipe : Recipe
-    sources : Path
+    data : Path
+        The data set.
     work : Path
-        Where data sets are that were made before, and where MLflow's store will be.
+        Where MLflow's store and the export will be.
     output : Path
 
     Raises
@@ -59,12 +76,9 @@ def make(name: str, recipe: Recipe, sources: Path, work: Path, output: Path) -> 
     ZooError
         If a step fails; it has printed why.
     """
-    data, exported, store = work / recipe.data.replace(" ", "_"), work / "exported" / name, work / f"{name}.db"
+    exported, store = work / "exported" / name, work / f"{name}.db"
     if exported.exists() or store.exists():
         raise OptionError(f"--work {work}: expected a folder without {name}, found one of an earlier run")
-    if not data.exists():
-        print(f"{name}: making {data.name}", flush=True)
-        DATA[recipe.data].make(sources, data)
     # A store of its own, in which the model is the champion.
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{store}"
     options = [f"--{key}={value}" for key, value in ({"ds": str(data), "seed": "1"} | recipe.options).items()]
@@ -73,9 +87,7 @@ def make(name: str, recipe: Recipe, sources: Path, work: Path, output: Path) -> 
         raise ZooError(f"{name}: its training ended with exit code {done.returncode}, see above")
     exported.parent.mkdir(exist_ok=True)
     export(name, exported)
-    for card in (exported / file for file in CARDS):
-        # Where it was made is nobody's matter.
-        card.write_text(card.read_text(encoding="utf-8").replace(f"{work}/", ""), encoding="utf-8")
+    complete(exported, recipe, data, work)
     (entry,) = champions()
     ship(output, exported, score=entry.score, learnt_from=recipe.learnt_from, licence=LICENCE)
     print(f"{name}: shipped to {output}, {entry.score}", flush=True)

@@ -12,13 +12,22 @@ from sdss_gs.schema import BANDS, PER_EBV, SUBCLASSES
 FIRST_ID = 1_000_000_000_000_000
 """Added to the number of a galaxy: rows of the same galaxy have one id, and so stand in one part of the split."""
 SEED = 0
+SOURCES_OF = {
+    "LM": "SkyServer DR17 exports, errors below 0.1 mag (lifemannequin/Star_QSO_Galaxy, CC0)",
+    "A1": "SDSS main sample cut at u ≤ 19.6, g ≤ 20 (sdss_galaxy_colors.npy, MIT)",
+    "KC": "SDSS main sample (test data of kcorrect 5.1.9, BSD-3)",
+    "HV": "SDSS galaxies of HubbleVision (MIT)",
+    "A2": "SDSS galaxies of CurtinIDS (CC BY 4.0)",
+    "A3": "SDSS galaxies of MLZ (NCSA)",
+}
+"""What the column ``source`` of the tables means."""
 RAW, DEREDDENED = "raw", "dereddened"
 
 
 def redshifts(sources: Path) -> pd.DataFrame:
-    """Galaxies with magnitudes, errors and spectroscopic redshifts."""
+    """Galaxies with magnitudes, errors and spectroscopic redshifts; with SDSS's photometric ones where it has some."""
     galaxies = _once(_galaxies(sources))
-    return _photometry(galaxies, sources).assign(redshift=galaxies["redshift"].to_numpy())
+    return _photometry(galaxies, sources).assign(redshift_published=galaxies["photoz_sdss"].to_numpy())
 
 
 def masses(sources: Path) -> pd.DataFrame:
@@ -80,7 +89,7 @@ def _once(objects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _photometry(objects: pd.DataFrame, sources: Path) -> pd.DataFrame:
-    """Return the columns of ``data.csv`` that say what a model sees."""
+    """Return the columns of ``data.csv`` that say what a model sees, the redshift, and where the object is from."""
     dereddened = (objects["phot"] == "dered").to_numpy()
     columns = {"objid": FIRST_ID + objects["group"].to_numpy(np.int64)}
     columns |= {f"modelMag_{band}": objects[band].to_numpy(np.float64).round(5) for band in BANDS}
@@ -89,5 +98,31 @@ def _photometry(objects: pd.DataFrame, sources: Path) -> pd.DataFrame:
     # Of dereddened magnitudes it tells only by how much others of that kind may be reddened: any direction will do.
     drawn = np.random.default_rng(SEED).choice(pd.read_csv(sources / "ebv_sample.csv")["ebv"].to_numpy(), len(objects))
     return pd.DataFrame(columns).assign(
-        photometry=np.where(dereddened, DEREDDENED, RAW), ebv=np.where(dereddened & np.isnan(ebv), drawn, ebv).round(5)
-    )
+        photometry=np.where(dereddened, DEREDDENED, RAW), ebv=np.where(dereddened & np.isnan(ebv), drawn, ebv).round(5),
+        redshift=objects["redshift"].to_numpy(), source=objects["source"].to_numpy(),
+    )  # fmt: skip
+
+
+def by_source(table: pd.DataFrame) -> list[dict]:
+    """Say of each of the `SOURCES_OF` a data set's table what was taken of it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As the functions above make it.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``photometry``, ``objects``, and in words ``r_magnitude`` and ``redshift``, from the value that 1 %
+        lie below to that of 99 %; the largest source first.
+    """
+    found = []
+    for (source, photometry), rows in table.groupby(["source", "photometry"]):
+        spans = {
+            name: f"{low:.3g}–{high:.3g}"
+            for name, column in (("r_magnitude", "modelMag_r"), ("redshift", "redshift"))
+            for low, high in [rows[column].quantile([0.01, 0.99])]
+        }
+        found.append({"name": SOURCES_OF[source], "photometry": photometry, "objects": len(rows)} | spans)
+    return sorted(found, key=lambda one: -one["objects"])

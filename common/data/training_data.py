@@ -11,7 +11,7 @@ from itertools import compress
 import numpy as np
 
 from common.backend import tf
-from common.data.batches import ALONE, EpochOrder, Share, make_batches
+from common.data.batches import ALONE, EpochOrder, Share, make_batches, make_blocks
 from common.data.divide import divide, split_of, with_parts
 from common.data.fit_novelty import OBJECTS, fit_novelty
 from common.data.measure import measure
@@ -40,9 +40,10 @@ from sdss_gs.formats.composite import colour
 from sdss_gs.formats.raw import list_paths
 from sdss_gs.locate import find_dataset, is_sample
 from sdss_gs.packing.packed import Manifest
-from sdss_gs.schema import EXTINCTION, INPUTS, Input, Output
+from sdss_gs.schema import CATALOGUE_FILE, EXTINCTION, INPUTS, Input, Output
 from sdss_gs.split import Split, limited
 from sdss_gs.tables.columns import DUSTY
+from sdss_gs.tables.own import read_published
 
 RESIDENT = ("train", "validation")
 """Parts that a network sees while it is fitted; they may live on the device, in this order."""
@@ -192,6 +193,17 @@ class TrainingData:
         """Return magnitudes of a part, float32 ``(n, columns)``; NaN where missing."""
         return self._data.catalogue.table(tuple(columns))[self.parts[part]]
 
+    def published(self, part: str, output: str) -> np.ndarray:
+        """Read what others say of those objects of a part that have an output's truth: ``redshift_published``, say.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            In the catalogue's unit; NaN where ``data.csv`` has no number of that name, and for what is no number.
+        """
+        objid = self.objid(part)[self.known(part, output)]
+        return read_published(self.folder / CATALOGUE_FILE, self._targets[output].output, objid)
+
     def known_magnitudes(self) -> list[str]:
         """List the magnitudes that any training object has."""
         some = np.isfinite(self.magnitudes("train")).any(axis=0)
@@ -306,6 +318,35 @@ class TrainingData:
             return inputs, dict(zip(targets, rest, strict=False)), dict(zip(weights, rest[len(targets) :], strict=True))
 
         return make_batches(gather, element, len(objects), batch_size, order, share)
+
+    def blocks(self, part: str, batch_size: int, most: int, order: EpochOrder | None = None) -> tf.data.Dataset:
+        """Make blocks of batches of a part of a flat network, see `batches.make_blocks`.
+
+        Parameters
+        ----------
+        part, batch_size, order
+            As for `batches`.
+        most : int
+            Batches of a block at most.
+
+        Returns
+        -------
+        tf.data.Dataset
+            Elements: ``inputs`` by name, ``target`` and ``weight``, each ``(steps, batch, ...)``; ``objects``, how many
+            of each batch count, ``(steps,)``; ``steps``, how many batches there are.
+        """
+        positions, (item,) = self.parts[part], self.inputs
+        ((target,), (weight,)) = (found.values() for found in self.targets(part))
+
+        def gather(index: np.ndarray) -> tuple[np.ndarray, ...]:
+            return self.gather(positions[index])[item.name], target[index], weight[index]
+
+        def named(values: tf.Tensor, *rest: tf.Tensor) -> dict:
+            return {"inputs": {item.name: values}} | dict(
+                zip(("target", "weight", "objects", "steps"), rest, strict=True)
+            )
+
+        return make_blocks(gather, len(positions), batch_size, most, order).map(named)
 
     def resident(self) -> np.ndarray:
         """Gather the input of all training and then all validation objects, to be held on the device."""

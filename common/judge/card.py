@@ -18,16 +18,19 @@ from sdss_gs.schema import DEREDDENED, Input, Output
 if TYPE_CHECKING:
     import jinja2
 
-CARD_VERSION = 2
+CARD_VERSION = 3
 LICENCE = "MIT"
 GALAXIES = "galaxies"
 """Among the scores of a model whose inputs may be missing: how many objects a row was judged on."""
 
+BOOSTING = "gradient boosting"
+PUBLISHED = "published value"
+"""Row of what a column of the data set says that others published."""
 BASELINES = {
     "mean": "the mean of the training objects for every object",
     "median": "the median of the training objects for every object",
     "majority": "the class shares of the training objects for every object",
-    "gradient boosting": "decision trees on the same objects' magnitudes and colours, SDSS and WISE",
+    BOOSTING: "decision trees on the same objects' magnitudes and colours, SDSS and WISE",
     "boosting on the same input": "the same on the magnitudes and colours that the model sees",
     "before fine-tuning": "the model that the training began with",
     "linear on central pixel": "a linear model on the image's central pixel",
@@ -67,8 +70,9 @@ _LIMITS = {
     "(roundness, bulge size, weak bars) are often as likely, and rare ones have few examples.",
 }
 
+GALAXY_SUBSET = "SDSS Galaxy Subset (nunorc), https://doi.org/10.5281/zenodo.6393487"
 _CITATIONS = {
-    "data": "SDSS Galaxy Subset (nunorc), https://doi.org/10.5281/zenodo.6393487",
+    "data": GALAXY_SUBSET,
     "ssel": "Windows: Sánchez Almeida et al. 2010, ApJ 714, 487, https://arxiv.org/abs/1003.3186",
     "wise": "WISE: Wright et al. 2010, AJ 140, 1868, https://doi.org/10.1088/0004-6256/140/6/1868",
     "votes": "Galaxy Zoo 2: Willett et al. 2013, MNRAS 435, 2835, https://doi.org/10.1093/mnras/stt1458",
@@ -97,6 +101,7 @@ def card_data(summary: Summary) -> dict:
         "options": summary.options,
         "novelty": summary.novelty,
         "data": summary.data,
+        "selection": summary.selection,
         "warnings": summary.warnings,
         "limits": _limits(summary, synthetic),
         "licence": LICENCE,
@@ -123,7 +128,8 @@ def _output(summary: Summary, output: Output) -> dict:
         "baselines": {row: BASELINES[row] for row in scores if row in BASELINES},
         "scores": scores,
         "intervals": summary.intervals.get(output.name, {}),
-        "bins": summary.bins.get(output.name, []),
+        "bins": summary.bins.get(output.name, {}),
+        "published": summary.published.get(output.name, {}),
         "coverage": summary.coverage.get(output.name, {}),
         "coverage_bins": summary.coverage_bins.get(output.name, {}),
         "flags": summary.flags.get(output.name, {}),
@@ -131,13 +137,33 @@ def _output(summary: Summary, output: Output) -> dict:
 
 
 def card_of_today(card: dict) -> dict:
-    """Return a card, read from JSON, as `card_data` gathers it: zoo 0.1 had one layout for each kind of model."""
+    """Return a card, read from JSON, as `card_data` gathers it.
+
+    Zoo 0.1 had one layout for each kind of model; version 2 had bins of the truth only, of the model's own scores.
+    """
     if card["schema_version"] >= CARD_VERSION:
         return card
+    card = _of_version_2(card)
+    return card | {"outputs": [output | {"bins": _bins_of_today(output)} for output in card["outputs"]]}
+
+
+def _bins_of_today(output: dict) -> dict[str, list[dict]]:
+    own, places = own_row(output), ("low", "high", "count")
+    lines = [
+        {key: line[key] for key in places}
+        | {"scores": {own: {key: value for key, value in line.items() if key not in places}}, "intervals": {own: {}}}
+        for line in output["bins"]
+    ]
+    return {f"true {output['name']}": lines} if lines else {}
+
+
+def _of_version_2(card: dict) -> dict:
     if "output" in card:
         own = {key: card[key] for key in ("task", "metrics", "baselines", "scores", "intervals", "bins")}
         own["coverage"] = {card["model"]: card["coverage"]} if card["coverage"] else {}
         return card | {"inputs": [card["input"]], "outputs": [card["output"] | own]}
+    if card["schema_version"] > 1:
+        return card
     outputs = [
         output
         | {"metrics": card["metrics"], "baselines": {}, "intervals": {}, "bins": []}
@@ -171,6 +197,19 @@ def score_text(value: float | None, interval: tuple[float, float] | None = None)
     return text, (" to " if bounds and bounds[0].startswith("-") else "–").join(bounds)
 
 
+def range_text(line: dict) -> str:
+    """Say what a bin of a card holds: from where to where, either end open where it is None."""
+    low, high = line["low"], line["high"]
+    if low is None or high is None:
+        return "all" if low is high else f"below {high:.4g}" if low is None else f"from {low:.4g}"
+    return f"{low:.3g}–{high:.3g}"
+
+
+def bin_columns(output: dict, lines: list[dict]) -> list[str]:
+    """List the scores that any bin has, in the order of the output's."""
+    return [name for name in output["metrics"] if any(name in row for line in lines for row in line["scores"].values())]
+
+
 def best_rows(output: dict, metric: str) -> set[str]:
     """Return the rows of a card's output with the best value of a metric, of those judged on all objects.
 
@@ -197,7 +236,8 @@ def template(name: str) -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters["markdown"] = _markdown
-    environment.globals.update(score_text=score_text, best_rows=best_rows, own_row=own_row)
+    shown = (score_text, best_rows, own_row, range_text, bin_columns)
+    environment.globals.update({function.__name__: function for function in shown})
     return environment.get_template(name)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
-from common.judge.card import GALAXIES, card_of_today, own_row, score_text, template
+from common.judge.card import BOOSTING, GALAXIES, card_of_today, own_row, score_text, template
 from common.outputs.figures import ACCENT, INK
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import CONSTANTS
@@ -22,7 +22,7 @@ from sdss_gs.errors import ZooError
 from sdss_gs.files import replacing
 from sdss_gs.schema import INPUTS, OUTPUTS
 
-CARD, BOOSTING = "card.json", "gradient boosting"
+CARD = "card.json"
 BEGIN, END = "<!-- scores: written by make table -->", "<!-- end of scores -->"
 
 
@@ -136,17 +136,24 @@ def write(folder: Path) -> str:
     return text
 
 
-def insert(path: Path, text: str) -> None:
-    """Replace what stands between the two marks of a Markdown file.
+def insert(path: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
+    """Replace what stands between two marks of a Markdown file.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+    begin, end : str
+        The marks.
 
     Raises
     ------
     ZooError
         If the file has no such marks.
     """
-    before, begin, rest = path.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ZooError(f"{path}: expected the marks {BEGIN} and {END}, found none")
+    before, found, rest = path.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ZooError(f"{path}: expected the marks {begin} and {end}, found none")
     with replacing(path) as temporary:
-        temporary.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+        temporary.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")

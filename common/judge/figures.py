@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -12,6 +13,41 @@ from matplotlib.ticker import MaxNLocator
 from common.outputs.figures import ACCENT, INK, MARGINS
 
 GALLERY_ROWS, GALLERY_COLUMNS = 3, 6
+HISTOGRAM_BINS = 40
+
+
+def selection(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """Draw which magnitudes and true values the training and the test objects have.
+
+    Parameters
+    ----------
+    found : mapping of str to mapping of str to ndarray, shape (n,)
+        By quantity and part, finite numbers or names of classes.
+    """
+    panels = max(len(found), 1)
+    figure = Figure(figsize=(4 * panels, 3), layout="constrained")
+    for axes, (name, parts) in zip(figure.subplots(1, panels, squeeze=False)[0], found.items(), strict=False):
+        everything = np.concatenate(list(parts.values()))
+        (_bars if everything.dtype == object else _steps)(axes, parts, everything)
+        axes.set(xlabel=name, ylabel="share of the galaxies")
+        axes.legend(fontsize=7)
+    return figure
+
+
+def _steps(axes: Axes, parts: Mapping[str, np.ndarray], everything: np.ndarray) -> None:
+    low, high = np.quantile(everything, [0.001, 0.999])
+    edges = np.linspace(low, high, HISTOGRAM_BINS + 1) if high > low else np.array([low - 0.5, low + 0.5])
+    for (part, values), colour in zip(parts.items(), (INK, ACCENT), strict=False):
+        shares = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0] / len(values)
+        axes.stairs(shares, edges, color=colour, fill=part == "train", label=f"{len(values):,} {part}")
+
+
+def _bars(axes: Axes, parts: Mapping[str, np.ndarray], everything: np.ndarray) -> None:
+    names = sorted(set(everything))
+    for side, ((part, values), colour) in enumerate(zip(parts.items(), (INK, ACCENT), strict=False)):
+        shares = [np.mean(values == name) for name in names]
+        axes.bar(np.arange(len(names)) + 0.4 * side, shares, 0.4, color=colour, label=f"{len(values):,} {part}")
+    axes.set_xticks(np.arange(len(names)) + 0.2, names, rotation=90, fontsize=7)
 
 
 def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, loss: str) -> Figure:

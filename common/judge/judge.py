@@ -14,9 +14,11 @@ from common.data.measure import simple_features
 from common.data.training_data import TrainingData
 from common.judge import figures as report
 from common.judge.baselines import BaselineInputs, baselines, collapse
+from common.judge.bins import in_bins
 from common.judge.card import GALAXIES
 from common.judge.explain import explain
 from common.judge.reliability import novelty_margins, novelty_summary, reliability
+from common.judge.selection import described, selection
 from common.judge.summary import Summary
 from common.judge.views import Predictions, with_set
 from common.models.model import ANY, Model
@@ -24,7 +26,7 @@ from common.models.serving import bare_network
 from common.networks.build import architecture
 from common.networks.symmetry import TURNED
 from common.outputs.kinds import kind_of
-from common.outputs.metrics import binned_scores, intervals, score
+from common.outputs.metrics import intervals, score
 from common.runs.provenance import code_version
 from sdss_gs.schema import Input, Output
 
@@ -91,6 +93,7 @@ def judge(
         Options the model was trained with.
     """
     nothing = {output.name: {model.name: {}} for output in data.outputs}
+    seen = selection(data)
     judged = _judged(model, data, predictions, rivals) if data.tested else {"scores": nothing, "intervals": nothing}
     return Summary(
         model=model.name,
@@ -110,14 +113,15 @@ def judge(
             "description": data.description(),
             "objects": data.sizes(),
         },
+        selection=described(seen),
         versions=versions(),
-        **judged,
+        **judged | {"figures": {"selection": report.selection(seen)} | judged.get("figures", {})},
     )
 
 
 def _judged(model: Model, data: TrainingData, predictions: Predictions, rivals: Baselines) -> dict[str, Any]:
     """Gather what a `Summary` says of the test objects."""
-    scores, bounds, bins, covered, coverage_bins, flags, warnings = {}, {}, {}, {}, {}, {}, []
+    scores, bounds, bins, published, covered, coverage_bins, flags, warnings = {}, {}, {}, {}, {}, {}, {}, []
     margins = novelty_margins(model, data)
     for output in data.outputs:
         name, truth, known = output.name, data.truth("test", output.name), data.known("test", output.name)
@@ -135,7 +139,8 @@ def _judged(model: Model, data: TrainingData, predictions: Predictions, rivals: 
             for row, pair in judged.items()
         }
         everything = predictions[ANY][name][known]
-        bins[name] = binned_scores(output, truth, everything)
+        own = {model.name if model.flat else AVAILABLE: everything}
+        bins[name], published[name] = in_bins(data, output, own, rivals.get(name, {}))
         coverage_bins[name], flags[name] = reliability(model, data, output, predictions[ANY][name], margins)
         label = model.name if len(data.outputs) == 1 else f"{model.name}: {name}"
         of_rivals = {rival: scores[name][rival] for rival in rivals.get(name, {})}
@@ -144,6 +149,7 @@ def _judged(model: Model, data: TrainingData, predictions: Predictions, rivals: 
         "scores": scores,
         "intervals": bounds,
         "bins": bins,
+        "published": published,
         "coverage": covered,
         "coverage_bins": coverage_bins,
         "flags": flags,

@@ -19,6 +19,7 @@ CAPTIONS = {
     "with the highest second peak (as a share of the first); the line is the true value.",
     "confusion": "Where each true class (row) ends up; the diagonal is right, each row adds up to 1.",
     "answers": "Predicted against true share of the votes, answer by answer; a perfect model lies on the lines.",
+    "selection": "Magnitudes and true values of the training and the test galaxies; a model does not extrapolate.",
     "loss": "Loss of every epoch on the training and validation galaxies; the marked epoch was kept.",
     "influence": "What in some test images matters to the network: bright for what speaks for the class it chooses, or "
     "for what moves its number most.",
@@ -27,6 +28,8 @@ CAPTIONS = {
 }
 """What the known pictures show, in the order of the page."""
 
+OF_ALL = ("loss", "selection")
+"""Those that belong to all outputs alike."""
 WIDE = 8.0
 """Inches from which a picture takes the full width of the page."""
 HEADLINES = 3
@@ -57,7 +60,7 @@ def html_page(card: dict, figures: Mapping[str, Figure], images: Mapping[str, by
         # What belongs to all outputs stands with the first.
         output = own or names[0]
         picture = {
-            "caption": f"{output}: {text}" if len(names) > 1 and kind != "loss" else text,
+            "caption": f"{output}: {text}" if len(names) > 1 and kind not in OF_ALL else text,
             "base64": base64.b64encode(png).decode("ascii"),
             "wide": name in figures and figures[name].get_figwidth() > WIDE,
         }

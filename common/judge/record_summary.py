@@ -9,7 +9,7 @@ from common.judge.judge import ALL, AVAILABLE, ONLY, verdict
 from common.judge.page import html_page
 from common.judge.summary import Summary
 from common.runs.record import Run
-from common.runs.store_location import REPORT
+from common.runs.store_location import PICTURE, REPORT
 
 
 def record_summary(record: Run, summary: Summary) -> str:
@@ -21,6 +21,7 @@ def record_summary(record: Run, summary: Summary) -> str:
     record.text(html_page(card, summary.figures, images), REPORT)
     record.text(json.dumps(card, indent=1, allow_nan=False), "card.json")
     record.text(card_markdown(card), "card.md")
+    record.file(images["selection"], PICTURE)
     return f"{record.artifacts()}/{REPORT}"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from common.data.novelty import FALSE_ALARMS, Novelty
 from common.data.training_data import TrainingData
+from common.judge.selection import BRIGHTNESS, R_MAGNITUDE
 from common.models.model import Model
 from common.outputs.calibration import LEVELS, fewest_objects
 from common.outputs.flags import Flag
@@ -13,8 +14,6 @@ from common.outputs.kinds import kind_of
 from common.outputs.kinds.number import Scalar
 from common.outputs.reliability import coverage_in_bins, found_by
 from sdss_gs.schema import Output
-
-BRIGHTNESS = "modelMag_r"
 
 
 def novelty_margins(model: Model, data: TrainingData) -> dict[str, np.ndarray]:
@@ -94,7 +93,7 @@ def reliability(
     bins = {}
     if number:
         (brightness,) = data.magnitudes("test", [BRIGHTNESS])[known].T
-        quantities = {"r magnitude": brightness, f"true {output.name}": truth}
+        quantities = {R_MAGNITUDE: brightness, f"true {output.name}": truth}
         bins = coverage_in_bins(held, quantities | {"width of the 68 % interval": doubt})
     beyond = np.max([values[known] for values in margins.values()], axis=0)
     return bins, {

@@ -37,8 +37,11 @@ class Summary:
         By output, metrics by row: the model first (where inputs may be missing, what it was shown), then the baselines.
     intervals : dict of str to dict of str to dict of str to tuple of float
         95 % bootstrap interval (low, high) of each metric, by output and row.
-    bins : dict of str to list of dict of str to float
-        By output, metrics in bins of the truth: ``low``, ``high``, ``count``, metrics; empty where there are none.
+    bins, published : dict of str to dict of str to list of dict
+        By output and quantity, scores in bins of the model beside boosting, and beside what others published; see
+        `judge.bins.in_bins`.
+    selection : dict of str to dict of str to dict
+        By quantity and part, what the training and the test objects are like; see `judge.selection.described`.
     coverage : dict of str to dict of str to list of dict of str to float
         By output and row, for each level, how often intervals or class sets held the truth, and how large they are; see
         `calibration.coverage`.
@@ -70,7 +73,9 @@ class Summary:
     data: dict[str, object]
     scores: dict[str, dict[str, dict[str, float]]]
     intervals: dict[str, dict[str, dict[str, tuple[float, float]]]]
-    bins: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    bins: dict[str, dict[str, list[dict]]] = field(default_factory=dict)
+    published: dict[str, dict[str, list[dict]]] = field(default_factory=dict)
+    selection: dict[str, dict[str, dict]] = field(default_factory=dict)
     coverage: dict[str, dict[str, list[dict[str, float]]]] = field(default_factory=dict)
     coverage_bins: dict[str, dict[str, list[dict]]] = field(default_factory=dict)
     flags: dict[str, dict] = field(default_factory=dict)

@@ -19,12 +19,13 @@ from common.models.described import (
 )  # fmt: skip
 from common.models.shipped import MARK, meant_shipped, shipped_file
 from common.runs.registry import registry
-from common.runs.store_location import LIGHT_TAG, MODEL_TAG, REPORT, WEIGHTS, use_store
+from common.runs.store_location import LIGHT_TAG, MODEL_TAG, PICTURE, REPORT, WEIGHTS, use_store
 from common.runs.stored import StoredRun, UnknownModelError
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.files import new_folder, sha256
 
-CARDS = ("card.md", "card.json", REPORT)
+CARDS = ("card.md", "card.json", PICTURE, REPORT)
+"""A run of an older zoo has no picture."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,8 @@ def export(name: str, folder: Path) -> Path:
         model, light = load(stored.address, KERAS), json.loads(stored.tags.get(LIGHT_TAG, "{}"))
         for file in (MODEL_FILE, *light):
             shutil.copyfile((place / WEIGHTS).with_name(file), temporary / file)
-        for file in CARDS:
+        cards = [file for file in CARDS if file != PICTURE or _has(stored.address, file)]
+        for file in cards:
             shutil.copyfile(artifact(stored.address, file), temporary / file)
         open_light(temporary, light)
         description = {
@@ -140,10 +142,16 @@ def export(name: str, folder: Path) -> Path:
             "version": model.version,
             "sha256": model.sha256,
             "facts": facts,
-            "files": {file: sha256(temporary / file) for file in (MODEL_FILE, *light, *CARDS)},
+            "files": {file: sha256(temporary / file) for file in (MODEL_FILE, *light, *cards)},
         }
         write_description(temporary, description)
     return folder
+
+
+def _has(name: str, file: str) -> bool:
+    with contextlib.suppress(ZooError):
+        return artifact(name, file).is_file()
+    return False
 
 
 def import_model(folder: Path) -> tuple[str, str]:
@@ -178,7 +186,7 @@ def import_model(folder: Path) -> tuple[str, str]:
     use_store()
     with mlflow.start_run(run_name=f"{model.name}-imported"):
         mlflow.set_tags({MODEL_TAG: model.name, "zoo.imported": str(folder)})
-        for file in CARDS:
+        for file in set(CARDS) & set(description["files"]):
             mlflow.log_artifact(str(folder / file))
         address = log_model(
             model,

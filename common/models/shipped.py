@@ -15,6 +15,7 @@ from common.models.described import LIGHT_ENDING, MODEL_FILE, read_description
 from common.models.packed import pack
 from common.models.repeatable import keras_file
 from common.runs.registry import registry
+from common.runs.store_location import PICTURE
 from common.runs.stored import UnknownModelError
 from sdss_gs.errors import ZooError, first_line
 from sdss_gs.files import replacing
@@ -22,7 +23,7 @@ from sdss_gs.files import replacing
 FOLDER = Path(__file__).resolve().parents[1] / "shipped"
 VARIABLE = "ZOO_SHIPPED"
 """Environment variable that names another folder of shipped models."""
-INDEX, ENDING, CARDS = "index.json", ".zoo", ("card.md", "card.json")
+INDEX, ENDING, CARDS = "index.json", ".zoo", ("card.md", "card.json", PICTURE)
 VERSION = "shipped"
 MARK = f"@{VERSION}"
 """What always names a shipped model, whatever the store has: ``b2r@shipped``."""
@@ -176,10 +177,26 @@ def ship(folder: Path, exported: Path, **about: str) -> None:
     content = lzma.compress(pack(name, VERSION, "", description["facts"], files), preset=9)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}{ENDING}").write_bytes(content)
-    for file in CARDS:
-        shutil.copyfile(exported / file, folder / f"{name}.{file}")
+    ship_card(folder, exported, name)
     index = folder / INDEX
     listed = json.loads(index.read_text()) if index.is_file() else {}
     listed[name] = asdict(Shipped(sha256=sha256(content).hexdigest(), **about))
     with replacing(index) as temporary:
         temporary.write_text(json.dumps(dict(sorted(listed.items())), indent=1) + "\n")
+
+
+def ship_card(folder: Path, exported: Path, name: str) -> None:
+    """Put the card of a model into a folder of shipped models.
+
+    Parameters
+    ----------
+    folder : Path
+    exported : Path
+        Folder with the files of `CARDS`.
+    name : str
+        Of the model.
+    """
+    for file in CARDS:
+        shutil.copyfile(exported / file, folder / f"{name}.{file}")
+    card = folder / f"{name}.{CARDS[0]}"
+    card.write_text(card.read_text(encoding="utf-8").replace(f"]({PICTURE})", f"]({name}.{PICTURE})"), encoding="utf-8")

@@ -6,6 +6,7 @@ curve where there is one class. Which names are there depends on the truth alone
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,7 @@ from common.outputs.kinds import kind_of
 from sdss_gs.schema import Output
 
 FEWEST_IN_BIN = 10
+RESAMPLES_IN_BIN = 300
 
 _BLOCK = 2_000_000  # resampled values held at a time
 
@@ -45,28 +47,49 @@ def score(output: Output, truth: np.ndarray, predicted: np.ndarray) -> dict[str,
     return {name: float(value[0]) for name, value in whole.items() if not np.isnan(value[0])}
 
 
-def binned_scores(output: Output, truth: np.ndarray, predicted: np.ndarray) -> list[dict[str, float]]:
-    """Score predictions in bins of the truth.
+def scores_in_bins(
+    output: Output,
+    truth: np.ndarray,
+    rows: Mapping[str, np.ndarray],
+    quantities: Mapping[str, tuple[np.ndarray, Sequence[float]]],
+) -> dict[str, list[dict]]:
+    """Score several rivals' predictions of the same objects in bins, by the scores that `Kind.in_bins` names.
 
     Parameters
     ----------
     output : Output
-    truth, predicted : ndarray
+    truth : ndarray
         As for `score`.
+    rows : mapping of str to ndarray
+        By rival, predictions as for `score`. Of distributions the medians are scored.
+    quantities : mapping of str to (ndarray of float, shape (n,), sequence of float)
+        By what objects are put into bins, and the bins' limits, from low to high.
 
     Returns
     -------
-    list of dict of str to float
-        ``low``, ``high``, ``count`` and what `score` gives, for the bins low ≤ truth < high that the output's kind has;
-        bins of fewer than 10 galaxies are left out, and galaxies beyond the limits are in none.
+    dict of str to list of dict
+        By quantity, for each bin low ≤ value < high: ``low``, ``high``, ``count``, and by rival ``scores`` and
+        ``intervals``. Bins of fewer than 10 objects are left out, and quantities without a bin.
     """
-    lines = []
-    for low, high in pairwise(kind_of(output).bin_edges):
-        chosen = (truth >= low) & (truth < high)
-        if (count := int(chosen.sum())) >= FEWEST_IN_BIN:
-            line = {"low": low, "high": high, "count": count}
-            lines.append(line | score(output, truth[chosen], predicted[chosen]))
-    return lines
+    kind, found = kind_of(output), {}
+    points = {row: kind.point(predicted) for row, predicted in rows.items()}
+    for name, (values, edges) in quantities.items():
+        inside = ((low, high, (values >= low) & (values < high)) for low, high in pairwise(edges))
+        lines = [_bin(output, truth, points, *one) for one in inside if one[-1].sum() >= FEWEST_IN_BIN]
+        found |= {name: lines} if lines else {}
+    return found
+
+
+def _bin(
+    output: Output, truth: np.ndarray, points: Mapping[str, np.ndarray], low: float, high: float, inside: np.ndarray
+) -> dict:
+    judged = {row: (output, truth[inside], predicted[inside]) for row, predicted in points.items()}
+    bounds = {row: intervals(*one, resamples=RESAMPLES_IN_BIN) for row, one in judged.items()}
+    chosen, scores = kind_of(output).in_bins, {row: score(*one) for row, one in judged.items()}
+    return {"low": low, "high": high, "count": int(inside.sum())} | {
+        key: {row: {name: values[name] for name in chosen if name in values} for row, values in found.items()}
+        for key, found in (("scores", scores), ("intervals", bounds))
+    }
 
 
 def intervals(

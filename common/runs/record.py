@@ -126,6 +126,12 @@ class Run:
         """Record a text file."""
         mlflow.log_text(text, name)
 
+    def file(self, content: bytes, name: str) -> None:
+        """Record a file."""
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / name).write_bytes(content)
+            mlflow.log_artifact(f"{folder}/{name}")
+
     def artifacts(self) -> str:
         """Return where the run's files are: a path for a local store, else an address."""
         return mlflow.get_artifact_uri().removeprefix("file://")

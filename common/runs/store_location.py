@@ -19,6 +19,8 @@ HASH_TAG, MODEL_TAG = "zoo.sha256", "zoo.model"
 LIGHT_TAG = "zoo.light"
 """Tag of a version: SHA-256 of the files of its light form, beside the weights, as JSON."""
 REPORT = "report.html"
+PICTURE = "card.png"
+"""What a model learnt from, in histograms; stands in its card."""
 
 
 def choose_store(repository: Path) -> None:

@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from common.models.model import Model
-from common.runs.store_location import REPORT
+from common.runs.store_location import PICTURE, REPORT
 from common.serve import batch, uploads
 from common.serve.access import Guard
 from common.serve.answers import predicted, signed
@@ -25,6 +25,7 @@ from sdss_gs import __version__
 from sdss_gs.errors import OptionError
 
 STATIC = Path(__file__).parent / "static"
+CARD_FORMATS = {"markdown": (CARD, "text/markdown"), "html": (REPORT, "text/html"), "png": (PICTURE, "image/png")}
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 """A report is one file that holds its style and pictures, and runs nothing."""
 BODIES = {
@@ -117,14 +118,15 @@ def _add_models(app: FastAPI, served: Mapping[str, ServedModel], objects: Object
 
     @app.get("/models/{model}/card")
     def card(model: str, format: str = "markdown") -> Response:
-        """Show a model's card: Markdown, or with ``format=html`` the report of its training."""
+        """Show a model's card: Markdown; with ``format=png`` its picture, with ``format=html`` the run's report."""
         files = _served(served, model).files
-        if format not in ("markdown", "html"):
-            raise HTTPException(422, f"format: expected markdown or html, found {format[:40]!r}")
-        name, policy = (REPORT, {"Content-Security-Policy": REPORT_POLICY}) if format == "html" else (CARD, None)
+        if format not in CARD_FORMATS:
+            raise HTTPException(422, f"format: expected {', '.join(CARD_FORMATS)}, found {format[:40]!r}")
+        name, media = CARD_FORMATS[format]
         if name not in files or not files[name].is_file():
             raise HTTPException(404, f"{model}: has no {name}")
-        return Response(files[name].read_bytes(), headers=policy, media_type=f"text/{format}")
+        policy = {"Content-Security-Policy": REPORT_POLICY} if name == REPORT else None
+        return Response(files[name].read_bytes(), headers=policy, media_type=media)
 
 
 def _add_objects(app: FastAPI, objects: Objects | None) -> None:

@@ -16,7 +16,7 @@ from common.models.library import artifact, champions, run_page
 from common.models.model import Model
 from common.models.opening import load
 from common.models.shipped import shipped_models
-from common.runs.store_location import REPORT
+from common.runs.store_location import PICTURE, REPORT
 from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.schema import Output
@@ -34,7 +34,7 @@ class ServedModel:
     facts : dict
         Its card as data; empty where it has none.
     files : dict of str to Path
-        ``card.md`` and ``report.html``, as far as there are.
+        ``card.md``, ``card.png`` and ``report.html``, as far as there are.
     run : str
         Address of the run that made it, in ``mlflow ui``; empty where it is not known.
     """
@@ -76,6 +76,7 @@ class ServedModel:
             "run": self.run or None,
             "warnings": self.facts.get("warnings", []),
             "card": card if CARD in self.files else None,
+            "picture": f"{card}?format=png" if PICTURE in self.files else None,
             "report": f"{card}?format=html" if REPORT in self.files else None,
         }  # fmt: skip
 
@@ -129,7 +130,7 @@ def open_served(
 
 def _files(name: str) -> dict[str, Path]:
     files = {}
-    for file in (CARD, FACTS, REPORT):
+    for file in (CARD, FACTS, PICTURE, REPORT):
         with contextlib.suppress(ZooError):
             path = artifact(name, file)
             if path.is_file():

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sdss_gs.errors import DataError
-from sdss_gs.schema import INPUTS, OUTPUTS, Output, Quantity
+from sdss_gs.schema import INPUTS, OUTPUTS, QUANTITIES, Output, Quantity
 from sdss_gs.tables.catalogue import Problem, keep_good_ids, read_strings
 from sdss_gs.tables.cells import MISSING, NUMBER_PATTERN, read_numbers
 from sdss_gs.tables.readers.text import column_names
@@ -22,6 +22,8 @@ NOT_MEASURED = "-9999"
 RESERVED = ("objid", "id", "flag", "problem", "model", "version", "weights", "position", "present", *INPUTS, *OUTPUTS)
 """Names that stand for something else in a table of predictions or inside a network."""
 _WHOLE = r"^[+-]?[0-9]+$"
+PUBLISHED = "_published"
+"""Ends the name of a column with what others say of what is learnt."""
 _SHOWN = 12
 
 
@@ -109,6 +111,29 @@ def own_truth(output: Output, text: pa.ChunkedArray) -> np.ndarray:
     return np.asarray(
         pc.fill_null(pc.index_in(text, value_set=pa.array(output.classes)), -1).to_numpy(), dtype=np.int16
     )
+
+
+def read_published(path: Path, output: Output, objid: np.ndarray) -> np.ndarray:
+    """Read what others say of a number that is learnt: a column such as ``redshift_published``.
+
+    Parameters
+    ----------
+    path : Path
+        Of the table.
+    output : Output
+    objid : ndarray of int64, shape (n,)
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        In the catalogue's unit. NaN where a cell is empty or impossible, and everywhere if there is no such column or
+        the output is no number.
+    """
+    column = f"{output.column}{PUBLISHED}"
+    if output.classes or output.answers or column not in column_names(path):
+        return np.full(len(objid), np.nan)
+    quantity = QUANTITIES.get(output.column, Quantity(output.column, -np.inf, np.inf, (float(NOT_MEASURED),), ""))
+    return read_numbers(read_columns(path, (column,), objid)[column], quantity).values
 
 
 def is_own(output: Output) -> bool:

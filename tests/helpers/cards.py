@@ -53,6 +53,12 @@ def summary(model="b2r", **changes):
     return Summary(**values | changes)
 
 
+def bin_of(low, high, count, scores, intervals=None):
+    """Make a bin of a card."""
+    none = {row: {} for row in scores}
+    return {"low": low, "high": high, "count": count, "scores": scores, "intervals": none | (intervals or {})}
+
+
 def classes_summary(**changes):
     truth = np.arange(23).repeat(4)
     probabilities = np.random.default_rng(0).dirichlet(np.ones(23), 92)
@@ -82,7 +88,7 @@ def several_summary(**changes):
             },
         },
         "intervals": {"redshift": {"all inputs": {"nmad": (0.019, 0.021)}}, "subclass": {}},
-        "bins": {"redshift": [{"low": 0.0, "high": 0.05, "count": 100, "nmad": 0.0312}]},
+        "bins": {"redshift": {"true redshift": [bin_of(0.0, 0.05, 100, {"as available": {"nmad": 0.0312}})]}},
         "coverage": {
             "redshift": {
                 row: [{"level": 0.9, "coverage": held, "size": 0.09}]

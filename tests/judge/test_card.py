@@ -3,10 +3,11 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
-from helpers.cards import classes_summary, named, only_output, several_summary, summary
+from helpers.cards import bin_of, classes_summary, named, only_output, several_summary, summary
 from helpers.drawn import drawn
 
 from common.judge.card import best_rows, card_data, card_markdown, card_of_today, own_row, score_text
@@ -110,7 +111,7 @@ def test_markdown_has_a_table_per_output_that_says_how_many_galaxies_each_row_is
     assert "| all inputs | 250 | 0.0200 (0.0190–0.0210) |" in redshift
     assert "| as available | 309 | **0.0300** |" in redshift
     assert "| as available | 90 % | 88.0 % | 0.09 |" in redshift
-    assert "| 0–0.05 | 100 | 0.0312 |" in redshift
+    assert "| 0–0.05 | 100 | as available | 0.0312 |" in redshift
     assert "| gradient boosting | 309 | **0.610** |" in subclass
     assert "Classes of subclass, in the order of the probabilities: AGN," in subclass
 
@@ -131,14 +132,36 @@ def test_markdown_escapes_what_others_have_named():
     assert "| `ds` | a\\|b c |" in text
 
 
-def test_markdown_has_a_row_for_each_bin():
-    bins = [
-        {"low": 0.0, "high": 0.05, "count": 100, "nmad": 0.0312},
-        {"low": 0.05, "high": 0.1, "count": 209, "nmad": 0.02},
-    ]
+def test_markdown_has_a_row_for_each_bin_and_rival():
+    rivals = {"b2r": {"nmad": 0.02}, "gradient boosting": {"nmad": 0.0213}}
+    faint = bin_of(-np.inf, 17.8, 209, rivals, {"b2r": {"nmad": (0.0190, 0.0211)}})
+    bins = {"true redshift": [bin_of(0.0, 0.05, 100, rivals)], "r magnitude": [faint, bin_of(17.8, np.inf, 9, rivals)]}
     text = card_markdown(card_data(summary(bins=bins)))
-    assert "| redshift | galaxies | NMAD |" in text
-    assert "| 0–0.05 | 100 | 0.0312 |" in text
+    assert "| true redshift | galaxies | | NMAD |" in text
+    assert "| 0–0.05 | 100 | b2r | 0.0200 |\n|  |  | gradient boosting | 0.0213 |" in text
+    assert "| below 17.8 | 209 | b2r | 0.0200 (0.0190–0.0211) |" in text
+    assert "| from 17.8 | 9 | b2r |" in text
+    assert "Beside published values" not in text
+
+
+def test_markdown_sets_published_values_beside_the_model():
+    rows = {"b2r": {"nmad": 0.0139}, "gradient boosting": {"nmad": 0.015}, "published value": {"nmad": 0.0144}}
+    published = {"": [bin_of(-np.inf, np.inf, 2982, rows)]}
+    made = replace(summary(), published={"redshift": published})
+    text = card_markdown(card_data(made)).partition("### Beside published values")[2]
+    assert "| all | 2,982 | b2r | 0.0139 |" in text
+    assert "|  |  | published value | 0.0144 |" in text
+
+
+def test_markdown_says_what_was_learnt_from():
+    spans = {
+        part: {"count": n, "low": 14.1, "middle": 17.2, "high": 20.9} for part, n in (("train", 1365), ("test", 309))
+    }
+    kinds = {"train": {"count": 5, "classes": {"AGN": 3, "STARBURST": 2}}}
+    text = card_markdown(card_data(replace(summary(), selection={"r magnitude": spans, "subclass": kinds})))
+    assert "![Magnitudes and true values of the training and the test galaxies](card.png)" in text
+    assert "| r magnitude | train | 1,365 | 14.1 | 17.2 | 20.9 |\n|  | test | 309 |" in text
+    assert "- subclass, train: 3 AGN, 2 STARBURST" in text
 
 
 @pytest.mark.parametrize(
@@ -212,7 +235,10 @@ def test_card_of_zoo_01_keeps_every_number_where_cards_of_today_have_it(old_card
         assert own_row(output) == ("all inputs" if several else "b2r")
     redshift = card["outputs"][0]
     assert best_rows(redshift, "nmad") <= set(redshift["scores"])
-    assert redshift["bins"] == old_card.get("bins", [])
+    lines = old_card.get("bins", [])
+    assert [len(found) for found in redshift["bins"].values()] == ([len(lines)] if lines else [])
+    for line, found in zip(lines, redshift["bins"].get("true redshift", []), strict=True):
+        assert line == {key: found[key] for key in ("low", "high", "count")} | found["scores"]["b2r"]
     assert redshift["intervals"] == old_card.get("intervals", {})
 
 

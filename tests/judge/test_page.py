@@ -1,11 +1,13 @@
 """The report page: self-contained, escaped, and with everything the run has to say."""
 
 import base64
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 
+import numpy as np
 import pytest
-from helpers.cards import classes_summary, named, several_summary, summary
+from helpers.cards import bin_of, classes_summary, named, several_summary, summary
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -60,7 +62,7 @@ def render(made):
 
 REDSHIFT = {
     "figures": drawn("loss", "extra_one", "residuals", "predicted_vs_true"),
-    "bins": [{"low": 0.0, "high": 0.05, "count": 1234, "nmad": 0.0312, "bias": 0.004}],
+    "bins": {"true redshift": [bin_of(0.0, 0.05, 1234, {"b2r": {"nmad": 0.0312, "bias": 0.004}})]},
     "warnings": ["the network collapsed to <one> value"],
 }
 
@@ -137,7 +139,7 @@ def test_page_of_several_outputs_begins_with_the_first_score_of_each():
     assert "redshift: NMAD 0.0200 95 % interval 0.0190–0.0210 best baseline 0.0500 (gradient boosting)" in words
     assert "subclass: macro F1 0.700 best baseline 0.610 (gradient boosting)" in words
     assert text.count('class="own"') == 2
-    assert "By true redshift" in words
+    assert "In bins true redshift galaxies predicted by NMAD 0–0.05 100 as available 0.0312" in words
     assert words.count("How sure it is") == 1
     assert "as available 90 % 88.0 % 0.09" in words
 
@@ -146,7 +148,17 @@ def test_page_without_pictures_bins_and_warnings_has_no_empty_sections():
     page = Page(render(summary()))
     assert "Pictures" not in page.words
     assert "Warning" not in page.words
-    assert "By true redshift" not in page.words
+    assert "In bins" not in page.words
+    assert "Beside published values" not in page.words
+
+
+def test_page_sets_published_values_beside_the_model():
+    rows = {"b2r": {"nmad": 0.0139}, "published value": {"nmad": 0.0144}}
+    made = replace(summary(), published={"redshift": {"": [bin_of(-np.inf, np.inf, 2982, rows)]}})
+    assert (
+        "Beside published values all with one galaxies predicted by NMAD all 2,982 b2r 0.0139"
+        in Page(render(made)).words
+    )
 
 
 def test_names_of_others_are_text_not_markup():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.cards import only_output, summary
+from helpers.cards import bin_of, only_output, summary
 
 from common.judge.card import card_data, card_markdown
 from common.judge.page import html_page
@@ -87,10 +87,8 @@ def test_card_and_report_say_it():
 
 def test_a_score_that_one_bin_leaves_undefined_is_a_dash_there():
     """Where no galaxy is an outlier nothing tells how well the width finds them."""
-    bins = [
-        {"low": 0, "high": 0.1, "count": 50, "nmad": 0.02, "bias": 0.001},
-        {"low": 0.1, "high": 0.2, "count": 20, "nmad": 0.03},
-    ]
-    card = card_data(summary(bins=bins))
-    assert "| 0.1–0.2 | 20 | 0.0300 | – |" in card_markdown(card)
+    scores = [{"nmad": 0.02, "bias": 0.001}, {"nmad": 0.03}]
+    bins = [bin_of(low, low + 0.1, 20, {"b2r": values}) for low, values in zip((0, 0.1), scores, strict=True)]
+    card = card_data(summary(bins={"true redshift": bins}))
+    assert "| 0.1–0.2 | 20 | b2r | 0.0300 | – |" in card_markdown(card)
     assert html_page(card, {}, {})

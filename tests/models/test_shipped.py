@@ -1,7 +1,9 @@
 """Models that come with the zoo."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -18,11 +20,12 @@ from helpers.trained import MAGNITUDES, by_hand
 from common.cli.command import main
 from common.cli.doctor import as_data, examine
 from common.models.opening import load
-from common.models.shipped import shipped_folder, shipped_models
+from common.models.shipped import CARDS, shipped_folder, shipped_models
 from common.serve.served_models import open_served
 from sdss_gs.errors import ZooError
 
 SEEN = (MAGNITUDES + np.random.default_rng(1).normal(0, 1, (40, 5))).astype(np.float32)
+EXAMPLE = ROOT / "examples" / "galaxies.csv"
 CHAMPION = "zoo b2r: your champion b2r/1; the shipped model is b2r@shipped"
 
 
@@ -200,7 +203,7 @@ def test_every_file_of_the_package_is_in_its_index(monkeypatch):
     folder = shipped_folder()
     assert folder == ROOT / "common" / "shipped"
     models = shipped_models()
-    expected = {f"{name}.{ending}" for name in models for ending in ("zoo", "card.md", "card.json")} | {"index.json"}
+    expected = {f"{name}.{ending}" for name in models for ending in ("zoo", *CARDS)} | {"index.json"}
     assert {path.name for path in folder.iterdir()} == expected
     for name in models:
         assert load(f"{name}@shipped").name == name
@@ -210,17 +213,91 @@ def test_every_file_of_the_package_is_in_its_index(monkeypatch):
     assert sum(sizes) <= 8e6
 
 
-def test_package_that_is_built_has_them(monkeypatch, tmp_path):
-    monkeypatch.delenv("ZOO_SHIPPED")
-    command = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path / "built")]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    expected = {path.name for path in shipped_folder().iterdir()}
-    assert {path.name for path in (tmp_path / "built" / "common" / "shipped").iterdir()} == expected
-
-
 def test_weights_are_held_once_though_a_file_opens_in_both_runtimes(no_store, tmp_path):
     ship_by_hand(shipped_folder(), by_hand("s2r"), tmp_path)
     seen = np.random.default_rng(2).normal(17, 1, (3, 3522)).astype(np.float32)
     by_keras, light = (load("s2r@shipped", runtime) for runtime in ("keras", "onnxruntime"))
     np.testing.assert_allclose(light.predict(seen)["redshift"], by_keras.predict(seen)["redshift"], atol=2e-5)
     assert (shipped_folder() / "s2r.zoo").stat().st_size < 1.2 * 4 * by_keras.network.count_params()
+
+
+# === What is installed, and the example ===
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Build the wheel, install it without its dependencies; return the folder."""
+    scratch = tmp_path_factory.mktemp("wheel")
+    base, build, wheel = f"--egg-base={scratch}", f"--build-base={scratch}/build", f"--dist-dir={scratch}"
+    command = [sys.executable, "setup.py", "-q", "egg_info", base, "build", build, "bdist_wheel", wheel]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (archive,) = scratch.glob("*.whl")
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--no-compile",
+        str(archive),
+    ]
+    subprocess.run([*command, "--target", str(scratch / "site")], check=True, capture_output=True)
+    return scratch / "site"
+
+
+def elsewhere(site, folder, code):
+    """Run Python with an installed package, without the repository."""
+    environment = {key: value for key, value in os.environ.items() if key != "ZOO_SHIPPED"}
+    environment |= {"PYTHONPATH": str(site), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/none.db"}
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_wheel_has_every_shipped_file_and_predicts_without_the_repository(installed, tmp_path):
+    shipped = ROOT / "common" / "shipped"
+    assert {path.name for path in (installed / "common" / "shipped").iterdir()} == {
+        path.name for path in shipped.iterdir()
+    }
+    assert sorted(path.name for path in installed.iterdir() if path.suffix != ".dist-info") == [
+        "bin",
+        "common",
+        "sdss_gs",
+    ]
+    shutil.copy(EXAMPLE, tmp_path)
+    code = """
+import common, sdss_gs, sys
+from common.cli.command import main
+print(common.__file__, sdss_gs.__file__, file=sys.stderr)
+sys.exit(main(["predict", "b2r", "--input", "galaxies.csv", "--output", "-"]))
+"""
+    done = elsewhere(installed, tmp_path, code)
+    assert done.returncode == 0, done.stderr
+    assert f"{installed}/common/__init__.py {installed}/sdss_gs/__init__.py" in done.stderr
+    assert str(ROOT) not in done.stderr
+    assert len(done.stdout.splitlines()) == 9
+    done = elsewhere(installed, tmp_path, "from common.cli.command import main; main(['info', 'b2r'])")
+    assert done.stdout.strip() == (shipped / "b2r.card.md").read_text().strip()
+
+
+def test_example_is_answered_as_the_readme_says(no_store, monkeypatch, capsys):
+    monkeypatch.delenv("ZOO_SHIPPED")
+    assert main(["predict", "b2r@shipped", "--input", str(EXAMPLE), "--output", "-"]) == 0
+    found = [line.split(",") for line in capsys.readouterr().out.splitlines()]
+    shown = re.search(r"cut -d, -f1-4,9\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL).group(1)
+    told = [line.split(",") for line in shown.splitlines()]
+    assert told[0] == [found[0][k] for k in (0, 1, 2, 3, 8)]
+    for line, row in zip(told[1:], found[1:], strict=True):
+        assert (line[0], line[4]) == (row[0], row[8])
+        assert [float(value) for value in line[1:4]] == pytest.approx([float(value) for value in row[1:4]], rel=1e-3)
+
+
+def test_example_holds_what_spectra_say_within_the_intervals_of_galaxies(no_store, monkeypatch, capsys):
+    monkeypatch.delenv("ZOO_SHIPPED")
+    table, model = pd.read_csv(EXAMPLE), load("b2r@shipped")
+    found = model.predict(table)
+    galaxies = (table["spectroscopic_class"] == "GALAXY").to_numpy()
+    assert (found["flag"].to_numpy()[galaxies] == 0).all()
+    assert (found["flag"].to_numpy()[~galaxies] != 0).all()
+    error = (found["redshift"] - table["spectroscopic_redshift"]) / (1 + table["spectroscopic_redshift"])
+    assert np.abs(error[galaxies]).max() < 0.05

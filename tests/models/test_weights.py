@@ -1,19 +1,22 @@
 """How shipped models are made, on generated tables, and that what ships is what was made."""
 
 import json
+import re
 from hashlib import sha256
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import survey_rows
+from conftest import ROOT, survey_rows
 
+from common.cli.command import main
 from common.models.opening import load
-from common.models.shipped import FOLDER, INDEX
+from common.models.shipped import CARDS, FOLDER, INDEX
 from sdss_gs.errors import DataError
 from sdss_gs.schema import BANDS
 from weights import __main__ as weights
-from weights import recipe, tables
+from weights import pages, recipe, tables
+from weights.judge import judge_again
 from weights.sources import SOURCES, check_sources
 
 COUNT = 90
@@ -31,7 +34,8 @@ def sources(tmp_path):
         redshift=rows["redshift"].astype(float), phot=np.where(number % 3, "dered", "raw"), group=number,
         ebv=np.where(number % 4, np.nan, 0.05), odd_colour=number == 5, cls="GALAXY",
         subclass=np.where(number % 2, "AGN", "AGN BROADLINE"), logm=np.where(number < 20, 10.5, np.nan),
-        logm_kc=np.where(number > 80, 9.5, np.nan),
+        logm_kc=np.where(number > 80, 9.5, np.nan), source=np.where(number % 3, "LM", "A1"),
+        photoz_sdss=np.where(number % 2, np.nan, rows["redshift"].astype(float) + 0.01),
     )  # fmt: skip
     folder = tmp_path / "sources"
     folder.mkdir()
@@ -51,6 +55,7 @@ def test_each_galaxy_is_taken_once_and_says_what_its_magnitudes_are(sources):
     raw = table[table["photometry"] == "raw"]
     assert raw["ebv"].notna().sum() == 8
     assert table[table["photometry"] == "dereddened"]["ebv"].notna().all()
+    assert table["redshift_published"].notna().sum() == 45
 
 
 def test_masses_are_taken_from_whichever_table_has_one(sources):
@@ -87,12 +92,15 @@ def test_stars_and_quasars_look_like_the_galaxies_as_bright(sources):
     assert np.abs(redder[~raw]).max() < 1e-4
 
 
-def test_model_is_made_shipped_and_predicts(sources, tmp_path, monkeypatch):
+def test_model_is_made_shipped_and_predicts(sources, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")
     monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
     (tmp_path / "work").mkdir()
-    tiny = recipe.Recipe("redshifts", "generated galaxies", {"epochs": "1", "precision": "float32"})
-    weights.make("b2r", tiny, sources, tmp_path / "work", tmp_path / "shipped")
+    options = {"epochs": "1", "precision": "float32", "split": ".4,.1,.5"}
+    told = {"limits": ("Knows no dwarfs.",), "published": "somebody's redshifts"}
+    tiny = recipe.Recipe("redshifts", "generated galaxies", options, **told)
+    data = weights.data_set("b2r", tiny, sources, tmp_path / "work")
+    weights.make("b2r", tiny, data, tmp_path / "work", tmp_path / "shipped")
     monkeypatch.setenv("ZOO_SHIPPED", str(tmp_path / "shipped"))
     model = load("b2r@shipped")
     assert model.inputs[0].told_apart
@@ -101,6 +109,46 @@ def test_model_is_made_shipped_and_predicts(sources, tmp_path, monkeypatch):
     index = json.loads((tmp_path / "shipped" / INDEX).read_text())
     assert index["b2r"]["learnt_from"] == "generated galaxies"
     assert index["b2r"]["score"].startswith("nmad ")
+    assert_card_is_complete(tmp_path / "shipped", capsys)
+    assert_judged_again_it_has_the_same_card(tiny, data, tmp_path / "shipped")
+
+
+def assert_judged_again_it_has_the_same_card(tiny, data, folder):
+    paths = [folder / f"b2r.{file}" for file in CARDS]
+    before = [path.read_bytes() for path in paths]
+    for path in paths[::2]:
+        path.unlink()
+    judge_again("b2r", tiny, data, folder)
+    assert paths[2].read_bytes() == before[2]
+    card, found = (json.loads(text) for text in (before[1], paths[1].read_bytes()))
+    assert found["outputs"][0]["scores"]["b2r"] == pytest.approx(card["outputs"][0]["scores"]["b2r"], rel=1e-4)
+    assert {key: found[key] for key in card if key != "outputs"} == {key: card[key] for key in card if key != "outputs"}
+    (data / "data.csv").write_text((data / "data.csv").read_text().replace(",raw,", ",dereddened,"))
+    with pytest.raises(DataError, match=r"b2r: expected the data that it learnt from \(\w+\), found \w+"):
+        judge_again("b2r", tiny, data, folder)
+
+
+def assert_card_is_complete(folder, capsys):
+    """An astronomer reads what it learnt from, how good it is beside others, where it fails, and whom to cite."""
+    capsys.readouterr()
+    assert main(["info", "b2r@shipped"]) == 0
+    card = capsys.readouterr().out
+    assert "generated galaxies; MIT; sources in weights/recipe.md." in card
+    assert "![Magnitudes and true values of the training and the test galaxies](b2r.card.png)" in card
+    assert (folder / "b2r.card.png").read_bytes().startswith(b"\x89PNG")
+    assert re.search(r"\| SkyServer DR17 exports, .* \| dereddened \| 59 \| ", card)
+    assert re.search(r"\| SDSS main sample cut .* \| raw \| 30 \| ", card)
+    for heading in ("### In bins", "### Beside published values", "### How sure it is", "## Limits", "## Cite"):
+        assert f"\n{heading}\n" in card
+    assert "On the test galaxies of which one is published: somebody's redshifts." in card
+    bins = json.loads((folder / "b2r.card.json").read_text())["outputs"][0]
+    (everything,) = bins["published"][""]
+    assert list(everything["scores"]) == ["b2r", "gradient boosting", "published value"]
+    assert everything["scores"]["published value"]["nmad"] < 0.002
+    assert 10 <= everything["count"] < 40
+    assert card.partition("## Limits")[2].strip().startswith("- Knows no dwarfs.")
+    assert "Abdurro'uf" in card
+    assert "zenodo" not in card
 
 
 def test_another_file_of_the_same_name_is_refused(sources, capsys):
@@ -122,3 +170,12 @@ def test_what_ships_is_what_the_recipe_wrote():
         assert len(content) < 2e6
         card = json.loads((FOLDER / f"{name}.card.json").read_text())
         assert card["model"] == name
+
+
+@pytest.mark.parametrize(("page", "form"), pages.PAGES.items())
+def test_tables_of_the_pages_are_those_of_the_cards(page, form):
+    text = (ROOT / page).read_text()
+    shown = text.partition(pages.BEGIN)[2].partition(pages.END)[0]
+    assert shown == f"\n\n{pages.table(FOLDER, form)}\n"
+    for name in json.loads((FOLDER / INDEX).read_text()):
+        assert f"| `{name}` | " in shown

@@ -7,7 +7,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from common.outputs.kinds import kind_of
-from common.outputs.metrics import binned_scores, intervals, score
+from common.outputs.metrics import intervals, score, scores_in_bins
 from sdss_gs.schema import OUTPUTS, Output
 
 RNG = np.random.default_rng(0)
@@ -241,27 +241,56 @@ def test_wider_level_gives_wider_intervals():
     assert wide[0] < narrow[0] < narrow[1] < wide[1]
 
 
+def in_bins(truth, predicted):
+    """Score redshifts in bins of the truth."""
+    edges = kind_of(REDSHIFT).bin_edges
+    return scores_in_bins(REDSHIFT, truth, {"b2r": predicted}, {"z": (truth, edges)}).get("z", [])
+
+
 def test_bins_hold_the_scores_of_their_galaxies():
-    bins = binned_scores(REDSHIFT, TRUTH, PREDICTED)
+    bins = in_bins(TRUTH, PREDICTED)
     assert [(line["low"], line["high"]) for line in bins] == [
         (0, 0.05), (0.05, 0.1), (0.1, 0.15), (0.15, 0.2), (0.2, 0.3), (0.3, 0.5),
     ]  # fmt: skip
     assert sum(line["count"] for line in bins) == 500
     chosen = (TRUTH >= 0.1) & (TRUTH < 0.15)
     expected = score(REDSHIFT, TRUTH[chosen], PREDICTED[chosen])
-    assert {key: bins[2][key] for key in expected} == expected
+    assert bins[2]["scores"]["b2r"] == {key: expected[key] for key in ("nmad", "bias", "outlier_fraction_05")}
+    for name, (low, high) in bins[2]["intervals"]["b2r"].items():
+        assert low < expected[name] < high
 
 
 def test_galaxy_on_a_limit_is_in_the_bin_above():
     truth = np.repeat([0.1, 0.2], 10)
-    bins = binned_scores(REDSHIFT, truth, truth + 0.01)
+    bins = in_bins(truth, truth + 0.01)
     assert [(line["low"], line["count"]) for line in bins] == [(0.1, 10), (0.2, 10)]
 
 
 def test_bins_of_fewer_than_ten_galaxies_are_left_out():
     truth = np.array([0.02] * 9 + [0.07] * 10)
-    assert [(line["low"], line["count"]) for line in binned_scores(REDSHIFT, truth, truth)] == [(0.05, 10)]
-    assert binned_scores(REDSHIFT, truth[:3], truth[:3]) == []
+    assert [(line["low"], line["count"]) for line in in_bins(truth, truth)] == [(0.05, 10)]
+    assert in_bins(truth[:3], truth[:3]) == []
+
+
+def test_bins_compare_rivals_on_the_same_objects_and_leave_out_those_without_a_number():
+    magnitude = np.where(np.arange(500) < 100, np.nan, np.linspace(13, 19, 500))
+    rows = {"b2r": PREDICTED, "mean": np.full(500, TRUTH.mean())}
+    found = scores_in_bins(
+        REDSHIFT, TRUTH, rows, {"r magnitude": (magnitude, (-np.inf, 16, np.inf)), "w": (TRUTH, (7, 9))}
+    )
+    assert list(found) == ["r magnitude"]
+    assert sum(line["count"] for line in found["r magnitude"]) == 400
+    for line in found["r magnitude"]:
+        assert line["scores"]["b2r"]["nmad"] < line["scores"]["mean"]["nmad"]
+
+
+def test_mass_has_bins_by_decade():
+    mass = np.repeat([3e9, 2e11], 20)
+    bins = scores_in_bins(MASS, mass, {"b2sm": 2 * mass}, {"m": (mass, kind_of(MASS).bin_edges)})["m"]
+    assert [(line["count"], line["scores"]["b2sm"]["bias_dex"]) for line in bins] == [
+        (20, pytest.approx(np.log10(2)))
+    ] * 2
+    assert all(line["low"] <= value < line["high"] for line, value in zip(bins, (3e9, 2e11), strict=True))
 
 
 @pytest.mark.parametrize(("metric", "better", "worse"), [("nmad", 0.01, 0.02), ("r2", 0.9, 0.1), ("bias", -0.01, 0.02)])

@@ -19,9 +19,9 @@ from common.outputs.kinds import kind_of
 from common.predict.choose import choose_models
 from common.predict.predict import predict
 from sdss_gs.errors import DataError
-from sdss_gs.schema import Output
+from sdss_gs.schema import OUTPUTS, Output
 from sdss_gs.tables.catalogue import read_catalogue
-from sdss_gs.tables.own import own_output, own_truth, read_columns
+from sdss_gs.tables.own import own_output, own_truth, read_columns, read_published
 
 HEIGHT = Output("height", "s", "height", "", "own column height", "data.csv", kind="number", centre=5e6, spread=2e5)
 
@@ -32,6 +32,16 @@ def add_column(folder, name, values):
     header, *rows = path.read_text().splitlines()
     lines = [f"{header},{name}", *(f"{row},{value}" for row, value in zip(rows, values, strict=True))]
     path.write_text("\n".join(lines) + "\n")
+
+
+def test_published_values_are_read_by_id_without_what_is_missing_or_impossible(tmp_path):
+    folder = write_survey(tmp_path / "survey", survey_rows(5))
+    add_column(folder, "redshift_published", ["0.1", "-9999", "", "42", "0.25"])
+    objid, path = read_catalogue(folder).objid, folder / "data.csv"
+    found = read_published(path, OUTPUTS["redshift"], objid[::-1])
+    np.testing.assert_array_equal(found, [0.25, np.nan, np.nan, np.nan, 0.1])
+    for name in ("smass", "subclass"):
+        assert np.isnan(read_published(path, OUTPUTS[name], objid)).all()
 
 
 def own(folder, column):

@@ -87,6 +87,15 @@ def test_page_and_descriptions_carry_safe_headers(served):
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_card_is_shown_with_its_picture(served):
+    (described,) = (one for one in json.loads(ask(f"{served}/models")[1])["models"] if one["name"] == "b2r")
+    status, picture, headers = ask(served + described["picture"])
+    assert (status, headers["Content-Type"], picture[:4]) == (200, "image/png", b"\x89PNG")
+    assert b"](card.png)" in ask(served + described["card"])[1]
+    status, text, _ = ask(f"{served}/models/b2r/card?format=gif")
+    assert (status, b"expected markdown, html, png, found 'gif'" in text) == (422, True)
+
+
 def test_rows_are_predicted_and_wrong_ones_named(served):
     status, answer = predict(served, {"rows": [ROW, dict.fromkeys(ROW), ROW | {"u": None}]})
     assert status == 200

@@ -118,12 +118,17 @@ def assert_card_and_pictures_are_complete(run):
         assert {level["level"] for level in output["coverage"]["as available"]} == {0.68, 0.9, 0.95}
     redshift = outputs["redshift"]
     assert redshift["scores"]["only wise"]["nmad"] == metrics["test_only_wise_redshift_nmad"]
-    assert 0 < sum(each["count"] for each in redshift["bins"]) <= redshift["scores"]["as available"]["galaxies"]
-    assert [name for name, output in outputs.items() if output["bins"]] == ["redshift"]
+    counts = [each["count"] for each in redshift["bins"]["true redshift"]]
+    assert 0 < sum(counts) <= redshift["scores"]["as available"]["galaxies"]
+    for output in outputs.values():
+        (first, *_) = output["bins"]["r magnitude"]
+        assert list(first["scores"]) == ["as available", "gradient boosting"]
     numbers = {"predicted_vs_true", "residuals", "pit", "distributions", "worst_cases", "best_cases"}
     classes = {"confusion", "worst_cases", "best_cases"}
     kinds = {"redshift": numbers, "smass": numbers, "subclass": classes, "gz2c": classes}
-    assert plots_of(run) == {"loss.png"} | {f"{name}_{kind}.png" for name, found in kinds.items() for kind in found}
+    assert plots_of(run) == {"loss.png", "selection.png"} | {
+        f"{name}_{kind}.png" for name, found in kinds.items() for kind in found
+    }
 
 
 def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy, repository, capsys):

@@ -61,7 +61,7 @@ class Kind(ABC):
     class_averages : tuple of str
         Means over the classes that occur: a resample without a rare class would average other classes than the score.
     bin_edges : tuple of float
-        Limits of the bins of the truth that are scored one by one.
+        Limits of the bins of the truth that are scored one by one; empty for none.
     reductions : mapping of str to callable
         How the best constants are found, by their name in `CONSTANTS`.
     activation, head_ending : str
@@ -95,6 +95,11 @@ class Kind(ABC):
     sides: ClassVar[int] = 2
     ucd: ClassVar[str] = ""
     ends_formula: ClassVar[str] = "value + e"
+
+    @property
+    def in_bins(self) -> list[str]:
+        """List the scores of a bin: those compared but R², as next to no variance in it is to be explained."""
+        return [name for name in self.compared if name != "r2"]
 
     # === What a network learns ===
 

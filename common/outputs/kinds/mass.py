@@ -43,6 +43,7 @@ class Mass(Scalar):
     }
     headline, second, older = "scatter_dex", "r2", ("mae_1e9msun",)
     compared = ("scatter_dex", "bias_dex", "mae_1e9msun", "r2")
+    bin_edges = tuple(10.0**exponent for exponent in (6, 8, 9, 9.5, 10, 10.5, 11, 11.5, 13))
 
     def encode(self, truth: np.ndarray, target: str = TARGETS[0]) -> np.ndarray:
         return super().encode(np.log10(truth) if target != "linear" else truth / MASS_UNIT)

@@ -48,7 +48,7 @@ function show(cards, model, output, answer, truth = null) {
   for (const flag of answer.flags) add(card, "p", flag, "flag");
   if (answer.problem) add(card, "p", answer.problem, "flag");
   const foot = add(card, "p", `${model.name}, version ${answer.version} `, "soft");
-  for (const [text, address] of [["report", model.report], ["card", model.card], ["MLflow run", model.run]]) {
+  for (const [text, address] of [["report", model.report], ["card", model.card], ["learnt from", model.picture], ["MLflow run", model.run]]) {
     if (!address) continue;
     Object.assign(add(foot, "a", text), { href: address, target: "_blank", rel: "noopener" });
     foot.append(" ");
