@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sdss_gs.schema import BANDS, SUBCLASSES
+from sdss_gs.schema import BANDS, PER_EBV, SUBCLASSES
 
 FIRST_ID = 1_000_000_000_000_000
 """Added to the number of a galaxy: rows of the same galaxy have one id, and so stand in one part of the split."""
@@ -50,7 +50,31 @@ def classes(sources: Path) -> pd.DataFrame:
     """Stars, galaxies and quasars."""
     others = pd.read_parquet(sources / "stars_quasars.parquet")
     everything = _once(pd.concat([_galaxies(sources), others[~others["odd_colour"]]], ignore_index=True))
-    return _photometry(everything, sources).assign(**{"class": everything["cls"].to_numpy()})
+    table = _photometry(everything, sources)
+    return _alike(table, (everything["cls"] == "GALAXY").to_numpy()).assign(**{"class": everything["cls"].to_numpy()})
+
+
+def _alike(table: pd.DataFrame, galaxy: np.ndarray) -> pd.DataFrame:
+    """Redden stars and quasars, and take their errors, where a galaxy as bright is raw or has none.
+
+    All of them are dereddened and have errors, and galaxies of some tables are not: a network would learn that.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `_photometry`.
+    galaxy : ndarray of bool, shape (n,)
+    """
+    galaxies = table[galaxy].sort_values("modelMag_r", kind="stable")
+    others = table[~galaxy]
+    near = np.searchsorted(galaxies["modelMag_r"], others["modelMag_r"]).clip(max=len(galaxies) - 1)
+    like = galaxies.iloc[near].set_axis(others.index)
+    raw, unmeasured = like["photometry"] == RAW, like["modelMagErr_r"].isna()
+    magnitudes, errors = ([f"{kind}_{band}" for band in BANDS] for kind in ("modelMag", "modelMagErr"))
+    dust = np.outer(others["ebv"].where(raw, 0), list(PER_EBV.values()))
+    changed = (others[magnitudes] + dust).round(5).join(others[errors].mask(unmeasured))
+    changed = changed.assign(photometry=like["photometry"], ebv=others["ebv"].mask(raw & like["ebv"].isna()))
+    return table.assign(**{name: table[name].where(galaxy, changed[name].reindex(table.index)) for name in changed})
 
 
 def _galaxies(sources: Path) -> pd.DataFrame:

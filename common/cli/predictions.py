@@ -51,6 +51,11 @@ def _with_input(function):
             "out or the edge repeated",
         ),
         click.option(
+            "--photometry", "stated", type=click.Choice(list(STATEMENTS)),
+            show_default="as the names of the columns say",
+            help="whether magnitudes u g r i z are corrected for the Galaxy's extinction",
+        ),
+        click.option(
             "--id", "id_column", default="", show_default="objid, id, source_id, …", metavar="COLUMN",
             help="the catalogue's ids; none: number the rows",
         ),
@@ -94,10 +99,6 @@ def _with_input(function):
     "-99 is not observed",
 )  # fmt: skip
 @click.option(
-    "--photometry", type=click.Choice(list(STATEMENTS)), show_default="as the names of the columns say",
-    help="whether magnitudes u g r i z are corrected for the Galaxy's extinction",
-)  # fmt: skip
-@click.option(
     "--tta", is_flag=True,
     help="turn and mirror each image into its eight forms and average: eight times the work, a little less error "
     "(error bars stay those without)",
@@ -117,11 +118,11 @@ def _with_input(function):
     help="processes of --engine ray",
 )  # fmt: skip
 def predict(
-    names: Sequence[str], output: Path, pdf: str | None, limits: bool, photometry: str | None, tta: bool,
+    names: Sequence[str], output: Path, pdf: str | None, limits: bool, tta: bool,
     runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, **source_options: object,
 ) -> None:  # fmt: skip
     """Predict galaxies, one row each, with error bars and flags."""
-    given = (list(names), pdf, limits, photometry, tta, runtime, overwrite, engine, address, workers, source_options)
+    given = (list(names), pdf, limits, tta, runtime, overwrite, engine, address, workers, source_options)
     if str(output) != STDOUT:
         _predict(output, str(output), *given)
         return
@@ -135,7 +136,7 @@ def predict(
 
 
 def _predict(
-    output: Path, shown: str, names: list[str], pdf: str | None, limits: bool, photometry: str | None, tta: bool,
+    output: Path, shown: str, names: list[str], pdf: str | None, limits: bool, tta: bool,
     runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, source_options: dict,
 ) -> None:  # fmt: skip
     """Predict into a file; `shown` is what its line calls it."""
@@ -146,7 +147,7 @@ def _predict(
 
     models, together = choose_models(names, runtime or "")
     models = with_distributions(averaging(models) if tta else models, together, pdf or "", output)
-    opener = _opener(models, limits=limits, stated=photometry or "", **source_options)
+    opener = _opener(models, limits=limits, **source_options)
     source = _open(opener)
     if together.way:
         models = [model for model in models if {item.name for item in model.inputs} & set(source.inputs)]
@@ -166,7 +167,7 @@ def _predict(
 
 def _opener(
     models: Sequence[Model], paths: Sequence[Path], columns: Sequence[str], id_column: str, table: str,
-    image_scale: float | None, limits: bool = False, stated: str = "",
+    image_scale: float | None, stated: str | None, limits: bool = False,
 ) -> Open:  # fmt: skip
     """Return what opens the input, once or, in another process, again."""
     from common.data.sources import open_source
@@ -178,7 +179,7 @@ def _opener(
     return functools.partial(
         open_source, [path.absolute() for path in paths], inputs, columns=dict(map(_assignment, columns)),
         id_column=id_column, table=table, photometry=photometry, image_scale=image_scale,
-        extras=extras_of([item for model in models for item in model.inputs], limits, stated),
+        extras=extras_of([item for model in models for item in model.inputs], limits, stated or ""),
     )  # fmt: skip
 
 
@@ -219,10 +220,12 @@ def _engine(name: str, opener: Open, address: str, workers: int | None):
 def embed(name: str, output: Path | None, runtime: str | None, overwrite: bool, **source_options) -> None:
     """Write what a model sees in each galaxy. These are the features that feed its head."""
     arrow_without_pandas()
+    from common.data.sources import refuse_extras
     from common.data.sources.folder import open_folder
     from common.models.opening import load
     from common.predict.embed import embed as write_features
     from common.predict.embed import embedding_of
+    from sdss_gs.tables.columns import extras_of
 
     model = load(name, runtime or "")
     if output is not None:
@@ -235,6 +238,7 @@ def embed(name: str, output: Path | None, runtime: str | None, overwrite: bool, 
     folder, *others = source_options["paths"]
     if others or not (folder / "data.csv").is_file():
         raise OptionError("output: expected a file that ends in .parquet, since the input is no SDSS-GS folder")
+    refuse_extras(folder, extras_of([], stated=source_options["stated"] or ""))
     data = open_folder(folder, tuple(model.shapes), source_options["image_scale"] or PIXEL_SCALE)
     print(embedding_of(model, data, overwrite=overwrite))
 

@@ -29,7 +29,7 @@ from common.training.fit import fit
 from common.training.one_program import pays, run_as_programs, steps_of_program
 from common.training.phases import Phase, phases
 from common.training.processes import join
-from common.training.start import FOLLOWED, begin_at, check_data, follow, open_start
+from common.training.start import BATCH, FOLLOWED, begin_at, check_data, follow, open_start, pace
 from sdss_gs.errors import DataError, OptionError, first_line
 from sdss_gs.logs import LOG
 
@@ -85,11 +85,15 @@ class Session:
             self.task = replace(self.task, inputs=self.start.inputs, outputs=self.start.outputs)
             self.options = follow(self.options, self.start, functions, project.defaults)
             self.recorded |= {name: getattr(self.options, name) for name in FOLLOWED if name in self.recorded}
-        record.parameters({name: value for name, value in self.recorded.items() if value != ""})
+        later = (BATCH,) if self.start else ()
+        record.parameters({name: value for name, value in self.recorded.items() if value != "" and name not in later})
         self.data = TrainingData(self.task, self.options, fold=fold)
         self.data.require_learnable()
         if self.start:
             check_data(self.start, self.data)
+            self.options = pace(self.options, self.data.sizes()["train"], project.defaults)
+            self.recorded[BATCH] = self.options.batch_size
+            record.parameters({BATCH: self.options.batch_size})
         # What is learnt may be known only from the data: a user's own label, or whether magnitudes have errors.
         self.task = replace(self.task, inputs=self.data.inputs, outputs=self.data.outputs)
         # A continuation may be started in another folder, without naming the data set again.

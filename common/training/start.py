@@ -35,6 +35,10 @@ OF_START = ("head", "bins", "errors", "target")
 """Options that decide what the network takes and gives: those are the trained model's."""
 FOLLOWED = ("head", "architecture", "photometry")
 """Options that follow the trained model where they are left to it."""
+BATCH = "batch_size"
+"""Option that follows the number of training objects where it is left to it."""
+STEPS, SMALLEST_BATCH = 5, 8
+"""Steps of an epoch that few training objects are enough for, and objects of a step at least."""
 POINT, BINNED, MIXTURE = HEADS
 MOST_OUTSIDE = 0.01
 """Share of the training objects that may lie outside the bins of the trained model."""
@@ -102,6 +106,25 @@ def follow(
         both = any(item.told_apart for item in start.inputs)
         found["photometry"] = BOTH_KINDS if both else options.photometry
     return replace(options, **found)
+
+
+def pace(options: TrainingOptions, objects: int, defaults: Mapping[str, object]) -> TrainingOptions:
+    """Choose how many objects a step has, where the options leave that to it: a power of two, the default at most.
+
+    Few objects in large steps are few steps: a trained model that has far to go does not arrive.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+    objects : int
+        That train.
+    defaults : mapping of str to object
+        Of the options.
+    """
+    if options.batch_size != defaults[BATCH]:
+        return options
+    fitting = max(SMALLEST_BATCH, 2 ** int(np.log2(max(1, objects / STEPS))))
+    return replace(options, batch_size=min(options.batch_size, fitting))
 
 
 def _architecture_of(start: Model, functions: Mapping[str, Callable], options: TrainingOptions) -> str:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.schema import DEREDDENED, ERRORS, INPUTS, Input
 from sdss_gs.tables.error_columns import ErrorColumn, FoundErrors, find_errors
-from sdss_gs.tables.extinction import ExtinctionColumns, find_extinction, find_statement
+from sdss_gs.tables.extinction import (
+    ExtinctionColumns,
+    find_extinction,
+    find_statement,
+    read_statement,
+    says_nothing,
+)  # fmt: skip
 from sdss_gs.tables.names import (
     MODEL,
     PHOTOMETRY,
@@ -209,8 +216,14 @@ def _with_dust(table: OpenTable, choice: Choice, names: Mapping[str, str], state
     elif stated and found == DEREDDENED:
         raise OptionError(f"photometry: expected {DEREDDENED} for {listed(list(names.values()))}, found {stated}")
     choice.photometry[DUSTY] = found
-    statement = "" if stated else find_statement(table.names)
-    return replace(choice, extinction=find_extinction(table), statement=statement)
+    extinction, statement = find_extinction(table), "" if stated else find_statement(table.names)
+    if extinction and says_nothing(table, extinction.names, extinction.read):
+        choice.notes.append(f"{listed(extinction.names)}: expected the Galaxy's extinction, found no row that has it")
+        extinction = None
+    if statement and says_nothing(table, [statement], partial(read_statement, name=statement)):
+        choice.notes.append(f"{statement}: expected {' or '.join(STATEMENTS)} in each row, found no row that says so")
+        statement = ""
+    return replace(choice, extinction=extinction, statement=statement)
 
 
 def take_errors(table: OpenTable, choice: Choice, told: Mapping[str, str] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,3 +97,26 @@ def read_statement(table: pa.Table, name: str) -> np.ndarray:
     words = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(table[name].cast(pa.string()), "")))
     place = pc.index_in(words, value_set=pa.array(_SAID[name.strip().lower()]))
     return pc.fill_null(place.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False) % 2
+
+
+def says_nothing(table: OpenTable, names: Sequence[str], read: Callable[[pa.Table], np.ndarray]) -> bool:
+    """Tell whether columns say nothing in any row; not of a table without rows, nor of one that cannot be read.
+
+    Parameters
+    ----------
+    table : OpenTable
+    names : sequence of str
+        The columns, of which so many rows are read as are needed to find one that says something.
+    read : callable
+        Takes these columns of some rows, and returns numbers, NaN where they say nothing.
+    """
+    rows = 0
+    try:
+        for piece in table.batches(names, 0):
+            if np.isfinite(read(piece)).any():
+                return False
+            rows += len(piece)
+    except pa.ArrowException:
+        # Whoever reads the magnitudes says what is wrong with the file.
+        return False
+    return rows > 0

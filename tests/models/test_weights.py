@@ -27,7 +27,8 @@ def sources(tmp_path):
     """Tables as the recipe's, of generated galaxies: each third raw, and one in two tables."""
     rows, rng = pd.DataFrame(survey_rows(COUNT)), np.random.default_rng(0)
     number = np.arange(COUNT)
-    table = pd.DataFrame({band: rows[f"modelMag_{band}"].astype(float) for band in BANDS})
+    # No two are equally bright.
+    table = pd.DataFrame({band: rows[f"modelMag_{band}"].astype(float) + 1e-5 * number for band in BANDS})
     table = table.assign(**{f"err_{band}": np.where(number % 2, 0.02, np.nan) for band in BANDS})
     table = table.assign(
         redshift=rows["redshift"].astype(float), phot=np.where(number % 3, "dered", "raw"), group=number,
@@ -68,6 +69,27 @@ def test_masses_are_taken_from_whichever_table_has_one(sources):
 def test_classes_and_subclasses(sources):
     assert tables.classes(sources)["class"].value_counts().to_dict() == {"GALAXY": 89, "STAR": 45, "QSO": 45}
     assert set(tables.subclasses(sources)["subclass"]) == {"AGN"}
+
+
+def test_stars_and_quasars_look_like_the_galaxies_as_bright(sources):
+    """Or whether a row is raw, or has errors, would tell a network what it is."""
+    path = sources / "stars_quasars.parquet"
+    stars = pd.read_parquet(path).assign(phot="dered", ebv=np.nan, **{f"err_{band}": 0.03 for band in BANDS})
+    stars.to_parquet(path)
+    table = tables.classes(sources).set_index(tables.classes(sources)["objid"] - tables.FIRST_ID)
+    # Each star or quasar is as bright as one galaxy; that of 1005 was dropped.
+    others = table[table["class"] != "GALAXY"].drop(index=1005)
+    galaxies = table.loc[others.index - 1000].set_index(others.index)
+    raw = galaxies["photometry"] == "raw"
+    assert raw.sum() == 30
+    assert (others["photometry"] == galaxies["photometry"]).all()
+    assert (others["modelMagErr_u"].isna() == galaxies["modelMagErr_u"].isna()).all()
+    assert (others["ebv"].isna() == (raw & galaxies["ebv"].isna())).all()
+    magnitudes = [f"modelMag_{band}" for band in BANDS]
+    redder = (others[magnitudes] - galaxies[magnitudes]).to_numpy()
+    assert redder[raw][:, 0] / redder[raw][:, 4] == pytest.approx(4.239 / 1.263, rel=0.01)
+    assert (redder[raw] > 0).all()
+    assert np.abs(redder[~raw]).max() < 1e-4
 
 
 def test_model_is_made_shipped_and_predicts(sources, tmp_path, monkeypatch, capsys):

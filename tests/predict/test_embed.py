@@ -184,6 +184,22 @@ def test_commands_write_features_and_list_similar_galaxies(clusters, tmp_path, m
         assert error.count("\n") == 1
 
 
+def test_command_is_told_whether_magnitudes_are_dereddened(clusters, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(opening, "load", lambda name, _runtime: by_hand(name, photometry="dereddened"))
+    catalogue, output = clusters / "data.csv", tmp_path / "y.parquet"
+    for stated, expected in (("dereddened", 0), ("raw", Flag.OTHER_MAGNITUDE)):
+        asked = ["embed", "b2r", "--photometry", stated, "--overwrite", "--output", str(output), "--input"]
+        assert cli.main([*asked, str(catalogue)]) == 0
+        flags = read(output)[0]["flag"].to_numpy()
+        assert set(flags[np.arange(12) != 7] & Flag.OTHER_MAGNITUDE) == {expected}
+    capsys.readouterr()
+    for arguments in (["--output", str(output), "--overwrite"], []):
+        assert cli.main(["embed", "b2r", "--photometry", "raw", "--input", str(clusters), *arguments]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith("error: photometry: expected a catalogue with raw, found the data set")
+        assert error.count("\n") == 1
+
+
 def test_service_finds_neighbours_and_refuses_in_words(clusters, monkeypatch):
     objects, model, names = open_objects(clusters), by_hand("b2r"), ids(clusters)
     found = service.Similar(objects)

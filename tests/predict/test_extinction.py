@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.table import Table
 from click.testing import CliRunner
 from helpers.trained import MAGNITUDES, by_hand
 
@@ -78,6 +79,30 @@ def test_rows_whose_reddening_is_unknown_stay_as_they_are(models, value):
     found = models["dereddened"].predict(table(RAW, ebv=np.where(EBV == 0.4, value, EBV)))
     assert bits(found) == [0, 0, OTHER]
     np.testing.assert_allclose(found["redshift"], 0.01 * np.r_[CLEAN[:2].mean(axis=1), RAW[2].mean()], rtol=1e-5)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "fits"])
+def test_empty_columns_are_not_said_to_be_read(models, tmp_path, ending):
+    path, nothing = tmp_path / f"in.{ending}", np.full(3, np.nan)
+    rows = table(RAW, "{}", ebv=nothing, photometry=["", "", "unknown"])
+    if ending == "fits":
+        Table.from_pandas(rows).write(path)
+    else:
+        getattr(rows, f"to_{ending}")(path, index=False)
+    found = models["dereddened"].predict(path)
+    assert bits(found) == [OTHER] * 3
+    notes = found.attrs["notes"]
+    assert "ebv: expected the Galaxy's extinction, found no row that has it" in notes
+    assert "photometry: expected raw or dereddened in each row, found no row that says so" in notes
+    assert any("found raw ones without E(B-V): flag 128" in note for note in notes)
+    assert not any("dereddened with" in note for note in notes)
+
+
+def test_one_row_that_says_it_is_enough(models):
+    found = models["dereddened"].predict(table(RAW, ebv=[np.nan, np.nan, EBV[2]]))
+    assert bits(found) == [OTHER, OTHER, 0]
+    assert "b2r: raw magnitudes, dereddened with ebv as those that it learnt from" in found.attrs["notes"]
+    assert not any("found no row" in note for note in found.attrs["notes"])
 
 
 def test_a_user_says_what_names_do_not(models):

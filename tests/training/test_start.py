@@ -18,9 +18,10 @@ from common.backend import keras
 from common.models.library import export
 from common.models.opening import load
 from common.models.shipped import FOLDER, VARIABLE, ship, shipped_folder
+from common.options import TrainingOptions
 from common.train import train
 from common.training.from_python import functions_of
-from common.training.start import BEFORE
+from common.training.start import BEFORE, pace
 from sdss_gs.errors import ZooError
 
 TINY = 1e-12
@@ -88,11 +89,21 @@ def test_training_begins_with_the_shipped_model_and_is_scored_beside_it(reposito
     assert BEFORE in output["intervals"]
     assert BEFORE in capsys.readouterr().out
     assert run.data.params["start"] == "shipped"
+    assert run.data.params["batch_size"] == "16"
     assert "baseline_before_fine-tuning_nmad" in run.data.metrics
     assert launched(repository, resume=run.info.run_id) == 0
     again, resumed = card()
     assert again.info.run_id != run.info.run_id
+    assert again.data.params["batch_size"] == "16"
     assert resumed["outputs"][0]["scores"] == output["scores"]
+
+
+def test_few_objects_are_learnt_in_small_steps_unless_the_options_say_otherwise():
+    def steps_of(objects, batch_size=128):
+        return pace(TrainingOptions(batch_size=batch_size), objects, {"batch_size": 128}).batch_size
+
+    assert [steps_of(objects) for objects in (1, 210, 500, 5000, 10**6)] == [8, 32, 64, 128, 128]
+    assert steps_of(210, batch_size=64) == 64
 
 
 def test_shipped_model_is_judged_on_any_data_set(repository, shipped, capsys):

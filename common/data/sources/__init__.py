@@ -15,7 +15,7 @@ from sdss_gs.schema import INPUTS, PIXEL_SCALE
 from sdss_gs.tables.columns import NO_EXTRAS, Extras, choose_columns, no_columns
 from sdss_gs.tables.readers import OpenTable, is_table, shards, split_number
 
-__all__ = ["Chunk", "Loaded", "Source", "open_source", "open_table_source"]
+__all__ = ["Chunk", "Loaded", "Source", "open_source", "open_table_source", "refuse_extras"]
 
 
 def open_source(
@@ -69,11 +69,7 @@ def open_source(
     path, chosen = numbered[0]
     if len(files) == 1:
         if (path / "data.csv").is_file():
-            if extras.limits:
-                raise OptionError(f"limits: expected a catalogue, found the data set {path}; name its data.csv")
-            if extras.stated:
-                found = f"the data set {path}; name its data.csv"
-                raise OptionError(f"photometry: expected a catalogue with {extras.stated}, found {found}")
+            refuse_extras(path, extras)
             return _of(files, dataset_source(open_folder(path, inputs, image_scale or PIXEL_SCALE, progress)))
         if wanted and (shards(path) if path.is_dir() else is_table(path)):
             source = catalogue_source(path, wanted, columns, id_column, table or chosen, photometry, extras)
@@ -86,6 +82,20 @@ def open_source(
             f"input: expected one catalogue, found {len(files)}; join them, or predict one after the other"
         )
     return _of(files, files_source(files, image_scale))
+
+
+def refuse_extras(path: Path, extras: Extras) -> None:
+    """Refuse what is said of a catalogue where a data set is read, which says it itself.
+
+    Raises
+    ------
+    OptionError
+    """
+    found = f"the data set {path}; name its data.csv"
+    if extras.limits:
+        raise OptionError(f"limits: expected a catalogue, found {found}")
+    if extras.stated:
+        raise OptionError(f"photometry: expected a catalogue with {extras.stated}, found {found}")
 
 
 def _of(files: list[Path], source: Source) -> Source:
