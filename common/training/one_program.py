@@ -61,6 +61,8 @@ def run_as_programs(model: keras.Model) -> None:
             loss = measured(batch, True)
         model.optimizer.apply(tape.gradient(loss, model.trainable_weights), model.trainable_weights)
 
+    # To Keras a block is a step.
+    model.steps_per_execution = 1
     model.train_function = _program(model, learn)
     model.test_function = _program(model, lambda batch: measured(batch, False))
 

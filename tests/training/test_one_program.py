@@ -63,12 +63,13 @@ def test_programs_learn_what_steps_learn(tmp_path, name):
         hidden = keras.layers.Dense(8, "relu")(keras.layers.Rescaling(0.05)(inputs))
         last = "softmax" if data.outputs[0].classes else None
         network = keras.Model({"bands": inputs}, keras.layers.Dense(data.outputs[0].size, last)(hidden))
-        compile_model(network, data.outputs, options, 9, weighted=programs)
+        compile_model(network, data.outputs, options, 9, 4, weighted=programs)
         if programs:
             run_as_programs(network)
         feed = partial(data.blocks, most=4) if programs else data.batches
         training, validation = feed("train", BATCH), feed("validation", BATCH)
         history = network.fit(training, validation_data=validation, epochs=3, shuffle=False, verbose=0).history
+        assert int(network.optimizer.iterations) == 3 * -(-data.sizes()["train"] // BATCH)
         found.append((history, network.get_weights()))
     (steps, weights), (program, programmed) = found
     assert set(steps) == set(program)
