@@ -4,10 +4,11 @@ Input ``spectra`` (batch, 3522) float32, 1e-17 erg/s/cm²/Å → output ``redshi
 ``reference``, the network of astromlp-models (https://github.com/nunorc/astromlp-models), 7,215,270 parameters:
 standardised flux, two convolutions, two dense layers.
 ``fast``: shape and brightness of the spectrum, strided residual convolutions.
+``patches``: the same in larger pieces, a third of the arithmetic, to learn from many spectra.
 """
 
 from common.backend import keras
-from common.networks.fast import spectrum_features
+from common.networks.fast import spectrum_features, spectrum_patches
 from common.networks.layers import dense_stack, spectral_blocks, standardise
 from common.train import run
 
@@ -24,5 +25,10 @@ def fast(spectra):
     return spectrum_features(spectra)
 
 
+def patches(spectra):
+    """Turn the spectrum into 64 features."""
+    return spectrum_patches(spectra)
+
+
 if __name__ == "__main__":
-    run(__file__, reference, fast)
+    run(__file__, reference, fast, patches)

@@ -72,7 +72,8 @@ DATA = {
     "spectra": DataSet(TEMPLATES, _spectra(MORE_SPECTRA, "GALAXY", "STAR", "QSO")),
 }
 _MADE = "spectra made of the templates of SDSS and redrock, half of them noisy; never a real one"
-_WIDE = {"architecture": "wide"}
+_WIDE, _PATCHES = {"architecture": "wide"}, {"architecture": "patches", "batch_size": "64", "learning_rate": "0.0015"}
+_REDSHIFTS = _PATCHES | {"epochs": "24", "bins": "2000"}
 RECIPES = {
     "b2r": Recipe("redshifts", "88,762 real galaxies to r = 21, raw and dereddened told apart", _WIDE),
     "b2sm": Recipe("masses", "20,855 real galaxies, masses of MPA-JHU's kind and of kcorrect"),
@@ -81,8 +82,8 @@ RECIPES = {
         {"class_weights": "balanced", "photometry": "both"},
     ),
     "b2c": Recipe("classes", "88,762 real galaxies and 59,686 stars and quasars", {"class_weights": "balanced"}),
-    "s2r": Recipe("galaxy spectra", f"{SPECTRA:,} {_MADE}"),
-    "ss2r": Recipe("galaxy spectra", f"{SPECTRA:,} {_MADE}"),
-    "s2c": Recipe("spectra", f"{MORE_SPECTRA:,} {_MADE}"),
-    "s2s": Recipe("galaxy spectra", f"{SPECTRA:,} {_MADE}; by the equivalent width of Hα"),
+    "s2r": Recipe("galaxy spectra", f"{SPECTRA:,} {_MADE}", _REDSHIFTS),
+    "ss2r": Recipe("galaxy spectra", f"{SPECTRA:,} {_MADE}", _REDSHIFTS),
+    "s2c": Recipe("spectra", f"{MORE_SPECTRA:,} {_MADE}", _PATCHES | {"epochs": "8"}),
+    "s2s": Recipe("galaxy spectra", f"{SPECTRA:,} {_MADE}; by the equivalent width of Hα", _PATCHES | {"epochs": "8"}),
 }  # fmt: skip

@@ -140,7 +140,7 @@ def _predict(
 ) -> None:  # fmt: skip
     """Predict into a file; `shown` is what its line calls it."""
     arrow_without_pandas()
-    from common.models.model import left_out, synthetic_note
+    from common.models.model import left_out, origin_notes
     from common.predict.choose import averaging, choose_models, with_distributions, without_distributions
     from common.predict.predict import predict as run
 
@@ -151,7 +151,7 @@ def _predict(
     if together.way:
         models = [model for model in models if {item.name for item in model.inputs} & set(source.inputs)]
     of_photometry = [note for model in models for note in model.notes(source)]
-    for note in filter(None, (synthetic_note(models), *without_distributions(models), *of_photometry)):
+    for note in filter(None, (*origin_notes(models), *without_distributions(models), *of_photometry)):
         print(note)
     runner = _engine(engine, opener, address, workers)
     done = run(models, source, output, overwrite=overwrite, together=together, engine=runner)

@@ -101,6 +101,7 @@ def _write_files(
     folder: Path, templates: list[Templates], n: int, seed: int, kinds: Sequence[str], noisy: float, progress: bool
 ) -> None:
     (folder / "spectra").mkdir()
+    drawn: dict[str, list[float]] = {kind: [] for kind in kinds}
     with open(folder / "data.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -108,8 +109,10 @@ def _write_files(
             one = draw_spectrum(templates, kinds[number % len(kinds)], noisy, np.random.default_rng([seed, number]))
             writer.writerow((FIRST_ID + number, f"{one.redshift:.7g}", one.kind, one.subclass))
             _write_file(folder / "spectra" / f"{FIRST_ID + number}.fits", one)
+            drawn[one.kind].append(round(float(one.redshift), 4))
     used = {one.name: one.sha256 for one in templates if one.kind in kinds}
-    made = {"n": n, "seed": seed, "version": VERSION, "classes": list(kinds), "noisy": noisy, "templates": used}
+    redshifts = {kind: [min(some), max(some)] for kind, some in drawn.items() if some}
+    made = {"n": n, "seed": seed, "version": VERSION, "redshifts": redshifts, "noisy": noisy, "templates": used}
     (folder / SAMPLE_FILE).write_text(json.dumps(made, indent=1) + "\n")
 
 

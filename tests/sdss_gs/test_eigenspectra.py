@@ -13,6 +13,7 @@ from sdss_gs.eigenspectra import write_spectra
 from sdss_gs.eigenspectra.draw import H_ALPHA, draw_sum, equivalent_width
 from sdss_gs.eigenspectra.read import read_templates
 from sdss_gs.formats.spectra import read
+from sdss_gs.locate import TEMPLATES, how_made
 from sdss_gs.schema import WAVELENGTH
 
 FIRST = 3.27
@@ -63,6 +64,9 @@ def test_command_writes_a_data_set_that_opens(tmp_path, capsys):
     assert len(data.catalogue.objid) == 8
     made = json.loads((folder / "sample.json").read_text())
     assert set(made["templates"]) == {"spEigenGal-00001.fits", "spEigenQSO-00001.fits"}
+    assert how_made(folder)["origin"] == TEMPLATES
+    galaxies = table["redshift"][table["class"] == "GALAXY"]
+    assert made["redshifts"]["GALAXY"] == pytest.approx([galaxies.min(), galaxies.max()], abs=1e-4)
     for objid in table["objid"]:
         flux, best = read(folder / "spectra" / f"{objid}.fits")
         assert np.isfinite(flux).all()
