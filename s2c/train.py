@@ -4,11 +4,11 @@ Input ``spectra`` (batch, 3522) float32, 1e-17 erg/s/cm²/Å → output ``class3
 ``reference``, the network of s2s in astromlp-models (https://github.com/nunorc/astromlp-models), 7,223,752 parameters:
 standardised flux, four convolutions, two dense layers with dropout.
 ``fast``: shape and brightness of the spectrum, strided residual convolutions.
-``patches``: the same in larger pieces, a third of the arithmetic, to learn from many spectra.
+``slim``: the same with half of the weights behind the convolutions.
 """
 
 from common.backend import keras
-from common.networks.fast import spectrum_features, spectrum_patches
+from common.networks.fast import spectrum_features
 from common.networks.layers import dense_stack, spectral_blocks, standardise
 from common.train import run
 
@@ -26,10 +26,10 @@ def fast(spectra):
     return spectrum_features(spectra)
 
 
-def patches(spectra):
+def slim(spectra):
     """Turn the spectrum into 64 features."""
-    return spectrum_patches(spectra)
+    return spectrum_features(spectra, narrow=32)
 
 
 if __name__ == "__main__":
-    run(__file__, reference, fast, patches)
+    run(__file__, reference, fast, slim)

@@ -17,7 +17,7 @@ from common.models.running import RUNTIMES
 from common.outputs.column import PDF_FORMS
 from common.outputs.flags import MEANING, Flag
 from sdss_gs.errors import OptionError
-from sdss_gs.schema import PIXEL_SCALE
+from sdss_gs.schema import PIXEL_SCALE, SPECTRUM_COLUMNS
 from sdss_gs.tables.names import STATEMENTS
 
 if TYPE_CHECKING:
@@ -98,6 +98,10 @@ def _with_input(function):
     help="whether magnitudes u g r i z are corrected for the Galaxy's extinction",
 )  # fmt: skip
 @click.option(
+    "--spectrum", type=click.Choice(list(SPECTRUM_COLUMNS)), show_default="the one that the model learnt from",
+    help="which flux of a spectrum is looked at, the survey's best fit or the observed one",
+)  # fmt: skip
+@click.option(
     "--tta", is_flag=True,
     help="turn and mirror each image into its eight forms and average: eight times the work, a little less error "
     "(error bars stay those without)",
@@ -117,11 +121,13 @@ def _with_input(function):
     help="processes of --engine ray",
 )  # fmt: skip
 def predict(
-    names: Sequence[str], output: Path, pdf: str | None, limits: bool, photometry: str | None, tta: bool,
-    runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, **source_options: object,
+    names: Sequence[str], output: Path, pdf: str | None, limits: bool, photometry: str | None, spectrum: str | None,
+    tta: bool, runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None,
+    **source_options: object,
 ) -> None:  # fmt: skip
     """Predict galaxies, one row each, with error bars and flags."""
-    given = (list(names), pdf, limits, photometry, tta, runtime, overwrite, engine, address, workers, source_options)
+    how = (pdf, limits, photometry, spectrum, tta, runtime, overwrite, engine, address, workers)
+    given = (list(names), *how, source_options)
     if str(output) != STDOUT:
         _predict(output, str(output), *given)
         return
@@ -135,16 +141,18 @@ def predict(
 
 
 def _predict(
-    output: Path, shown: str, names: list[str], pdf: str | None, limits: bool, photometry: str | None, tta: bool,
-    runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, source_options: dict,
+    output: Path, shown: str, names: list[str], pdf: str | None, limits: bool, photometry: str | None,
+    spectrum: str | None, tta: bool, runtime: str | None, overwrite: bool, engine: str, address: str,
+    workers: int | None, source_options: dict,
 ) -> None:  # fmt: skip
     """Predict into a file; `shown` is what its line calls it."""
     arrow_without_pandas()
     from common.models.model import left_out, origin_notes
-    from common.predict.choose import averaging, choose_models, with_distributions, without_distributions
+    from common.predict.choose import averaging, choose_models, looking_at, with_distributions, without_distributions
     from common.predict.predict import predict as run
 
     models, together = choose_models(names, runtime or "")
+    models = looking_at(models, spectrum) if spectrum else models
     models = with_distributions(averaging(models) if tta else models, together, pdf or "", output)
     opener = _opener(models, limits=limits, stated=photometry or "", **source_options)
     source = _open(opener)

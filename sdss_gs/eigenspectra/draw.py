@@ -16,7 +16,8 @@ QUIET = 0.35
 POLYNOMIAL = 0.3
 """Standard deviation of the polynomial at both ends and in the middle, in medians: the pipeline's, of second degree,
 takes up what its eigenspectra do not say, dust and flux calibration for instance."""
-QUASAR_SHARES = np.array([[0.6, 0.4], [0.3, 0.4], [0.0, 0.15], [0.0, 0.1]])
+QUASAR_SHARES = np.array([[0.6, 0.4], [0.0, 0.8], [0.0, 0.3], [0.0, 0.1]])
+"""The same of quasars, about as wide as those of real ones: at low redshift with narrow lines on a galaxy's light."""
 DARKEST = -0.02
 """Lowest flux of a spectrum that is taken, in medians; best fits go a little below zero."""
 TRIES = 1000

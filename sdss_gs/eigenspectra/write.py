@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,13 @@ from sdss_gs.logs import hidden
 from sdss_gs.sample.spectrum import noise_level, sky_flux
 from sdss_gs.schema import GRID_FIRST, GRID_STEP, SAMPLE_FILE, SPECTRAL_CLASSES, WAVELENGTH
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same seed gives other spectra."""
 FIRST_ID = 1_000_000_000_000_000_000
 """Below the ids of SDSS, so that no real object has one of these."""
 COLUMNS = ("objid", "redshift", "class", "subclass")
 HIGHEST = {"GALAXY": 0.6, "QSO": 3.5}
-LOWEST = {"GALAXY": 0.003, "QSO": 0.1}
+LOWEST = {"GALAXY": 0.003, "QSO": 0.03}
 STAR_VELOCITY = 5e-4
 """Standard deviation of the redshifts of stars: 150 km/s."""
 FLUXES = (1.0, 300.0)
@@ -144,6 +145,11 @@ def draw_spectrum(templates: list[Templates], kind: str, noisy: float, rng: np.r
     return Spectrum(kind, redshift, subclass, flux.astype(np.float32), seen.astype(np.float32))
 
 
+@cache
+def _sky() -> np.ndarray:
+    return sky_flux(WAVELENGTH)
+
+
 def observe(best: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Add the noise of object and sky, and to some the flaws of real spectra: stretches of bad points.
 
@@ -153,7 +159,7 @@ def observe(best: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         Noiseless, 1e-17 erg/s/cm²/Å.
     rng : numpy.random.Generator
     """
-    noise = noise_level(WAVELENGTH, best, sky_flux(WAVELENGTH) * rng.uniform(0.7, 1.2)) * rng.uniform(0.8, 1.5)
+    noise = noise_level(WAVELENGTH, best, _sky() * rng.uniform(0.7, 1.2)) * rng.uniform(0.8, 1.5)
     flux = best + noise * rng.standard_normal(POINTS)
     if rng.random() < FLAWED:
         for _ in range(rng.integers(1, FLAWS + 1)):

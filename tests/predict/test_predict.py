@@ -28,6 +28,8 @@ from common.predict.combine import Combination, combine
 from common.predict.predict import predict
 from sdss_gs import __version__
 from sdss_gs.errors import DataError, OptionError
+from sdss_gs.files import sealed, unsealed
+from sdss_gs.schema import WAVELENGTH
 
 BANDS = [f"modelMag_{band}" for band in "ugriz"]
 
@@ -511,10 +513,26 @@ def test_one_line_says_that_a_model_did_not_learn_from_real_objects(tmp_path, ca
 
 def test_models_stored_before_there_were_templates_learnt_from_the_sample(tmp_path):
     folder = exported_folder(tmp_path / "b2r", by_hand())
-    description = json.loads((Path(folder) / DESCRIPTION).read_text())
+    path = Path(folder) / DESCRIPTION
+    description = unsealed(json.loads(path.read_text()))
     description["facts"]["synthetic"] = True
-    (Path(folder) / DESCRIPTION).write_text(json.dumps(description))
+    path.write_text(json.dumps(sealed(description)))
     assert load(folder).origin == "sample"
+
+
+def test_either_flux_of_a_spectrum_is_looked_at(tmp_path, capsys):
+    folder = exported_folder(tmp_path / "s2r", by_hand("s2r"))
+    lines = [f"{wave:.3f},{30 + number % 2},{10 + number % 2}" for number, wave in enumerate(WAVELENGTH)]
+    (tmp_path / "7.csv").write_text("\n".join(["Wavelength,Flux,BestFit", *lines]))
+    options = ["--input", str(tmp_path / "7.csv"), "--output", str(tmp_path / "out.csv"), "--overwrite"]
+    found = []
+    for chosen in ([], ["--spectrum", "BestFit"], ["--spectrum", "Flux"]):
+        assert main(["predict", folder, *options, *chosen]) == 0
+        found.append(pd.read_csv(tmp_path / "out.csv")["redshift"][0])
+    assert found == pytest.approx([0.105, 0.105, 0.305], abs=1e-4)
+    table = exported_folder(tmp_path / "b2r", by_hand())
+    assert main(["predict", table, *options, "--spectrum", "Flux"]) == 1
+    assert "spectrum: expected a model of spectra, found b2r" in capsys.readouterr().err
 
 
 def test_only_images_have_eight_forms():
