@@ -87,5 +87,7 @@ RECIPES = {
     "s2r": Recipe("galaxy spectra", f"{SPECTRA:,} spectra of galaxies and stars, {_MADE}", _REDSHIFTS),
     "ss2r": Recipe("galaxy spectra", f"{SPECTRA:,} spectra of galaxies and stars, {_MADE}", _REDSHIFTS),
     "s2c": Recipe("spectra", f"{MORE_SPECTRA:,} spectra {_MADE}", _SLIM | {"epochs": "8"}),
-    "s2s": Recipe("galaxy spectra", f"spectra of galaxies {_MADE}; by the equivalent width of Hα", _SLIM | {"epochs": "8"}),
+    "s2s": Recipe(
+        "galaxy spectra", f"spectra of galaxies {_MADE}; by the equivalent width of Hα", _SLIM | {"epochs": "8"}
+    ),
 }  # fmt: skip
