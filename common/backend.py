@@ -14,8 +14,14 @@ import os
 import sys
 import tempfile
 
+from common.processor import kept_programs
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+if programs := kept_programs():
+    # What XLA compiles takes seconds: the second run of a model finds it there.
+    os.environ.setdefault("TF_XLA_FLAGS", f"--tf_xla_persistent_cache_directory={programs}")
 
 __all__ = ["forget_networks", "keras", "tf"]
 

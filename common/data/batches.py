@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,3 +116,49 @@ def make_batches(
         .apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
     )
     return batches.prefetch(BATCHES_AHEAD)
+
+
+def make_blocks(
+    gather: Callable[[np.ndarray], tuple[np.ndarray, ...]],
+    count: int,
+    batch_size: int,
+    most: int,
+    order: EpochOrder | None = None,
+) -> tf.data.Dataset:
+    """Make blocks of batches, which are gathered at once and of which a program takes one batch after the other.
+
+    Parameters
+    ----------
+    gather, count, batch_size, order
+        As for `make_batches`; arrays of positions, not of one object alone.
+    most : int
+        Batches of a block at most, if they are no more than `BLOCK_BYTES`.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Elements: the arrays, each ``(steps, batch, ...)``; how many objects each batch has, int32 ``(steps,)``; and how
+        many batches there are, int32. All blocks have the same shapes; what is too much repeats the first object.
+    """
+    sample = gather(np.zeros(1, np.int64))
+    batches = -(-count // batch_size)
+    most = min(most, max(1, BLOCK_BYTES // (batch_size * sum(array.nbytes for array in sample))), batches)
+    blocks = -(-batches // most)
+    steps = -(-batches // blocks)
+
+    def arrays() -> Iterator[tuple[np.ndarray, ...]]:
+        epoch = np.arange(count) if order is None else order.permutation()
+        for start in range(0, count, steps * batch_size):
+            index = epoch[start : start + steps * batch_size]
+            objects = np.clip(len(index) - batch_size * np.arange(steps), 0, batch_size).astype(np.int32)
+            filled = np.concatenate([index, np.repeat(index[:1], steps * batch_size - len(index))])
+            found = (array.reshape(steps, batch_size, *array.shape[1:]) for array in gather(filled))
+            yield (*found, objects, np.int32((objects > 0).sum()))
+
+    signature = (
+        *(tf.TensorSpec((steps, batch_size, *array.shape[1:]), array.dtype) for array in sample),
+        tf.TensorSpec((steps,), tf.int32),
+        tf.TensorSpec((), tf.int32),
+    )
+    made = tf.data.Dataset.from_generator(arrays, output_signature=signature)
+    return made.apply(tf.data.experimental.assert_cardinality(blocks)).prefetch(BLOCKS_AHEAD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import shutil
 from collections.abc import Iterable
@@ -120,7 +121,7 @@ def without_model(names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def shipped_bytes(name: str) -> bytes:
-    """Read a shipped model, see `packed.unpacked`, after comparing its file with the index.
+    """Read a shipped model as `packed.unpacked` takes it, after comparing its file with the index.
 
     Raises
     ------
@@ -131,7 +132,7 @@ def shipped_bytes(name: str) -> bytes:
     content = path.read_bytes()
     if (found := sha256(content).hexdigest()) != expected:
         raise ZooError(f"{path}: expected sha256 {expected}, found {found}; {REINSTALL}")
-    return content
+    return lzma.decompress(content)
 
 
 def shipped_file(name: str, ending: str) -> Path:
@@ -171,7 +172,8 @@ def ship(folder: Path, exported: Path, **about: str) -> None:
     name, networks = description["name"], (MODEL_FILE, LIGHT_ENDING)
     files = {file: (exported / file).read_bytes() for file in description["files"] if file.endswith(networks)}
     files[MODEL_FILE] = keras_file(files[MODEL_FILE])
-    content = pack(name, VERSION, "", description["facts"], files)
+    # Compressed as a whole: both forms hold the same weights.
+    content = lzma.compress(pack(name, VERSION, "", description["facts"], files), preset=9)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}{ENDING}").write_bytes(content)
     for file in CARDS:

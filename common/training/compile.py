@@ -30,6 +30,7 @@ def compile_model(
     steps_per_execution: int = 1,
     compiled: bool = False,
     constants: Mapping[str, float] | None = None,
+    weighted: bool = False,
 ) -> None:
     """Give the model its losses, optimizer and schedule.
 
@@ -45,7 +46,10 @@ def compile_model(
     constants : mapping of str to float, optional
         Of a fused network, from `constant_losses`: each loss is divided by its value for the best constant. All so
         begin at 1, whatever their unit: a redshift in hundredths counts as much as 23 classes.
+    weighted : bool
+        Whether the metrics of a flat network are told weights.
     """
+    metrics = "weighted_metrics" if weighted else "metrics"
     if is_flat(model):
         (output,) = outputs
         loss = kind_of(output).loss(options.loss, options.label_smoothing)
@@ -54,7 +58,7 @@ def compile_model(
             "loss": loss_of_members(loss, model.output.shape[1]) if several else loss,
             # A user's number may be of any size: its squared error counts in units of its own variance.
             "loss_weights": 1.0 if output.grid else output.spread**-2,
-            "metrics": [] if several else kind_of(output).training_metrics(options.loss),
+            metrics: [] if several else kind_of(output).training_metrics(options.loss),
         }
     else:
         losses = {
@@ -68,7 +72,7 @@ def compile_model(
         return
     # Else Keras makes these variables while it traces the first step, and then has to trace it again.
     model.optimizer.build(model.trainable_variables)
-    if losses.get("metrics"):
+    if losses.get(metrics):
         zeros = np.zeros((1, *model.output.shape[1:]), np.float32)
         model.compute_metrics(None, zeros, zeros)
         model.reset_metrics()

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from common.backend import keras
+from common.backend import keras, tf
 from common.data.batches import EpochOrder
 from common.data.task import task_of
 from common.data.training_data import RESIDENT, TrainingData
@@ -24,12 +24,14 @@ from common.runs.dead_runs import RESUMED_TAG, STATE
 from common.runs.record import LogEpochs, Run, logs_of
 from common.training import state
 from common.training.compile import begin_at_constants, compile_model, constant_losses
-from common.training.device import CONVOLVED, select_device
+from common.training.device import CONVOLVED, Device, select_device
 from common.training.fit import fit
+from common.training.one_program import pays, run_as_programs, steps_of_program
 from common.training.phases import Phase, phases
 from common.training.processes import join
 from common.training.start import FOLLOWED, begin_at, check_data, follow, open_start
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import DataError, OptionError, first_line
+from sdss_gs.logs import LOG
 
 VALIDATION_BATCH = 64
 """Objects of a validation batch, where the training's are not larger."""
@@ -152,45 +154,62 @@ class Session:
         device = select_device(options.precision, options.memory_limit, [*convolved, data.inputs[0].name][0])
         print(device.line(), flush=True)
         keras.utils.set_random_seed(options.seed)
-        one, sizes, share = data.bytes_of_one(), data.sizes(), device.share
+        one, sizes = data.bytes_of_one(), data.sizes()
         resident = self.task.flat and device.holds(one * sum(sizes[part] for part in RESIDENT))
-        order = EpochOrder(options.seed, sizes["train"])
-        training = data.batches("train", options.batch_size, order=order, resident=resident, share=share)
-        large = max(options.batch_size, VALIDATION_BATCH)
-        validation = data.batches("validation", large, resident=resident, share=share)
-        steps = int(training.cardinality())
         with device.scope():
             network = self.build(pretrained=not (self._arrays or self.start))
-            values = data.resident() if resident else None
             tables = {
                 item.name: table_layers(item, options.magnitude_dropout, options.seed, data.extinction())
                 for item in data.inputs
                 if item.gaps
             }
+            values = data.resident() if resident else None
             model = training_model(network, options.augment, options.seed, options.input_dropout, values, tables)
         self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
         if not self._arrays:
             again = partial(self.build, pretrained=not self.start)
             begin = partial(begin_at, start=self.start) if self.start else partial(begin_at_constants, data=data)
             device.first_weights(network, options.seed, again, begin)
-        constants = None if self.task.flat else constant_losses(data, options)
         for phase in (phase for phase in self.phases if self.progress.epoch < phase.last):
             phase.freeze(network)
-            with device.scope():
-                together = device.steps_per_execution((8 if resident else one) * options.batch_size, steps)
-                compile_model(model, data.outputs, phase.options(options), steps, together, device.compiled, constants)
-            if self._arrays:
-                # Of the run that is resumed, once; its optimizer goes on only within its phase.
-                same_phase = self.progress.epoch > phase.first
-                self.best[:], self._arrays = state.restore(model, self._arrays, with_optimizer=same_phase), {}
-            self._fit(model, network, training, validation, order, phase)
+            self._learn(model, network, phase, device, resident)
         if self._arrays:
             # The run that is resumed had ended: nothing is left to train.
             self.best[:] = state.best_of(self._arrays)
 
-    def _fit(
-        self, model: keras.Model, network: keras.Model, training, validation, order: EpochOrder, phase: Phase
-    ) -> None:
+    def _learn(self, model: keras.Model, network: keras.Model, phase: Phase, device: Device, resident: bool) -> None:
+        """Go through a phase, as programs of many steps where that is faster."""
+        options, data, batch = self.options, self.data, self.options.batch_size
+        feed = partial(data.batches, resident=resident, share=device.share)
+        steps = int(feed("train", batch).cardinality())
+        programs = self.task.flat and not resident and pays(device, data.inputs[0], steps * options.epochs)
+        with device.scope():
+            together = device.steps_per_execution((8 if resident else data.bytes_of_one()) * batch, steps)
+            constants = None if self.task.flat else constant_losses(data, options)
+            compile_model(
+                model, data.outputs, phase.options(options), steps, together, device.compiled, constants, programs
+            )
+        if self._arrays:
+            # Of the run that is resumed, once; its optimizer goes on only within its phase.
+            same_phase = self.progress.epoch > phase.first
+            self.best[:], self._arrays = state.restore(model, self._arrays, with_optimizer=same_phase), {}
+        if programs:
+            run_as_programs(model)
+            began = self.progress.epoch
+            try:
+                self._fit(model, network, phase, partial(data.blocks, most=steps_of_program(network, batch)))
+                return
+            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+                if self.progress.epoch > began:
+                    raise
+                LOG.warning("training: step by step, not as one program: %s", first_line(error))
+                model.train_function = model.test_function = None
+        self._fit(model, network, phase, feed)
+
+    def _fit(self, model: keras.Model, network: keras.Model, phase: Phase, feed: Callable) -> None:
+        batch, order = self.options.batch_size, EpochOrder(self.options.seed, self.data.sizes()["train"])
+        training = feed("train", batch, order=order)
+        validation = feed("validation", max(batch, VALIDATION_BATCH))
         self.record.logs.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
         path, callbacks = self.record.logs / STATE, [LogEpochs(self.record), *self.callbacks]

@@ -216,3 +216,11 @@ def test_package_that_is_built_has_them(monkeypatch, tmp_path):
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     expected = {path.name for path in shipped_folder().iterdir()}
     assert {path.name for path in (tmp_path / "built" / "common" / "shipped").iterdir()} == expected
+
+
+def test_weights_are_held_once_though_a_file_opens_in_both_runtimes(no_store, tmp_path):
+    ship_by_hand(shipped_folder(), by_hand("s2r"), tmp_path)
+    seen = np.random.default_rng(2).normal(17, 1, (3, 3522)).astype(np.float32)
+    by_keras, light = (load("s2r@shipped", runtime) for runtime in ("keras", "onnxruntime"))
+    np.testing.assert_allclose(light.predict(seen)["redshift"], by_keras.predict(seen)["redshift"], atol=2e-5)
+    assert (shipped_folder() / "s2r.zoo").stat().st_size < 1.2 * 4 * by_keras.network.count_params()

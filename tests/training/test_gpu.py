@@ -11,18 +11,19 @@ def policy():
 
 
 def processor(monkeypatch, flags):
-    monkeypatch.setattr(gpu, "_cpu_lines", lambda: {"flags": flags, "model name": "Test CPU"})
+    monkeypatch.setattr(gpu, "cpu_lines", lambda: {"flags": flags, "model name": "Test CPU"})
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
 
 
 @pytest.mark.parametrize(
     ("flags", "name", "expected"),
     [
-        ("sse avx512_bf16 fma", "img", "bfloat16"),
+        ("sse avx512_bf16 fma", "img", "float32"),
+        ("avx512_bf16 amx_bf16", "img", "bfloat16"),
         ("amx_bf16", "spectra", "bfloat16"),
         ("sse avx512f", "img", "float32"),
-        ("avx512_bf16", "bands", "float32"),
-        ("avx512_bf16", "ssel", "float32"),
+        ("amx_bf16", "bands", "float32"),
+        ("amx_bf16", "ssel", "float32"),
     ],
 )
 def test_auto_takes_bfloat16_where_it_is_faster(monkeypatch, flags, name, expected):
@@ -41,7 +42,7 @@ def test_precision_that_was_asked_for_is_set(monkeypatch, precision):
 
 
 def test_one_line_says_what_runs_where(monkeypatch):
-    processor(monkeypatch, "avx512_bf16")
+    processor(monkeypatch, "amx_bf16")
     monkeypatch.setattr(gpu, "cpu_count", lambda: 2)
     assert gpu.select_device().line() == "CPU: Test CPU, 2 cores, bfloat16"
 

@@ -20,7 +20,7 @@ from common.models.opening import load
 from common.models.running import serving_inputs
 from common.options import TrainingOptions
 from common.outputs.kinds import kind_of
-from common.training import keeping, session
+from common.training import keeping, one_program, session
 from common.training.compile import optimizer_of
 from common.training.from_python import functions_of
 from common.training.state import load_state
@@ -188,7 +188,9 @@ def test_same_seed_gives_the_same_scores_and_another_seed_others(launch, magnitu
     assert scores[0] != scores[2]
 
 
-def test_interrupted_run_goes_on_to_the_same_weights(launch, magnitudes, monkeypatch, capsys):
+@pytest.mark.parametrize("pays", [1, one_program.PAYS])
+def test_interrupted_run_goes_on_to_the_same_weights(launch, magnitudes, monkeypatch, capsys, pays):
+    monkeypatch.setattr(one_program, "PAYS", pays)
     options = {"ds": magnitudes, "epochs": 6, "optimizer": "adam"}
     _, whole = launch("b2r", **options)
     original = session.LogEpochs.on_epoch_end
@@ -205,8 +207,7 @@ def test_interrupted_run_goes_on_to_the_same_weights(launch, magnitudes, monkeyp
     progress, arrays = load_state(Path(stopped.data.tags["zoo.logs"]) / "state.npz")
     assert progress.epoch == 3
     assert all(array.dtype.kind in "fiu" for array in arrays.values()), "a state holds numbers only"
-    monkeypatch.undo()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow.get_tracking_uri())
+    monkeypatch.setattr(session.LogEpochs, "on_epoch_end", original)
     _, resumed = launch("b2r", ds=magnitudes, resume=stopped.info.run_id)
     assert history_of(resumed, "val_loss") == history_of(whole, "val_loss")
     for first, second in zip(model_of(whole).get_weights(), model_of(resumed).get_weights(), strict=True):
