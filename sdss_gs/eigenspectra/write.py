@@ -64,7 +64,7 @@ def write_spectra(
     seed : int
         Spectrum k of a seed is the same for every `n`.
     kinds : sequence of str
-        Of `schema.SPECTRAL_CLASSES`; in turn.
+        Of `schema.SPECTRAL_CLASSES`; in turn, each as often as it is named.
     noisy : float
         Share of the spectra whose best fit is as noisy as the flux: what learns from them reads both.
     progress : bool

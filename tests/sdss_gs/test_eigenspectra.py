@@ -76,6 +76,16 @@ def test_command_writes_a_data_set_that_opens(tmp_path, capsys):
     assert "expected a new folder, found one that exists" in capsys.readouterr().err
 
 
+def test_classes_come_in_turn_as_often_as_they_are_named(tmp_path):
+    templates = write_templates(tmp_path / "templates")
+    write_templates(templates, "spEigenStar-00001.fits", "STAR")
+    folder = write_spectra(tmp_path / "made", templates, 9, kinds=("GALAXY", "GALAXY", "STAR"), progress=False)
+    table = pd.read_csv(folder / "data.csv")
+    assert table["class"].tolist() == ["GALAXY", "GALAXY", "STAR"] * 3
+    assert table["redshift"][table["class"] == "STAR"].abs().max() < 0.002
+    assert list(how_made(folder)["redshifts"]) == ["GALAXY", "STAR"]
+
+
 def test_same_seed_makes_the_same_spectra_whatever_their_number(tmp_path):
     templates = write_templates(tmp_path / "templates")
     few, more = (write_spectra(tmp_path / str(n), templates, n, seed=5, progress=False) for n in (2, 3))
