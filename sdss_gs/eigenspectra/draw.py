@@ -11,8 +11,9 @@ POINTS = len(WAVELENGTH)
 SHARES = np.array([[0.55, 0.35], [-0.25, 0.9], [0.0, 0.15], [0.0, 0.07]])
 """Mean and standard deviation of what each galaxy eigenspectrum adds, in medians of the spectrum: wider than those of
 galaxies from ellipticals to bursts of star formation."""
-QUIET = 0.35
-"""Standard deviation of the second one for half of the galaxies: most are not as far from the mean."""
+QUIETEST = 0.1
+"""Factor of all but the first, from here to 1 and evenly in its logarithm: old galaxies, without lines, are much alike,
+and what tells their redshift is weak."""
 POLYNOMIAL = 0.3
 """Standard deviation of the polynomial at both ends and in the middle, in medians: the pipeline's, of second degree,
 takes up what its eigenspectra do not say, dust and flux calibration for instance."""
@@ -53,10 +54,9 @@ def draw_sum(templates: Templates, redshift: float, rng: np.random.Generator) ->
     vectors = vectors / np.abs(templates.vectors).mean(axis=1, keepdims=True)
     shares = SHARES if templates.kind == "GALAXY" else QUASAR_SHARES
     for _ in range(TRIES):
-        widths = shares[:, 1].copy()
-        if templates.kind == "GALAXY" and rng.random() < 0.5:
-            widths[1:] *= QUIET
-        weights = shares[:, 0] + widths * rng.standard_normal(len(shares))
+        weights = shares[:, 0] + shares[:, 1] * rng.standard_normal(len(shares))
+        if templates.kind == "GALAXY":
+            weights[1:] *= np.exp(rng.uniform(np.log(QUIETEST), 0))
         flux = weights[: len(vectors)] @ vectors[: len(weights)] + _polynomial(rng)
         middle = np.median(flux)
         if middle > 0.2 and flux.min() > DARKEST * middle:
