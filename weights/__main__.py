@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+from common.judge.card import card_markdown
 from common.models.library import champions, export
 from common.models.shipped import CARDS, FOLDER, ship
 from common.runs.store_location import REPOSITORY
@@ -73,12 +76,19 @@ def make(name: str, recipe: Recipe, sources: Path, work: Path, output: Path) -> 
         raise ZooError(f"{name}: its training ended with exit code {done.returncode}, see above")
     exported.parent.mkdir(exist_ok=True)
     export(name, exported)
-    for card in (exported / file for file in CARDS):
-        # Where it was made is nobody's matter.
-        card.write_text(card.read_text(encoding="utf-8").replace(f"{work}/", ""), encoding="utf-8")
+    finish_cards(exported, f"{work}/", recipe.limits)
     (entry,) = champions()
     ship(output, exported, score=entry.score, learnt_from=recipe.learnt_from, licence=LICENCE)
     print(f"{name}: shipped to {output}, {entry.score}", flush=True)
+
+
+def finish_cards(exported: Path, place: str, limits: Sequence[str]) -> None:
+    """Take out of a model's cards where it was made, which is nobody's matter, and add what else limits it."""
+    markdown, data = (exported / file for file in CARDS)
+    card = json.loads(data.read_text(encoding="utf-8").replace(place, ""))
+    card["limits"] += limits
+    data.write_text(json.dumps(card, indent=1, allow_nan=False), encoding="utf-8")
+    markdown.write_text(card_markdown(card), encoding="utf-8")
 
 
 if __name__ == "__main__":

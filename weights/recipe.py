@@ -30,11 +30,14 @@ class Recipe:
         In a line.
     options : dict of str to str
         Of its ``train.py``, besides its defaults.
+    limits : tuple of str
+        What its card says of its limits besides what follows from its data: what real objects showed, for instance.
     """
 
     data: str
     learnt_from: str
     options: dict[str, str] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

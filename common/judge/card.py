@@ -86,6 +86,7 @@ _LIMITS_OF_TEMPLATES = {
 
 _CITATIONS = {
     "data": "SDSS Galaxy Subset (nunorc), https://doi.org/10.5281/zenodo.6393487",
+    "templates": "Eigenspectra: Bolton et al. 2012, AJ 144, 144, https://doi.org/10.1088/0004-6256/144/5/144",
     "ssel": "Windows: Sánchez Almeida et al. 2010, ApJ 714, 487, https://arxiv.org/abs/1003.3186",
     "wise": "WISE: Wright et al. 2010, AJ 140, 1868, https://doi.org/10.1088/0004-6256/140/6/1868",
     "votes": "Galaxy Zoo 2: Willett et al. 2013, MNRAS 435, 2835, https://doi.org/10.1093/mnras/stt1458",
@@ -99,7 +100,6 @@ def card_data(summary: Summary) -> dict:
 
     None stands for what is not finite. All that belongs to an output, its scores too, stands in ``outputs``.
     """
-    synthetic = bool(summary.data["synthetic"])
     card = {
         "schema_version": CARD_VERSION,
         "model": summary.model,
@@ -117,7 +117,7 @@ def card_data(summary: Summary) -> dict:
         "warnings": summary.warnings,
         "limits": _limits(summary),
         "licence": LICENCE,
-        "citation": _citation(summary, synthetic),
+        "citation": _citation(summary),
         "versions": summary.versions,
     }
     return plain(card)
@@ -253,10 +253,11 @@ def _of_templates(made: Mapping) -> list[str]:
     ]
 
 
-def _citation(summary: Summary, synthetic: bool) -> list[str]:
+def _citation(summary: Summary) -> list[str]:
     """Say what to cite for a model with such inputs and outputs, trained on such data."""
     software = f"SDSS zoo: models that characterise galaxies, version {__version__} (CITATION.cff)"
-    names = ("" if synthetic else "data", *(entry.name for entry in (*summary.inputs, *summary.outputs)))
+    origin = str(summary.data["made"].get("origin", "data"))
+    names = (origin, *(entry.name for entry in (*summary.inputs, *summary.outputs)))
     return [software, *(_CITATIONS[name] for name in names if name in _CITATIONS)]
 
 

@@ -171,7 +171,9 @@ def test_card_of_spectra_from_templates_says_what_these_were():
         "templates": {"spEigenGal-1.fits": ""},
     }  # fmt: skip
     data = summary().data | {"synthetic": True, "made": made, "unlearnt": {"subclass": ["AGN", "BROADLINE"]}}
-    limits = "\n".join(card_data(summary("s2s", data=data))["limits"])
+    card = card_data(summary("s2s", data=data))
+    limits = "\n".join(card["limits"])
+    assert any("Bolton et al. 2012" in line for line in card["citation"])
     assert "Learnt from spectra made of the templates spEigenGal-1.fits, never from a real one" in limits
     assert "Learnt GALAXY at z = 0.003 to 0.6: of others it knows nothing." in limits
     assert "No STAR or QSO was among them" in limits

@@ -69,7 +69,8 @@ def test_model_is_made_shipped_and_predicts(sources, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")
     monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
     (tmp_path / "work").mkdir()
-    tiny = recipe.Recipe("redshifts", "generated galaxies", {"epochs": "1", "precision": "float32"})
+    options = {"epochs": "1", "precision": "float32"}
+    tiny = recipe.Recipe("redshifts", "generated galaxies", options, ("Never tried on the sky.",))
     weights.make("b2r", tiny, sources, tmp_path / "work", tmp_path / "shipped")
     monkeypatch.setenv("ZOO_SHIPPED", str(tmp_path / "shipped"))
     model = load("b2r@shipped")
@@ -79,6 +80,10 @@ def test_model_is_made_shipped_and_predicts(sources, tmp_path, monkeypatch):
     index = json.loads((tmp_path / "shipped" / INDEX).read_text())
     assert index["b2r"]["learnt_from"] == "generated galaxies"
     assert index["b2r"]["score"].startswith("nmad ")
+    data, text = ((tmp_path / "shipped" / f"b2r.{card}").read_text() for card in ("card.json", "card.md"))
+    assert json.loads(data)["limits"][-1] == "Never tried on the sky."
+    assert "- Never tried on the sky." in text
+    assert not any(str(tmp_path / "work") in card for card in (data, text))
 
 
 def test_another_file_of_the_same_name_is_refused(sources, capsys):
