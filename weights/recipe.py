@@ -89,8 +89,8 @@ RECIPES = {
     "b2c": Recipe("classes", "88,762 real galaxies and 59,686 stars and quasars", {"class_weights": "balanced"}),
     "s2r": Recipe("galaxy spectra", f"{SPECTRA:,} spectra of galaxies and stars, {_MADE}", _REDSHIFTS),
     "ss2r": Recipe("galaxy spectra", f"{SPECTRA:,} spectra of galaxies and stars, {_MADE}", _REDSHIFTS),
-    "s2c": Recipe("spectra", f"{MORE_SPECTRA:,} spectra {_MADE}", _SLIM | {"epochs": "8"}),
+    "s2c": Recipe("spectra", f"{MORE_SPECTRA:,} spectra {_MADE}", _SLIM | {"epochs": "4"}),
     "s2s": Recipe(
-        "galaxy spectra", f"spectra of galaxies {_MADE}; by the equivalent width of Hα", _SLIM | {"epochs": "8"}
+        "galaxy spectra", f"spectra of galaxies {_MADE}; by the equivalent width of Hα", _SLIM | {"epochs": "6"}
     ),
 }  # fmt: skip

@@ -11,9 +11,9 @@ POINTS = len(WAVELENGTH)
 SHARES = np.array([[0.55, 0.35], [-0.25, 0.9], [0.0, 0.15], [0.0, 0.07]])
 """Mean and standard deviation of what each galaxy eigenspectrum adds, in medians of the spectrum: wider than those of
 galaxies from ellipticals to bursts of star formation."""
-QUIETEST = 0.1
-"""Factor of all but the first, from here to 1 and evenly in its logarithm: old galaxies, without lines, are much alike,
-and what tells their redshift is weak."""
+WIDTHS = (0.1, 3.0)
+"""Between which, evenly in its logarithm, all but the first are taken larger or smaller: old galaxies without lines are
+much alike, and what tells their redshift is weak; bursts lie far from all others."""
 POLYNOMIAL = 0.3
 """Standard deviation of the polynomial at both ends and in the middle, in medians: the pipeline's, of second degree,
 takes up what its eigenspectra do not say, dust and flux calibration for instance."""
@@ -56,7 +56,7 @@ def draw_sum(templates: Templates, redshift: float, rng: np.random.Generator) ->
     for _ in range(TRIES):
         weights = shares[:, 0] + shares[:, 1] * rng.standard_normal(len(shares))
         if templates.kind == "GALAXY":
-            weights[1:] *= np.exp(rng.uniform(np.log(QUIETEST), 0))
+            weights[1:] *= np.exp(rng.uniform(*np.log(WIDTHS)))
         flux = weights[: len(vectors)] @ vectors[: len(weights)] + _polynomial(rng)
         middle = np.median(flux)
         if middle > 0.2 and flux.min() > DARKEST * middle:
