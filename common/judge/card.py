@@ -80,7 +80,8 @@ _LIMITS = {
 }
 _LIMITS_OF_TEMPLATES = {
     "subclass": "Sub-classes are by the equivalent width of Hα with [N II] of the spectrum: STARBURST above 50 Å, as "
-    "SDSS has it, STARFORMING above 8 Å. Galaxies with less, which SDSS calls neither, were left out.",
+    "SDSS has it, STARFORMING above 8 Å. Galaxies with less, which SDSS calls neither, were left out: "
+    "it calls one of them STARFORMING all the same.",
     "class3": "As many stars, galaxies and quasars were made: other mixtures have other error rates.",
 }
 
