@@ -43,6 +43,19 @@ def test_lines_are_where_the_redshift_puts_them(tmp_path, redshift):
     np.testing.assert_allclose(flat, 1)
 
 
+def test_a_line_is_as_wide_wherever_between_points_it_falls(tmp_path):
+    """Else its width would say by which part of a point it is shifted, of made spectra only."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    unit = fits.PrimaryHDU(np.array([bump(H_ALPHA, width=2.5)] * 4, np.float32))
+    unit.header.update({"OBJECT": "GALAXY", "COEFF0": FIRST, "COEFF1": 1e-4})
+    unit.writeto(folder / "spEigenGal-00001.fits")
+    (templates,) = read_templates(folder)
+    shifts = 1000 + np.arange(0, 1, 0.1)
+    squares = [(templates.at(10 ** (1e-4 * shift) - 1, len(WAVELENGTH))[0] ** 2).sum() for shift in shifts]
+    np.testing.assert_allclose(squares, squares[0], rtol=2e-3)
+
+
 def test_equivalent_width_is_that_of_a_known_line():
     # Ten times the continuum, a Gaussian with a standard deviation of 3 Å: 10 · 3 · sqrt(2 pi).
     for redshift in (0.0, 0.25):
