@@ -79,6 +79,10 @@ DATA = {
 _MADE = "made of the templates of SDSS and redrock, half of them noisy; never a real one"
 _WIDE, _SLIM = {"architecture": "wide"}, {"architecture": "slim"}
 _REDSHIFTS = _SLIM | {"epochs": "6", "bins": "2000"}
+_OF_REDSHIFTS = (
+    "From the observed flux of real galaxies its intervals hold the redshift less often than they say.",
+    "A real quasar can get a galaxy's redshift, or a star's, without a flag: s2c tells quasars.",
+)
 RECIPES = {
     "b2r": Recipe("redshifts", "88,762 real galaxies to r = 21, raw and dereddened told apart", _WIDE),
     "b2sm": Recipe("masses", "20,855 real galaxies, masses of MPA-JHU's kind and of kcorrect"),
@@ -87,8 +91,11 @@ RECIPES = {
         {"class_weights": "balanced", "photometry": "both"},
     ),
     "b2c": Recipe("classes", "88,762 real galaxies and 59,686 stars and quasars", {"class_weights": "balanced"}),
-    "s2r": Recipe("galaxy spectra", f"{SPECTRA:,} spectra of galaxies and stars, {_MADE}", _REDSHIFTS),
-    "ss2r": Recipe("galaxy spectra", f"{SPECTRA:,} spectra of galaxies and stars, {_MADE}", _REDSHIFTS),
+    "s2r": Recipe("galaxy spectra", f"{SPECTRA:,} spectra of galaxies and stars, {_MADE}", _REDSHIFTS, _OF_REDSHIFTS),
+    "ss2r": Recipe(
+        "galaxy spectra", f"{SPECTRA:,} spectra of galaxies and stars, {_MADE}",
+        _REDSHIFTS | {"epochs": "8"}, _OF_REDSHIFTS,
+    ),
     "s2c": Recipe("spectra", f"{MORE_SPECTRA:,} spectra {_MADE}", _SLIM | {"epochs": "4"}),
     "s2s": Recipe(
         "galaxy spectra", f"spectra of galaxies {_MADE}; by the equivalent width of Hα", _SLIM | {"epochs": "6"}
