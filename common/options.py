@@ -27,7 +27,7 @@ from sdss_gs.tables.names import AUTO, BOTH_KINDS, STATEMENTS
 OPTIMIZERS = ("rmsprop", "adam", "adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "step")
 ARCHITECTURES = ("reference", "fast")
-OWN_ARCHITECTURES = ("fast", "wide")
+OWN_ARCHITECTURES = ("fast", "wide", "slim")
 """Networks of the zoo's own, which learn distributions and answer rows with gaps."""
 SEARCHES = ("grid", "random", "tpe")
 PRUNERS = ("none", "median", "hyperband")

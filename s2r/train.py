@@ -4,6 +4,7 @@ Input ``spectra`` (batch, 3522) float32, 1e-17 erg/s/cm²/Å → output ``redshi
 ``reference``, the network of astromlp-models (https://github.com/nunorc/astromlp-models), 7,215,270 parameters:
 standardised flux, two convolutions, two dense layers.
 ``fast``: shape and brightness of the spectrum, strided residual convolutions.
+``slim``: the same with half of the weights behind the convolutions.
 """
 
 from common.backend import keras
@@ -24,5 +25,10 @@ def fast(spectra):
     return spectrum_features(spectra)
 
 
+def slim(spectra):
+    """Turn the spectrum into 64 features."""
+    return spectrum_features(spectra, narrow=32)
+
+
 if __name__ == "__main__":
-    run(__file__, reference, fast)
+    run(__file__, reference, fast, slim)

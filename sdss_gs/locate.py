@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from sdss_gs.errors import DataError
+from sdss_gs.errors import BadFileError, DataError, first_line
 from sdss_gs.schema import SAMPLE_FILE
 
 ENVIRONMENT = "SDSS_GS"
@@ -15,6 +15,8 @@ LAUNCH_FOLDER = "ZOO_LAUNCH_FOLDER"
 """Variable with the folder in which the user typed the command: ``mlflow run`` starts its child elsewhere."""
 PICTURES = (".jpg", ".jpeg", ".png")
 SAMPLE_FOLDER, SAMPLE_OBJECTS, SAMPLE_SEED = "sdss-gs-sample", 2000, 0
+SAMPLE, TEMPLATES = "sample", "templates"
+"""What made objects are: the zoo's generated sample, or spectra made of a survey's templates."""
 SAMPLE_NOTICE = """\
 
 No data set given: using the generated sample in {folder} (made once, under a minute).
@@ -110,6 +112,25 @@ def _sample(folder: Path) -> Path:
         return write_sample(folder, SAMPLE_OBJECTS, SAMPLE_SEED)
 
 
-def is_sample(folder: Path) -> bool:
-    """Tell a generated sample, whatever its folder is called, from a data set of real objects."""
-    return (folder / SAMPLE_FILE).is_file()
+def how_made(folder: Path) -> dict[str, object]:
+    """Read how the objects of a data set were made, whatever its folder is called; nothing if they are real.
+
+    Returns
+    -------
+    dict of str to object
+        What ``sample.json`` says, and as ``origin`` whether it is a `SAMPLE` or made of `TEMPLATES`.
+
+    Raises
+    ------
+    BadFileError
+        If the file is damaged.
+    """
+    path = folder / SAMPLE_FILE
+    if not path.is_file():
+        return {}
+    try:
+        made = dict(json.loads(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        problem = f"expected how the data set was made, found {first_line(error)}; make it again"
+        raise BadFileError(path, problem) from None
+    return made | {"origin": TEMPLATES if TEMPLATES in made else SAMPLE}

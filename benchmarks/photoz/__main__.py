@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from sdss_gs.errors import OptionError, ZooError
-from sdss_gs.locate import is_sample
+from sdss_gs.locate import how_made
 
 from .. import generate, machine
 from ..run_task import apart
@@ -120,7 +120,7 @@ def _measure_all(work: Path, tasks: list[dict], options: argparse.Namespace) -> 
         results["rows"] = sorted(results["rows"] + found, key=lambda row: ORDER.index(row["name"]))
         failures += [f"{label}: {problem}"] if problem else []
         # What is meant to be reached was said of real galaxies.
-        results["targets"] = [] if is_sample(source) else judge(results["rows"])
+        results["targets"] = [] if how_made(source) else judge(results["rows"])
         path.write_text(json.dumps(results) + "\n")
     draw(results["rows"], output / f"{NAME}.png")
     print(write_page(results, output))

@@ -17,7 +17,7 @@ from common.models.running import RUNTIMES
 from common.outputs.column import PDF_FORMS
 from common.outputs.flags import MEANING, Flag
 from sdss_gs.errors import OptionError
-from sdss_gs.schema import PIXEL_SCALE
+from sdss_gs.schema import PIXEL_SCALE, SPECTRUM_COLUMNS
 from sdss_gs.tables.names import STATEMENTS
 
 if TYPE_CHECKING:
@@ -99,6 +99,10 @@ def _with_input(function):
     "-99 is not observed",
 )  # fmt: skip
 @click.option(
+    "--spectrum", type=click.Choice(list(SPECTRUM_COLUMNS)), show_default="the one that the model learnt from",
+    help="which flux of a spectrum is looked at, the survey's best fit or the observed one",
+)  # fmt: skip
+@click.option(
     "--tta", is_flag=True,
     help="turn and mirror each image into its eight forms and average: eight times the work, a little less error "
     "(error bars stay those without)",
@@ -118,11 +122,11 @@ def _with_input(function):
     help="processes of --engine ray",
 )  # fmt: skip
 def predict(
-    names: Sequence[str], output: Path, pdf: str | None, limits: bool, tta: bool,
-    runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, **source_options: object,
+    names: Sequence[str], output: Path, pdf: str | None, limits: bool, spectrum: str | None,
+    tta: bool, runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, **source_options: object,
 ) -> None:  # fmt: skip
     """Predict galaxies, one row each, with error bars and flags."""
-    given = (list(names), pdf, limits, tta, runtime, overwrite, engine, address, workers, source_options)
+    given = (list(names), pdf, limits, spectrum, tta, runtime, overwrite, engine, address, workers, source_options)
     if str(output) != STDOUT:
         _predict(output, str(output), *given)
         return
@@ -136,23 +140,24 @@ def predict(
 
 
 def _predict(
-    output: Path, shown: str, names: list[str], pdf: str | None, limits: bool, tta: bool,
-    runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, source_options: dict,
+    output: Path, shown: str, names: list[str], pdf: str | None, limits: bool, spectrum: str | None,
+    tta: bool, runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, source_options: dict,
 ) -> None:  # fmt: skip
     """Predict into a file; `shown` is what its line calls it."""
     arrow_without_pandas()
-    from common.models.model import left_out, synthetic_note
-    from common.predict.choose import averaging, choose_models, with_distributions, without_distributions
+    from common.models.model import left_out, origin_notes
+    from common.predict.choose import averaging, choose_models, looking_at, with_distributions, without_distributions
     from common.predict.predict import predict as run
 
     models, together = choose_models(names, runtime or "")
+    models = looking_at(models, spectrum) if spectrum else models
     models = with_distributions(averaging(models) if tta else models, together, pdf or "", output)
     opener = _opener(models, limits=limits, **source_options)
     source = _open(opener)
     if together.way:
         models = [model for model in models if {item.name for item in model.inputs} & set(source.inputs)]
     of_photometry = [note for model in models for note in model.notes(source)]
-    for note in filter(None, (synthetic_note(models), *without_distributions(models), *of_photometry)):
+    for note in filter(None, (*origin_notes(models), *without_distributions(models), *of_photometry)):
         print(note)
     runner = _engine(engine, opener, address, workers)
     done = run(models, source, output, overwrite=overwrite, together=together, engine=runner)

@@ -38,7 +38,7 @@ from sdss_gs.errors import DataError, OptionError
 from sdss_gs.formats import img
 from sdss_gs.formats.composite import colour
 from sdss_gs.formats.raw import list_paths
-from sdss_gs.locate import find_dataset, is_sample
+from sdss_gs.locate import find_dataset, how_made
 from sdss_gs.packing.packed import Manifest
 from sdss_gs.schema import CATALOGUE_FILE, EXTINCTION, INPUTS, Input, Output
 from sdss_gs.split import Split, limited
@@ -417,9 +417,16 @@ class TrainingData:
         arrays = {item.name: self._data.arrays[item.name] for item in self.inputs}
         return {name: array.manifest for name, array in arrays.items() if getattr(array, "manifest", None)}
 
-    def synthetic(self) -> bool:
-        """Tell a generated sample from a data set of real objects."""
-        return is_sample(self.folder)
+    def made(self) -> dict[str, object]:
+        """Say how its objects were made, see `sdss_gs.locate.how_made`; nothing if they are real."""
+        return how_made(self.folder)
+
+    def unlearnt(self, output: Output) -> list[str]:
+        """List the classes that no training object has."""
+        truth = self.truth("train", output.name)
+        if not output.classes or truth.ndim > 1:
+            return []
+        return [name for number, name in enumerate(output.classes) if number not in truth]
 
     def problems(self) -> list[str]:
         """Name every wrong value and every refused file of the inputs."""

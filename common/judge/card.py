@@ -13,7 +13,8 @@ from common.judge.summary import Summary
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import Metric
 from sdss_gs import __version__
-from sdss_gs.schema import DEREDDENED, Input, Output
+from sdss_gs.locate import TEMPLATES
+from sdss_gs.schema import DEREDDENED, SPECTRAL_CLASSES, Input, Output
 
 if TYPE_CHECKING:
     import jinja2
@@ -42,6 +43,17 @@ _EXTRAPOLATION = (
     "the model does not extrapolate beyond them."
 )
 _SYNTHETIC = "Trained on synthetic galaxies: the scores say nothing about real ones."
+_TEMPLATES = (
+    "Learnt from spectra made of the templates {templates}, never from a real one: "
+    "the scores are those on others made alike."
+)
+_COVERED = "Learnt {classes}: of others it knows nothing."
+_NOISY = (
+    "Of the best fits that it learnt from, {share:.0%} were as noisy as observed flux: it reads both, "
+    "the flux in place of the best fit."
+)
+_WITHOUT = "No {missing} was among them: of one it says what it would say of a {classes}, unless it is flagged."
+_UNLEARNT = "No training object was {classes}: it never answers so."
 _LEAK = (
     "The best-fit spectrum was made by the redshift pipeline at the redshift it found: it encodes the answer. "
     "Train with column=Flux to see what the observed flux gives."
@@ -69,10 +81,17 @@ _LIMITS = {
     "gz2c": "A class is the plurality of debiased volunteer votes: neighbouring classes "
     "(roundness, bulge size, weak bars) are often as likely, and rare ones have few examples.",
 }
+_LIMITS_OF_TEMPLATES = {
+    "subclass": "Sub-classes are by the equivalent width of Hα with [N II] of the spectrum: STARBURST above 50 Å, as "
+    "SDSS has it, STARFORMING above 8 Å. Galaxies with less, which SDSS calls neither, were left out: "
+    "it calls one of them STARFORMING all the same.",
+    "class3": "As many stars, galaxies and quasars were made: other mixtures have other error rates.",
+}
 
 GALAXY_SUBSET = "SDSS Galaxy Subset (nunorc), https://doi.org/10.5281/zenodo.6393487"
 _CITATIONS = {
     "data": GALAXY_SUBSET,
+    "templates": "Eigenspectra: Bolton et al. 2012, AJ 144, 144, https://doi.org/10.1088/0004-6256/144/5/144",
     "ssel": "Windows: Sánchez Almeida et al. 2010, ApJ 714, 487, https://arxiv.org/abs/1003.3186",
     "wise": "WISE: Wright et al. 2010, AJ 140, 1868, https://doi.org/10.1088/0004-6256/140/6/1868",
     "votes": "Galaxy Zoo 2: Willett et al. 2013, MNRAS 435, 2835, https://doi.org/10.1093/mnras/stt1458",
@@ -86,7 +105,6 @@ def card_data(summary: Summary) -> dict:
 
     None stands for what is not finite. All that belongs to an output, its scores too, stands in ``outputs``.
     """
-    synthetic = bool(summary.data["synthetic"])
     card = {
         "schema_version": CARD_VERSION,
         "model": summary.model,
@@ -103,9 +121,9 @@ def card_data(summary: Summary) -> dict:
         "data": summary.data,
         "selection": summary.selection,
         "warnings": summary.warnings,
-        "limits": _limits(summary, synthetic),
+        "limits": _limits(summary),
         "licence": LICENCE,
-        "citation": _citation(summary, synthetic),
+        "citation": _citation(summary),
         "versions": summary.versions,
     }
     return plain(card)
@@ -246,24 +264,41 @@ def fields_of(item: Input | Output) -> dict[str, str]:
     return {name: getattr(item, name) for name in ("name", "unit", "description", "source")}
 
 
-def _limits(summary: Summary, synthetic: bool) -> list[str]:
+def _limits(summary: Summary) -> list[str]:
     """Say where a model with such inputs and outputs, trained on such data, cannot be trusted."""
     names = [entry.name for entry in (*summary.inputs, *summary.outputs)]
+    made, of_templates = summary.data["made"], summary.data["made"].get("origin") == TEMPLATES
     leaks = summary.options.get("column", "BestFit") == "BestFit" and "redshift" in names
     photometry = summary.data.get("photometry", {})
+    limits = _LIMITS | (_LIMITS_OF_TEMPLATES if of_templates else {})
     return [
-        *([_SYNTHETIC] if synthetic else []),
+        *(_of_templates(made) if of_templates else [_SYNTHETIC] if made else []),
         *([_LEAK] if leaks and {"spectra", "ssel"} & set(names) else []),
-        _EXTRAPOLATION,
+        *([] if of_templates else [_EXTRAPOLATION]),
+        *(_UNLEARNT.format(classes=" or ".join(some)) for some in summary.data["unlearnt"].values() if some),
         *(_PHOTOMETRY[kind] for kind in photometry.values() if kind in _PHOTOMETRY),
-        *(_LIMITS[name] for name in names if name in _LIMITS and photometry.get(name) not in _PHOTOMETRY),
+        *(limits[name] for name in names if name in limits and photometry.get(name) not in _PHOTOMETRY),
     ]
 
 
-def _citation(summary: Summary, synthetic: bool) -> list[str]:
+def _of_templates(made: Mapping) -> list[str]:
+    """Say what a model that learnt from spectra made of templates knows, from how these were made."""
+    classes = made["redshifts"]
+    covered = (f"{name} at z = {low:.3g} to {high:.3g}" for name, (low, high) in classes.items())
+    missing = [name for name in SPECTRAL_CLASSES if name not in classes]
+    return [
+        _TEMPLATES.format(templates=", ".join(made["templates"])),
+        _COVERED.format(classes=", ".join(covered)),
+        *([_WITHOUT.format(missing=" or ".join(missing), classes=" or ".join(classes))] if missing else []),
+        *([_NOISY.format(share=made["noisy"])] if made["noisy"] else []),
+    ]
+
+
+def _citation(summary: Summary) -> list[str]:
     """Say what to cite for a model with such inputs and outputs, trained on such data."""
     software = f"SDSS zoo: models that characterise galaxies, version {__version__} (CITATION.cff)"
-    names = ("" if synthetic else "data", *(entry.name for entry in (*summary.inputs, *summary.outputs)))
+    origin = str(summary.data["made"].get("origin", "data"))
+    names = (origin, *(entry.name for entry in (*summary.inputs, *summary.outputs)))
     return [software, *(_CITATIONS[name] for name in names if name in _CITATIONS)]
 
 

@@ -107,7 +107,9 @@ def judge(
         options={key: value for key, value in options.items() if key not in NOT_JUDGED},
         data={
             "name": data.folder.name,
-            "synthetic": data.synthetic(),
+            "synthetic": bool(data.made()),
+            "made": data.made(),
+            "unlearnt": {output.name: data.unlearnt(output) for output in data.outputs},
             "photometry": {item.name: data.photometry(item.name) for item in data.inputs if item.columns},
             "fingerprint": data.fingerprint,
             "description": data.description(),

@@ -31,7 +31,8 @@ class Summary:
     options : dict of str to object
         Options the run really had.
     data : dict of str to object
-        ``name``, ``synthetic`` (whether it was generated), ``photometry`` (kind of the magnitudes, by input),
+        ``name``, ``synthetic`` (whether it was generated), ``made`` (how, see `sdss_gs.locate.how_made`), ``unlearnt``
+        (by output, classes without a training object), ``photometry`` (kind of the magnitudes, by input),
         ``fingerprint``, ``description`` (text, lines), ``objects`` (part to number).
     scores : dict of str to dict of str to dict of str to float
         By output, metrics by row: the model first (where inputs may be missing, what it was shown), then the baselines.

@@ -26,6 +26,7 @@ from common.outputs.flags import NO_PREDICTION, Flag
 from common.outputs.kinds import DISTRIBUTED, kind_of
 from common.outputs.vectors import vector_columns, vectors
 from sdss_gs.errors import OptionError
+from sdss_gs.locate import SAMPLE, TEMPLATES
 from sdss_gs.schema import INPUTS, OUTPUTS, Input, Output
 from sdss_gs.tables.columns import DUSTY, extras_of
 from sdss_gs.tables.names import meaning_of
@@ -39,6 +40,11 @@ HASH_DIGITS = 12
 USED = "inputs"
 """Column that names the inputs a prediction was made from."""
 NOT_FINITE = "the input, or what the network makes of it, is no finite number"
+ORIGINS = {
+    SAMPLE: "learnt from synthetic galaxies, says nothing reliable of real ones",
+    TEMPLATES: "learnt from spectra made of the survey's templates, never from a real one",
+}
+"""What is to be known of a model that did not learn from real objects."""
 ANY = ""
 """Set of inputs that stands for: whatever an object has."""
 
@@ -76,8 +82,9 @@ class Model:
         redshift, log10 of the mass, or probability. Error bars stay those that were calibrated without.
     pdf : str
         As what distributions stand beside the other columns, see `vector_columns`; empty: not at all.
-    synthetic : bool
-        Whether it learnt from generated objects; of models stored before that was noted, not.
+    origin : str
+        What it learnt from, if not from real objects: a `SAMPLE` or spectra of `TEMPLATES`, see `sdss_gs.locate`;
+        empty of models stored before that was noted, too.
     """
 
     name: str
@@ -92,7 +99,7 @@ class Model:
     training_ranges: dict[str, Novelty | TrainingRange]
     tta: bool = False
     pdf: str = ""
-    synthetic: bool = False
+    origin: str = ""
 
     @property
     def flat(self) -> bool:
@@ -145,7 +152,7 @@ class Model:
                 for shown, by_output in self.calibrations.items()
             },
             "training_range": {name: asdict(one) for name, one in self.training_ranges.items()},
-            **({"synthetic": True} if self.synthetic else {}),
+            **({"origin": self.origin} if self.origin else {}),
             **({"own_outputs": own} if own else {}),
             **({"own_inputs": widened} if widened else {}),
         }
@@ -431,10 +438,12 @@ class Model:
         return decoded
 
 
-def synthetic_note(models: Iterable[Model]) -> str:
-    """Say in a line which of some models learnt from generated objects; empty where none did."""
-    names = ", ".join(model.name for model in models if model.synthetic)
-    return f"{names}: learnt from synthetic galaxies, says nothing reliable of real ones" if names else ""
+def origin_notes(models: Iterable[Model]) -> list[str]:
+    """Say which of some models did not learn from real objects, a line for each `ORIGINS` that any has."""
+    found: dict[str, list[str]] = {}
+    for model in models:
+        found.setdefault(model.origin, []).append(model.name)
+    return [f"{', '.join(found[origin])}: {words}" for origin, words in ORIGINS.items() if origin in found]
 
 
 def predict_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, np.ndarray]:

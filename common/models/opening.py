@@ -18,6 +18,7 @@ from common.outputs.kinds import kind_of
 from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.errors import OptionError, ZooError, first_line
+from sdss_gs.locate import SAMPLE
 from sdss_gs.logs import LOG
 from sdss_gs.schema import INPUTS, OUTPUTS, Input, Output
 from sdss_gs.tables.names import PHOTOMETRY
@@ -134,7 +135,8 @@ def model_of(name: str, version: str, files: Files, facts: Mapping, runtime: str
                 key: range_from({"photometry": PHOTOMETRY.get(key, "")} | one)
                 for key, one in facts["training_range"].items()
             },
-            synthetic=bool(facts.get("synthetic", False)),
+            # Before spectra of templates were learnt from, what was made was a sample.
+            origin=str(facts.get("origin", SAMPLE if facts.get("synthetic") else "")),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # A later zoo may note other things; what is not understood could change what the numbers mean.

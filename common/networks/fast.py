@@ -144,8 +144,15 @@ def shape_and_brightness(x: keras.KerasTensor) -> tuple[keras.KerasTensor, keras
     return within_reach((x - mean) / spread), within_reach(brightness)
 
 
-def spectrum_features(x: keras.KerasTensor) -> keras.KerasTensor:
+def spectrum_features(x: keras.KerasTensor, narrow: int = 0) -> keras.KerasTensor:
     """Find lines and breaks of flux, ``(batch, points)``, by strided residual convolutions that keep where they are.
+
+    Parameters
+    ----------
+    x : KerasTensor, shape (batch, points)
+    narrow : int
+        So many numbers say at last what each place of the spectrum holds, instead of 64: with 32 half of the weights
+        behind the convolutions are spared; 0: no narrowing.
 
     Returns
     -------
@@ -153,12 +160,17 @@ def spectrum_features(x: keras.KerasTensor) -> keras.KerasTensor:
     """
     shape, brightness = shape_and_brightness(x)
     y = layers.Reshape((x.shape[1], 1))(shape)
-    y = layers.Conv1D(32, 16, strides=8, padding="same", kernel_initializer="he_normal")(y)
-    for stage in range(3):
-        if stage:
-            y = layers.Conv1D(64, 4, strides=4, kernel_initializer="he_normal")(layers.ReLU()(y))
-        z, count = layers.ReLU()(y), y.shape[-1]
-        z = layers.Conv1D(count, 5, padding="same", activation="relu", kernel_initializer="he_normal")(z)
-        y = layers.Add()([y, layers.Conv1D(count, 5, padding="same", kernel_initializer="zeros")(z)])
+    y = _residual(layers.Conv1D(32, 16, strides=8, padding="same", kernel_initializer="he_normal")(y))
+    for _ in range(2):
+        y = _residual(layers.Conv1D(64, 4, strides=4, kernel_initializer="he_normal")(layers.ReLU()(y)))
+    if narrow:
+        y = layers.Conv1D(narrow, 1, kernel_initializer="he_normal")(layers.ReLU()(y))
     flat = layers.Flatten()(layers.ReLU()(y))
     return dense(layers.Concatenate(dtype="float32")([flat, brightness]), (128, 64))
+
+
+def _residual(y: keras.KerasTensor) -> keras.KerasTensor:
+    """Add what two convolutions over five places see, at first nothing."""
+    z, count = layers.ReLU()(y), y.shape[-1]
+    z = layers.Conv1D(count, 5, padding="same", activation="relu", kernel_initializer="he_normal")(z)
+    return layers.Add()([y, layers.Conv1D(count, 5, padding="same", kernel_initializer="zeros")(z)])

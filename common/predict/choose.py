@@ -16,6 +16,8 @@ from common.predict.combine import ALONE, WAYS, Combination
 from common.predict.qp_out import ENDINGS, check_qp
 from sdss_gs.errors import OptionError, ZooError
 
+SPECTRAL = ("spectra", "ssel")
+
 
 def choose_models(names: Sequence[str], runtime: str = "") -> tuple[list[Model], Combination]:
     """Open the models that were named, or all champions for ``one2one`` and ``best``.
@@ -71,6 +73,29 @@ def averaging(models: Sequence[Model]) -> list[Model]:
     if not any(turned):
         raise OptionError(f"tta: expected a model of images, found {', '.join(model.name for model in models)}")
     return [replace(model, tta=True) if turns else model for model, turns in zip(models, turned, strict=True)]
+
+
+def looking_at(models: Sequence[Model], column: str) -> list[Model]:
+    """Let the models of spectra look at one of their fluxes, whichever they learnt from.
+
+    Parameters
+    ----------
+    models : sequence of Model
+    column : str
+        ``BestFit`` or ``Flux``.
+
+    Raises
+    ------
+    OptionError
+        If none sees spectra.
+    """
+    spectral = [any(item.name in SPECTRAL for item in model.inputs) for model in models]
+    if not any(spectral):
+        raise OptionError(f"spectrum: expected a model of spectra, found {', '.join(model.name for model in models)}")
+    return [
+        replace(model, reading=model.reading | {"column": column}) if sees else model
+        for model, sees in zip(models, spectral, strict=True)
+    ]
 
 
 def with_distributions(models: Sequence[Model], together: Combination, form: str, output: Path) -> list[Model]:

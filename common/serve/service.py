@@ -134,12 +134,12 @@ def _announce(
     listening: socket.socket, served: Mapping[str, ServedModel], objects: Objects | None, say: Callable[[str], None]
 ) -> None:
     # Not with the others: what is quick to fail comes before it.
-    from common.models.model import synthetic_note
+    from common.models.model import origin_notes
 
     host, port = listening.getsockname()[:2]
     models = ", ".join(f"{name} ({one.model.runtime.name})" for name, one in served.items())
     say(f"models: {models or 'none yet (mlflow run b2r --no-conda trains one in a minute)'}")
-    if note := synthetic_note(one.model for one in served.values()):
+    for note in origin_notes(one.model for one in served.values()):
         say(note)
     say(f"data: {f'{objects.name}, {len(objects):,} galaxies' if objects else 'none (--ds FOLDER)'}")
     say(f"http://{f'[{host}]' if ':' in host else host}:{port}/  (Ctrl-C stops)")

@@ -70,7 +70,7 @@ def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
         training_ranges=(
             session.start.training_ranges if session.start else {item.name: data.novelty(item) for item in data.inputs}
         ),
-        synthetic=data.synthetic(),
+        origin=str(data.made().get("origin", "")),
     )
     predictions = predict_part(model, data, "validation", every_set(model))
     return replace(model, calibrations=fit_calibrations(model, data, predictions)), predictions[ANY]

@@ -11,12 +11,14 @@ POINTS = len(WAVELENGTH)
 SHARES = np.array([[0.55, 0.35], [-0.25, 0.9], [0.0, 0.15], [0.0, 0.07]])
 """Mean and standard deviation of what each galaxy eigenspectrum adds, in medians of the spectrum: wider than those of
 galaxies from ellipticals to bursts of star formation."""
-QUIET = 0.35
-"""Standard deviation of the second one for half of the galaxies: most are not as far from the mean."""
+WIDTHS = (0.1, 3.0)
+"""Between which, evenly in its logarithm, all but the first are taken larger or smaller: old galaxies without lines are
+much alike, and what tells their redshift is weak; bursts lie far from all others."""
 POLYNOMIAL = 0.3
 """Standard deviation of the polynomial at both ends and in the middle, in medians: the pipeline's, of second degree,
 takes up what its eigenspectra do not say, dust and flux calibration for instance."""
-QUASAR_SHARES = np.array([[0.6, 0.4], [0.3, 0.4], [0.0, 0.15], [0.0, 0.1]])
+QUASAR_SHARES = np.array([[0.6, 0.4], [0.0, 0.8], [0.0, 0.3], [0.0, 0.1]])
+"""The same of quasars, about as wide as those of real ones: at low redshift with narrow lines on a galaxy's light."""
 DARKEST = -0.02
 """Lowest flux of a spectrum that is taken, in medians; best fits go a little below zero."""
 TRIES = 1000
@@ -52,10 +54,9 @@ def draw_sum(templates: Templates, redshift: float, rng: np.random.Generator) ->
     vectors = vectors / np.abs(templates.vectors).mean(axis=1, keepdims=True)
     shares = SHARES if templates.kind == "GALAXY" else QUASAR_SHARES
     for _ in range(TRIES):
-        widths = shares[:, 1].copy()
-        if templates.kind == "GALAXY" and rng.random() < 0.5:
-            widths[1:] *= QUIET
-        weights = shares[:, 0] + widths * rng.standard_normal(len(shares))
+        weights = shares[:, 0] + shares[:, 1] * rng.standard_normal(len(shares))
+        if templates.kind == "GALAXY":
+            weights[1:] *= np.exp(rng.uniform(*np.log(WIDTHS)))
         flux = weights[: len(vectors)] @ vectors[: len(weights)] + _polynomial(rng)
         middle = np.median(flux)
         if middle > 0.2 and flux.min() > DARKEST * middle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from sdss_gs.schema import GRID_FIRST, GRID_STEP, SPECTRAL_CLASSES
 PATTERNS = ("spEigenGal-*.fits", "spEigenQSO-*.fits", "spEigenStar-*.fits", "rrtemplate-*.fits")
 """``spEigenVdisp.fits`` and others hold no spectra that are added up."""
 EXPECTED = "spectra on a grid of 1e-4 in log10 of the wavelength, and the class of their object"
+TAPS = range(-2, 4)
+"""Points about a place, from the one below it, of which it is interpolated."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +50,19 @@ class Templates:
         ) - 1
 
     def at(self, redshift: float, points: int) -> np.ndarray:
-        """Return the spectra in the observed frame, linearly interpolated, float64 ``(k, points)``.
+        """Return the spectra in the observed frame, float64 ``(k, points)``.
 
-        A redshift is a shift on this grid: all points fall equally far between two others.
+        A redshift is a shift on this grid: all points fall equally far between two others. The pipeline interpolates by
+        splines; between two points alone lines would be the wider, the farther they fall from either, and a network
+        would read redshifts from that.
         """
         start = self.offset - np.log10(1 + redshift) / GRID_STEP
         whole = int(np.floor(start))
         share = start - whole
         last = self.vectors.shape[1] - 1
-        places = np.clip(np.arange(whole, whole + points + 1), 0, last)
+        places = np.clip(np.arange(whole + TAPS[0], whole + TAPS[-1] + points), 0, last)
         near = self.vectors[:, places]
-        return (1 - share) * near[:, :-1] + share * near[:, 1:]
+        return sum(weight * near[:, tap : tap + points] for tap, weight in enumerate(_lagrange(share)))
 
 
 def read_templates(folder: str | Path) -> list[Templates]:
@@ -80,6 +85,11 @@ def read_templates(folder: str | Path) -> list[Templates]:
             "rrtemplate-QSO-LOZ-v1.1.fits (redrock-templates), found none"
         )
     return [_read(path) for path in paths]
+
+
+def _lagrange(share: float) -> list[float]:
+    """Weigh `TAPS` so that what polynomials of the fifth degree have there, they have at this share of the step."""
+    return [math.prod((share - other) / (tap - other) for other in TAPS if other != tap) for tap in TAPS]
 
 
 def _read(path: Path) -> Templates:

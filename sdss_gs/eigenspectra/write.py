@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,13 @@ from sdss_gs.logs import hidden
 from sdss_gs.sample.spectrum import noise_level, sky_flux
 from sdss_gs.schema import GRID_FIRST, GRID_STEP, SAMPLE_FILE, SPECTRAL_CLASSES, WAVELENGTH
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same seed gives other spectra."""
 FIRST_ID = 1_000_000_000_000_000_000
 """Below the ids of SDSS, so that no real object has one of these."""
 COLUMNS = ("objid", "redshift", "class", "subclass")
 HIGHEST = {"GALAXY": 0.6, "QSO": 3.5}
-LOWEST = {"GALAXY": 0.003, "QSO": 0.1}
+LOWEST = {"GALAXY": 0.003, "QSO": 0.03}
 STAR_VELOCITY = 5e-4
 """Standard deviation of the redshifts of stars: 150 km/s."""
 FLUXES = (1.0, 300.0)
@@ -63,7 +64,7 @@ def write_spectra(
     seed : int
         Spectrum k of a seed is the same for every `n`.
     kinds : sequence of str
-        Of `schema.SPECTRAL_CLASSES`; in turn.
+        Of `schema.SPECTRAL_CLASSES`; in turn, each as often as it is named.
     noisy : float
         Share of the spectra whose best fit is as noisy as the flux: what learns from them reads both.
     progress : bool
@@ -101,6 +102,7 @@ def _write_files(
     folder: Path, templates: list[Templates], n: int, seed: int, kinds: Sequence[str], noisy: float, progress: bool
 ) -> None:
     (folder / "spectra").mkdir()
+    drawn: dict[str, list[float]] = {kind: [] for kind in kinds}
     with open(folder / "data.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -108,8 +110,10 @@ def _write_files(
             one = draw_spectrum(templates, kinds[number % len(kinds)], noisy, np.random.default_rng([seed, number]))
             writer.writerow((FIRST_ID + number, f"{one.redshift:.7g}", one.kind, one.subclass))
             _write_file(folder / "spectra" / f"{FIRST_ID + number}.fits", one)
+            drawn[one.kind].append(round(float(one.redshift), 4))
     used = {one.name: one.sha256 for one in templates if one.kind in kinds}
-    made = {"n": n, "seed": seed, "version": VERSION, "classes": list(kinds), "noisy": noisy, "templates": used}
+    redshifts = {kind: [min(some), max(some)] for kind, some in drawn.items() if some}
+    made = {"n": n, "seed": seed, "version": VERSION, "redshifts": redshifts, "noisy": noisy, "templates": used}
     (folder / SAMPLE_FILE).write_text(json.dumps(made, indent=1) + "\n")
 
 
@@ -141,6 +145,11 @@ def draw_spectrum(templates: list[Templates], kind: str, noisy: float, rng: np.r
     return Spectrum(kind, redshift, subclass, flux.astype(np.float32), seen.astype(np.float32))
 
 
+@cache
+def _sky() -> np.ndarray:
+    return sky_flux(WAVELENGTH)
+
+
 def observe(best: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Add the noise of object and sky, and to some the flaws of real spectra: stretches of bad points.
 
@@ -150,7 +159,7 @@ def observe(best: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         Noiseless, 1e-17 erg/s/cm²/Å.
     rng : numpy.random.Generator
     """
-    noise = noise_level(WAVELENGTH, best, sky_flux(WAVELENGTH) * rng.uniform(0.7, 1.2)) * rng.uniform(0.8, 1.5)
+    noise = noise_level(WAVELENGTH, best, _sky() * rng.uniform(0.7, 1.2)) * rng.uniform(0.8, 1.5)
     flux = best + noise * rng.standard_normal(POINTS)
     if rng.random() < FLAWED:
         for _ in range(rng.integers(1, FLAWS + 1)):

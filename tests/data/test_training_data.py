@@ -16,7 +16,7 @@ from common.project import read_project
 from common.training.compile import begin_at_constants, compile_model, constant_losses
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.sample import write_sample
-from sdss_gs.schema import INPUTS
+from sdss_gs.schema import INPUTS, OUTPUTS
 from sdss_gs.split import split
 from sdss_gs.tables.votes import USUAL_TOTAL
 
@@ -111,14 +111,21 @@ def test_a_run_says_how_many_rows_were_merged(tmp_path):
     assert "  7 rows of data.csv repeat the objid of another" in used.description()
 
 
-@pytest.mark.parametrize(("name", "synthetic"), [("sky", True), ("my-sample", False)])
-def test_generated_data_are_known_by_what_is_in_the_folder_not_by_its_name(tmp_path, name, synthetic):
+@pytest.mark.parametrize(("name", "origin"), [("sky", "sample"), ("my-sample", None)])
+def test_generated_data_are_known_by_what_is_in_the_folder_not_by_its_name(tmp_path, name, origin):
     folder = tmp_path / name
-    if synthetic:
+    if origin:
         write_sample(folder, 40, 0)
     else:
         write_survey(folder, survey_rows(60))
-    assert TrainingData(task(outputs=("redshift",)), TrainingOptions(ds=str(folder))).synthetic() is synthetic
+    assert TrainingData(task(outputs=("redshift",)), TrainingOptions(ds=str(folder))).made().get("origin") == origin
+
+
+def test_classes_without_a_training_object_are_named(tmp_path):
+    rows = [row | {"subclass": ("STARBURST", "AGN")[number % 2]} for number, row in enumerate(survey_rows(60))]
+    used = TrainingData(task(outputs=("subclass",)), TrainingOptions(ds=str(write_survey(tmp_path / "two", rows))))
+    assert used.unlearnt(OUTPUTS["subclass"]) == ["BROADLINE", "STARFORMING"]
+    assert used.unlearnt(OUTPUTS["redshift"]) == []
 
 
 # === What an output of classes or votes brings along beside others ===

@@ -7,6 +7,7 @@ import numpy as np
 
 from common.judge.summary import Summary
 from common.outputs.metrics import score
+from sdss_gs.locate import SAMPLE
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 
 SCORES = {
@@ -37,6 +38,8 @@ def summary(model="b2r", **changes):
         "data": {
             "name": "sdss-gs",
             "synthetic": False,
+            "made": {},
+            "unlearnt": {},
             "fingerprint": "9f8a3c21",
             "description": "/data/sky: 2,000 objects\nmodelMag_u: 3 (-9999)",
             "objects": {"train": 1365, "validation": 310, "test": 309},
@@ -100,7 +103,8 @@ def several_summary(**changes):
 
 
 def named(data_name, synthetic=False, **changes):
-    return summary().data | {"name": data_name, "synthetic": synthetic} | changes
+    made = {"origin": SAMPLE, "n": 2000} if synthetic else {}
+    return summary().data | {"name": data_name, "synthetic": synthetic, "made": made} | changes
 
 
 def summary_of(output, scores):

@@ -188,6 +188,24 @@ def test_synthetic_data_are_called_synthetic():
     assert not any("zenodo" in line for line in synthetic["citation"])
 
 
+def test_card_of_spectra_from_templates_says_what_these_were():
+    made = {
+        "origin": "templates", "redshifts": {"GALAXY": [0.003, 0.6]}, "noisy": 0.5,
+        "templates": {"spEigenGal-1.fits": ""},
+    }  # fmt: skip
+    data = summary().data | {"synthetic": True, "made": made, "unlearnt": {"subclass": ["AGN", "BROADLINE"]}}
+    card = card_data(summary("s2s", data=data))
+    limits = "\n".join(card["limits"])
+    assert any("Bolton et al. 2012" in line for line in card["citation"])
+    assert "Learnt from spectra made of the templates spEigenGal-1.fits, never from a real one" in limits
+    assert "Learnt GALAXY at z = 0.003 to 0.6: of others it knows nothing." in limits
+    assert "No STAR or QSO was among them" in limits
+    assert "50% were as noisy as observed flux" in limits
+    assert "No training object was AGN or BROADLINE: it never answers so." in limits
+    assert "equivalent width" in limits
+    assert not any(words in limits for words in ("synthetic", "chose for spectroscopy", "line ratios"))
+
+
 @pytest.mark.parametrize(
     ("model", "word"), [("w2r", "upper limit"), ("b2sm", "Firefly"), ("b2s", "line ratios"), ("b2g", "votes")]
 )

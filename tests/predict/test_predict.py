@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from PIL import Image
 from common.cli.command import main
 from common.data.sources import chunk, open_source
 from common.data.sources.folder import dataset_source, open_folder
+from common.models.described import DESCRIPTION
+from common.models.opening import load
 from common.outputs.flags import Flag, words
 from common.predict import results
 from common.predict.choose import averaging
@@ -25,6 +28,8 @@ from common.predict.combine import Combination, combine
 from common.predict.predict import predict
 from sdss_gs import __version__
 from sdss_gs.errors import DataError, OptionError
+from sdss_gs.files import sealed, unsealed
+from sdss_gs.schema import WAVELENGTH
 
 BANDS = [f"modelMag_{band}" for band in "ugriz"]
 
@@ -491,13 +496,43 @@ def test_eight_forms_are_averaged_as_the_network_gives_them(name):
     assert len(raw(averaging_model, images[:0])) == 0
 
 
-@pytest.mark.parametrize("synthetic", [True, False])
-def test_one_line_says_that_a_model_learnt_from_synthetic_galaxies(tmp_path, capsys, synthetic):
-    folder = exported_folder(tmp_path / "b2r", replace(by_hand(), synthetic=synthetic))
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        ("", []),
+        ("sample", ["b2r: learnt from synthetic galaxies, says nothing reliable of real ones"]),
+        ("templates", ["b2r: learnt from spectra made of the survey's templates, never from a real one"]),
+    ],
+)
+def test_one_line_says_that_a_model_did_not_learn_from_real_objects(tmp_path, capsys, origin, words):
+    folder = exported_folder(tmp_path / "b2r", replace(by_hand(), origin=origin))
     (tmp_path / "in.csv").write_text("objid,u,g,r,i,z\n1,18.5,17.2,16.5,16.1,15.8\n")
     assert main(["predict", folder, "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.csv")]) == 0
-    said = [line for line in capsys.readouterr().out.splitlines() if "synthetic" in line]
-    assert said == ["b2r: learnt from synthetic galaxies, says nothing reliable of real ones"][: int(synthetic)]
+    assert [line for line in capsys.readouterr().out.splitlines() if "learnt from" in line] == words
+
+
+def test_models_stored_before_there_were_templates_learnt_from_the_sample(tmp_path):
+    folder = exported_folder(tmp_path / "b2r", by_hand())
+    path = Path(folder) / DESCRIPTION
+    description = unsealed(json.loads(path.read_text()))
+    description["facts"]["synthetic"] = True
+    path.write_text(json.dumps(sealed(description)))
+    assert load(folder).origin == "sample"
+
+
+def test_either_flux_of_a_spectrum_is_looked_at(tmp_path, capsys):
+    folder = exported_folder(tmp_path / "s2r", by_hand("s2r"))
+    lines = [f"{wave:.3f},{30 + number % 2},{10 + number % 2}" for number, wave in enumerate(WAVELENGTH)]
+    (tmp_path / "7.csv").write_text("\n".join(["Wavelength,Flux,BestFit", *lines]))
+    options = ["--input", str(tmp_path / "7.csv"), "--output", str(tmp_path / "out.csv"), "--overwrite"]
+    found = []
+    for chosen in ([], ["--spectrum", "BestFit"], ["--spectrum", "Flux"]):
+        assert main(["predict", folder, *options, *chosen]) == 0
+        found.append(pd.read_csv(tmp_path / "out.csv")["redshift"][0])
+    assert found == pytest.approx([0.105, 0.105, 0.305], abs=1e-4)
+    table = exported_folder(tmp_path / "b2r", by_hand())
+    assert main(["predict", table, *options, "--spectrum", "Flux"]) == 1
+    assert "spectrum: expected a model of spectra, found b2r" in capsys.readouterr().err
 
 
 def test_only_images_have_eight_forms():

@@ -13,6 +13,7 @@ from sdss_gs.eigenspectra import write_spectra
 from sdss_gs.eigenspectra.draw import H_ALPHA, draw_sum, equivalent_width
 from sdss_gs.eigenspectra.read import read_templates
 from sdss_gs.formats.spectra import read
+from sdss_gs.locate import TEMPLATES, how_made
 from sdss_gs.schema import WAVELENGTH
 
 FIRST = 3.27
@@ -42,6 +43,19 @@ def test_lines_are_where_the_redshift_puts_them(tmp_path, redshift):
     np.testing.assert_allclose(flat, 1)
 
 
+def test_a_line_is_as_wide_wherever_between_points_it_falls(tmp_path):
+    """Else its width would say by which part of a point it is shifted, of made spectra only."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    unit = fits.PrimaryHDU(np.array([bump(H_ALPHA, width=2.5)] * 4, np.float32))
+    unit.header.update({"OBJECT": "GALAXY", "COEFF0": FIRST, "COEFF1": 1e-4})
+    unit.writeto(folder / "spEigenGal-00001.fits")
+    (templates,) = read_templates(folder)
+    shifts = 1000 + np.arange(0, 1, 0.1)
+    squares = [(templates.at(10 ** (1e-4 * shift) - 1, len(WAVELENGTH))[0] ** 2).sum() for shift in shifts]
+    np.testing.assert_allclose(squares, squares[0], rtol=2e-3)
+
+
 def test_equivalent_width_is_that_of_a_known_line():
     # Ten times the continuum, a Gaussian with a standard deviation of 3 Å: 10 · 3 · sqrt(2 pi).
     for redshift in (0.0, 0.25):
@@ -63,6 +77,9 @@ def test_command_writes_a_data_set_that_opens(tmp_path, capsys):
     assert len(data.catalogue.objid) == 8
     made = json.loads((folder / "sample.json").read_text())
     assert set(made["templates"]) == {"spEigenGal-00001.fits", "spEigenQSO-00001.fits"}
+    assert how_made(folder)["origin"] == TEMPLATES
+    galaxies = table["redshift"][table["class"] == "GALAXY"]
+    assert made["redshifts"]["GALAXY"] == pytest.approx([galaxies.min(), galaxies.max()], abs=1e-4)
     for objid in table["objid"]:
         flux, best = read(folder / "spectra" / f"{objid}.fits")
         assert np.isfinite(flux).all()
@@ -70,6 +87,16 @@ def test_command_writes_a_data_set_that_opens(tmp_path, capsys):
         assert not np.array_equal(flux, best)
     assert main(command) == 1
     assert "expected a new folder, found one that exists" in capsys.readouterr().err
+
+
+def test_classes_come_in_turn_as_often_as_they_are_named(tmp_path):
+    templates = write_templates(tmp_path / "templates")
+    write_templates(templates, "spEigenStar-00001.fits", "STAR")
+    folder = write_spectra(tmp_path / "made", templates, 9, kinds=("GALAXY", "GALAXY", "STAR"), progress=False)
+    table = pd.read_csv(folder / "data.csv")
+    assert table["class"].tolist() == ["GALAXY", "GALAXY", "STAR"] * 3
+    assert table["redshift"][table["class"] == "STAR"].abs().max() < 0.002
+    assert list(how_made(folder)["redshifts"]) == ["GALAXY", "STAR"]
 
 
 def test_same_seed_makes_the_same_spectra_whatever_their_number(tmp_path):

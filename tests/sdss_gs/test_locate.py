@@ -5,7 +5,7 @@ from conftest import survey_rows, write_survey
 
 from sdss_gs import sample
 from sdss_gs.errors import DataError
-from sdss_gs.locate import find_dataset
+from sdss_gs.locate import find_dataset, how_made
 
 
 @pytest.fixture
@@ -56,6 +56,16 @@ def test_named_set_that_is_none_is_an_error_never_a_fallback(root, tmp_path, mon
     monkeypatch.setenv("SDSS_GS", str(tmp_path / "wrong"))
     with pytest.raises(DataError, match=r"\$SDSS_GS=.*wrong: expected a folder"):
         find_dataset("", root)
+
+
+def test_damaged_note_of_how_a_data_set_was_made_is_named(tmp_path):
+    assert how_made(tmp_path) == {}
+    for content in (b"{", b"[1]", b"3"):
+        (tmp_path / "sample.json").write_bytes(content)
+        with pytest.raises(
+            DataError, match=r"sample.json: expected how the data set was made, found .*; make it again"
+        ):
+            how_made(tmp_path)
 
 
 def test_sample_is_generated_once_and_said_to_be_synthetic(root, generated):
