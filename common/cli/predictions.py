@@ -122,8 +122,8 @@ def _with_input(function):
     help="processes of --engine ray",
 )  # fmt: skip
 def predict(
-    names: Sequence[str], output: Path, pdf: str | None, limits: bool, spectrum: str | None,
-    tta: bool, runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, **source_options: object,
+    names: Sequence[str], output: Path, pdf: str | None, limits: bool, spectrum: str | None, tta: bool,
+    runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, **source_options: object,
 ) -> None:  # fmt: skip
     """Predict galaxies, one row each, with error bars and flags."""
     given = (list(names), pdf, limits, spectrum, tta, runtime, overwrite, engine, address, workers, source_options)
@@ -140,8 +140,8 @@ def predict(
 
 
 def _predict(
-    output: Path, shown: str, names: list[str], pdf: str | None, limits: bool, spectrum: str | None,
-    tta: bool, runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, source_options: dict,
+    output: Path, shown: str, names: list[str], pdf: str | None, limits: bool, spectrum: str | None, tta: bool,
+    runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, source_options: dict,
 ) -> None:  # fmt: skip
     """Predict into a file; `shown` is what its line calls it."""
     arrow_without_pandas()
