@@ -11,6 +11,7 @@ from common.models.shipped import FOLDER, INDEX
 from common.outputs.calibration import ONE_LEVEL
 from common.outputs.kinds import kind_of
 from common.runs.store_location import REPOSITORY
+from sdss_gs.locate import TEMPLATES
 from sdss_gs.schema import OUTPUTS
 
 BEGIN, END = "<!-- shipped models: written by make weights -->", "<!-- end of shipped models -->"
@@ -47,8 +48,10 @@ def table(folder: Path, form: str) -> str:
         row, (held,) = own_row(output), output["coverage"].values()
         held_90 = next(f"{level['coverage']:.1%}" for level in held if level["level"] == ONE_LEVEL)
         more = [about["learnt_from"], card["options"]["seed"], held_90]
+        made = " made of templates" if card["data"].get("made", {}).get("origin") == TEMPLATES else ""
         whole = {"count": card["data"]["objects"]["test"], "scores": output["scores"], "intervals": output["intervals"]}
-        lines.append([f"`{name}`", *_cells(output, whole, row), *(more if long else [])])
+        count, *cells = _cells(output, whole, row)
+        lines.append([f"`{name}`", f"{count}{made}", *cells, *(more if long else [])])
         for everything in output.get("published", {}).get("", []):
             who = output.get("published_by", PUBLISHED)
             cells = _cells(output, everything, row)
