@@ -46,11 +46,12 @@ def measure(settings: Settings, name: str) -> list[dict]:
     _add_memory(ways)
     if ways.precision["packed"] != "float32":
         _add_packed(ways, "packed float32", "reference", "float32")
+    networks = {"": model}
     if network_of(ways.project, "fast") is not None:
-        _add_packed(ways, "packed fast", "fast", "auto")
-    if pays(Device("CPU", "", 1, ""), ways.project.input, PAYS):
-        _add_packed(ways, "program", "reference", "auto", programs=True)
-        _add_packed(ways, "program fast", "fast", "auto", programs=True)
+        networks[" fast"] = _add_packed(ways, "packed fast", "fast", "auto")
+    for which, network in networks.items():
+        if pays(Device("CPU", "", 1, ""), network, PAYS):
+            _add_packed(ways, f"program{which}", which.strip() or "reference", "auto", programs=True)
     _add_naive(ways, name)
     rates = in_turn(ways.epochs, settings.rounds())
     return [_row(settings, name, ways, way, rates, peak) for way in rates]

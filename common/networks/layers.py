@@ -80,10 +80,15 @@ def dense_stack(
 
 def normalisations(model: keras.Model) -> Iterator[keras.layers.Normalization]:
     """List the layers that hold statistics of the training objects, those of models inside the model included."""
+    return (layer for layer in layers_within(model) if isinstance(layer, layers.Normalization))
+
+
+def layers_within(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """List the layers of a model, of models inside it theirs."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from normalisations(layer)
-        elif isinstance(layer, layers.Normalization):
+            yield from layers_within(layer)
+        else:
             yield layer
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from common.backend import keras, tf
-from common.training.device import CONVOLVED, Device
-from sdss_gs.schema import Input
+from common.networks.layers import layers_within
+from common.training.device import Device
 
 PAYS = 4_000
 """Steps of a run from which on compiling, 1 to 3 s of a processor, costs less than it saves."""
@@ -16,20 +16,21 @@ WORK, MOST = 2**34, 2**14
 """Multiplications and additions of a program, and steps: it takes half a second, after which Ctrl-C is looked at."""
 
 
-def pays(device: Device, item: Input, steps: int) -> bool:
+def pays(device: Device, network: keras.Model, steps: int) -> bool:
     """Tell whether steps should be run as programs.
 
-    On a CPU that is so for tables and a few points of spectra; what convolves is ten times slower there under XLA.
+    On a CPU that is so for networks of dense layers; what convolves is ten times slower there under XLA.
 
     Parameters
     ----------
     device : Device
-    item : Input
-        Of a network with one.
+    network : keras.Model
+        With one input.
     steps : int
         Of all epochs of the run.
     """
-    return device.kind == "CPU" and not device.jax and item.name not in CONVOLVED and steps >= PAYS
+    convolves = any("Conv" in type(layer).__name__ for layer in layers_within(network))
+    return device.kind == "CPU" and not device.jax and not convolves and steps >= PAYS
 
 
 def steps_of_program(network: keras.Model, batch_size: int) -> int:

@@ -186,7 +186,7 @@ class Session:
         options, data, batch = self.options, self.data, self.options.batch_size
         feed = partial(data.batches, resident=resident, share=device.share)
         steps = int(feed("train", batch).cardinality())
-        programs = self.task.flat and not resident and pays(device, data.inputs[0], steps * options.epochs)
+        programs = self.task.flat and not resident and pays(device, network, steps * options.epochs)
         with device.scope():
             together = device.steps_per_execution((8 if resident else data.bytes_of_one()) * batch, steps)
             constants = None if self.task.flat else constant_losses(data, options)

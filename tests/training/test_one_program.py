@@ -11,14 +11,15 @@ from common.backend import keras, tf
 from common.data.batches import EpochOrder, make_blocks
 from common.data.task import task_of
 from common.data.training_data import TrainingData
+from common.networks.build import build_flat
 from common.options import TrainingOptions
 from common.project import read_project
 from common.training import one_program, session
 from common.training.compile import compile_model
 from common.training.device import Device
-from common.training.from_python import train
+from common.training.from_python import functions_of, train
 from common.training.one_program import pays, run_as_programs, steps_of_program
-from sdss_gs.schema import INPUTS
+from sdss_gs.schema import INPUTS, OUTPUTS
 
 COUNT, BATCH = 103, 8
 CPU = Device("CPU", "c", 2, "float32")
@@ -79,13 +80,21 @@ def test_programs_learn_what_steps_learn(tmp_path, name):
         np.testing.assert_allclose(two, one, rtol=2e-3, atol=2e-5)
 
 
-def test_what_is_small_and_trained_long_runs_as_programs_on_a_processor():
-    assert pays(CPU, INPUTS["bands"], one_program.PAYS)
-    assert pays(CPU, INPUTS["ssel"], one_program.PAYS)
-    assert not pays(CPU, INPUTS["bands"], one_program.PAYS - 1)
-    assert not pays(CPU, INPUTS["spectra"], one_program.PAYS)
-    assert not pays(Device("GPU", "g", 1, "float32"), INPUTS["bands"], one_program.PAYS)
-    assert not pays(Device("CPU", "c", 2, "float32", jax=True), INPUTS["bands"], one_program.PAYS)
+def network_of(name, architecture="fast"):
+    item, output = INPUTS[name], OUTPUTS["redshift"]
+    folder = {"bands": "b2r", "ssel": "ss2r", "spectra": "s2r"}[name]
+    return build_flat(item, output, item.shape, functions_of(ROOT / folder)[architecture], folder, "none")
+
+
+def test_dense_networks_that_train_long_run_as_programs_on_a_processor():
+    dense = network_of("bands")
+    assert pays(CPU, dense, one_program.PAYS)
+    assert pays(CPU, network_of("ssel", "reference"), one_program.PAYS)
+    assert not pays(CPU, dense, one_program.PAYS - 1)
+    assert not pays(CPU, network_of("ssel"), one_program.PAYS), "convolutions are ten times slower"
+    assert not pays(CPU, network_of("spectra"), one_program.PAYS)
+    assert not pays(Device("GPU", "g", 1, "float32"), dense, one_program.PAYS)
+    assert not pays(Device("CPU", "c", 2, "float32", jax=True), dense, one_program.PAYS)
 
 
 @pytest.mark.parametrize(("width", "batch"), [(8, 32), (256, 32), (2000, 512)])
