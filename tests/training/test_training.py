@@ -106,7 +106,7 @@ def test_run_is_learnt_recorded_drawn_and_registered(launch, magnitudes, capsys)
     assert len(used.dataset.digest) == 16
     assert int(tags["zoo.network_parameters"]) == model_of(run).count_params()
     assert sum(int(tags[f"zoo.{part}_objects"]) for part in ("train", "validation", "test")) == 500
-    drawn = ("loss", "predicted_vs_true", "residuals", "pit", "distributions", "worst_cases", "best_cases")
+    drawn = ("loss", "selection", "predicted_vs_true", "residuals", "pit", "distributions", "worst_cases", "best_cases")
     assert files_of(run, "plots") == {f"plots/{name}.png" for name in drawn}
     assert {"report.html", "card.md", "card.json", "scores.txt"} < files_of(run)
     output = capsys.readouterr().out
