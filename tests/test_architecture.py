@@ -21,6 +21,7 @@ FLOORS = (
     "common.networks",
     "common.outputs",
     "common.backend",
+    "common.processor",
     "sdss_gs",
 )
 """From the top down; a room may import those below it. docs/architecture.md draws them."""

@@ -125,7 +125,8 @@ def test_classes_without_a_training_object_are_named(tmp_path):
     rows = [row | {"subclass": ("STARBURST", "AGN")[number % 2]} for number, row in enumerate(survey_rows(60))]
     used = TrainingData(task(outputs=("subclass",)), TrainingOptions(ds=str(write_survey(tmp_path / "two", rows))))
     assert used.unlearnt(OUTPUTS["subclass"]) == ["BROADLINE", "STARFORMING"]
-    assert used.unlearnt(OUTPUTS["redshift"]) == []
+    numbers = TrainingData(task(outputs=("redshift",)), TrainingOptions(ds=str(tmp_path / "two")))
+    assert numbers.unlearnt(OUTPUTS["redshift"]) == []
 
 
 # === What an output of classes or votes brings along beside others ===
