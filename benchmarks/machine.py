@@ -7,10 +7,10 @@ import platform
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from joblib import cpu_count
 
+from common.processor import cpu_lines
 from sdss_gs import __version__
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pyarrow", "pillow", "mlflow", "onnxruntime")
@@ -20,7 +20,7 @@ FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 def describe() -> dict[str, object]:
     """Return processor, cores, memory, versions and date."""
-    processor = _processor()
+    processor = cpu_lines()
     flags = processor.get("flags", "").split()
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
@@ -66,12 +66,3 @@ def _gpus() -> list[str]:
         return subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout.split("\n")[:-1]
     except (OSError, subprocess.SubprocessError):
         return []
-
-
-def _processor() -> dict[str, str]:
-    """First processor's lines of /proc/cpuinfo; empty where there is none."""
-    try:
-        text = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
-    except OSError:
-        return {}
-    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,10 +69,7 @@ def averaging(models: Sequence[Model]) -> list[Model]:
     OptionError
         If there is none.
     """
-    turned = [any(item.name in TURNED for item in model.inputs) for model in models]
-    if not any(turned):
-        raise OptionError(f"tta: expected a model of images, found {', '.join(model.name for model in models)}")
-    return [replace(model, tta=True) if turns else model for model, turns in zip(models, turned, strict=True)]
+    return _changed(models, TURNED, "tta: expected a model of images", lambda model: replace(model, tta=True))
 
 
 def looking_at(models: Sequence[Model], column: str) -> list[Model]:
@@ -89,13 +86,20 @@ def looking_at(models: Sequence[Model], column: str) -> list[Model]:
     OptionError
         If none sees spectra.
     """
-    spectral = [any(item.name in SPECTRAL for item in model.inputs) for model in models]
-    if not any(spectral):
-        raise OptionError(f"spectrum: expected a model of spectra, found {', '.join(model.name for model in models)}")
-    return [
-        replace(model, reading=model.reading | {"column": column}) if sees else model
-        for model, sees in zip(models, spectral, strict=True)
-    ]
+    return _changed(
+        models, SPECTRAL, "spectrum: expected a model of spectra",
+        lambda model: replace(model, reading=model.reading | {"column": column}),
+    )  # fmt: skip
+
+
+def _changed(
+    models: Sequence[Model], inputs: Container[str], expected: str, change: Callable[[Model], Model]
+) -> list[Model]:
+    """Change the models that see some of the inputs; refuse models of which none does."""
+    sees = [any(item.name in inputs for item in model.inputs) for model in models]
+    if not any(sees):
+        raise OptionError(f"{expected}, found {', '.join(model.name for model in models)}")
+    return [change(model) if one else model for model, one in zip(models, sees, strict=True)]
 
 
 def with_distributions(models: Sequence[Model], together: Combination, form: str, output: Path) -> list[Model]:
