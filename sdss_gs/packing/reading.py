@@ -146,7 +146,7 @@ def read_groups(groups: Iterator[Group], files: int, processes: int | None = Non
     files : int
         How many files they have in all.
     processes : int, optional
-        All cores by default.
+        How many read, be it threads or processes; all cores by default.
 
     Yields
     ------
