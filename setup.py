@@ -17,6 +17,7 @@ REQUIREMENTS = [
     "pandas>=2.3,<4",
     "astropy>=7.1,<9",
     "pillow>=12.3,<14",
+    "simplejpeg>=1.9,<2",
     "scikit-learn>=1.7,<2",
     "tensorboard>=2.21,<3",
     "matplotlib>=3.10,<4",

@@ -58,13 +58,20 @@ def read_paths(monkeypatch):
     return opened
 
 
+@pytest.fixture(params=["threads", "processes"])
+def crew(request, monkeypatch):
+    """Who reads, where more than one does."""
+    if request.param == "processes":
+        monkeypatch.setattr(reading, "MOST_THREADS", 0)
+
+
 @pytest.mark.parametrize("name", ["img", "fits", "spectra", "ssel"])
 def test_packed_arrays_equal_the_raw_files(survey, name):
     assert pack_all(survey, name).available == 12
     assert_packed_as_raw(survey, name)
 
 
-def test_parallel_and_single_process_packs_are_equal(tmp_path, monkeypatch):
+def test_parallel_and_single_process_packs_are_equal(tmp_path, monkeypatch, crew):
     folder = write_survey(tmp_path / "ds", survey_rows(70), ("img",))
     monkeypatch.setattr(reading, "FEW_FILES", 1)
     assert pack_all(folder, "img", processes=2).available == 70
@@ -334,10 +341,11 @@ def test_of_many_files_new_and_gone_ones_are_noticed_and_all_are_looked_at_when_
     assert pack_all(survey, "fits").available == 11
 
 
-def test_files_read_in_several_processes_are_packed_as_by_one(tmp_path, monkeypatch):
+def test_files_read_side_by_side_are_packed_as_one_by_one(tmp_path, monkeypatch, crew):
     folder = write_survey(tmp_path / "many", survey_rows(40), ["fits"])
     monkeypatch.setattr(reading, "FEW_FILES", 10)
     monkeypatch.setattr(shards_module, "FILES_PER_GROUP", 3)
+    monkeypatch.setattr(reading, "FILES_PER_WRITE", 2)
     monkeypatch.setattr(pack_module, "SMALLEST_SHARD", 61 * 61 * 5 * 4 * 10)
     (folder / "fits" / f"{survey_rows(40)[7]['objid']}.npy").write_bytes(b"junk")
     packed = []
@@ -355,6 +363,7 @@ def test_files_read_in_several_processes_are_packed_as_by_one(tmp_path, monkeypa
 def test_process_that_is_killed_is_named_and_the_next_run_goes_on(tmp_path, monkeypatch):
     folder = write_survey(tmp_path / "many", survey_rows(40), ["fits"])
     monkeypatch.setattr(reading, "FEW_FILES", 10)
+    monkeypatch.setattr(reading, "MOST_THREADS", 0)
     with monkeypatch.context() as patch:
         patch.setattr(reading, "_read", lambda group: os.kill(os.getpid(), signal.SIGKILL))
         with pytest.raises(DataError, match="one was killed"):
@@ -363,7 +372,7 @@ def test_process_that_is_killed_is_named_and_the_next_run_goes_on(tmp_path, monk
     assert_packed_as_raw(folder, "fits")
 
 
-def test_error_in_another_process_is_one_line(tmp_path, monkeypatch):
+def test_error_in_another_thread_or_process_is_one_line(tmp_path, monkeypatch, crew):
     folder = write_survey(tmp_path / "many", survey_rows(40), ["fits"])
     monkeypatch.setattr(reading, "FEW_FILES", 10)
 
@@ -380,7 +389,7 @@ def test_script_without_a_main_guard_may_pack_in_several_processes(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from sdss_gs.packing import pack, reading\nfrom sdss_gs.tables.catalogue import read_catalogue\n"
-        "reading.FEW_FILES = 10\n"
+        "reading.FEW_FILES, reading.MOST_THREADS = 10, 0\n"
         f"print(pack.pack({str(folder)!r}, 'fits', read_catalogue({str(folder)!r}).objid, processes=2).available)\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)

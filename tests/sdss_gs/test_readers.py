@@ -1,9 +1,11 @@
 import io
+import random
 
 import numpy as np
 import pytest
 from astropy.table import Table
 from conftest import write_image, write_spectrum
+from faults.mutate import mutate
 from PIL import Image
 
 from sdss_gs.errors import BadFileError
@@ -15,11 +17,54 @@ from sdss_gs.tables.catalogue import read_catalogue
 # === img ===
 
 
-def test_jpeg_is_what_pillow_decodes(tmp_path):
-    rng = np.random.default_rng(0)
-    Image.fromarray(rng.integers(0, 255, (150, 150, 3), np.uint8)).save(tmp_path / "1.jpg")
+JPEGS = {
+    "plain": {}, "progressive": {"progressive": True}, "all colours": {"subsampling": 0}, "half": {"subsampling": 1},
+    "quality": {"quality": 97}, "RGB inside": {"keep_rgb": True}, "restarts": {"restart_marker_blocks": 3},
+}  # fmt: skip
+
+
+def picture(size=(150, 150)):
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 20, 3), np.uint8)
+    return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("kind", JPEGS)
+def test_jpeg_is_what_pillow_decodes(tmp_path, kind, mode):
+    picture().convert(mode).save(tmp_path / "1.jpg", **JPEGS[kind])
     expected = np.asarray(Image.open(tmp_path / "1.jpg").convert("RGB"))
     np.testing.assert_array_equal(img.read(tmp_path / "1.jpg"), expected)
+
+
+def test_jpeg_of_another_size_or_turned_camera_is_what_pillow_decodes(tmp_path):
+    turned = Image.Exif()
+    turned[274] = 6
+    picture((180, 131)).save(tmp_path / "1.jpg", exif=turned)
+    expected = img.crop_or_pad(np.asarray(Image.open(tmp_path / "1.jpg")))
+    np.testing.assert_array_equal(img.read(tmp_path / "1.jpg"), expected)
+
+
+def test_damaged_jpeg_gives_what_pillow_alone_makes_of_it(tmp_path, monkeypatch):
+    picture().save(tmp_path / "1.jpg")
+    content, chance = (tmp_path / "1.jpg").read_bytes(), random.Random(0)
+
+    def found():
+        try:
+            return img.read(tmp_path / "1.jpg").tobytes()
+        except BadFileError as error:
+            return str(error)
+
+    damaged = [content[:-cut] for cut in (1, 2, 3, 40)] + [content + b"more"]
+    damaged += [mutate(content, [content], chance) for _ in range(200)]
+    refused = 0
+    for content in damaged:
+        (tmp_path / "1.jpg").write_bytes(content)
+        with monkeypatch.context() as patch:
+            patch.setattr(img, "_plain_jpeg", lambda *_: None)
+            alone = found()
+        assert found() == alone
+        refused += isinstance(alone, str)
+    assert 50 < refused < 200
 
 
 def test_larger_image_is_cropped_about_its_centre_not_stretched():
