@@ -9,8 +9,10 @@ import numpy as np
 from common.options import TrainingOptions
 from common.project import ModelFolder
 from common.runs.record import Run
+from common.training.fit import require_best
 from common.training.keeping import finish
 from common.training.session import Session
+from common.training.together import train_together
 from sdss_gs.errors import OptionError
 
 
@@ -31,18 +33,28 @@ def cross_validate(
     """
     if options.resume:
         raise OptionError("resume: expected a run without folds, found folds; start the cross-validation again")
-    scores = []
-    for fold in range(options.folds):
-        print(f"\nfold {fold + 1} of {options.folds}", flush=True)
-        nested = Run(project, nested=True)
-        try:
-            session = Session(project, nested, options, architectures, fold)
-            session.train()
+    begun: list[tuple[Run, Session]] = []
+    scores: list[dict[str, float]] = []
+    try:
+        # MLflow's active run is the last that was begun: that of the first fold, which is the first to be judged.
+        for fold in reversed(range(options.folds)):
+            nested = Run(project, nested=True)
+            begun.append((nested, None))
+            begun[-1] = nested, Session(project, nested, options, architectures, fold)
+        train_together([session for _, session in reversed(begun)])
+        while begun:
+            nested, session = begun[-1]
+            print(f"\nfold {len(scores) + 1} of {options.folds}", flush=True)
+            if not session.progress.epoch:
+                session.train()
+            require_best(session.best)
             scores.append(finish(session, register=False))
-        except BaseException as error:
+            nested.end("FINISHED")
+            begun.pop()
+    except BaseException as error:
+        for nested, _ in reversed(begun):
             nested.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", str(error) or "interrupted")
-            raise
-        nested.end("FINISHED")
+        raise
     metrics = [name for name in scores[0] if all(name in fold for fold in scores)]
     values = np.array([[fold[name] for fold in scores] for name in metrics])
     means, deviations = values.mean(axis=1).tolist(), values.std(axis=1, ddof=1).tolist()
