@@ -19,7 +19,7 @@ from common.outputs.kinds import kind_of
 from common.runs.record import LogEpochs
 from common.training.compile import compile_model, loss_of_rows, loss_scale
 from common.training.fit import KeepBest
-from common.training.one_program import pays, steps_of_program
+from common.training.one_program import halves, over_steps, pays, steps_of_program
 from common.training.session import VALIDATION_BATCH, Session
 from common.training.stacked import NotStackableError, Stack, stacked_optimizer
 from sdss_gs.logs import LOG, hidden
@@ -136,19 +136,12 @@ class _Program:
         # Of all objects that were seen, by network: the sum of their losses, and how many they are.
         self.totals = tf.Variable(tf.zeros((2, len(members))))
         self.measures = len(members[0].model.metrics) > 1
-        self.train = self._over(self._learn)
-        self.validate = self._over(lambda batch: self._measured(batch, False))
+        before, self.network = halves(stack.model)
+        self.train = over_steps(partial(self._step, do=self._learn), before, True)
+        self.validate = over_steps(partial(self._step, do=partial(self._measured, training=False)), before, False)
 
-    def _over(self, step: Callable) -> Callable:
-        """Make the program that runs a step for each batch of a block."""
-
-        @tf.function(jit_compile=True, reduce_retracing=True)
-        def run(block: dict) -> None:
-            arrays = {name: values for name, values in block.items() if name != "steps"}
-            for number in tf.range(block["steps"]):
-                step(tf.nest.map_structure(lambda values, number=number: values[number], arrays))
-
-        return run
+    def _step(self, number: tf.Tensor, block: dict, do: Callable[[dict], object]) -> None:
+        do(tf.nest.map_structure(lambda values: values[number], {key: block[key] for key in block if key != "steps"}))
 
     def _measured(self, batch: dict, training: bool) -> tf.Tensor:
         """Compute the sum of all losses, and tell each network's own metrics."""
@@ -156,8 +149,8 @@ class _Program:
         real = tf.cast(tf.range(rows)[None] < batch["objects"][:, None], tf.float32)
         # Keras divides the sum over a batch by its size.
         share = real / tf.cast(tf.maximum(batch["objects"], 1), tf.float32)[:, None]
-        inputs = {name: tf.reshape(values, (-1, *values.shape[2:])) for name, values in batch["inputs"].items()}
-        answers = self.stack.model(inputs, training=training)
+        inputs = tf.nest.map_structure(lambda values: tf.reshape(values, (-1, values.shape[-1])), batch["inputs"])
+        answers = self.network(inputs, training=training)
         own = tf.reshape(answers, (count, -1, *answers.shape[1:]))
         if self.one_loss:
             target = tf.reshape(batch["target"], (-1, *batch["target"].shape[2:]))
