@@ -136,6 +136,14 @@ class Run:
         """Return where the run's files are: a path for a local store, else an address."""
         return mlflow.get_artifact_uri().removeprefix("file://")
 
+    def pause(self) -> None:
+        """Let another run be MLflow's active one; of this one only metrics and tags are recorded until `go_on`."""
+        mlflow.end_run("RUNNING")
+
+    def go_on(self) -> None:
+        """Be the active run again."""
+        mlflow.start_run(run_id=self.id, nested=True)
+
     def end(self, status: str, reason: str = "") -> None:
         """Close the run as ``FINISHED``, ``FAILED`` or ``KILLED``; `reason` is kept as a tag."""
         if reason:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -34,27 +35,23 @@ def cross_validate(
     if options.resume:
         raise OptionError("resume: expected a run without folds, found folds; start the cross-validation again")
     begun: list[tuple[Run, Session]] = []
-    scores: list[dict[str, float]] = []
-    try:
-        # MLflow's active run is the last that was begun: that of the first fold, which is the first to be judged.
-        for fold in reversed(range(options.folds)):
-            nested = Run(project, nested=True)
-            begun.append((nested, None))
-            begun[-1] = nested, Session(project, nested, options, architectures, fold)
-        train_together([session for _, session in reversed(begun)])
-        while begun:
-            nested, session = begun[-1]
-            print(f"\nfold {len(scores) + 1} of {options.folds}", flush=True)
+    for fold in range(options.folds):
+        with _ended(nested := Run(project, nested=True), begun):
+            begun.append((nested, Session(project, nested, options, architectures, fold)))
+            nested.pause()
+    with _ended(None, begun):
+        train_together([session for _, session in begun])
+    scores = []
+    for fold in range(options.folds):
+        print(f"\nfold {fold + 1} of {options.folds}", flush=True)
+        nested, session = begun.pop(0)
+        nested.go_on()
+        with _ended(nested, begun):
             if not session.progress.epoch:
                 session.train()
             require_best(session.best)
             scores.append(finish(session, register=False))
             nested.end("FINISHED")
-            begun.pop()
-    except BaseException as error:
-        for nested, _ in reversed(begun):
-            nested.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", str(error) or "interrupted")
-        raise
     metrics = [name for name in scores[0] if all(name in fold for fold in scores)]
     values = np.array([[fold[name] for fold in scores] for name in metrics])
     means, deviations = values.mean(axis=1).tolist(), values.std(axis=1, ddof=1).tolist()
@@ -65,3 +62,18 @@ def cross_validate(
     table = "\n".join(f"{name:<22}{mean:>12.5g} ± {deviation:.2g}" for name, mean, deviation in rows)
     record.text(table, "folds.txt")
     print(f"\n{project.name}, mean ± standard deviation over {options.folds} folds\n{table}", flush=True)
+
+
+@contextlib.contextmanager
+def _ended(active: Run | None, waiting: list[tuple[Run, Session]]) -> Iterator[None]:
+    """End the active run and those that wait where what is done raises."""
+    try:
+        yield
+    except BaseException as error:
+        status, reason = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", str(error) or "interrupted"
+        if active:
+            active.end(status, reason)
+        for run, _ in waiting:
+            run.go_on()
+            run.end(status, reason)
+        raise

@@ -100,10 +100,11 @@ class Sweep:
         return typed(TrainingOptions, self.main.defaults | own | chosen | {"resume": "", "folds": 0})
 
     def end_begun(self, status: str, reason: str) -> None:
-        """Close the MLflow runs of trials that have begun and will not be judged; the last one that began first."""
-        while self.begun:
-            _, one = self.begun.popitem()
+        """Close the MLflow runs of trials that have begun and will not be judged."""
+        for one in self.begun.values():
+            one.record.go_on()
             one.record.end(status, reason)
+        self.begun.clear()
 
     def _prepare(self, given: SweepOptions, project: ModelFolder) -> None:
         """Check everything that may be wrong before the sweep is there."""

@@ -33,8 +33,9 @@ def run_trial(sweep: Sweep, trial: optuna.Trial) -> float:
     # A helper whose starter was killed stops; otherwise two sets of processes would share the machine.
     if sweep.helper and os.getppid() != int(sweep.helper):
         raise KeyboardInterrupt
-    now, begun = time.perf_counter(), sweep.begun.pop(trial.number, None) or _begin(sweep, trial)
+    begun, now = sweep.begun.pop(trial.number, None) or _begin(sweep, trial), time.perf_counter()
     began, session = now - begun.seconds, begun.session
+    begun.record.go_on()
     with begun.ending:
         try:
             with silenced():
@@ -65,8 +66,8 @@ def run_trial(sweep: Sweep, trial: optuna.Trial) -> float:
 
 
 def _begin(sweep: Sweep, trial: optuna.Trial) -> Begun:
-    """Begin a trial's MLflow run, and its session if its options allow one."""
-    ending = contextlib.ExitStack()
+    """Begin a trial's MLflow run, which then waits, and its session if its options allow one."""
+    began, ending = time.perf_counter(), contextlib.ExitStack()
     name = f"trial-{trial.user_attrs[NUMBER]:02d}"
     begun = Begun(ending.enter_context(_nested_run(sweep, trial, name, f"{trial.number}")), ending)
     try:
@@ -78,16 +79,17 @@ def _begin(sweep: Sweep, trial: optuna.Trial) -> Begun:
         # Ends its run.
         with ending:
             raise error
+    begun.record.pause()
+    begun.seconds = time.perf_counter() - began
     return begun
 
 
 def train_alike(sweep: Sweep, trials: list[optuna.Trial]) -> None:
     """Train like trials as one program, where that can be; `run_trial` then judges each, in their order."""
-    now = time.perf_counter()
-    # MLflow's active run is the last that was begun: the first trial's, which is the first to be judged.
-    for trial in reversed(trials):
+    now, begun = time.perf_counter(), []
+    for trial in trials:
         sweep.begun[trial.number] = _begin(sweep, trial)
-    begun = [sweep.begun[trial.number] for trial in trials]
+        begun.append(sweep.begun[trial.number])
     if len(sessions := [one.session for one in begun if one.session]) > 1:
         with silenced():
             train_together(sessions)
