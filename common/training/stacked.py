@@ -145,29 +145,33 @@ class Stack:
 
 
 class _Rates(keras.optimizers.schedules.LearningRateSchedule):
-    """Learning rates of several networks, ``(networks, 1, 1)``."""
+    """Learning rates of several networks, ``(networks, 1, 1)``, each after as many steps as it has done."""
 
-    def __init__(self, optimizers: Sequence[keras.optimizers.Optimizer]):
+    def __init__(self, optimizers: Sequence[keras.optimizers.Optimizer], done: tf.Variable):
         super().__init__()
-        self.rates = [optimizer._learning_rate for optimizer in optimizers]
+        self.rates, self.done = [optimizer._learning_rate for optimizer in optimizers], done
 
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """Return the rates of a step."""
-        found = [rate(step) if callable(rate) else ops.convert_to_tensor(rate) for rate in self.rates]
+    def __call__(self, _step: tf.Tensor) -> tf.Tensor:
+        pairs = zip(self.rates, tf.unstack(self.done), strict=True)
+        found = [rate(done) if callable(rate) else ops.convert_to_tensor(rate) for rate, done in pairs]
         return ops.reshape(ops.stack([ops.cast(rate, "float32") for rate in found]), (-1, 1, 1))
 
 
-def stacked_optimizer(optimizers: Sequence[keras.optimizers.Optimizer]) -> keras.optimizers.Optimizer:
+def stacked_optimizer(
+    optimizers: Sequence[keras.optimizers.Optimizer], done: tf.Variable
+) -> keras.optimizers.Optimizer:
     """Make one optimizer for stacked weights out of those of each network.
 
     Parameters
     ----------
     optimizers : sequence of keras.optimizers.Optimizer
         Of one class, which changes each weight by itself; with learning rates, schedules and decays of their own.
+    done : tf.Variable of int, shape (networks,)
+        Steps that each network has done.
     """
     decays = [optimizer.weight_decay or 0.0 for optimizer in optimizers]
     own = {
-        "learning_rate": _Rates(optimizers),
+        "learning_rate": _Rates(optimizers, done),
         "weight_decay": np.asarray(decays, np.float32).reshape(-1, 1, 1) if any(decays) else None,
     }
     return type(optimizers[0])(**(optimizers[0].get_config() | own))

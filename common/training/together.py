@@ -118,7 +118,8 @@ class _Program:
 
     def __init__(self, members: Sequence[_Member], stack: Stack):
         self.members, self.stack = members, stack
-        self.optimizer = stacked_optimizer([member.model.optimizer for member in members])
+        self.done = tf.Variable(tf.zeros(len(members), tf.int64))
+        self.optimizer = stacked_optimizer([member.model.optimizer for member in members], self.done)
         self.weights = self.stack.model.trainable_variables
         self.optimizer.build(self.weights)
         sizes = {member.session.data.sizes()["train"] for member in members}
@@ -170,6 +171,7 @@ class _Program:
         changed = [*self.weights, *self.optimizer.variables] if self.uneven else []
         before = [tf.identity(variable) for variable in changed]
         self.optimizer.apply(tape.gradient(loss, self.weights), self.weights)
+        self.done.assign_add(tf.cast(batch["objects"] > 0, tf.int64))
         # One that has seen all its objects waits for the others to end their epoch.
         learns = tf.reshape(batch["objects"] > 0, (-1, 1, 1))
         for variable, old in zip(changed, before, strict=True):
@@ -205,10 +207,11 @@ def _fit(members: Sequence[_Member], program: _Program, training: tf.data.Datase
                 program.validate(block)
             validated = program.results()
             program.stack.write()
-            for member, learnt, seen in zip(members, trained, validated, strict=True):
+            for member, done, learnt, seen in zip(members, program.done.numpy(), trained, validated, strict=True):
                 if member not in learning:
                     continue
-                member.model.optimizer.iterations.assign(program.optimizer.iterations)
+                # The learning rate that is recorded follows from it.
+                member.model.optimizer.iterations.assign(done)
                 member.callbacks.on_epoch_end(epoch, learnt | {f"val_{name}": value for name, value in seen.items()})
                 if member.model.stop_training:
                     learning.remove(member)
