@@ -124,6 +124,7 @@ def make_blocks(
     batch_size: int,
     most: int,
     order: EpochOrder | None = None,
+    batches: int = 0,
 ) -> tf.data.Dataset:
     """Make blocks of batches, which are gathered at once and of which a program takes one batch after the other.
 
@@ -133,6 +134,8 @@ def make_blocks(
         As for `make_batches`; arrays of positions, not of one object alone.
     most : int
         Batches of a block at most, if they are no more than `BLOCK_BYTES`.
+    batches : int
+        Batches of an epoch where it is to have more than its objects fill; the last ones then have none.
 
     Returns
     -------
@@ -141,17 +144,17 @@ def make_blocks(
         many batches there are, int32. All blocks have the same shapes; what is too much repeats the first object.
     """
     sample = gather(np.zeros(1, np.int64))
-    batches = -(-count // batch_size)
+    batches = max(batches, -(-count // batch_size))
     most = min(most, max(1, BLOCK_BYTES // (batch_size * sum(array.nbytes for array in sample))), batches)
     blocks = -(-batches // most)
     steps = -(-batches // blocks)
 
     def arrays() -> Iterator[tuple[np.ndarray, ...]]:
         epoch = np.arange(count) if order is None else order.permutation()
-        for start in range(0, count, steps * batch_size):
+        for start in range(0, batches * batch_size, steps * batch_size):
             index = epoch[start : start + steps * batch_size]
             objects = np.clip(len(index) - batch_size * np.arange(steps), 0, batch_size).astype(np.int32)
-            filled = np.concatenate([index, np.repeat(index[:1], steps * batch_size - len(index))])
+            filled = np.concatenate([index, np.repeat(epoch[:1], steps * batch_size - len(index))])
             found = (array.reshape(steps, batch_size, *array.shape[1:]) for array in gather(filled))
             yield (*found, objects, np.int32((objects > 0).sum()))
 

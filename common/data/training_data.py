@@ -110,12 +110,14 @@ class TrainingData:
         self._divide(fold)
         self._check()
         # Only now is it known which objects a number is learnt from.
-        self.outputs = tuple(self._learnt(target.output) for target in self._targets.values())
+        self.outputs = tuple(self._learnt(target.output, fold) for target in self._targets.values())
 
-    def _learnt(self, output: Output) -> Output:
+    def _learnt(self, output: Output, fold: int | None) -> Output:
         truth = self.truth("train", output.name)
         known = output if output in self.task.outputs else standardised(output, truth)
-        return distributed(known, truth, self.inputs, self._options)
+        # The same bins for all folds, so that their networks are alike.
+        seen = truth if fold is None else np.concatenate([self.truth(part, output.name) for part in self.parts])
+        return distributed(known, seen, self.inputs, self._options)
 
     def _divide(self, fold: int | None) -> None:
         """Choose the objects and divide them into parts."""
@@ -319,15 +321,17 @@ class TrainingData:
 
         return make_batches(gather, element, len(objects), batch_size, order, share)
 
-    def blocks(self, part: str, batch_size: int, most: int, order: EpochOrder | None = None) -> tf.data.Dataset:
+    def blocks(
+        self, part: str, batch_size: int, most: int, order: EpochOrder | None = None, batches: int = 0
+    ) -> tf.data.Dataset:
         """Make blocks of batches of a part of a flat network, see `batches.make_blocks`.
 
         Parameters
         ----------
         part, batch_size, order
             As for `batches`.
-        most : int
-            Batches of a block at most.
+        most, batches : int
+            Batches of a block at most, of an epoch at least.
 
         Returns
         -------
@@ -346,7 +350,7 @@ class TrainingData:
                 zip(("target", "weight", "objects", "steps"), rest, strict=True)
             )
 
-        return make_blocks(gather, len(positions), batch_size, most, order).map(named)
+        return make_blocks(gather, len(positions), batch_size, most, order, batches).map(named)
 
     def resident(self) -> np.ndarray:
         """Gather the input of all training and then all validation objects, to be held on the device."""

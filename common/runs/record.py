@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import Metric
+from mlflow.entities import Metric, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.string_utils import quote
 from tensorboard.plugins.image.metadata import create_summary_metadata
@@ -82,8 +82,8 @@ class Run:
         mlflow.log_input(MetaDataset(source, name=folder.name, digest=fingerprint), context="training")
 
     def tags(self, values: dict[str, object]) -> None:
-        """Record facts about the run."""
-        mlflow.set_tags(values)
+        """Record facts about the run, which need not be the active one."""
+        mlflow.MlflowClient().log_batch(self.id, tags=[RunTag(name, str(value)) for name, value in values.items()])
 
     def metrics(self, values: dict[str, float], epoch: int, part: str = "") -> None:
         """Record numbers of an epoch in MLflow and, under `part`, in TensorBoard.
@@ -135,6 +135,14 @@ class Run:
     def artifacts(self) -> str:
         """Return where the run's files are: a path for a local store, else an address."""
         return mlflow.get_artifact_uri().removeprefix("file://")
+
+    def pause(self) -> None:
+        """Let another run be MLflow's active one; of this one only metrics and tags are recorded until `go_on`."""
+        mlflow.end_run("RUNNING")
+
+    def go_on(self) -> None:
+        """Be the active run again."""
+        mlflow.start_run(run_id=self.id, nested=True)
 
     def end(self, status: str, reason: str = "") -> None:
         """Close the run as ``FINISHED``, ``FAILED`` or ``KILLED``; `reason` is kept as a tag."""

@@ -56,8 +56,7 @@ def compile_model(
         several = len(model.output.shape) == 3
         losses = {
             "loss": loss_of_members(loss, model.output.shape[1]) if several else loss,
-            # A user's number may be of any size: its squared error counts in units of its own variance.
-            "loss_weights": 1.0 if output.grid else output.spread**-2,
+            "loss_weights": loss_scale(output),
             metrics: [] if several else kind_of(output).training_metrics(options.loss),
         }
     else:
@@ -76,6 +75,20 @@ def compile_model(
         zeros = np.zeros((1, *model.output.shape[1:]), np.float32)
         model.compute_metrics(None, zeros, zeros)
         model.reset_metrics()
+
+
+def loss_scale(output: Output) -> float:
+    """Return the factor of an output's loss."""
+    # A user's number may be of any size: its squared error counts in units of its own variance.
+    return 1.0 if output.grid else output.spread**-2
+
+
+def loss_of_rows(model: keras.Model, output: Output, options: TrainingOptions) -> Callable:
+    """Return the loss of a flat network without its scale: of targets and answers a value per object."""
+    loss = keras.losses.get(kind_of(output).loss(options.loss, options.label_smoothing))
+    if len(model.output.shape) == 3:
+        return loss_of_members(loss, model.output.shape[1])
+    return loss.call if isinstance(loss, keras.losses.Loss) else loss
 
 
 def loss_of_members(loss: keras.losses.Loss | Callable | str, members: int) -> Callable:

@@ -21,9 +21,14 @@ DIVERGED = 1e15
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the lowest validation loss, writes the state, stops when patience ends."""
+    """Keeps the weights of the epoch with the lowest validation loss, writes the state, stops when patience ends.
 
-    def __init__(self, network: keras.Model, progress: Progress, best: list[np.ndarray], path: Path, phase: Phase):
+    Without a path no state is written.
+    """
+
+    def __init__(
+        self, network: keras.Model, progress: Progress, best: list[np.ndarray], path: Path | None, phase: Phase
+    ):
         super().__init__()
         self.network, self.progress, self.best, self.path, self.phase = network, progress, best, path, phase
         self.patience = progress.options["patience"] if phase.last == progress.options["epochs"] else 0
@@ -38,7 +43,8 @@ class KeepBest(keras.callbacks.Callback):
         if metrics["val_loss"] < min(progress.best_loss, DIVERGED):
             progress.best_epoch, progress.best_loss = progress.epoch, metrics["val_loss"]
             self.best[:] = [np.asarray(variable) for variable in self.network.variables]
-        save_state(self.path, progress, self.model, self.best)
+        if self.path:
+            save_state(self.path, progress, self.model, self.best)
         if self.patience and progress.epoch - max(progress.best_epoch, self.phase.first) >= self.patience:
             self.model.stop_training = True
 
@@ -121,5 +127,10 @@ def fit(
         )
     finally:
         bar.bar.close()
+    require_best(best)
+
+
+def require_best(best: list[np.ndarray]) -> None:
+    """Refuse a training without an epoch of finite validation loss."""
     if not best:
         raise DataError("training: expected a finite validation loss, found none (try a lower learning_rate)")

@@ -53,6 +53,16 @@ def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
     predicted : dict of str to ndarray
         Of all validation objects, by output.
     """
+    model, predictions = _predicting(session)
+    data = session.data
+    # What a fine-tuned model knows it knows from what it began with.
+    ranges = session.start.training_ranges if session.start else {item.name: data.novelty(item) for item in data.inputs}
+    model = replace(model, training_ranges=ranges, calibrations=fit_calibrations(model, data, predictions))
+    return model, predictions[ANY]
+
+
+def _predicting(session: Session) -> tuple[Model, dict[str, dict[str, np.ndarray]]]:
+    """Make the model of the best epoch without what says how sure it is; predict the validation objects."""
     keras.config.set_dtype_policy("float32")
     network, data = session.build(), session.data
     state.assign(network, session.best)
@@ -66,14 +76,10 @@ def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
         shapes=data.shapes(),
         reading={key: session.recorded[key] for key in READING if key in session.recorded},
         calibrations={},
-        # What a fine-tuned model knows it knows from what it began with.
-        training_ranges=(
-            session.start.training_ranges if session.start else {item.name: data.novelty(item) for item in data.inputs}
-        ),
+        training_ranges={},
         origin=str(data.made().get("origin", "")),
     )
-    predictions = predict_part(model, data, "validation", every_set(model))
-    return replace(model, calibrations=fit_calibrations(model, data, predictions)), predictions[ANY]
+    return model, predict_part(model, data, "validation", every_set(model))
 
 
 def _log(session: Session, model: Model, register: bool, light: Light = NO_LIGHT) -> str:
@@ -97,7 +103,7 @@ def validate(session: Session) -> tuple[float, dict[str, float]]:
         What champions are chosen by; less is better.
     scores : dict of str to float
     """
-    scores = validation_scores(session.data, best_model(session)[1])
+    scores = validation_scores(session.data, _predicting(session)[1][ANY])
     cost = champion_cost(session.data, scores)
     return cost, next(iter(scores.values())) if len(scores) == 1 else {"validation_cost": cost}
 

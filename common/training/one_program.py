@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -49,9 +50,10 @@ def run_as_programs(model: keras.Model) -> None:
         Of one input and output, with ``weighted_metrics`` instead of ``metrics``.
     """
     loss_of_epoch = next(metric for metric in model.metrics if metric.name == "loss")
+    before, network = halves(model)
 
     def measured(batch: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
-        answers = model(batch["inputs"], training=training)
+        answers = network(batch["inputs"], training=training)
         loss = model.compute_loss(batch["inputs"], batch["target"], answers, batch["weight"], training=training)
         loss_of_epoch.update_state(loss, sample_weight=batch["objects"])
         model.compute_metrics(batch["inputs"], batch["target"], answers, sample_weight=batch["real"])
@@ -62,33 +64,93 @@ def run_as_programs(model: keras.Model) -> None:
             loss = measured(batch, True)
         model.optimizer.apply(tape.gradient(loss, model.trainable_weights), model.trainable_weights)
 
+    def step(number: tf.Tensor, block: Mapping[str, tf.Tensor], do: Callable) -> None:
+        objects = block["objects"][number]
+        rows = tf.range(tf.shape(block["target"])[1])
+        real = tf.cast(rows < objects, tf.float32)
+        # Keras divides the sum over a batch by its size.
+        full = tf.cast(len(rows), tf.float32) / tf.cast(objects, tf.float32)
+        do(
+            {
+                "inputs": tf.nest.map_structure(lambda values: values[number], block["inputs"]),
+                "target": block["target"][number],
+                "weight": block["weight"][number] * real * full,
+                "real": real,
+                "objects": objects,
+            }
+        )
+
     # To Keras a block is a step.
     model.steps_per_execution = 1
-    model.train_function = _program(model, learn)
-    model.test_function = _program(model, lambda batch: measured(batch, False))
+    functions = (
+        over_steps(partial(step, do=learn), before, True),
+        over_steps(partial(step, do=partial(measured, training=False)), before, False),
+    )
+    model.train_function, model.test_function = (partial(_told, model, function) for function in functions)
 
 
-def _program(model: keras.Model, step: Callable[[Mapping[str, tf.Tensor]], object]) -> Callable[[Iterator], dict]:
-    """Make what Keras calls with an iterator of blocks: it takes one and runs a step for each of its batches."""
+def _told(model: keras.Model, run: Callable, iterator: Iterator) -> dict[str, float]:
+    """Do what Keras asks for with an iterator of blocks: take one, and tell it the metrics so far."""
+    run(next(iterator))
+    return {name: float(value) for name, value in model.get_metrics_result().items()}
+
+
+def over_steps(step: Callable[[tf.Tensor, Mapping], object], before: keras.Model | None, training: bool) -> Callable:
+    """Make a program that runs a step for each batch of a block.
+
+    Parameters
+    ----------
+    step : callable
+        Takes the number of the batch, and the block.
+    before : keras.Model, optional
+        What all of the block's inputs pass through at once, before the first step; see `halves`.
+    training : bool
+
+    Returns
+    -------
+    callable
+        Takes a block.
+    """
 
     @tf.function(jit_compile=True, reduce_retracing=True)
-    def run(block: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        rows = tf.range(tf.shape(block["target"])[1])
+    def run(block: dict[str, tf.Tensor]) -> None:
+        if before is not None:
+            # All axes but the last belong to the rows: steps, networks, objects.
+            rows = {name: tf.reshape(values, (-1, values.shape[-1])) for name, values in block["inputs"].items()}
+            seen = before(rows, training=training)
+            axes = next(iter(block["inputs"].values())).shape[:-1]
+            block = block | {"inputs": tf.reshape(seen, (*axes, seen.shape[-1]))}
         # Their number is no constant: the last block of an epoch has fewer than it has room for.
         for number in tf.range(block["steps"]):
-            objects = block["objects"][number]
-            real = tf.cast(rows < objects, tf.float32)
-            # Keras divides the sum over a batch by its size.
-            full = tf.cast(len(rows), tf.float32) / tf.cast(objects, tf.float32)
-            step(
-                {
-                    "inputs": {name: values[number] for name, values in block["inputs"].items()},
-                    "target": block["target"][number],
-                    "weight": block["weight"][number] * real * full,
-                    "real": real,
-                    "objects": objects,
-                }
-            )
-        return model.get_metrics_result()
+            step(number, block)
 
-    return lambda iterator: {name: float(value) for name, value in run(next(iterator)).items()}
+    return run
+
+
+def halves(model: keras.Model) -> tuple[keras.Model | None, keras.Model]:
+    """Part a network of rows before its first layer that learns.
+
+    What does not learn, such as colours and their statistics, noise and hidden magnitudes, is a dozen small operations:
+    for a whole block at once they cost little, in each step as much as the rest of a small network.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With one input ``(batch, n)``; perhaps layers that vary it, with the network behind them.
+
+    Returns
+    -------
+    before : keras.Model or None
+        None where the network cannot be parted.
+    network : keras.Model
+        Shares the model's weights.
+    """
+    try:
+        network, seen = model, None
+        if isinstance(model.layers[-1], keras.Model):
+            network, seen = model.layers[-1], model.layers[-2].output
+        learns = next(layer for layer in network.layers if layer.trainable_variables)
+        before, behind = keras.Model(network.inputs, learns.input), keras.Model(learns.input, network.output)
+        return keras.Model(model.input, before(seen)) if seen is not None else before, behind
+    except (StopIteration, ValueError):
+        return None, model

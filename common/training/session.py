@@ -152,11 +152,30 @@ class Session:
 
     def train(self) -> None:
         """Fit the network and keep its best epoch."""
+        model, network, device, resident = self.prepare()
+        print(device.line(), flush=True)
+        for phase in (phase for phase in self.phases if self.progress.epoch < phase.last):
+            phase.freeze(network)
+            self._learn(model, network, phase, device, resident)
+        if self._arrays:
+            # The run that is resumed had ended: nothing is left to train.
+            self.best[:] = state.best_of(self._arrays)
+
+    def prepare(self) -> tuple[keras.Model, keras.Model, Device, bool]:
+        """Choose the device and build the network.
+
+        Returns
+        -------
+        model, network : keras.Model
+            What is trained, and the network within it, which is kept.
+        device : Device
+        resident : bool
+            Whether the data live on the device.
+        """
         options, data = self.options, self.data
         join(options)
         convolved = [item.name for item in data.inputs if item.name in CONVOLVED]
         device = select_device(options.precision, options.memory_limit, [*convolved, data.inputs[0].name][0])
-        print(device.line(), flush=True)
         keras.utils.set_random_seed(options.seed)
         one, sizes = data.bytes_of_one(), data.sizes()
         resident = self.task.flat and device.holds(one * sum(sizes[part] for part in RESIDENT))
@@ -174,12 +193,7 @@ class Session:
             again = partial(self.build, pretrained=not self.start)
             begin = partial(begin_at, start=self.start) if self.start else partial(begin_at_constants, data=data)
             device.first_weights(network, options.seed, again, begin)
-        for phase in (phase for phase in self.phases if self.progress.epoch < phase.last):
-            phase.freeze(network)
-            self._learn(model, network, phase, device, resident)
-        if self._arrays:
-            # The run that is resumed had ended: nothing is left to train.
-            self.best[:] = state.best_of(self._arrays)
+        return model, network, device, resident
 
     def _learn(self, model: keras.Model, network: keras.Model, phase: Phase, device: Device, resident: bool) -> None:
         """Go through a phase, as programs of many steps where that is faster."""

@@ -23,9 +23,10 @@ from common.runs.dead_runs import FAILURE_TAG
 from common.runs.failures import report, user_message
 from common.runs.record import Run
 from common.training.sweep.report import RUN, SCORES, end_of, markdown, ranked, slices, table
-from common.training.sweep.storage import results, sampler_of, work
+from common.training.sweep.storage import Together, results, sampler_of, work
 from common.training.sweep.study import STARTED_BY, Sweep
-from common.training.sweep.trial import close_dead_trials, refit, run_trial
+from common.training.sweep.trial import close_dead_trials, refit, run_trial, train_alike
+from common.training.together import MOST, alike
 from sdss_gs.errors import ZooError
 
 
@@ -38,7 +39,12 @@ def _run(sweep: Sweep) -> None:
     if sweep.options.workers > 1 and done < count:
         _with_helpers(sweep)
     sampler = partial(sampler_of, sweep.options.search, sweep.options.seed)
-    work(sweep.storage, sweep.study, sweep.space, sweep.cells, partial(run_trial, sweep), sampler)
+    together = None
+    if not sweep.pruned_by:
+        # The processes of a sweep share its trials.
+        most = max(1, min(MOST, count // sweep.options.workers))
+        together = Together(lambda cell: alike(sweep.options_of(cell)), partial(train_alike, sweep), most)
+    work(sweep.storage, sweep.study, sweep.space, sweep.cells, partial(run_trial, sweep), sampler, together)
     if sweep.helper:
         return
     if not any(trial.state == TrialState.COMPLETE for trial in results(sweep.study)):
@@ -123,6 +129,7 @@ def sweep(main: ModelFolder, project: ModelFolder, functions: dict[str, Callable
 def _end(main: ModelFolder, begun: Sweep | None, status: str, reason: str) -> None:
     """Close this process's MLflow run; one that `mlflow run` made is there before the sweep is."""
     if begun:
+        begun.end_begun(status, reason)
         begun.storage.close()
     if begun and begun.record:
         begun.record.end(status, reason)

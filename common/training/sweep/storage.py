@@ -11,7 +11,8 @@ import contextlib
 import gc
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
@@ -133,6 +134,25 @@ def results(study: optuna.Study) -> list[FrozenTrial]:
     return sorted(ended, key=lambda trial: trial.user_attrs[NUMBER])
 
 
+@dataclass(frozen=True)
+class Together:
+    """How several trials are done at a time.
+
+    Parameters
+    ----------
+    alike : callable
+        Of the options of a trial, what must be equal of those that are trained together.
+    train : callable
+        Trains some trials; each is given to the objective afterwards, in their order.
+    most : int
+        Trials at a time.
+    """
+
+    alike: Callable[[dict[str, object]], Hashable]
+    train: Callable[[list[optuna.Trial]], None]
+    most: int
+
+
 def work(
     storage: Storage,
     study: optuna.Study,
@@ -140,6 +160,7 @@ def work(
     cells: list[dict[str, object]],
     objective: Callable[[optuna.Trial], float],
     sampler: Callable[[int], optuna.samplers.BaseSampler] | None = None,
+    together: Together | None = None,
 ) -> None:
     """Do trials until none is left; wait for those of other processes, and do again those of dead ones.
 
@@ -156,27 +177,56 @@ def work(
         the trial will be done again.
     sampler : callable
         Makes the sampler for a trial from its number in the plan.
+    together : Together, optional
+        Takes several trials at a time.
     """
     while True:
         with storage.alone(), _no_warnings():
-            trial = _take(study, space, cells, sampler)
-        if trial:
-            _do(storage, study, trial, objective)
+            trials = _take_alike(study, space, cells, sampler, together)
+        if trials:
+            _do(storage, study, trials, objective, together)
         elif len(results(study)) < len(cells):
             time.sleep(POLL)
         else:
             return
 
 
-def _take(study: optuna.Study, space: Space, cells: list[dict[str, object]], sampler: Callable | None):
-    """Take the first trial of the plan that nobody does or has done; None if there is none."""
+def _take_alike(
+    study: optuna.Study,
+    space: Space,
+    cells: list[dict[str, object]],
+    sampler: Callable | None,
+    together: Together | None,
+) -> list[optuna.Trial]:
+    """Take the first trial of the plan, and those with it that can be trained together."""
     optuna.storages.fail_stale_trials(study)
+    trials = [trial] if (trial := _take(study, space, cells, sampler)) else []
+    first = trials and together and cells[trials[0].user_attrs[NUMBER] - 1]
+    if first:
+        key = together.alike(first)
+        like = {number for number, cell in enumerate(cells, 1) if cell and together.alike(cell) == key}
+        while len(trials) < together.most and (trial := _take(study, space, cells, sampler, like)):
+            trials.append(trial)
+    return trials
+
+
+def _take(
+    study: optuna.Study,
+    space: Space,
+    cells: list[dict[str, object]],
+    sampler: Callable | None,
+    among: set[int] | None = None,
+) -> optuna.Trial | None:
+    """Take the first trial of the plan that nobody does or has done, of those among it; None if there is none."""
     trials = study.get_trials(deepcopy=False)
     numbers = [trial.user_attrs[NUMBER] for trial in trials if trial.state == TrialState.WAITING]
+    if numbers and among is not None:
+        # Optuna would give that one first.
+        return None
     if not numbers:
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
         others = {trial.user_attrs[NUMBER] for trial in (*running, *results(study))}
-        numbers = [number for number in range(1, len(cells) + 1) if number not in others]
+        numbers = [n for n in range(1, len(cells) + 1) if n not in others and (among is None or n in among)]
         if not numbers:
             return None
         # What a dead trial was given by the sampler, it is given again.
@@ -188,21 +238,39 @@ def _take(study: optuna.Study, space: Space, cells: list[dict[str, object]], sam
     return study.ask(space)
 
 
-def _do(storage: Storage, study: optuna.Study, trial: optuna.Trial, objective: Callable) -> None:
-    """Run a trial and note how it ended."""
+def _do(
+    storage: Storage,
+    study: optuna.Study,
+    trials: list[optuna.Trial],
+    objective: Callable[[optuna.Trial], float],
+    together: Together | None,
+) -> None:
+    """Run trials and note how each ended."""
+    with contextlib.ExitStack() as alive:
+        for trial in trials:
+            alive.enter_context(get_heartbeat_thread(trial._trial_id, storage))
+        try:
+            if len(trials) > 1:
+                together.train(trials)
+            for trial in trials:
+                _do_one(study, trial, objective)
+        except BaseException:
+            for trial in trials:
+                with contextlib.suppress(UpdateFinishedTrialError):
+                    study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+            raise
+
+
+def _do_one(study: optuna.Study, trial: optuna.Trial, objective: Callable[[optuna.Trial], float]) -> None:
     failure = ""
     try:
-        with get_heartbeat_thread(trial._trial_id, storage):
-            outcome = {"values": objective(trial)}
+        outcome = {"values": objective(trial)}
     except optuna.TrialPruned:
         outcome = {"state": TrialState.PRUNED}
     except ZooError as error:
         outcome, failure = {"state": TrialState.FAIL}, str(error)
     except UpdateFinishedTrialError:
         return
-    except BaseException:
-        study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-        raise
     # Where this process slept and another one has declared it dead, the trial is that one's now.
     with contextlib.suppress(UpdateFinishedTrialError):
         if failure:

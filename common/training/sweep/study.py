@@ -8,7 +8,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import mlflow
 import optuna
@@ -33,6 +33,17 @@ MINE = ("workers", "storage", "resume", "ds")
 """Options in which the processes of one sweep may differ."""
 
 
+@dataclass
+class Begun:
+    """A trial that has begun: its MLflow run, what was made for it or why that failed, and how long it took so far."""
+
+    record: Run
+    ending: contextlib.ExitStack
+    session: Session | None = None
+    error: Exception | None = None
+    seconds: float = 0.0
+
+
 class Sweep:
     """One process of a sweep.
 
@@ -51,6 +62,8 @@ class Sweep:
         Id of the MLflow run under which the trials are.
     record : Run or None
         That run, in the process that began it or goes on with it through `mlflow run`.
+    begun : dict of int to Begun
+        Trials that were trained together and are not judged yet, by their number in the study.
 
     Raises
     ------
@@ -62,6 +75,7 @@ class Sweep:
         self, main: ModelFolder, project: ModelFolder, functions: dict[str, Callable], arguments: list[str]
     ):  # fmt: skip
         self.main, self.functions, self.record = main, functions, None
+        self.begun: dict[int, Begun] = {}
         self.helper = os.environ.get(STARTED_BY, "")
         choose_store(main.repository)
         given = parse_options(project, arguments)
@@ -78,9 +92,19 @@ class Sweep:
 
     def begin(self, record: Run, chosen: dict) -> Session:
         """Begin a training run with the options of a trial."""
+        return Session(self.main, record, self.options_of(chosen), self.functions)
+
+    def options_of(self, chosen: dict) -> TrainingOptions:
+        """Return all options of a trial."""
         own = {name: getattr(self.options, name) for name in ("epochs", "seed", "ds", "limit")}
-        values = self.main.defaults | own | chosen | {"resume": "", "folds": 0}
-        return Session(self.main, record, typed(TrainingOptions, values), self.functions)
+        return typed(TrainingOptions, self.main.defaults | own | chosen | {"resume": "", "folds": 0})
+
+    def end_begun(self, status: str, reason: str) -> None:
+        """Close the MLflow runs of trials that have begun and will not be judged."""
+        for one in self.begun.values():
+            one.record.go_on()
+            one.record.end(status, reason)
+        self.begun.clear()
 
     def _prepare(self, given: SweepOptions, project: ModelFolder) -> None:
         """Check everything that may be wrong before the sweep is there."""

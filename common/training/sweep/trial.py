@@ -16,32 +16,39 @@ from optuna.trial import TrialState
 from common.backend import forget_networks, keras, tf
 from common.runs.dead_runs import SWEEP_TAG, close
 from common.runs.record import Run
+from common.training.fit import require_best
 from common.training.keeping import finish, validate
 from common.training.sweep.report import EPOCH, RUN, SCORES, SECONDS, in_words, ranked, shown
 from common.training.sweep.space import swept
 from common.training.sweep.storage import NUMBER, results
-from common.training.sweep.study import Sweep, silenced
+from common.training.sweep.study import Begun, Sweep, silenced
+from common.training.together import train_together
 from sdss_gs.errors import ZooError
 
 TRIAL_TAG = "zoo.trial"
 
 
 def run_trial(sweep: Sweep, trial: optuna.Trial) -> float:
-    """Train with the options of one trial and return its cost on the validation objects."""
+    """Train with the options of one trial, if it is not trained yet, and return its cost on the validation objects."""
     # A helper whose starter was killed stops; otherwise two sets of processes would share the machine.
     if sweep.helper and os.getppid() != int(sweep.helper):
         raise KeyboardInterrupt
-    number, began, session = trial.user_attrs[NUMBER], time.perf_counter(), None
-    with _nested_run(sweep, trial, f"trial-{number:02d}", f"{trial.number}") as record:
+    begun, now = sweep.begun.pop(trial.number, None) or _begin(sweep, trial), time.perf_counter()
+    began, session = now - begun.seconds, begun.session
+    begun.record.go_on()
+    with begun.ending:
         try:
             with silenced():
-                session = sweep.begin(record, trial.params)
-                if sweep.pruned_by:
-                    session.callbacks.append(_Prune(trial, sweep.pruned_by))
-                session.train()
+                if begun.error:
+                    raise begun.error
+                if not session.progress.epoch:
+                    if sweep.pruned_by:
+                        session.callbacks.append(_Prune(trial, sweep.pruned_by))
+                    session.train()
+                require_best(session.best)
                 cost, scores = validate(session)
         except optuna.TrialPruned:
-            record.tags({"zoo.pruned": f"after epoch {session.progress.epoch}"})
+            begun.record.tags({"zoo.pruned": f"after epoch {session.progress.epoch}"})
             _say(sweep, trial, f"pruned after epoch {session.progress.epoch}", began)
             raise
         except (ZooError, tf.errors.ResourceExhaustedError) as error:
@@ -50,12 +57,44 @@ def run_trial(sweep: Sweep, trial: optuna.Trial) -> float:
             _say(sweep, trial, f"failed: {problem}", began)
             raise ZooError(problem) from None
         numbers = {f"validation_{name.removeprefix('validation_')}": value for name, value in scores.items()}
-        record.metrics(numbers, 0, part="test")
+        begun.record.metrics(numbers, 0, part="test")
         trial.set_user_attr(SCORES, scores)
         trial.set_user_attr(EPOCH, session.progress.best_epoch)
         trial.set_user_attr(SECONDS, time.perf_counter() - began)
     _say(sweep, trial, f"validation {sweep.metrics[0]} {scores[sweep.metrics[0]]:.5g}", began)
     return cost
+
+
+def _begin(sweep: Sweep, trial: optuna.Trial) -> Begun:
+    """Begin a trial's MLflow run, which then waits, and its session if its options allow one."""
+    began, ending = time.perf_counter(), contextlib.ExitStack()
+    name = f"trial-{trial.user_attrs[NUMBER]:02d}"
+    begun = Begun(ending.enter_context(_nested_run(sweep, trial, name, f"{trial.number}")), ending)
+    try:
+        with silenced():
+            begun.session = sweep.begin(begun.record, trial.params)
+    except ZooError as error:
+        begun.error = error
+    except BaseException as error:
+        # Ends its run.
+        with ending:
+            raise error
+    begun.record.pause()
+    begun.seconds = time.perf_counter() - began
+    return begun
+
+
+def train_alike(sweep: Sweep, trials: list[optuna.Trial]) -> None:
+    """Train like trials as one program, where that can be; `run_trial` then judges each, in their order."""
+    now, begun = time.perf_counter(), []
+    for trial in trials:
+        sweep.begun[trial.number] = _begin(sweep, trial)
+        begun.append(sweep.begun[trial.number])
+    if len(sessions := [one.session for one in begun if one.session]) > 1:
+        with silenced():
+            train_together(sessions)
+    for one in begun:
+        one.seconds = (time.perf_counter() - now) / len(trials)
 
 
 def refit(sweep: Sweep, trial: optuna.Trial) -> float:

@@ -1,0 +1,138 @@
+"""Trainings of like networks as one program: each learns what it learns alone."""
+
+import re
+
+import mlflow
+import numpy as np
+import pytest
+from conftest import ROOT, survey_rows, write_survey
+from mlflow import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+from common import train as door
+from common.backend import keras
+from common.options import TrainingOptions, typed
+from common.project import read_project
+from common.training import one_program
+from common.training.from_python import functions_of
+from common.training.session import Session
+from common.training.stacked import NotStackableError, Stack
+from common.training.together import alike, train_together
+
+B2R, B2S = read_project(ROOT / "b2r"), read_project(ROOT / "b2s")
+SMALL = {"epochs": 3, "batch_size": 16, "magnitude_dropout": 0.0, "architecture": "reference"}
+
+
+class NoRecord:
+    """Stands for a run's record: only a folder is needed."""
+
+    def __init__(self, logs):
+        self.logs = logs
+
+    def __getattr__(self, name):
+        return lambda *arguments, **options: None
+
+
+def session_of(folder, project=B2R, fold=None, **chosen):
+    options = typed(TrainingOptions, project.defaults | SMALL | {"ds": str(folder)} | chosen)
+    return Session(project, NoRecord(folder / "logs"), options, functions_of(project.folder), fold)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(one_program, "PAYS", 1)
+
+
+@pytest.mark.parametrize(
+    ("project", "each"),
+    [
+        (B2R, [{"learning_rate": 0.01, "schedule": "constant"}, {"loss": "mse", "weight_decay": 0.0}, {"seed": 5}]),
+        (B2R, [{"fold": fold, "folds": 3, "head": "binned"} for fold in range(3)]),
+        (B2R, [{"ensemble": 2, "seed": seed, "architecture": "fast"} for seed in range(2)]),
+        (B2S, [{"class_weights": "balanced"}, {"label_smoothing": 0.1}]),
+    ],
+)
+def test_each_learns_what_it_learns_alone(tmp_path, short, project, each):
+    folder = write_survey(tmp_path, survey_rows(137))
+    both = [[session_of(folder, project, **chosen) for chosen in each] for _ in range(2)]
+    together, alone = both
+    if "folds" in each[0]:
+        assert len({-(-session.data.sizes()["train"] // 16) for session in together}) > 1, "one has more steps"
+    assert train_together(together)
+    for session, other in zip(together, alone, strict=True):
+        other.train()
+        assert session.progress.epoch == 3
+        assert session.progress.best_epoch == other.progress.best_epoch
+        assert [set(epoch) for epoch in session.progress.history] == [set(epoch) for epoch in other.progress.history]
+        for epoch, expected in zip(session.progress.history, other.progress.history, strict=True):
+            # Rows are summed in another order, and one of few may go over the border between two classes.
+            assert epoch == pytest.approx(expected, rel=0.02 if "accuracy" in epoch else 2e-3, abs=1e-6)
+        for weights, expected in zip(session.best, other.best, strict=True):
+            # Adam's first steps count alike for all: of folds of other sizes they differ a little.
+            np.testing.assert_allclose(weights, expected, rtol=0.02, atol=4e-3)
+    losses = [session.progress.history[-1]["val_loss"] for session in together]
+    assert len(set(losses)) == len(losses), "each has options of its own"
+
+
+def test_networks_that_differ_or_convolve_are_trained_one_after_the_other(tmp_path, short):
+    folder = write_survey(tmp_path, survey_rows(60))
+    assert not train_together([session_of(folder), session_of(folder, architecture="fast")])
+    inputs = keras.Input((8, 1))
+    convolves = keras.Model(inputs, keras.layers.Conv1D(2, 3)(inputs))
+    with pytest.raises(NotStackableError, match="Conv1D"):
+        Stack([convolves, keras.models.clone_model(convolves)])
+
+
+def test_few_steps_are_trained_one_after_the_other(tmp_path):
+    folder = write_survey(tmp_path, survey_rows(60))
+    assert not train_together([session_of(folder), session_of(folder)])
+
+
+def test_alike_are_options_that_differ_in_rates_alone():
+    options = [typed(TrainingOptions, B2R.defaults | one) for one in ({}, {"learning_rate": 1.0}, {"batch_size": 8})]
+    first, faster, smaller = map(alike, options)
+    assert first == faster != smaller
+
+
+def launch(monkeypatch, repository, *arguments):
+    monkeypatch.setattr("sys.argv", ["train.py", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        door.run(str(repository / "b2r" / "train.py"), *functions_of(ROOT / "b2r").values())
+    return caught.value.code
+
+
+def parent_and_children():
+    runs = mlflow.search_runs(output_format="list")
+    parent = next(run for run in runs if MLFLOW_PARENT_RUN_ID not in run.data.tags)
+    query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'"
+    client = MlflowClient()
+    return parent, client.search_runs([parent.info.experiment_id], query, order_by=["attributes.start_time"])
+
+
+def test_a_sweep_trains_like_trials_at_once(repository, monkeypatch, tmp_path, capsys, short):
+    folder = write_survey(tmp_path, survey_rows(137))
+    space = "learning_rate=1e-3|1e30|1e-2,batch_size=16,architecture=reference,magnitude_dropout=0"
+    arguments = ["sweep", "--ds", str(folder), "--space", space, "--epochs", "3", "--refit_epochs", "1"]
+    assert launch(monkeypatch, repository, *arguments) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"trial   2/3 .* failed: training: expected a finite validation loss", shown)
+    _, (first, second, third, best) = parent_and_children()
+    assert [run.info.status for run in (first, second, third, best)] == ["FINISHED", "FAILED", "FINISHED", "FINISHED"]
+    for run, rate in ((first, 1e-3), (third, 1e-2)):
+        assert float(run.data.params["learning_rate"]) == rate
+        history = MlflowClient().get_metric_history(run.info.run_id, "val_loss")
+        assert [metric.step for metric in history] == [1, 2, 3]
+        session = session_of(folder, learning_rate=rate)
+        session.train()
+        assert history[-1].value == pytest.approx(session.progress.history[-1]["val_loss"], rel=2e-3)
+
+
+def test_folds_are_runs_of_one_parent(repository, monkeypatch, tmp_path, capsys, short):
+    folder = write_survey(tmp_path, survey_rows(137))
+    options = ["--ds", str(folder), "--folds", "3", "--epochs", "2", "--batch_size", "16"]
+    assert launch(monkeypatch, repository, *options, "--architecture", "reference") == 0
+    assert "3 networks as one" in capsys.readouterr().out
+    parent, folds = parent_and_children()
+    assert [run.info.status for run in folds] == ["FINISHED"] * 3
+    means = [run.data.metrics["test_nmad"] for run in folds]
+    assert parent.data.metrics["folds_mean_nmad"] == pytest.approx(np.mean(means))
