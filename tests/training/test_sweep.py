@@ -101,11 +101,10 @@ def test_search_and_trials_must_fit(search, text, trials, expected):
 
 
 @pytest.mark.parametrize("name", [*MODELS, "x2y"])
-def test_every_model_has_the_predecessors_exploration_as_default(name):
+def test_every_model_explores_batch_and_rate_by_default(name):
     read = read_folder if name == "x2y" else read_project
     defaults = read(ROOT / name, "sweep").defaults
-    number = name.endswith(("2r", "2sm", "2y"))
-    assert defaults["space"] == "batch_size=32|64,optimizer=rmsprop|adam" + (",loss=mse|mae" if number else "")
+    assert defaults["space"] == "batch_size=32|64,learning_rate=5e-4|1e-3|2e-3|4e-3"
     assert (defaults["epochs"], defaults["refit_epochs"], defaults["search"]) == (10, 20, "grid")
     parse_space(defaults["space"], read(ROOT / name))
 

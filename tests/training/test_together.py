@@ -127,6 +127,12 @@ def test_a_sweep_trains_like_trials_at_once(repository, monkeypatch, tmp_path, c
         assert history[-1].value == pytest.approx(session.progress.history[-1]["val_loss"], rel=2e-3)
 
 
+def test_a_loss_that_changes_nothing_is_not_explored(repository, monkeypatch, tmp_path, capsys):
+    folder = write_survey(tmp_path, survey_rows(60))
+    assert launch(monkeypatch, repository, "sweep", "--ds", str(folder), "--space", "loss=mse|mae") == 1
+    assert "space: loss: expected head=point with it" in capsys.readouterr().err
+
+
 def test_folds_are_runs_of_one_parent(repository, monkeypatch, tmp_path, capsys, short):
     folder = write_survey(tmp_path, survey_rows(137))
     options = ["--ds", str(folder), "--folds", "3", "--epochs", "2", "--batch_size", "16"]

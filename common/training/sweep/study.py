@@ -117,6 +117,9 @@ class Sweep:
         with silenced() if self.helper else contextlib.nullcontext():
             session = self.begin(_NoRecord(), fixed)
         self.data, self.metrics = session.data, shown_metrics(session.data.outputs)
+        explored = set(swept(self.space))
+        if "loss" in explored and not explored & {"head", "architecture"} and all(output.grid for output in self.data.outputs):
+            raise OptionError("space: loss: expected head=point with it (a distribution has a loss of its own)")
 
     def _resumed(self, given: SweepOptions, project: ModelFolder) -> SweepOptions:
         """Take the options of the sweep that is to go on."""
