@@ -47,6 +47,8 @@ class Device:
         Whether JAX computes, which compiles every step and takes them one by one.
     share : Share
         What this process feeds of every batch.
+    why : str
+        Why this precision, where that is not plain.
     """
 
     kind: str
@@ -56,6 +58,7 @@ class Device:
     memory: int = 0
     jax: bool = False
     share: Share = ALONE
+    why: str = ""
 
     @property
     def several(self) -> bool:
@@ -110,7 +113,8 @@ class Device:
     def line(self) -> str:
         """Say in one line what runs where."""
         unit = "core" if self.kind == "CPU" else "device"
-        return f"{self.kind}: {self.name}, {self.count} {unit}{'s' * (self.count != 1)}, {self.precision}"
+        why = self.why and f" ({self.why})"
+        return f"{self.kind}: {self.name}, {self.count} {unit}{'s' * (self.count != 1)}, {self.precision}{why}"
 
 
 def select_device(precision: str = "auto", memory_limit: int = 0, name: str = CONVOLVED[0]) -> Device:
@@ -145,11 +149,14 @@ def select_device(precision: str = "auto", memory_limit: int = 0, name: str = CO
         memory = memory_limit * 2**20 or _free_memory()
     else:
         kind, faster = "CPU", BFLOAT16_FLAG in cpu_lines().get("flags", "").split()
+    why = ""
     if precision == "auto":
         precision = "bfloat16" if faster and name in CONVOLVED else "float32"
+        if kind == "CPU" and not faster and name in CONVOLVED:
+            why = f"the processor has no {BFLOAT16_FLAG}"
     keras.config.set_dtype_policy(PRECISIONS[precision])
     title, count = (_cpu_name(), cpu_count()) if kind == "CPU" else (title, len(devices))
-    return Device(kind, title, count, precision, memory, jax, share() if jax else ALONE)
+    return Device(kind, title, count, precision, memory, jax, share() if jax else ALONE, why)
 
 
 def _free_memory() -> int:

@@ -17,6 +17,7 @@ from common.judge.judge import versions
 from common.networks.augment_tables import table_layers
 from common.networks.backbones import NO_WEIGHTS, image_features
 from common.networks.build import build_flat, build_fused
+from common.networks.inputs import PRESENT
 from common.networks.training_wrappers import training_model
 from common.options import TrainingOptions, typed
 from common.project import ModelFolder
@@ -28,6 +29,7 @@ from common.training.device import CONVOLVED, Device, select_device
 from common.training.fit import fit
 from common.training.one_program import pays, run_as_programs, steps_of_program
 from common.training.phases import Phase, phases
+from common.training.precision import timed
 from common.training.processes import join
 from common.training.start import BATCH, FOLLOWED, begin_at, check_data, follow, open_start, pace
 from sdss_gs.errors import DataError, OptionError, first_line
@@ -176,6 +178,12 @@ class Session:
         join(options)
         convolved = [item.name for item in data.inputs if item.name in CONVOLVED]
         device = select_device(options.precision, options.memory_limit, [*convolved, data.inputs[0].name][0])
+        if options.precision == "auto" and device.precision == "bfloat16" and device.kind == "CPU" and not device.jax:
+            batch = data.gather(data.parts["train"][: options.batch_size])
+            inputs = {name: values for name, values in batch.items() if not self.task.flat or name != PRESENT}
+            device = timed(device, self.build, inputs)
+            # A continuation must not choose otherwise.
+            self.progress.options["precision"] = device.precision
         keras.utils.set_random_seed(options.seed)
         one, sizes = data.bytes_of_one(), data.sizes()
         resident = self.task.flat and device.holds(one * sum(sizes[part] for part in RESIDENT))

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from common.backend import keras, tf
 from common.training import device as gpu
+from common.training import precision
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +34,35 @@ def test_auto_takes_bfloat16_where_it_is_faster(monkeypatch, flags, name, expect
     assert device.precision == expected
     assert keras.config.dtype_policy().compute_dtype == expected
     assert keras.config.dtype_policy().variable_dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("took", "expected", "share"), [((2.0, 1.0), "bfloat16", "0.50"), ((1.0, 2.0), "float32", "2.00")]
+)
+def test_the_quicker_precision_is_taken_and_said_why(monkeypatch, took, expected, share):
+    processor(monkeypatch, "amx_bf16")
+    seconds, policies = iter(took), []
+
+    def measured(which, build, _inputs):
+        keras.config.set_dtype_policy(gpu.PRECISIONS[which])
+        policies.append(build())
+        return next(seconds)
+
+    monkeypatch.setattr(precision, "_seconds", measured)
+    device = precision.timed(gpu.select_device(), lambda: keras.config.dtype_policy().name, {})
+    assert policies == ["float32", "mixed_bfloat16"]
+    assert device.precision == keras.config.dtype_policy().compute_dtype == expected
+    assert device.line().endswith(f"{expected} (a step in bfloat16 takes {share} of float32's time)")
+
+
+def test_steps_of_both_precisions_are_timed():
+    def build():
+        inputs = keras.Input((8, 8, 3), name="img")
+        return keras.Model({"img": inputs}, keras.layers.Conv2D(4, 3)(inputs))
+
+    device = precision.timed(gpu.Device("CPU", "c", 2, "bfloat16"), build, {"img": np.ones((4, 8, 8, 3), np.float32)})
+    assert device.precision == keras.config.dtype_policy().compute_dtype
+    assert 0 < float(device.why.split()[5]) < 1000
 
 
 @pytest.mark.parametrize("precision", gpu.PRECISIONS)

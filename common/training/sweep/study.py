@@ -118,7 +118,11 @@ class Sweep:
             session = self.begin(_NoRecord(), fixed)
         self.data, self.metrics = session.data, shown_metrics(session.data.outputs)
         explored = set(swept(self.space))
-        if "loss" in explored and not explored & {"head", "architecture"} and all(output.grid for output in self.data.outputs):
+        if (
+            "loss" in explored
+            and not explored & {"head", "architecture"}
+            and all(output.grid for output in self.data.outputs)
+        ):
             raise OptionError("space: loss: expected head=point with it (a distribution has a loss of its own)")
 
     def _resumed(self, given: SweepOptions, project: ModelFolder) -> SweepOptions:
