@@ -24,6 +24,8 @@ SOFT = 1e-3
 DIGITS = 7
 
 
+# Threads that share matrices this small spend 20 times the work on waiting for one another.
+@threadpool_limits.wrap(limits=1)
 def fit_novelty(item: Input, chunks: Callable[[str], Iterable[np.ndarray]], photometry: str = "") -> Novelty:
     """Fit the test of one input.
 
@@ -78,8 +80,7 @@ def _mixture(normal: np.ndarray) -> tuple[list, list, list]:
     if count < 2:
         return [0.0], [_plain(filled.mean(axis=0))], [_plain(np.eye(size)[np.tril_indices(size)])]
     components = int(np.clip(count // (PER_NUMBER * size), 1, MOST_COMPONENTS))
-    # Of matrices this small, threads spend 20 times the work on waiting for one another.
-    with threadpool_limits(1), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # A mixture that has not settled after so many steps describes the objects nearly as well.
         warnings.simplefilter("ignore", ConvergenceWarning)
         found = GaussianMixture(components, random_state=0, reg_covar=SOFT, max_iter=50, tol=1e-2).fit(filled)
