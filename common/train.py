@@ -10,6 +10,7 @@ from pathlib import Path
 
 from common.judge.evaluate import evaluate
 from common.options import ENTRY_POINTS, EmbedOptions, TrainingOptions
+from common.processor import keep_freed_memory
 from common.project import FUSE, ModelFolder, parse_options, read_folder, read_project
 from common.runs.dead_runs import DIED, close_dead_runs, how_to_go_on
 from common.runs.failures import report
@@ -48,6 +49,7 @@ def run(train_file: str, *functions: Callable) -> None:
     # Garbage is looked for less often, and not in all that was imported: that took a tenth of a short run.
     gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
+    keep_freed_memory()
     by_name = {function.__name__: function for function in functions}
     code = _run(Path(train_file).resolve().parent, by_name, sys.argv[1:])
     spread.give_up(code)
