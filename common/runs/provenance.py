@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def code_version(repository: Path = REPOSITORY) -> str:
     return f"{__version__}+{answer.stdout.strip()}"
 
 
+@cache
 def packages() -> str:
     """List the installed packages, ``name==version``, one a line, by name."""
     # Once each: it is read from the file every time.
