@@ -53,6 +53,8 @@ def run(train_file: str, *functions: Callable) -> None:
     by_name = {function.__name__: function for function in functions}
     code = _run(Path(train_file).resolve().parent, by_name, sys.argv[1:])
     spread.give_up(code)
+    # Nor in what goes with this process.
+    gc.freeze()
     sys.exit(code)
 
 
