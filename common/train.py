@@ -8,17 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from common.judge.evaluate import evaluate
-from common.options import ENTRY_POINTS, EmbedOptions, TrainingOptions
+from common.options import ENTRY_POINTS, EmbedOptions, EvaluateOptions, TrainingOptions
 from common.processor import keep_freed_memory
 from common.project import FUSE, ModelFolder, parse_options, read_folder, read_project
 from common.runs.dead_runs import DIED, close_dead_runs, how_to_go_on
 from common.runs.failures import report
 from common.runs.record import Run
 from common.training import processes as spread
-from common.training.folds import cross_validate
 from common.training.from_python import train
-from common.training.keeping import finish, keep_best
 from common.training.session import Session
 from sdss_gs.errors import OptionError
 from sdss_gs.locate import as_typed
@@ -99,6 +96,8 @@ def _train(project: ModelFolder, record: Run, options: TrainingOptions, function
     if spread.on_jax() and (options.folds or FUSE in functions):
         raise OptionError(f"{project.name}: expected one input and folds=0 on JAX")
     if options.folds:
+        from common.training.folds import cross_validate
+
         _tell_of_dead_runs(project)
         cross_validate(project, record, options, functions)
         return
@@ -110,9 +109,14 @@ def _train(project: ModelFolder, record: Run, options: TrainingOptions, function
         if spread.on_jax():
             spread.leave()
         else:
+            # Only here: nobody waits for what draws and judges before the first step.
+            from common.training.keeping import finish
+
             finish(session)
     except KeyboardInterrupt:
         _ignore_interruptions()
+        from common.training.keeping import keep_best
+
         kept = keep_best(session)
         raise KeyboardInterrupt(
             f"\nbest weights so far: {kept}\ngo on with: mlflow run {project.name} -P resume={record.id} --no-conda"
@@ -140,6 +144,12 @@ def _compare(project: ModelFolder, arguments: list[str]) -> int:
     return 0
 
 
+def _evaluate(project: ModelFolder, record: Run, options: EvaluateOptions) -> str:
+    from common.judge.evaluate import evaluate
+
+    return evaluate(project, record, options)
+
+
 def _embed(project: ModelFolder, record: Run, options: EmbedOptions) -> str:
     # Only here: scikit-learn takes a second to import.
     from common.judge.maps.dataset import draw_maps
@@ -147,7 +157,7 @@ def _embed(project: ModelFolder, record: Run, options: EmbedOptions) -> str:
     return draw_maps(project, record, options)
 
 
-JUDGEMENTS = {"evaluate": evaluate, "embed": _embed}
+JUDGEMENTS = {"evaluate": _evaluate, "embed": _embed}
 
 
 def _tell_of_dead_runs(project: ModelFolder, resumed: str = "") -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from functools import cache
-from importlib.metadata import distributions
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 from common.runs.store_location import REPOSITORY
 from sdss_gs import __version__
 
+RECORDED_VERSIONS = ("tensorflow", "keras", "mlflow", "numpy")
 SECONDS = 10
 
 
@@ -25,6 +26,11 @@ def code_version(repository: Path = REPOSITORY) -> str:
     except (OSError, subprocess.SubprocessError):
         return __version__
     return f"{__version__}+{answer.stdout.strip()}"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the software that decides a result."""
+    return {"sdss-zoo": code_version(), **{package: version(package) for package in RECORDED_VERSIONS}}
 
 
 @cache
