@@ -4,7 +4,7 @@ TensorFlow 2.21 prints about oneDNN and absent CUDA drivers before any log level
 error is held back during the import and shown only if the import fails.
 
 Keras imports scikit-learn and matplotlib where they are, for wrappers and drawings that the zoo does not use: a third
-of the time, so it is told that they are not. Nor is what the import makes looked through for garbage meanwhile.
+of the time, so it is told that they are not. Nor is what the import makes looked through for garbage, then or later.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ with tempfile.TemporaryFile() as _held:
     finally:
         for _name in _hidden:
             del sys.modules[_name]
+        # What is imported stays.
+        gc.freeze()
         if _collecting:
             gc.enable()
         os.dup2(_saved, 2)

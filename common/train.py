@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from common.judge.evaluate import evaluate
-from common.options import ENTRY_POINTS, EmbedOptions, TrainingOptions
+from common.options import ENTRY_POINTS, EmbedOptions, EvaluateOptions, TrainingOptions
+from common.processor import keep_freed_memory
 from common.project import FUSE, ModelFolder, parse_options, read_folder, read_project
 from common.runs.dead_runs import DIED, close_dead_runs, how_to_go_on
 from common.runs.failures import report
 from common.runs.record import Run
 from common.training import processes as spread
-from common.training.folds import cross_validate
 from common.training.from_python import train
-from common.training.keeping import finish, keep_best
 from common.training.session import Session
 from sdss_gs.errors import OptionError
 from sdss_gs.locate import as_typed
 
 __all__ = ["run", "train"]
+
+OBJECTS_BETWEEN_COLLECTIONS = 10_000
+"""Of Python's collector of garbage, whose own number is 700 or 2,000."""
 
 
 def run(train_file: str, *functions: Callable) -> None:
@@ -41,9 +43,15 @@ def run(train_file: str, *functions: Callable) -> None:
     Exit code 0 for a finished run, 1 for a failed one (the MLflow run is FAILED and has the reason as a tag), 130 for
     an interrupted one (KILLED).
     """
+    # Garbage is looked for less often, and not in all that was imported: that took a tenth of a short run.
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
+    keep_freed_memory()
     by_name = {function.__name__: function for function in functions}
     code = _run(Path(train_file).resolve().parent, by_name, sys.argv[1:])
     spread.give_up(code)
+    # Nor in what goes with this process.
+    gc.freeze()
     sys.exit(code)
 
 
@@ -88,6 +96,8 @@ def _train(project: ModelFolder, record: Run, options: TrainingOptions, function
     if spread.on_jax() and (options.folds or FUSE in functions):
         raise OptionError(f"{project.name}: expected one input and folds=0 on JAX")
     if options.folds:
+        from common.training.folds import cross_validate
+
         _tell_of_dead_runs(project)
         cross_validate(project, record, options, functions)
         return
@@ -99,9 +109,14 @@ def _train(project: ModelFolder, record: Run, options: TrainingOptions, function
         if spread.on_jax():
             spread.leave()
         else:
+            # Only here: nobody waits for what draws and judges before the first step.
+            from common.training.keeping import finish
+
             finish(session)
     except KeyboardInterrupt:
         _ignore_interruptions()
+        from common.training.keeping import keep_best
+
         kept = keep_best(session)
         raise KeyboardInterrupt(
             f"\nbest weights so far: {kept}\ngo on with: mlflow run {project.name} -P resume={record.id} --no-conda"
@@ -129,6 +144,12 @@ def _compare(project: ModelFolder, arguments: list[str]) -> int:
     return 0
 
 
+def _evaluate(project: ModelFolder, record: Run, options: EvaluateOptions) -> str:
+    from common.judge.evaluate import evaluate
+
+    return evaluate(project, record, options)
+
+
 def _embed(project: ModelFolder, record: Run, options: EmbedOptions) -> str:
     # Only here: scikit-learn takes a second to import.
     from common.judge.maps.dataset import draw_maps
@@ -136,7 +157,7 @@ def _embed(project: ModelFolder, record: Run, options: EmbedOptions) -> str:
     return draw_maps(project, record, options)
 
 
-JUDGEMENTS = {"evaluate": evaluate, "embed": _embed}
+JUDGEMENTS = {"evaluate": _evaluate, "embed": _embed}
 
 
 def _tell_of_dead_runs(project: ModelFolder, resumed: str = "") -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from common.data.measure import COMPONENTS, coarse, measure, traits
 from common.data.novelty import FALSE_ALARMS, LEVELS, Novelty
@@ -45,7 +46,8 @@ def fit_novelty(item: Input, chunks: Callable[[str], Iterable[np.ndarray]], phot
     )  # fmt: skip
     weights, means, covariances = _mixture(found.normal(train).T)
     found = replace(found, weights=weights, means=means, covariances=covariances)
-    return replace(found, thresholds=_thresholds(item, found, validation))
+    with threadpool_limits(1):
+        return replace(found, thresholds=_thresholds(item, found, validation))
 
 
 def _traits(item: Input, chunks: Iterable[np.ndarray], basis: np.ndarray) -> np.ndarray:
@@ -77,7 +79,8 @@ def _mixture(normal: np.ndarray) -> tuple[list, list, list]:
     if count < 2:
         return [0.0], [_plain(filled.mean(axis=0))], [_plain(np.eye(size)[np.tril_indices(size)])]
     components = int(np.clip(count // (PER_NUMBER * size), 1, MOST_COMPONENTS))
-    with warnings.catch_warnings():
+    # Threads that share matrices this small spend 20 times the work on waiting for one another.
+    with threadpool_limits(1), warnings.catch_warnings():
         # A mixture that has not settled after so many steps describes the objects nearly as well.
         warnings.simplefilter("ignore", ConvergenceWarning)
         found = GaussianMixture(components, random_state=0, reg_covar=SOFT, max_iter=50, tol=1e-2).fit(filled)

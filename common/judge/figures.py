@@ -14,6 +14,8 @@ from common.outputs.figures import ACCENT, INK, MARGINS
 
 GALLERY_ROWS, GALLERY_COLUMNS = 3, 6
 HISTOGRAM_BINS = 40
+TITLE_PAD = 6 / 72
+"""Inches between axes and their title, as Matplotlib has it."""
 
 
 def selection(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
@@ -84,16 +86,20 @@ def gallery(title: str, captions: Sequence[str], pictures: Sequence[np.ndarray |
     pictures : sequence of ndarray or None
         Per object an image, uint8 ``(150, 150, 3)``; a spectrum, float ``(n,)``; or None where there is neither.
     """
-    # No layout that is worked out, and no ticks: they cost several times what the pictures do.
+    # No layout that is worked out, no ticks, and no axes around text: they cost several times what the pictures do.
     figure = Figure(figsize=(2 * GALLERY_COLUMNS, 2.5 * GALLERY_ROWS))
-    grid = figure.subplots(
-        GALLERY_ROWS, GALLERY_COLUMNS, subplot_kw={"xticks": [], "yticks": [], "frame_on": False},
-        gridspec_kw={"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.86, "wspace": 0.06, "hspace": 0.3},
-    ).ravel()  # fmt: skip
-    for axes, caption, picture in zip(grid, captions, pictures, strict=False):
+    grid = figure.add_gridspec(
+        GALLERY_ROWS, GALLERY_COLUMNS, left=0.01, right=0.99, bottom=0.01, top=0.86, wspace=0.06, hspace=0.3
+    )
+    for cell, caption, picture in zip(grid, captions, pictures, strict=False):
         if picture is None:
-            axes.text(0.5, 0.5, "no image", ha="center", va="center", color="0.5", transform=axes.transAxes)
-        elif picture.ndim == 1:
+            place = cell.get_position(figure)
+            middle = (place.x0 + place.x1) / 2
+            figure.text(middle, (place.y0 + place.y1) / 2, "no image", ha="center", va="center", color="0.5")
+            figure.text(middle, place.y1 + TITLE_PAD / figure.get_figheight(), caption, ha="center", fontsize=7)
+            continue
+        axes = figure.add_subplot(cell, xticks=[], yticks=[], frame_on=False)
+        if picture.ndim == 1:
             axes.plot(picture, color=INK, linewidth=0.5)
         else:
             axes.imshow(picture)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -27,10 +26,9 @@ from common.networks.build import architecture
 from common.networks.symmetry import TURNED
 from common.outputs.kinds import kind_of
 from common.outputs.metrics import intervals, score
-from common.runs.provenance import code_version
+from common.runs.provenance import versions
 from sdss_gs.schema import Input, Output
 
-RECORDED_VERSIONS = ("tensorflow", "keras", "mlflow", "numpy")
 ALL, AVAILABLE, ONLY = "all inputs", "as available", "only "
 """Rows of the table where inputs may be missing: objects that have every input; every object with what it has; one
 input, the others hidden."""
@@ -185,11 +183,6 @@ def verdict(summary: Summary) -> str:
         return "\n".join([*lines, report.score_table(summary.scores[summary.outputs[0].name])])
     tables = [f"{output.description}\n{report.score_table(summary.scores[output.name])}" for output in summary.outputs]
     return "\n\n".join(["\n".join(lines), *tables] if lines else tables)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the software that decides a result."""
-    return {"sdss-zoo": code_version(), **{package: version(package) for package in RECORDED_VERSIONS}}
 
 
 # === Pictures ===

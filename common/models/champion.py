@@ -72,7 +72,7 @@ def promote_champion(address: str, training: Training, cost_of: Callable[[str], 
         ``models:/<name>/<version>``, and what is known of it.
     cost_of : callable
         Judges the stored model at an address on the validation objects of this version's run; less is better. It is
-        asked about both versions, and only if neither has been fitted to these objects.
+        asked about the champion, and only if neither version has been fitted to these objects.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def promote_champion(address: str, training: Training, cost_of: Callable[[str], 
     try:
         reason = _difference(_training_of(champion), training)
         if not reason:
-            costs = [cost_of(f"models:/{name}") for name in (_name(champion), new)]
+            costs = cost_of(f"models:/{_name(champion)}"), training.cost
             # Of a score of which more is better, the cost is the negative; no score by which models are compared is.
             scores = "{} on the same validation objects, this one {}".format(*(f"{abs(cost):.4f}" for cost in costs))
             reason = f"{training.objects:,} galaxies, {training.metric} {scores}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
@@ -12,6 +13,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
+from mlflow.utils import requirements_utils
 
 from common.backend import keras, tf
 from common.models.light import NO_LIGHT, Light
@@ -57,7 +59,7 @@ def log_model(
         inputs=Schema([TensorSpec(array.dtype, (-1, *array.shape[1:]), key) for key, array in example.items()]),
         outputs=Schema([TensorSpec(np.dtype("float32"), (-1, one.size), one.name) for one in model.outputs]),
     )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _nothing_looked_up():
         # MLflow and what it calls warn about their own deprecations, which no user of the zoo can act on.
         warnings.simplefilter("ignore")
         # MLflow's Keras flavour cannot save an input example (3.17); the TensorFlow one keeps the same .keras file.
@@ -81,3 +83,17 @@ def log_model(
         return logged.model_uri
     # As the last step, and with its hash: a run that is killed before leaves no version that nobody can open.
     return f"models:/{model.name}/{mlflow.register_model(logged.model_uri, model.name, tags=hashed).version}"
+
+
+@contextmanager
+def _nothing_looked_up() -> Iterator[None]:
+    """Keep MLflow from searching the files of all installed packages for the modules of the few that are required.
+
+    It only wants to warn if these are not installed in the versions required: those of this process.
+    """
+    known = requirements_utils._MODULES_TO_PACKAGES
+    requirements_utils._MODULES_TO_PACKAGES = known or {}
+    try:
+        yield
+    finally:
+        requirements_utils._MODULES_TO_PACKAGES = known

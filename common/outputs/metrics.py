@@ -17,7 +17,7 @@ from sdss_gs.schema import Output
 FEWEST_IN_BIN = 10
 RESAMPLES_IN_BIN = 300
 
-_BLOCK = 2_000_000  # resampled values held at a time
+_BLOCK = 700_000  # resampled values held at a time
 
 
 def score(output: Output, truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:

@@ -8,7 +8,9 @@ MLflow loads this module in every process, so it imports nothing heavy.
 
 from __future__ import annotations
 
+import atexit
 import functools
+import gc
 import os
 import sys
 from pathlib import Path
@@ -45,6 +47,9 @@ OTHER_COMMANDS = ("mlflow.agent", "mlflow.assistant", "mlflow.claude_code", "mlf
 if Path(sys.argv[0]).stem == "mlflow" and sys.argv[1:2] == ["run"]:
     for _name in OTHER_COMMANDS:
         sys.modules.setdefault(_name, None)
+    # It imports, starts a process and waits for it: there is no garbage to be looked for, not at its end either.
+    gc.disable()
+    atexit.register(gc.freeze)
 
 
 @wrapt.when_imported("mlflow.cli")

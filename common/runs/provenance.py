@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-from importlib.metadata import distributions
+from functools import cache
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 from common.runs.store_location import REPOSITORY
 from sdss_gs import __version__
 
+RECORDED_VERSIONS = ("tensorflow", "keras", "mlflow", "numpy")
 SECONDS = 10
 
 
@@ -26,6 +28,12 @@ def code_version(repository: Path = REPOSITORY) -> str:
     return f"{__version__}+{answer.stdout.strip()}"
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of the software that decides a result."""
+    return {"sdss-zoo": code_version(), **{package: version(package) for package in RECORDED_VERSIONS}}
+
+
+@cache
 def packages() -> str:
     """List the installed packages, ``name==version``, one a line, by name."""
     # Once each: it is read from the file every time.

@@ -7,10 +7,10 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mlflow
 import numpy as np
-from matplotlib.figure import Figure
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Metric, RunTag
@@ -24,6 +24,9 @@ from common.runs.dead_runs import FAILURE_TAG, LOGS, LOGS_TAG, hold, let_go, loc
 from common.runs.mlflow_plugin import ZooRunContext
 from common.runs.provenance import code_version, packages
 from common.runs.store_location import MODEL_TAG, choose_store
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PLOTS, PACKAGES = "plots", "packages.txt"
 DOTS_PER_INCH = 110

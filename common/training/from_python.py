@@ -26,7 +26,6 @@ from common.models.packed import pack
 from common.options import TrainingOptions
 from common.project import FUSE, ModelFolder, parse_options, read_folder, read_project
 from common.runs.store_location import REPOSITORY
-from common.training.keeping import best_model
 from common.training.processes import Silent
 from common.training.session import Session
 from sdss_gs.errors import DataError, OptionError, ZooError
@@ -138,6 +137,9 @@ def _trained(
     """Train on a data set; `folder` is for what is in between."""
     session = Session(project, Silent(folder / "logs"), replace(options, ds=str(data)), functions)
     session.train()
+    # Only here, as in `common.train`: it draws and judges.
+    from common.training.keeping import best_model
+
     model, _ = best_model(session)
     (file,) = model.runtime.files().values()
     light = write_light(model, session.data.gather(session.data.parts["train"][:OBJECTS]), folder)

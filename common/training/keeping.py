@@ -44,29 +44,15 @@ READING = ("target", "column", "split")
 that it learnt from."""
 
 
-def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
+def _best(session: Session) -> Model:
     """Make the model of the best epoch, in float32: what is judged is what is stored and used.
 
-    Returns
-    -------
-    model : Model
-    predicted : dict of str to ndarray
-        Of all validation objects, by output.
+    It knows neither how sure it is nor what the training objects looked like.
     """
-    model, predictions = _predicting(session)
-    data = session.data
-    # What a fine-tuned model knows it knows from what it began with.
-    ranges = session.start.training_ranges if session.start else {item.name: data.novelty(item) for item in data.inputs}
-    model = replace(model, training_ranges=ranges, calibrations=fit_calibrations(model, data, predictions))
-    return model, predictions[ANY]
-
-
-def _predicting(session: Session) -> tuple[Model, dict[str, dict[str, np.ndarray]]]:
-    """Make the model of the best epoch without what says how sure it is; predict the validation objects."""
     keras.config.set_dtype_policy("float32")
     network, data = session.build(), session.data
     state.assign(network, session.best)
-    model = Model(
+    return Model(
         name=session.task.name,
         version="",
         sha256="",
@@ -79,7 +65,23 @@ def _predicting(session: Session) -> tuple[Model, dict[str, dict[str, np.ndarray
         training_ranges={},
         origin=str(data.made().get("origin", "")),
     )
-    return model, predict_part(model, data, "validation", every_set(model))
+
+
+def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
+    """Make the model of the best epoch with all that a stored one knows.
+
+    Returns
+    -------
+    model : Model
+    predicted : dict of str to ndarray
+        Of all validation objects, by output.
+    """
+    data, start = session.data, session.start
+    # What a fine-tuned model knows it knows from what it began with.
+    ranges = start.training_ranges if start else {item.name: data.novelty(item) for item in data.inputs}
+    model = replace(_best(session), training_ranges=ranges)
+    predictions = predict_part(model, data, "validation", every_set(model))
+    return replace(model, calibrations=fit_calibrations(model, data, predictions)), predictions[ANY]
 
 
 def _log(session: Session, model: Model, register: bool, light: Light = NO_LIGHT) -> str:
@@ -103,7 +105,7 @@ def validate(session: Session) -> tuple[float, dict[str, float]]:
         What champions are chosen by; less is better.
     scores : dict of str to float
     """
-    scores = validation_scores(session.data, _predicting(session)[1][ANY])
+    scores = validation_scores(session.data, predict_part(_best(session), session.data, "validation")[ANY])
     cost = champion_cost(session.data, scores)
     return cost, next(iter(scores.values())) if len(scores) == 1 else {"validation_cost": cost}
 

@@ -13,7 +13,6 @@ from common.backend import keras, tf
 from common.data.batches import EpochOrder
 from common.data.task import task_of
 from common.data.training_data import RESIDENT, TrainingData
-from common.judge.judge import versions
 from common.networks.augment_tables import table_layers
 from common.networks.backbones import NO_WEIGHTS, image_features
 from common.networks.build import build_flat, build_fused
@@ -22,6 +21,7 @@ from common.networks.training_wrappers import training_model
 from common.options import TrainingOptions, typed
 from common.project import ModelFolder
 from common.runs.dead_runs import RESUMED_TAG, STATE
+from common.runs.provenance import versions
 from common.runs.record import LogEpochs, Run, logs_of
 from common.training import state
 from common.training.compile import begin_at_constants, compile_model, constant_losses

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from common.backend import keras
 from common.data.task import Task
 from common.data.training_data import TrainingData
-from common.judge.judge import Baselines
 from common.judge.views import predict_part
 from common.models.described import DESCRIPTION
 from common.models.model import ANY, Model
@@ -28,6 +28,9 @@ from common.training.state import assign
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.locate import as_typed
 from sdss_gs.tables.names import BOTH_KINDS
+
+if TYPE_CHECKING:
+    from common.judge.judge import Baselines
 
 BEFORE = "before fine-tuning"
 """Row of the scores of the model that a training began with."""

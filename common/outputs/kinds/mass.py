@@ -68,12 +68,12 @@ class Mass(Scalar):
         return 10.0**values
 
     def samples(self, truth: np.ndarray, predicted: np.ndarray, drawn: np.ndarray) -> dict[str, np.ndarray]:
-        truth, predicted = truth[drawn], predicted[drawn]
-        log_truth, log_predicted = self.to_scale(truth), self.to_scale(predicted)
-        difference = log_predicted - log_truth
+        seen = self.to_scale(truth)
+        error = self.to_scale(predicted) - seen
+        resampled = error[drawn]
         return {
-            "scatter_dex": np.std(difference, axis=-1),
-            "bias_dex": np.mean(difference, axis=-1),
-            "r2": explained(log_truth, log_predicted),
-            "mae_1e9msun": np.mean(np.abs(predicted - truth), axis=-1) / MASS_UNIT,
+            "scatter_dex": np.std(resampled, axis=-1),
+            "bias_dex": np.mean(resampled, axis=-1),
+            "r2": explained(seen[drawn], np.mean((error**2)[drawn], axis=-1)),
+            "mae_1e9msun": np.mean(np.abs(predicted - truth)[drawn], axis=-1) / MASS_UNIT,
         }

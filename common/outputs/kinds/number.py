@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -152,12 +152,12 @@ class Number(Scalar):
     head_ending = BEFORE
 
     def samples(self, truth: np.ndarray, predicted: np.ndarray, drawn: np.ndarray) -> dict[str, np.ndarray]:
-        truth, predicted = truth[drawn], predicted[drawn]
-        difference = predicted - truth
+        error = predicted - truth
+        squared = np.mean((error**2)[drawn], axis=-1)
         return {
-            "rmse": np.sqrt(np.mean(difference**2, axis=-1)),
-            "mae": np.mean(np.abs(difference), axis=-1),
-            "r2": explained(truth, predicted),
+            "rmse": np.sqrt(squared),
+            "mae": np.mean(np.abs(error)[drawn], axis=-1),
+            "r2": explained(truth[drawn], squared),
         }
 
     @property
@@ -171,10 +171,25 @@ class Number(Scalar):
         return keras.layers.Rescaling(output.spread, output.centre, name=output.name, dtype="float32")(values)
 
 
-def explained(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Compute R² over the last axis; NaN where every true value is the same."""
+def explained(truth: np.ndarray, squared: np.ndarray) -> np.ndarray:
+    """Compute R² over the last axis from true values and mean squared errors; NaN where every value is the same."""
     varies = np.ptp(truth, axis=-1) > 0
-    return 1 - ratio(np.mean((predicted - truth) ** 2, axis=-1), np.where(varies, np.var(truth, axis=-1), 0))
+    return 1 - ratio(squared, np.where(varies, np.var(truth, axis=-1), 0))
+
+
+def ordered_quantiles(ordered: np.ndarray, levels: Sequence[float]) -> list[np.ndarray]:
+    """Interpolate quantiles of values that are in order along the last axis, as `numpy.quantile` does.
+
+    That puts values into order as far as it must for each quantile, which takes longer than ordering them all: only
+    the latter is done with the processor's vectors.
+    """
+    found, last = [], ordered.shape[-1] - 1
+    for level in levels:
+        place = level * last
+        below = int(place)
+        low, high = ordered[..., below], ordered[..., min(below + 1, last)]
+        found.append(high - (high - low) * (below + 1 - place))
+    return found
 
 
 def _weighted_median(value: np.ndarray, weights: np.ndarray) -> np.ndarray:

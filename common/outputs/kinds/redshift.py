@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from common.outputs.kinds.kind import Metric
-from common.outputs.kinds.number import MAE, R2, Scalar, explained
+from common.outputs.kinds.number import MAE, R2, Scalar, explained, ordered_quantiles
 
 _DEFINED = "Δz = (predicted − true) / (1 + true)"
 
@@ -53,17 +53,18 @@ class Redshift(Scalar):
         return reference + error * (1 + reference)
 
     def samples(self, truth: np.ndarray, predicted: np.ndarray, drawn: np.ndarray) -> dict[str, np.ndarray]:
-        truth, predicted = truth[drawn], predicted[drawn]
-        difference = self.error_in_scale(predicted, truth)
-        low, bias, high = np.percentile(difference, [16, 50, 84], axis=-1)
-        size = np.abs(difference)
+        error, scaled = predicted - truth, self.error_in_scale(predicted, truth)
+        ordered = np.sort(scaled[drawn], axis=-1)
+        low, bias, high = ordered_quantiles(ordered, [0.16, 0.5, 0.84])
+        away = np.sort(np.abs(ordered - bias[..., None]), axis=-1)
+        squared = np.mean((error**2)[drawn], axis=-1)
         return {
-            "nmad": 1.4826 * np.median(np.abs(difference - bias[..., None]), axis=-1),
+            "nmad": 1.4826 * ordered_quantiles(away, [0.5])[0],
             "bias": bias,
             "sigma68": (high - low) / 2,
-            "outlier_fraction_05": np.mean(size > 0.05, axis=-1),
-            "outlier_fraction_15": np.mean(size > 0.15, axis=-1),
-            "mse": np.mean((predicted - truth) ** 2, axis=-1),
-            "mae": np.mean(np.abs(predicted - truth), axis=-1),
-            "r2": explained(truth, predicted),
+            "outlier_fraction_05": np.mean((np.abs(scaled) > 0.05)[drawn], axis=-1),
+            "outlier_fraction_15": np.mean((np.abs(scaled) > 0.15)[drawn], axis=-1),
+            "mse": squared,
+            "mae": np.mean(np.abs(error)[drawn], axis=-1),
+            "r2": explained(truth[drawn], squared),
         }
