@@ -6,10 +6,11 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.files import TEMPORARY, replacing
@@ -282,10 +283,11 @@ def open_catalogue(folder: str | Path) -> Catalogue:
         with open(copy, "rb") as file, np.load(file, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))
             if about["stamp"] == stamp:
+                objid = stored["objid"]
                 return Catalogue(
-                    stored["objid"],
-                    {name[8:]: stored[name] for name in stored.files if name.startswith("numbers_")},
-                    {name[7:]: stored[name] for name in stored.files if name.startswith("labels_")},
+                    objid,
+                    {name[8:]: _column(stored[name], objid) for name in stored.files if name.startswith("numbers_")},
+                    {name[7:]: _column(stored[name], objid) for name in stored.files if name.startswith("labels_")},
                     about["missing"],
                     tuple(Problem(**problem) for problem in about["problems"]),
                     about["photometry"],
@@ -298,8 +300,24 @@ def open_catalogue(folder: str | Path) -> Catalogue:
         # No copy yet, or a damaged one: it is made again.
         pass
     catalogue = read_catalogue(folder)
+    numbers = {name: _column(_stored(values), catalogue.objid) for name, values in catalogue.numbers.items()}
+    labels = {name: _column(_stored(values), catalogue.objid) for name, values in catalogue.labels.items()}
+    catalogue = replace(catalogue, numbers=numbers, labels=labels)
+    # What was read as text is several times as large, and would stay with the process.
+    pa.default_memory_pool().release_unused()
     _store_catalogue(catalogue, copy, stamp)
     return catalogue
+
+
+def _stored(values: np.ndarray) -> np.ndarray:
+    """Reduce a column to its first value where nothing is known in it: most tables lack most columns."""
+    missing = np.isnan(values) if values.dtype.kind == "f" else values < 0
+    return values[:1].copy() if missing.all() else values
+
+
+def _column(stored: np.ndarray, objid: np.ndarray) -> np.ndarray:
+    """Return a column as long as the catalogue; one without a known value takes no memory, and cannot be written."""
+    return stored if stored.shape == objid.shape else np.broadcast_to(stored, objid.shape)
 
 
 def _store_catalogue(catalogue: Catalogue, copy: Path, stamp: list[int]) -> None:
@@ -312,8 +330,8 @@ def _store_catalogue(catalogue: Catalogue, copy: Path, stamp: list[int]) -> None
         "extinction": catalogue.extinction,
         "statement": catalogue.statement,
     }
-    columns = {f"numbers_{name}": values for name, values in catalogue.numbers.items()}
-    columns |= {f"labels_{name}": values for name, values in catalogue.labels.items()}
+    columns = {f"numbers_{name}": _stored(values) for name, values in catalogue.numbers.items()}
+    columns |= {f"labels_{name}": _stored(values) for name, values in catalogue.labels.items()}
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
         for leftover in copy.parent.glob(f"{copy.name}.*{TEMPORARY}"):

@@ -119,6 +119,22 @@ def test_stored_catalogue_equals_the_one_read(survey):
         np.testing.assert_array_equal(values, second.numbers[name])
 
 
+def test_columns_that_a_table_lacks_take_no_memory(tmp_path):
+    names, rows = ("objid", "redshift"), survey_rows(12)
+    lines = [",".join(names), *(",".join(row[name] for name in names) for row in rows)]
+    folder = tmp_path / "few"
+    folder.mkdir()
+    (folder / "data.csv").write_text("\n".join(lines))
+    for _ in range(2):
+        catalogue = open_catalogue(folder)
+        assert len(catalogue.numbers["modelMag_u"]) == 12
+        assert np.isnan(catalogue.numbers["modelMag_u"]).all()
+        assert (catalogue.labels["subclass"] == -1).all()
+        absent = [values for name, values in catalogue.numbers.items() if name != "redshift"]
+        assert all(values.strides == (0,) for values in (*absent, *catalogue.labels.values()))
+        assert np.isfinite(catalogue.numbers["redshift"]).all()
+
+
 @pytest.mark.parametrize(
     ("break_it", "expected"),
     [
