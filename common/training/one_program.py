@@ -11,8 +11,9 @@ from common.backend import keras, tf
 from common.networks.layers import layers_within
 from common.training.device import Device
 
-PAYS = 4_000
-"""Steps of a run from which on compiling, 1 to 3 s of a processor, costs less than it saves."""
+PAYS = 3_000
+"""Steps of a run from which on compiling, which takes 0.7 to 1.1 s more of a processor than tracing alone, costs less than
+it saves: 0.2 ms of each step of b2r's reference network, 0.35 ms of the fast one's (docs/benchmarks.md)."""
 WORK, MOST = 2**34, 2**14
 """Multiplications and additions of a program, and steps: it takes half a second, after which Ctrl-C is looked at."""
 
