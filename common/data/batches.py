@@ -112,7 +112,7 @@ def make_batches(
     batches = (
         blocks.map(load)
         .prefetch(BLOCKS_AHEAD)
-        .flat_map(lambda *arrays: tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size))
+        .rebatch(batch_size)
         .apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
     )
     return batches.prefetch(BATCHES_AHEAD)
