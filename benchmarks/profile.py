@@ -22,7 +22,6 @@ from common.networks.training_wrappers import training_model
 from common.options import TrainingOptions, typed
 from common.project import read_project
 from common.training.compile import compile_model
-from sdss_gs.schema import INPUTS
 
 from .networks import network_of
 from .settings import ARCHITECTURES, BATCH, ROOT, model_name

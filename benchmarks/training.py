@@ -77,9 +77,7 @@ def _row(settings: Settings, name: str, ways: Ways, way: str, rates: Rates, peak
 
 
 def _add_packed(ways: Ways, way: str, architecture: str, precision: str, programs: bool = False) -> keras.Model:
-    model, ways.precision[way] = prepared(
-        ways.project, ways.options, ways.data, architecture, precision, training=True
-    )
+    model, ways.precision[way] = prepared(ways.project, ways.options, ways.data, architecture, precision, training=True)
     ways.epochs[way] = packed_epoch(model, ways.data, programs)
     return model
 

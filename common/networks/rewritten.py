@@ -84,7 +84,9 @@ def _compute_of(layer: layers.Layer, pool: layers.Layer | None) -> Callable | No
         return _dense
     if type(layer) not in (layers.Conv2D, layers.SeparableConv2D) or not layer.use_bias:
         return None
-    plain = layer.data_format == "channels_last" and getattr(layer, "groups", 1) == 1 and set(layer.dilation_rate) == {1}
+    plain = (
+        layer.data_format == "channels_last" and getattr(layer, "groups", 1) == 1 and set(layer.dilation_rate) == {1}
+    )
     pointwise = type(layer) is layers.SeparableConv2D or set(layer.kernel_size + layer.strides) == {1}
     return _convolution if plain and (pointwise or pool) else None
 
@@ -104,27 +106,32 @@ def _convolution(layer: layers.Layer, pool: layers.Layer | None, x: tf.Tensor) -
     Of a bias right behind a convolution TensorFlow makes one operation with the gradient of the kernel, of which it
     takes up to ten times as long.
     """
+    rest = partial(_bias_and_activation, layer)
+    behind = (lambda y: y) if pool else rest
     if type(layer) is layers.SeparableConv2D:
         x = ops.depthwise_conv(x, layer.depthwise_kernel, layer.strides, layer.padding)
-        y = _pointwise(x, layer.pointwise_kernel)
+        y = _pointwise(x, layer.pointwise_kernel, behind)
     elif set(layer.kernel_size) == {1}:
-        y = _pointwise(x, layer.kernel)
+        y = _pointwise(x, layer.kernel, behind)
     else:
-        y = ops.conv(x, layer.kernel, layer.strides, layer.padding)
-    y = pool(y) if pool else y
-    return layer.activation(tf.nn.bias_add(y, ops.convert_to_tensor(layer.bias)))
+        y = behind(ops.conv(x, layer.kernel, layer.strides, layer.padding))
+    return rest(pool(y)) if pool else y
 
 
-def _pointwise(x: tf.Tensor, kernel: keras.Variable) -> tf.Tensor:
+def _pointwise(x: tf.Tensor, kernel: keras.Variable, behind: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     channels, filters = kernel.shape[-2:]
     product = ops.matmul(ops.reshape(x, (-1, channels)), ops.reshape(kernel, (channels, filters)))
-    return ops.reshape(product, (-1, *x.shape[1:-1], filters))
+    # TensorFlow makes one operation of a product, a bias and an activation, if nothing is between them.
+    return ops.reshape(behind(product), (-1, *x.shape[1:-1], filters))
+
+
+def _bias_and_activation(layer: layers.Layer, y: tf.Tensor) -> tf.Tensor:
+    y = tf.nn.bias_add(y, ops.convert_to_tensor(layer.bias)) if layer.use_bias else y
+    return layer.activation(y)
 
 
 def _dense(layer: layers.Layer, _pool: None, x: tf.Tensor) -> tf.Tensor:
-    y = _wide_product(x, ops.convert_to_tensor(layer.kernel))
-    y = tf.nn.bias_add(y, ops.convert_to_tensor(layer.bias)) if layer.use_bias else y
-    return layer.activation(y)
+    return _bias_and_activation(layer, _wide_product(x, ops.convert_to_tensor(layer.kernel)))
 
 
 @tf.custom_gradient

@@ -1,4 +1,4 @@
-"""The operations that train on a CPU: the same function and gradients as those of Keras' layers, of the same variables."""
+"""The operations that train on a CPU: function and gradients are those of Keras' layers, of the same variables."""
 
 import numpy as np
 import pytest
@@ -85,12 +85,21 @@ def test_encoders_of_several_inputs_are_rewritten_too():
     inputs = {name: value for item in of.inputs for name, value in objects(item, item.shape).items()}
     model = assert_same(network, inputs | {PRESENT: np.ones((5, 2), np.float32)})
     assert any(isinstance(layer, Rewritten) for layer in model.get_layer("fits_encoder").layers)
-    assert any(isinstance(layer, Rewritten) for layer in training_model(network, rewrite=True, hide=0.3).layers) is False
 
 
-def convolved(convolution, behind):
-    inputs = keras.Input((9, 8, 2), name="x")
-    return randomly(keras.Model({"x": inputs}, layers.Flatten()(behind(convolution(inputs)))))
+def test_what_surrounds_a_network_while_it_trains_sees_the_rewritten_one():
+    item = read_project(ROOT / "f2r").input
+    network = convolved(layers.Conv2D(4, 1, activation="relu"), layers.MaxPooling2D(2), item.name)
+    inputs = {item.name: numbers()["x"][:, :8]}
+    model = training_model(network, "dihedral", rewrite=True)
+    np.testing.assert_allclose(model(inputs), network(inputs), rtol=1e-5, atol=1e-6)
+    inner = next(layer for layer in model.layers if isinstance(layer, keras.Model))
+    assert any(isinstance(layer, Rewritten) for layer in inner.layers)
+
+
+def convolved(convolution, behind, name="x"):
+    inputs = keras.Input((9 if name == "x" else 8, 8, 2), name=name)
+    return randomly(keras.Model({name: inputs}, layers.Flatten()(behind(convolution(inputs)))))
 
 
 def numbers():
