@@ -70,6 +70,17 @@ def test_network_computes_and_learns_the_same(name, architecture):
     assert_same(network, objects(project.input, shape))
 
 
+def test_members_of_an_ensemble_learn_the_same():
+    project = read_project(ROOT / "f2r")
+    shape, features = SMALLER["fits"], architectures_of("f2r")["reference"]
+    network = randomly(build_flat(project.input, project.output, shape, features, "f2r", members=2))
+    assert_same(network, objects(project.input, shape))
+    expected, found = (training_model(network, rewrite=rewrite) for rewrite in (False, True))
+    assert found.output.shape == (None, 2, 1)
+    inputs = objects(project.input, shape)
+    np.testing.assert_allclose(found(inputs), expected(inputs), rtol=1e-4, atol=1e-5)
+
+
 def test_network_of_dense_layers_is_trained_as_it_is():
     project = read_project(ROOT / "b2r")
     network = build_flat(project.input, project.output, (5,), architectures_of("b2r")["reference"], "b2r")
