@@ -17,6 +17,7 @@
 # make weights SOURCES=DIR   make the models that ship with the zoo, from the files of weights/recipe.md (MODELS=b2r,s2r: some)
 # make fuzz            change files under the guidance of the lines they reach, a minute for each kind (Linux)
 # make bench           measure everything beside the naive way, into docs/benchmarks.md (OPTIONS="--quick")
+# make profile         time of each kind of operation in a training step of the convolutional networks (docs/profile.md)
 # make bench-prediction BEFORE=COMMIT   measure engines and whole commands of two builds; add it to docs/benchmarks.md
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -25,7 +26,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help example weights test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help example weights test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction profile all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -118,6 +119,9 @@ fuzz: $(VENV)/installed-test
 
 bench: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m benchmarks $(OPTIONS)
+
+profile: $(VENV)/installed-test
+	$(VENV)/bin/python -m benchmarks.profile $(OPTIONS)
 
 # 1f07c7c is the last build that ran every network by TensorFlow as it came.
 BEFORE ?= 1f07c7c

@@ -68,7 +68,7 @@ def main() -> int:
 def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]]:
     """Train one network; return ``seconds`` and the headline ``score`` after each epoch, and its ``parameters``."""
     project = read_project(ROOT / name)
-    values = project.defaults | {"ds": ds, "epochs": epochs}
+    values = project.defaults | {"ds": ds, "epochs": epochs, "architecture": kind}
     if kind == "reference":
         values |= REFERENCE.get(project.output.name, {}) | {"augment": "none"}
     options = typed(TrainingOptions, values)
@@ -76,8 +76,9 @@ def trained(name: str, kind: str, ds: str, epochs: int) -> dict[str, list[float]
     device = gpu.select_device(name=project.input.name)
     keras.utils.set_random_seed(0)
     (shape,) = data.shapes().values()
-    network = build_flat(project.input, project.output, shape, network_of(project, kind), name)
-    model = training_model(network, options.augment, seed=0)
+    (item,), (output,) = data.inputs, data.outputs
+    network = build_flat(item, output, shape, network_of(project, kind), name)
+    model = training_model(network, options.augment, seed=0, rewrite=not device.compiled)
     keras.config.set_dtype_policy("float32")
     order = EpochOrder(0, data.sizes()["train"])
     batches = data.batches("train", options.batch_size, order=order)

@@ -18,10 +18,11 @@ from common.models.keras_runtime import KerasRuntime
 from common.models.model import Model
 from common.models.serving import serving_network
 from common.networks.build import build_flat
+from common.networks.training_wrappers import training_model
 from common.options import TrainingOptions, typed
 from common.project import Project, read_project
 from common.training import device as gpu
-from common.training.compile import compile_model
+from common.training.compile import begin_at_constants, compile_model
 from common.training.one_program import run_as_programs, steps_of_program
 from sdss_gs.schema import Input, Output
 
@@ -42,7 +43,9 @@ def network_of(project: Project, architecture: str) -> Callable | None:
 def open_project(name: str, folder: Path, **options: object) -> tuple[Project, TrainingOptions, TrainingData]:
     """Open the redshift model of an input on a data set."""
     project = read_project(ROOT / model_name(name))
-    settings = typed(TrainingOptions, project.defaults | {"ds": str(folder), "batch_size": BATCH} | options)
+    # A number is what the predecessor's networks, and the naive loop, learn.
+    chosen = {"ds": str(folder), "batch_size": BATCH, "head": "point"} | options
+    settings = typed(TrainingOptions, project.defaults | chosen)
     return project, settings, TrainingData(task_of(project, settings), settings)
 
 
@@ -53,6 +56,7 @@ def prepared(
     architecture: str,
     precision: str,
     naively: bool = False,
+    training: bool = False,
 ) -> tuple[keras.Model, str]:
     """Build and compile a network.
 
@@ -62,6 +66,8 @@ def prepared(
         As for the option ``precision``.
     naively : bool
         One step per execution, as in a plain `model.fit`.
+    training : bool
+        Begin at the best constants, and make of the network what a training run trains.
 
     Returns
     -------
@@ -73,6 +79,9 @@ def prepared(
     network = network_of(project, architecture)
     (shape,) = data.shapes().values()
     model = build_flat(project.input, project.output, shape, network, project.name, options.stretch)
+    if training:
+        begin_at_constants(model, data)
+        model = training_model(model, rewrite=not device.compiled)
     steps = -(-data.sizes()["train"] // BATCH)
     executed = 1 if naively else device.steps_per_execution(data.bytes_of_one() * BATCH, steps)
     compile_model(model, data.outputs, options, steps, executed)

@@ -46,12 +46,14 @@ def measure(settings: Settings, name: str) -> list[dict]:
     _add_memory(ways)
     if ways.precision["packed"] != "float32":
         _add_packed(ways, "packed float32", "reference", "float32")
-    networks = {"": model}
+    architectures = {"": "reference"}
     if network_of(ways.project, "fast") is not None:
-        networks[" fast"] = _add_packed(ways, "packed fast", "fast", "auto")
-    for which, network in networks.items():
+        architectures[" fast"] = "fast"
+        _add_packed(ways, "packed fast", "fast", "auto")
+    for which, architecture in architectures.items():
+        network, _ = prepared(ways.project, ways.options, ways.data, architecture, "auto")
         if pays(Device("CPU", "", 1, ""), network, PAYS):
-            _add_packed(ways, f"program{which}", which.strip() or "reference", "auto", programs=True)
+            _add_packed(ways, f"program{which}", architecture, "auto", programs=True)
     _add_naive(ways, name)
     rates = in_turn(ways.epochs, settings.rounds())
     return [_row(settings, name, ways, way, rates, peak) for way in rates]
@@ -75,15 +77,15 @@ def _row(settings: Settings, name: str, ways: Ways, way: str, rates: Rates, peak
 
 
 def _add_packed(ways: Ways, way: str, architecture: str, precision: str, programs: bool = False) -> keras.Model:
-    model, ways.precision[way] = prepared(ways.project, ways.options, ways.data, architecture, precision)
-    begin_at_constants(model, ways.data)
+    model, ways.precision[way] = prepared(ways.project, ways.options, ways.data, architecture, precision, training=True)
     ways.epochs[way] = packed_epoch(model, ways.data, programs)
     return model
 
 
 def _add_memory(ways: Ways) -> None:
-    model, ways.precision["memory"] = prepared(ways.project, ways.options, ways.data, "reference", "auto")
-    begin_at_constants(model, ways.data)
+    model, ways.precision["memory"] = prepared(
+        ways.project, ways.options, ways.data, "reference", "auto", training=True
+    )
     name, data = ways.project.input.name, ways.data
     inputs = {name: data.gather(data.parts["train"])[name]}
     (target,) = data.targets("train")[0].values()

@@ -21,7 +21,7 @@ def reference(img):
 
 def fast(img):
     """Turn the image into 64 features."""
-    return image_features(img, patch=5, sides=(6, 12, 26, 62, 150))
+    return image_features(img, patch=6, sides=(6, 12, 26, 62, 150))
 
 
 if __name__ == "__main__":

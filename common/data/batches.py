@@ -10,7 +10,10 @@ import numpy as np
 from common.backend import keras, tf
 
 BLOCK_BYTES = 2**22
-"""Size of what is gathered at a time: calling Python for every batch of magnitudes would take longer than a step."""
+"""Size of a block of `make_blocks`."""
+GATHERED_BYTES = 2**23
+"""Size of what `make_batches` gathers at a time: calling Python for every batch of magnitudes would take longer than a
+step, and of images half as long as gathering them."""
 BLOCKS_AHEAD = 2
 """Blocks gathered ahead of the batch that is cut from them."""
 BATCHES_AHEAD = 4
@@ -95,7 +98,7 @@ def make_batches(
     batch_size, count = batch_size // share.processes, len(share.of(np.arange(total), together))
     sample = gather(np.zeros(1, np.int64))
     dtypes = [array.dtype for array in sample]
-    block = batch_size * max(1, BLOCK_BYTES // (batch_size * sum(array.nbytes for array in sample)))
+    block = batch_size * max(1, GATHERED_BYTES // (batch_size * sum(array.nbytes for array in sample)))
 
     def positions():
         epoch = share.of(np.arange(total) if order is None else order.permutation(), together)
@@ -112,7 +115,7 @@ def make_batches(
     batches = (
         blocks.map(load)
         .prefetch(BLOCKS_AHEAD)
-        .flat_map(lambda *arrays: tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size))
+        .rebatch(batch_size)
         .apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
     )
     return batches.prefetch(BATCHES_AHEAD)

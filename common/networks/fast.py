@@ -82,8 +82,9 @@ def apertures(x: keras.KerasTensor, sides: Sequence[int]) -> keras.KerasTensor:
     measured = []
     for side in (side for side in sides if side <= x.shape[1]):
         inside = layers.Cropping2D((x.shape[1] - side) // 2, dtype="float32")(x)
-        # Along the lines first: one long sum of float32 would lose two digits, and each engine others.
-        measured.append(ops.mean(ops.mean(inside, axis=2), axis=1))
+        # One axis after the other: one long sum of float32 would lose two digits, and each engine others. Along the
+        # columns first, many at once, is three times as fast.
+        measured.append(ops.mean(ops.mean(inside, axis=1), axis=1))
     return within_reach(layers.Concatenate(dtype="float32")(measured))
 
 
@@ -91,7 +92,8 @@ def patch_blocks(x: keras.KerasTensor, patch: int, widths: Sequence[int]) -> ker
     """Cut an image into patches, mix them by inverted residual blocks (Sandler et al. 2018), average over the image.
 
     There is no batch normalisation, whose statistics cost more here than the convolutions: each block starts as the
-    identity instead (Zhang et al. 2019, arXiv:1901.09321).
+    identity instead (Zhang et al. 2019, arXiv:1901.09321). Between them the blocks have twice the channels, but for the
+    first, which has most of the places and so of the arithmetic.
 
     Parameters
     ----------
@@ -110,7 +112,7 @@ def patch_blocks(x: keras.KerasTensor, patch: int, widths: Sequence[int]) -> ker
         if stage:
             x = layers.Conv2D(width, 2, strides=2, kernel_initializer="he_normal")(layers.ReLU()(x))
         y = layers.DepthwiseConv2D(3, padding="same", depthwise_initializer=depthwise_glorot(3))(x)
-        y = layers.Conv2D(2 * width, 1, activation="relu", kernel_initializer="he_normal")(y)
+        y = layers.Conv2D(2 * width if stage else width, 1, activation="relu", kernel_initializer="he_normal")(y)
         y = layers.Conv2D(width, 1, kernel_initializer="zeros")(y)
         x = layers.Add()([x, y])
     return layers.GlobalAveragePooling2D()(layers.ReLU()(x))

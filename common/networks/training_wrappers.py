@@ -10,6 +10,7 @@ from common.backend import keras
 from common.networks.augment import augmentation
 from common.networks.inputs import ENCODER, FUSION, PRESENT
 from common.networks.parts import is_flat
+from common.networks.rewritten import rewritten
 from common.networks.symmetry import TURNED
 
 POSITION = "position"
@@ -110,6 +111,7 @@ def training_model(
     hide: float = 0.0,
     values: np.ndarray | None = None,
     tables: Mapping[str, list[keras.layers.Layer]] | None = None,
+    rewrite: bool = False,
 ) -> keras.Model:
     """Make the model that is trained out of the network that is stored.
 
@@ -126,6 +128,8 @@ def training_model(
         All objects of a flat network's input, to be held on the device.
     tables : mapping of str to list of Layer, optional
         By input, what varies a table; see `augment_tables.table_layers`.
+    rewrite : bool
+        Compute the same by operations that are faster on a CPU; see `rewritten.rewritten`.
 
     Returns
     -------
@@ -135,6 +139,8 @@ def training_model(
     names = [key for key in network.input if key != PRESENT]
     if is_flat(network) and len(members := member_answers(network)) > 1:
         network = keras.Model(network.input, keras.ops.stack(members, axis=1), name=network.name)
+    if rewrite:
+        network = rewritten(network)
     hides = bool(hide) and len(names) > 1
     varied = {name: augmentation(augment, name, seed, network.input[name].dtype) for name in TURNED if name in names}
     varied = {name: found for name, found in (varied | dict(tables or {})).items() if found}

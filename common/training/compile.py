@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from common.networks.parts import decider_of, encoder_of, is_flat, member_output
 from common.options import TrainingOptions
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import Kind
+from common.training.adam import IN_ONE
 from sdss_gs.schema import Output
 
 ADAPT_OBJECTS = 2048
@@ -64,7 +66,8 @@ def compile_model(
             "loss": {output.name: kind_of(output).loss(options.loss, options.label_smoothing) for output in outputs},
             "loss_weights": {name: 1 / max(value, 1e-12) for name, value in constants.items()},
         }
-    optimizer = optimizer_of(options, steps)
+    graph = keras.backend.backend() == "tensorflow" and not (compiled or weighted or tf.distribute.has_strategy())
+    optimizer = optimizer_of(options, steps, IN_ONE if graph else {})
     model.compile(optimizer, steps_per_execution=steps_per_execution, jit_compile=compiled, **losses)
     if tf.distribute.has_strategy():
         # Keras makes the variables itself.
@@ -109,8 +112,19 @@ def loss_of_members(loss: keras.losses.Loss | Callable | str, members: int) -> C
     return mean
 
 
-def optimizer_of(options: TrainingOptions, steps: int) -> keras.optimizers.Optimizer:
-    """Make the optimizer with its schedule; `steps` is the number of steps of one epoch."""
+def optimizer_of(
+    options: TrainingOptions, steps: int, classes: Mapping[str, type[keras.optimizers.Optimizer]] = MappingProxyType({})
+) -> keras.optimizers.Optimizer:
+    """Make the optimizer with its schedule.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+    steps : int
+        Of one epoch.
+    classes : mapping of str to type, optional
+        Of optimizers that are not Keras' own, by name.
+    """
     rate, schedules = options.learning_rate, keras.optimizers.schedules
     if options.schedule == "cosine":
         rate = schedules.CosineDecay(rate, options.epochs * steps)
@@ -119,6 +133,8 @@ def optimizer_of(options: TrainingOptions, steps: int) -> keras.optimizers.Optim
     config = {"learning_rate": rate}
     if options.weight_decay:
         config["weight_decay"] = options.weight_decay
+    if options.optimizer in classes:
+        return classes[options.optimizer](**config)
     return keras.optimizers.get({"class_name": options.optimizer, "config": config})
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from common.backend import forget_networks, keras, tf
+from common.networks.rewritten import rewritten
 from common.training.device import PRECISIONS, Device
 
 TIMED = 3
@@ -43,7 +44,7 @@ def timed(device: Device, build: Callable[[], keras.Model], inputs: dict[str, np
 def _seconds(precision: str, build: Callable[[], keras.Model], inputs: dict[str, np.ndarray]) -> float:
     """Time the gradients of a batch."""
     keras.config.set_dtype_policy(PRECISIONS[precision])
-    network, took = build(), []
+    network, took = rewritten(build()), []
 
     @tf.function
     def step() -> list[tf.Tensor]:

@@ -195,7 +195,9 @@ class Session:
                 if item.gaps
             }
             values = data.resident() if resident else None
-            model = training_model(network, options.augment, options.seed, options.input_dropout, values, tables)
+            model = training_model(
+                network, options.augment, options.seed, options.input_dropout, values, tables, not device.compiled
+            )
         self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
         if not self._arrays:
             again = partial(self.build, pretrained=not self.start)
