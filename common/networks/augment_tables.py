@@ -21,10 +21,21 @@ REDDENED = 0.5
 """Share of the dereddened rows that are shown as they would look through the Galaxy's dust."""
 
 
-def drawn_as(distribution: str, shape: tuple, generator: keras.random.SeedGenerator, **limits: object):
-    """Draw from a distribution, ``uniform`` or ``normal``, as Keras does.
+def drawn_as(
+    distribution: str, shape: tuple[int, ...], generator: keras.random.SeedGenerator, **limits: float
+) -> keras.KerasTensor:
+    """Draw from a distribution as Keras does.
 
     On TensorFlow by the name of its algorithm: left to choose one, XLA takes eighty times as long on a CPU.
+
+    Parameters
+    ----------
+    distribution : str
+        ``uniform`` or ``normal``.
+    shape : tuple of int
+    generator : keras.random.SeedGenerator
+    **limits
+        ``minval`` and ``maxval``, ``mean`` and ``stddev``.
     """
     if keras.backend.backend() != "tensorflow":
         return getattr(keras.random, distribution)(shape, seed=generator, **limits)

@@ -87,7 +87,17 @@ def loss_scale(output: Output) -> float:
 
 
 def loss_of_rows(model: keras.Model, output: Output, options: TrainingOptions) -> Callable:
-    """Return the loss of a flat network without its scale: of targets and answers a value per object."""
+    """Return the loss of a flat network without its scale.
+
+    Parameters
+    ----------
+    model, output, options : keras.Model, Output, TrainingOptions
+
+    Returns
+    -------
+    callable
+        Of targets and answers, ``(batch, ...)``, a value per object, ``(batch,)``.
+    """
     loss = keras.losses.get(kind_of(output).loss(options.loss, options.label_smoothing))
     if len(model.output.shape) == 3:
         return loss_of_members(loss, model.output.shape[1])

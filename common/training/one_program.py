@@ -12,8 +12,8 @@ from common.networks.layers import layers_within
 from common.training.device import Device
 
 PAYS = 3_000
-"""Steps of a run from which on compiling, which takes 0.7 to 1.1 s more of a processor than tracing alone, costs less than
-it saves: 0.2 ms of each step of b2r's reference network, 0.35 ms of the fast one's (docs/benchmarks.md)."""
+"""Steps of a run from which on it pays to compile: that takes 0.7 to 1.1 s more of a processor than tracing alone, and
+saves 0.2 ms of each step of b2r's reference network, 0.35 ms of the fast one's."""
 WORK, MOST = 2**34, 2**14
 """Multiplications and additions of a program, and steps: it takes half a second, after which Ctrl-C is looked at."""
 

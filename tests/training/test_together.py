@@ -68,8 +68,8 @@ def test_each_learns_what_it_learns_alone(tmp_path, short, project, each):
             # Rows are summed in another order, and one of few may go over the border between two classes.
             assert epoch == pytest.approx(expected, rel=0.02 if "accuracy" in epoch else 2e-3, abs=1e-6)
         for weights, expected in zip(session.best, other.best, strict=True):
-            # Adam's first steps count alike for all: of folds of other sizes they differ a little.
-            np.testing.assert_allclose(weights, expected, rtol=0.02, atol=4e-3)
+            # Adam moves a weight whose gradient is next to nothing as far as the others, whatever its sign.
+            assert np.linalg.norm(weights - expected) <= 0.01 * np.linalg.norm(expected) + 1e-4
     losses = [session.progress.history[-1]["val_loss"] for session in together]
     assert len(set(losses)) == len(losses), "each has options of its own"
 
