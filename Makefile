@@ -26,7 +26,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help example weights test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction profile all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help example weights test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction bench-training profile all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -125,6 +125,14 @@ profile: $(VENV)/installed-test
 
 # 1f07c7c is the last build that ran every network by TensorFlow as it came.
 BEFORE ?= 1f07c7c
+
+# 7a5975a is the last build that trained every network by Keras' own loop.
+BEFORE_TRAINING ?= 7a5975a
+
+bench-training: $(VENV)/installed-test
+	git worktree add --detach --force $(VENV)/before $(BEFORE_TRAINING)
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m benchmarks --parts training,packing,startup,growth,runs \
+	    --add --before $(VENV)/before $(OPTIONS); code=$$?; git worktree remove --force $(VENV)/before; exit $$code
 
 bench-prediction: $(VENV)/installed-test
 	$(PIP) --editable ".[test,openvino]"

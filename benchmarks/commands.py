@@ -97,13 +97,13 @@ def measured(works: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, lis
     return costs
 
 
-def rows_of(what: str, costs: dict[str, list[Cost]]) -> list[dict]:
+def rows_of(what: str, costs: dict[str, list[Cost]], part: str = "commands") -> list[dict]:
     """Make a row of each kind of cost: the medians of both builds, and how many times less the later one takes."""
     rows = []
     for kind in next(iter(costs.values()))[0]:
         name, _, unit = kind.rpartition("_")
         medians = {build: statistics.median(cost[kind] for cost in some) for build, some in costs.items()}
-        row = {"part": "commands", "what": what, "cost": name.replace("_", " "), "unit": unit} | medians
+        row = {"part": part, "what": what, "cost": name.replace("_", " "), "unit": unit} | medians
         if len(medians) > 1:
             row["gain"] = medians["before"] / medians["after"]
         rows.append(row)

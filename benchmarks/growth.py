@@ -29,7 +29,7 @@ def measure(settings: Settings, kind: str, count: int) -> list[dict]:
 
 
 def _tables(_settings: Settings, folder: Path, count: int) -> dict:
-    """Open a catalogue for the first time and again, then train b2r on it."""
+    """Open a catalogue for the first time and again, then train b2r on it as programs of many steps."""
     from common.training.compile import begin_at_constants
 
     from .networks import open_project, packed_epoch, prepared
@@ -41,7 +41,7 @@ def _tables(_settings: Settings, folder: Path, count: int) -> dict:
     project, options, data = open_project("bands", folder)
     model, _ = prepared(project, options, data, "reference", "auto")
     normalised = seconds(lambda: begin_at_constants(model, data))
-    epoch, steps = packed_epoch(model, data), -(-data.sizes()["train"] // BATCH)
+    epoch, steps = packed_epoch(model, data, programs=True), -(-data.sizes()["train"] // BATCH)
     epochs = max(1, TIMED_STEPS // steps)
     with watching() as peak:
         epoch()

@@ -9,7 +9,7 @@ from typing import TypeVar
 from sdss_gs.schema import INPUTS
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("reading", "packing", "feeding", "training", "startup", "prediction", "growth", "engines", "commands")
+PARTS = ("reading", "packing", "feeding", "training", "startup", "prediction", "growth", "engines", "commands", "runs")
 FILE_INPUTS = tuple(name for name, item in INPUTS.items() if item.suffix)
 QUICK_INPUTS = ("img", "bands")
 ARCHITECTURES = ("reference", "fast")

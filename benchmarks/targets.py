@@ -5,10 +5,17 @@ from __future__ import annotations
 from .tasks import ENGINES
 
 EPOCH = {"bands": 200, "wise": 200, "ssel": 40, "fits": 3.5, "spectra": 4, "img": 3}
+PROGRAM = {"bands": (8, 700), "wise": (8, 700), "ssel": (2.5, 40)}
+"""Epochs as programs: how many times Keras' own loop, and the naive one."""
+PROGRAM_FAST = 3
+"""Times Keras' own loop, b2r's fast network."""
 PACKING = {"spectra": 4, "img": 1.9, "fits": 1.5}
+PACKING_SAVED = {"img": 1.9}
+"""Times a naive loop that saves what it reads."""
 FEEDING_COST = 1.03
 FLAT = 1.25
 """How much may change from the smallest to the largest size in what is called flat: noise, and a fixed start."""
+MEMORY_GROWTH, SAME_RATE = 1.3, 1.1
 MEMORY_MB = 2000
 GROWTH = (
     ("tables", "step_us", "time per step, b2r"),
@@ -16,7 +23,6 @@ GROWTH = (
     ("images", "feed_us_per_batch", "time to feed a batch of images"),
     ("packing", "pack_us_per_file", "time to pack an image"),
     ("packing", "peak_anonymous_mb", "peak memory of packing images"),
-    ("tables", "peak_anonymous_mb", "peak memory of training b2r"),
     ("images", "peak_anonymous_mb", "peak memory of training i2r"),
 )
 
@@ -41,6 +47,9 @@ COMMANDS = (
 )
 """How many times less of what a command takes than before."""
 FIRST_ANSWER_S = 1.5
+FIRST_EPOCH_S = 6
+RUNS = {"mlflow run b2r -P epochs=20": 0.6, "mlflow run b2r -e sweep, 8 trials": 0.35}
+"""Share of the processor's time before."""
 
 
 def judge(rows: list[dict]) -> list[dict]:
@@ -51,7 +60,7 @@ def judge(rows: list[dict]) -> list[dict]:
     list of dict
         ``name``, ``sign`` (≥ or ≤), ``target``, ``measured`` (None where it was not), ``unit`` and ``met``.
     """
-    return [*_ratios(rows), *_limits(rows), *_growth(rows), *_prediction(rows)]
+    return [*_ratios(rows), *_programs(rows), *_limits(rows), *_growth(rows), *_prediction(rows), *_runs(rows)]
 
 
 def target(name: str, sign: str, bound: float, measured: float | None, unit: str = "×") -> dict:
@@ -89,7 +98,32 @@ def _ratios(rows: list[dict]) -> list[dict]:
         target(f"packing, {name}: to naive", "≥", bound, _value(rows, "ratio", part="packing", input=name))
         for name, bound in PACKING.items()
     ]
+    packing += [
+        target(
+            f"packing, {name}: to naive that saves",
+            "≥",
+            bound,
+            _value(rows, "ratio_to_naive_that_saves", part="packing", input=name),
+        )
+        for name, bound in PACKING_SAVED.items()
+    ]
     return epoch + feeding + packing
+
+
+def _programs(rows: list[dict]) -> list[dict]:
+    found = []
+    for name, (loop, naive) in PROGRAM.items():
+        for column, bound in (("to_packed", loop), ("ratio", naive)):
+            rival = "Keras' loop" if column == "to_packed" else "naive"
+            value = _value(rows, column, part="training", input=name, way="program")
+            found.append(target(f"epoch, {name}: program to {rival}", "≥", bound, value))
+    value = _value(rows, "to_packed", part="training", input="bands", way="program fast")
+    return [*found, target("epoch, bands, fast network: program to Keras' loop", "≥", PROGRAM_FAST, value)]
+
+
+def _runs(rows: list[dict]) -> list[dict]:
+    gains = {what: _value(rows, "gain", part="runs", what=what, cost="cpu") for what in RUNS}
+    return [target(f"{what}: cpu to before", "≤", RUNS[what], gain and 1 / gain) for what, gain in gains.items()]
 
 
 def _limits(rows: list[dict]) -> list[dict]:
@@ -108,7 +142,7 @@ def _limits(rows: list[dict]) -> list[dict]:
             )
             for kind, name in (("packing", "images"), ("tables", "table rows"))
         ),
-        target("mlflow run b2r to the first epoch", "≤", 8, first, "s"),
+        target("mlflow run b2r to the first epoch", "≤", FIRST_EPOCH_S, first, "s"),
         target("python -m sdss_gs info", "≤", 1, _value(rows, "seconds", what="python -m sdss_gs info"), "s"),
     ]
 
@@ -120,6 +154,13 @@ def _growth(rows: list[dict]) -> list[dict]:
         low, high = min(sizes, default=0), max(sizes, default=0)
         measured = sizes[high] / sizes[low] if len(sizes) > 1 else None
         found.append(target(f"{name}: {high:,} to {low:,} objects" if sizes else name, "≤", FLAT, measured))
+    tables = {row["objects"]: row for row in rows if row.get("kind") == "tables"}
+    for column, low, bound, name in (
+        ("peak_anonymous_mb", 1000, MEMORY_GROWTH, "peak memory of training b2r: 1,000,000 to 1,000 objects"),
+        ("step_us", 100_000, SAME_RATE, "time per step, b2r: 1,000,000 to 100,000 objects"),
+    ):
+        measured = tables[10**6][column] / tables[low][column] if {10**6, low} <= tables.keys() else None
+        found.append(target(name, "≤", bound, measured))
     return found
 
 

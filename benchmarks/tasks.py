@@ -23,6 +23,15 @@ WHATS = (
     TRAIN,
 )
 """Commands of two builds, see `commands`."""
+RUNS = {
+    "mlflow run b2r -P epochs=20": ("-P", "epochs=20"),
+    "mlflow run b2r -P epochs=20 -P ensemble=5": ("-P", "epochs=20", "-P", "ensemble=5"),
+    "mlflow run b2r -e sweep, 8 trials": (
+        "-e", "sweep", "-P", "space=batch_size=32|64,learning_rate=5e-4|1e-3|2e-3|4e-3",
+    ),
+}  # fmt: skip
+"""Trainings of two builds, see `runs`, by what they are called."""
+RUN_ROWS = 20_000
 
 
 def tasks_of(part: str, settings: Settings) -> list[dict]:
@@ -31,6 +40,8 @@ def tasks_of(part: str, settings: Settings) -> list[dict]:
         return [{}]
     if part == "commands":
         return [{"what": what} for what in WHATS]
+    if part == "runs":
+        return [{"what": what} for what in RUNS]
     if part == "engines":
         return _engines(settings)
     if part == "growth":

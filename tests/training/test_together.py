@@ -67,9 +67,9 @@ def test_each_learns_what_it_learns_alone(tmp_path, short, project, each):
         for epoch, expected in zip(session.progress.history, other.progress.history, strict=True):
             # Rows are summed in another order, and one of few may go over the border between two classes.
             assert epoch == pytest.approx(expected, rel=0.02 if "accuracy" in epoch else 2e-3, abs=1e-6)
-        for weights, expected in zip(session.best, other.best, strict=True):
-            # Adam moves a weight whose gradient is next to nothing as far as the others, whatever its sign.
-            assert np.linalg.norm(weights - expected) <= 0.01 * np.linalg.norm(expected) + 1e-4
+        # As a whole: Adam moves a weight whose gradient is next to nothing as far as the others, whatever its sign.
+        weights, expected = (np.concatenate([one.ravel() for one in which.best]) for which in (session, other))
+        assert np.linalg.norm(weights - expected) < 0.01 * np.linalg.norm(expected)
     losses = [session.progress.history[-1]["val_loss"] for session in together]
     assert len(set(losses)) == len(losses), "each has options of its own"
 
