@@ -47,8 +47,6 @@ with tempfile.TemporaryFile() as _held:
     finally:
         for _name in _hidden:
             del sys.modules[_name]
-        # What is imported stays.
-        gc.freeze()
         if _collecting:
             gc.enable()
         os.dup2(_saved, 2)

@@ -19,7 +19,7 @@ from common.networks.backbones import APPLICATIONS, OWN, application, image_feat
 from common.networks.build import build_flat
 from common.networks.inputs import enter
 from common.options import TrainingOptions
-from common.training import session
+from common.training import keeping, session
 from common.training.keeping import best_model
 from common.training.phases import Phase, phases
 from sdss_gs.errors import OptionError
@@ -245,8 +245,8 @@ def run(repository, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     done = []
-    monkeypatch.setattr(train, "finish", done.append)
-    monkeypatch.setattr(train, "keep_best", lambda trained: done.append(trained) or "")
+    monkeypatch.setattr(keeping, "finish", done.append)
+    monkeypatch.setattr(keeping, "keep_best", lambda trained: done.append(trained) or "")
     data = write_survey(tmp_path / "data", survey_rows(60), ("img",))
     file = tmp_path / "tiny.weights.h5"
     with warnings.catch_warnings():

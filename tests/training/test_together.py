@@ -94,11 +94,14 @@ def test_alike_are_options_that_differ_in_rates_alone():
     assert first == faster != smaller
 
 
-def launch(monkeypatch, repository, *arguments):
-    monkeypatch.setattr("sys.argv", ["train.py", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        door.run(str(repository / "b2r" / "train.py"), *functions_of(ROOT / "b2r").values())
-    return caught.value.code
+@pytest.fixture
+def launch(repository, monkeypatch, tmp_path):
+    """Do what b2r's train.py does, with a store of its own; return the exit code."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(uri)
+    return lambda *arguments: door._run(repository / "b2r", functions_of(ROOT / "b2r"), list(arguments))
 
 
 def parent_and_children():
@@ -109,11 +112,11 @@ def parent_and_children():
     return parent, client.search_runs([parent.info.experiment_id], query, order_by=["attributes.start_time"])
 
 
-def test_a_sweep_trains_like_trials_at_once(repository, monkeypatch, tmp_path, capsys, short):
+def test_a_sweep_trains_like_trials_at_once(launch, tmp_path, capsys, short):
     folder = write_survey(tmp_path, survey_rows(137))
     space = "learning_rate=1e-3|1e30|1e-2,batch_size=16,architecture=reference,magnitude_dropout=0"
     arguments = ["sweep", "--ds", str(folder), "--space", space, "--epochs", "3", "--refit_epochs", "1"]
-    assert launch(monkeypatch, repository, *arguments) == 0
+    assert launch(*arguments) == 0
     shown = capsys.readouterr().out
     assert re.search(r"trial   2/3 .* failed: training: expected a finite validation loss", shown)
     _, (first, second, third, best) = parent_and_children()
@@ -127,16 +130,16 @@ def test_a_sweep_trains_like_trials_at_once(repository, monkeypatch, tmp_path, c
         assert history[-1].value == pytest.approx(session.progress.history[-1]["val_loss"], rel=2e-3)
 
 
-def test_a_loss_that_changes_nothing_is_not_explored(repository, monkeypatch, tmp_path, capsys):
+def test_a_loss_that_changes_nothing_is_not_explored(launch, tmp_path, capsys):
     folder = write_survey(tmp_path, survey_rows(60))
-    assert launch(monkeypatch, repository, "sweep", "--ds", str(folder), "--space", "loss=mse|mae") == 1
+    assert launch("sweep", "--ds", str(folder), "--space", "loss=mse|mae") == 1
     assert "space: loss: expected head=point with it" in capsys.readouterr().err
 
 
-def test_folds_are_runs_of_one_parent(repository, monkeypatch, tmp_path, capsys, short):
+def test_folds_are_runs_of_one_parent(launch, tmp_path, capsys, short):
     folder = write_survey(tmp_path, survey_rows(137))
     options = ["--ds", str(folder), "--folds", "3", "--epochs", "2", "--batch_size", "16"]
-    assert launch(monkeypatch, repository, *options, "--architecture", "reference") == 0
+    assert launch(*options, "--architecture", "reference") == 0
     assert "3 networks as one" in capsys.readouterr().out
     parent, folds = parent_and_children()
     assert [run.info.status for run in folds] == ["FINISHED"] * 3
