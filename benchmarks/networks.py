@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -120,9 +119,11 @@ def packed_epoch(model: keras.Model, data: TrainingData, programs: bool = False)
     count = data.sizes()["train"]
     order = EpochOrder(0, count)
     if programs:
-        run_as_programs(model)
-    feed = partial(data.blocks, most=steps_of_program(model, BATCH)) if programs else data.batches
-    batches = feed("train", BATCH, order=order)
+        blocks = data.blocks("train", BATCH, steps_of_program(model, BATCH), order)
+        run_as_programs(model, blocks, blocks)
+        batches = blocks.numbers()
+    else:
+        batches = data.batches("train", BATCH, order=order)
 
     def epoch() -> int:
         model.fit(batches, shuffle=False, verbose=0, callbacks=[order])

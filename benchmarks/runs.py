@@ -31,7 +31,8 @@ def measure(settings: Settings, what: str) -> list[dict]:
 
 
 def _command(table: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "mlflow", "run", "b2r", *arguments, "-P", f"ds={table}", "--no-conda"]
+    mlflow = str(Path(sys.executable).with_name("mlflow"))
+    return [mlflow, "run", "b2r", *arguments, "-P", f"ds={table}", "--no-conda"]
 
 
 def _once(build: Build, table: Path, what: str) -> Cost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from common.backend import keras, tf
 
 BLOCK_BYTES = 2**22
-"""Size of a block of `make_blocks`."""
+"""Size of one of `Blocks`."""
 GATHERED_BYTES = 2**23
 """Size of what `make_batches` gathers at a time: calling Python for every batch of magnitudes would take longer than a
 step, and of images half as long as gathering them."""
@@ -121,15 +121,10 @@ def make_batches(
     return batches.prefetch(BATCHES_AHEAD)
 
 
-def make_blocks(
-    gather: Callable[[np.ndarray], tuple[np.ndarray, ...]],
-    count: int,
-    batch_size: int,
-    most: int,
-    order: EpochOrder | None = None,
-    batches: int = 0,
-) -> tf.data.Dataset:
-    """Make blocks of batches, which are gathered at once and of which a program takes one batch after the other.
+class Blocks:
+    """Blocks of batches, each gathered when it is asked for; a program takes one of its batches after the other.
+
+    All blocks have the same shapes; what is too much repeats the first object.
 
     Parameters
     ----------
@@ -139,32 +134,44 @@ def make_blocks(
         Batches of a block at most, if they are no more than `BLOCK_BYTES`.
     batches : int
         Batches of an epoch where it is to have more than its objects fill; the last ones then have none.
-
-    Returns
-    -------
-    tf.data.Dataset
-        Elements: the arrays, each ``(steps, batch, ...)``; how many objects each batch has, int32 ``(steps,)``; and how
-        many batches there are, int32. All blocks have the same shapes; what is too much repeats the first object.
     """
-    sample = gather(np.zeros(1, np.int64))
-    batches = max(batches, -(-count // batch_size))
-    most = min(most, max(1, BLOCK_BYTES // (batch_size * sum(array.nbytes for array in sample))), batches)
-    blocks = -(-batches // most)
-    steps = -(-batches // blocks)
 
-    def arrays() -> Iterator[tuple[np.ndarray, ...]]:
-        epoch = np.arange(count) if order is None else order.permutation()
-        for start in range(0, batches * batch_size, steps * batch_size):
-            index = epoch[start : start + steps * batch_size]
-            objects = np.clip(len(index) - batch_size * np.arange(steps), 0, batch_size).astype(np.int32)
-            filled = np.concatenate([index, np.repeat(epoch[:1], steps * batch_size - len(index))])
-            found = (array.reshape(steps, batch_size, *array.shape[1:]) for array in gather(filled))
-            yield (*found, objects, np.int32((objects > 0).sum()))
+    def __init__(
+        self,
+        gather: Callable[[np.ndarray], dict[str, np.ndarray]],
+        count: int,
+        batch_size: int,
+        most: int,
+        order: EpochOrder | None = None,
+        batches: int = 0,
+    ):
+        self.gather, self.count, self.batch_size, self.order = gather, count, batch_size, order
+        batches = max(batches, -(-count // batch_size))
+        size = sum(array.nbytes for array in gather(np.zeros(1, np.int64)).values())
+        most = min(most, max(1, BLOCK_BYTES // (batch_size * size)), batches)
+        self.blocks = -(-batches // most)
+        self.steps = -(-batches // self.blocks)
+        self._epoch, self._positions = None, np.arange(count)
 
-    signature = (
-        *(tf.TensorSpec((steps, batch_size, *array.shape[1:]), array.dtype) for array in sample),
-        tf.TensorSpec((steps,), tf.int32),
-        tf.TensorSpec((), tf.int32),
-    )
-    made = tf.data.Dataset.from_generator(arrays, output_signature=signature)
-    return made.apply(tf.data.experimental.assert_cardinality(blocks)).prefetch(BLOCKS_AHEAD)
+    def __len__(self) -> int:
+        return self.blocks
+
+    def __getitem__(self, number: int) -> dict[str, np.ndarray]:
+        """Gather a block of the epoch: the arrays, ``(steps, batch, ...)``.
+
+        With them ``objects``, how many objects each batch has, int32 ``(steps,)``, and ``steps``, how many batches have
+        any, int32.
+        """
+        if self.order and self.order.epoch != self._epoch:
+            self._epoch, self._positions = self.order.epoch, self.order.permutation()
+        room = self.steps * self.batch_size
+        index = self._positions[number * room : (number + 1) * room]
+        objects = np.clip(len(index) - self.batch_size * np.arange(self.steps), 0, self.batch_size).astype(np.int32)
+        filled = np.concatenate([index, np.repeat(self._positions[:1], room - len(index))])
+        found = self.gather(filled).items()
+        shaped = {name: array.reshape(self.steps, self.batch_size, *array.shape[1:]) for name, array in found}
+        return shaped | {"objects": objects, "steps": np.int32((objects > 0).sum())}
+
+    def numbers(self) -> tf.data.Dataset:
+        """Return the numbers of the blocks, which Keras counts as steps."""
+        return tf.data.Dataset.range(self.blocks)

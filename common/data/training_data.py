@@ -11,7 +11,7 @@ from itertools import compress
 import numpy as np
 
 from common.backend import tf
-from common.data.batches import ALONE, EpochOrder, Share, make_batches, make_blocks
+from common.data.batches import ALONE, Blocks, EpochOrder, Share, make_batches
 from common.data.divide import divide, split_of, with_parts
 from common.data.fit_novelty import OBJECTS, fit_novelty
 from common.data.measure import measure
@@ -323,8 +323,8 @@ class TrainingData:
 
     def blocks(
         self, part: str, batch_size: int, most: int, order: EpochOrder | None = None, batches: int = 0
-    ) -> tf.data.Dataset:
-        """Make blocks of batches of a part of a flat network, see `batches.make_blocks`.
+    ) -> Blocks:
+        """Make blocks of batches of a part of a flat network.
 
         Parameters
         ----------
@@ -335,22 +335,20 @@ class TrainingData:
 
         Returns
         -------
-        tf.data.Dataset
-            Elements: ``inputs`` by name, ``target`` and ``weight``, each ``(steps, batch, ...)``; ``objects``, how many
-            of each batch count, ``(steps,)``; ``steps``, how many batches there are.
+        Blocks
+            Of ``inputs``, ``target`` and ``weight``.
         """
         positions, (item,) = self.parts[part], self.inputs
         ((target,), (weight,)) = (found.values() for found in self.targets(part))
 
-        def gather(index: np.ndarray) -> tuple[np.ndarray, ...]:
-            return self.gather(positions[index])[item.name], target[index], weight[index]
+        def gather(index: np.ndarray) -> dict[str, np.ndarray]:
+            return {
+                "inputs": self.gather(positions[index])[item.name],
+                "target": target[index],
+                "weight": weight[index],
+            }
 
-        def named(values: tf.Tensor, *rest: tf.Tensor) -> dict:
-            return {"inputs": {item.name: values}} | dict(
-                zip(("target", "weight", "objects", "steps"), rest, strict=True)
-            )
-
-        return make_blocks(gather, len(positions), batch_size, most, order, batches).map(named)
+        return Blocks(gather, len(positions), batch_size, most, order, batches)
 
     def resident(self) -> np.ndarray:
         """Gather the input of all training and then all validation objects, to be held on the device."""

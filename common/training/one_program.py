@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from common.backend import keras, tf
+from common.data.batches import Blocks
 from common.networks.layers import layers_within
 from common.training.device import Device
 
@@ -40,8 +41,8 @@ def steps_of_program(network: keras.Model, batch_size: int) -> int:
     return int(np.clip(WORK // (6 * network.count_params() * batch_size), 1, MOST))
 
 
-def run_as_programs(model: keras.Model) -> None:
-    """Let a model, after its `compile`, train and validate on blocks of batches, see `batches.make_blocks`.
+def run_as_programs(model: keras.Model, training: Blocks, validation: Blocks) -> None:
+    """Let a model, after its `compile`, train and validate on blocks of batches; it is fed their numbers.
 
     A step is Keras' own: loss, gradients, optimizer, metrics. An incomplete batch is filled with objects of weight 0.
 
@@ -49,15 +50,18 @@ def run_as_programs(model: keras.Model) -> None:
     ----------
     model : keras.Model
         Of one input and output, with ``weighted_metrics`` instead of ``metrics``.
+    training, validation : Blocks
     """
     loss_of_epoch = next(metric for metric in model.metrics if metric.name == "loss")
     before, network = halves(model)
+    (name,) = model.input
 
     def measured(batch: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
-        answers = network(batch["inputs"], training=training)
-        loss = model.compute_loss(batch["inputs"], batch["target"], answers, batch["weight"], training=training)
+        inputs = batch["inputs"] if before else {name: batch["inputs"]}
+        answers = network(inputs, training=training)
+        loss = model.compute_loss(inputs, batch["target"], answers, batch["weight"], training=training)
         loss_of_epoch.update_state(loss, sample_weight=batch["objects"])
-        model.compute_metrics(batch["inputs"], batch["target"], answers, sample_weight=batch["real"])
+        model.compute_metrics(inputs, batch["target"], answers, sample_weight=batch["real"])
         return loss
 
     def learn(batch: Mapping[str, tf.Tensor]) -> None:
@@ -73,7 +77,7 @@ def run_as_programs(model: keras.Model) -> None:
         full = tf.cast(len(rows), tf.float32) / tf.cast(objects, tf.float32)
         do(
             {
-                "inputs": tf.nest.map_structure(lambda values: values[number], block["inputs"]),
+                "inputs": block["inputs"][number],
                 "target": block["target"][number],
                 "weight": block["weight"][number] * real * full,
                 "real": real,
@@ -83,20 +87,21 @@ def run_as_programs(model: keras.Model) -> None:
 
     # To Keras a block is a step.
     model.steps_per_execution = 1
-    functions = (
-        over_steps(partial(step, do=learn), before, True),
-        over_steps(partial(step, do=partial(measured, training=False)), before, False),
-    )
-    model.train_function, model.test_function = (partial(_told, model, function) for function in functions)
+    train = over_steps(partial(step, do=learn), before, name, True)
+    validate = over_steps(partial(step, do=partial(measured, training=False)), before, name, False)
+    model.train_function = partial(_told, model, train, training)
+    model.test_function = partial(_told, model, validate, validation)
 
 
-def _told(model: keras.Model, run: Callable, iterator: Iterator) -> dict[str, float]:
-    """Do what Keras asks for with an iterator of blocks: take one, and tell it the metrics so far."""
-    run(next(iterator))
+def _told(model: keras.Model, run: Callable, blocks: Blocks, numbers: Iterator) -> dict[str, float]:
+    """Do what Keras asks for with an iterator of blocks' numbers: take one, and tell it the metrics so far."""
+    run(blocks[int(next(numbers))])
     return {name: float(value) for name, value in model.get_metrics_result().items()}
 
 
-def over_steps(step: Callable[[tf.Tensor, Mapping], object], before: keras.Model | None, training: bool) -> Callable:
+def over_steps(
+    step: Callable[[tf.Tensor, Mapping], object], before: keras.Model | None, name: str, training: bool
+) -> Callable:
     """Make a program that runs a step for each batch of a block.
 
     Parameters
@@ -105,6 +110,8 @@ def over_steps(step: Callable[[tf.Tensor, Mapping], object], before: keras.Model
         Takes the number of the batch, and the block.
     before : keras.Model, optional
         What all of the block's inputs pass through at once, before the first step; see `halves`.
+    name : str
+        Of its input.
     training : bool
 
     Returns
@@ -117,10 +124,9 @@ def over_steps(step: Callable[[tf.Tensor, Mapping], object], before: keras.Model
     def run(block: dict[str, tf.Tensor]) -> None:
         if before is not None:
             # All axes but the last belong to the rows: steps, networks, objects.
-            rows = {name: tf.reshape(values, (-1, values.shape[-1])) for name, values in block["inputs"].items()}
-            seen = before(rows, training=training)
-            axes = next(iter(block["inputs"].values())).shape[:-1]
-            block = block | {"inputs": tf.reshape(seen, (*axes, seen.shape[-1]))}
+            inputs = block["inputs"]
+            seen = before({name: tf.reshape(inputs, (-1, inputs.shape[-1]))}, training=training)
+            block = block | {"inputs": tf.reshape(seen, (*inputs.shape[:-1], seen.shape[-1]))}
         # Their number is no constant: the last block of an epoch has fewer than it has room for.
         for number in tf.range(block["steps"]):
             step(number, block)

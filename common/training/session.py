@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from common.backend import keras, tf
-from common.data.batches import EpochOrder
+from common.data.batches import Blocks, EpochOrder
 from common.data.task import task_of
 from common.data.training_data import RESIDENT, TrainingData
 from common.networks.augment_tables import table_layers
@@ -222,7 +222,6 @@ class Session:
             same_phase = self.progress.epoch > phase.first
             self.best[:], self._arrays = state.restore(model, self._arrays, with_optimizer=same_phase), {}
         if programs:
-            run_as_programs(model)
             began = self.progress.epoch
             try:
                 self._fit(model, network, phase, partial(data.blocks, most=steps_of_program(network, batch)))
@@ -238,6 +237,9 @@ class Session:
         batch, order = self.options.batch_size, EpochOrder(self.options.seed, self.data.sizes()["train"])
         training = feed("train", batch, order=order)
         validation = feed("validation", max(batch, VALIDATION_BATCH))
+        if isinstance(training, Blocks):
+            run_as_programs(model, training, validation)
+            training, validation = training.numbers(), validation.numbers()
         self.record.logs.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
         path, callbacks = self.record.logs / STATE, [LogEpochs(self.record), *self.callbacks]

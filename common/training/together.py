@@ -6,10 +6,11 @@ What a network costs beside its arithmetic, to trace, to compile and to start ea
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 from tqdm import tqdm
 
 from common.backend import keras, tf
@@ -98,7 +99,7 @@ def _member(session: Session, model: keras.Model, network: keras.Model, steps: i
     return _Member(session, model, order, keras.callbacks.CallbackList(told, model=model))
 
 
-def _blocks(members: Sequence[_Member], part: str, batch: int, most: int) -> tf.data.Dataset:
+def _blocks(members: Sequence[_Member], part: str, batch: int, most: int) -> Callable[[], Iterator[dict]]:
     """Put the blocks of each, see `TrainingData.blocks`, side by side: ``(steps, members, batch, ...)``."""
     batches = max(-(-member.session.data.sizes()[part] // batch) for member in members)
     each = [
@@ -106,11 +107,15 @@ def _blocks(members: Sequence[_Member], part: str, batch: int, most: int) -> tf.
         for member in members
     ]
 
-    def together(*blocks: dict) -> dict:
-        steps = tf.reduce_max([block.pop("steps") for block in blocks])
-        return tf.nest.map_structure(lambda *values: tf.stack(values, axis=1), *blocks) | {"steps": steps}
+    def epoch() -> Iterator[dict]:
+        for number in range(len(each[0])):
+            blocks = [one[number] for one in each]
+            stacked = {
+                name: np.stack([block[name] for block in blocks], axis=1) for name in blocks[0] if name != "steps"
+            }
+            yield stacked | {"steps": max(block["steps"] for block in blocks)}
 
-    return tf.data.Dataset.zip(tuple(each)).map(together)
+    return epoch
 
 
 class _Program:
@@ -137,9 +142,11 @@ class _Program:
         # Of all objects that were seen, by network: the sum of their losses, and how many they are.
         self.totals = tf.Variable(tf.zeros((2, len(members))))
         self.measures = len(members[0].model.metrics) > 1
-        before, self.network = halves(stack.model)
-        self.train = over_steps(partial(self._step, do=self._learn), before, True)
-        self.validate = over_steps(partial(self._step, do=partial(self._measured, training=False)), before, False)
+        self.before, self.network = halves(stack.model)
+        (self.name,) = stack.model.input
+        validate = partial(self._measured, training=False)
+        self.train = over_steps(partial(self._step, do=self._learn), self.before, self.name, True)
+        self.validate = over_steps(partial(self._step, do=validate), self.before, self.name, False)
 
     def _step(self, number: tf.Tensor, block: dict, do: Callable[[dict], object]) -> None:
         do(tf.nest.map_structure(lambda values: values[number], {key: block[key] for key in block if key != "steps"}))
@@ -150,8 +157,8 @@ class _Program:
         real = tf.cast(tf.range(rows)[None] < batch["objects"][:, None], tf.float32)
         # Keras divides the sum over a batch by its size.
         share = real / tf.cast(tf.maximum(batch["objects"], 1), tf.float32)[:, None]
-        inputs = tf.nest.map_structure(lambda values: tf.reshape(values, (-1, values.shape[-1])), batch["inputs"])
-        answers = self.network(inputs, training=training)
+        inputs = tf.reshape(batch["inputs"], (-1, batch["inputs"].shape[-1]))
+        answers = self.network(inputs if self.before else {self.name: inputs}, training=training)
         own = tf.reshape(answers, (count, -1, *answers.shape[1:]))
         if self.one_loss:
             target = tf.reshape(batch["target"], (-1, *batch["target"].shape[2:]))
@@ -189,7 +196,7 @@ class _Program:
         return found
 
 
-def _fit(members: Sequence[_Member], program: _Program, training: tf.data.Dataset, validation: tf.data.Dataset) -> None:
+def _fit(members: Sequence[_Member], program: _Program, training: Callable, validation: Callable) -> None:
     """Go through the epochs, and tell each training's record of them."""
     (phase, *_), learning = members[0].session.phases, list(members)
     objects = sum(member.session.data.sizes()["train"] for member in members)
@@ -200,10 +207,10 @@ def _fit(members: Sequence[_Member], program: _Program, training: tf.data.Datase
             began = time.perf_counter()
             for member in members:
                 member.order.on_epoch_begin(epoch)
-            for block in training:
+            for block in training():
                 program.train(block)
             trained, seconds = program.results(), time.perf_counter() - began
-            for block in validation:
+            for block in validation():
                 program.validate(block)
             validated = program.results()
             program.stack.write()

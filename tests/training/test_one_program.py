@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT, survey_rows, write_survey
 
 from common.backend import keras, tf
-from common.data.batches import EpochOrder, make_blocks
+from common.data.batches import Blocks, EpochOrder
 from common.data.task import task_of
 from common.data.training_data import TrainingData
 from common.networks.build import build_flat
@@ -26,23 +26,25 @@ CPU = Device("CPU", "c", 2, "float32")
 
 
 def gather(index):
-    return index[:, None].astype(np.float32), index * 10
+    return {"inputs": index[:, None].astype(np.float32), "target": index * 10}
 
 
 def taken(blocks):
     """List the objects of each batch, as a program takes them."""
     found = []
-    for values, tens, objects, steps in blocks.as_numpy_iterator():
-        np.testing.assert_array_equal(values[..., 0] * 10, tens)
-        found += [values[step, : objects[step], 0].astype(int).tolist() for step in range(steps)]
+    for number in blocks.numbers().as_numpy_iterator():
+        block = blocks[number]
+        values, objects = block["inputs"][..., 0], block["objects"]
+        np.testing.assert_array_equal(values * 10, block["target"])
+        found += [values[step, : objects[step]].astype(int).tolist() for step in range(block["steps"])]
     return found
 
 
 @pytest.mark.parametrize("most", [1, 4, 5, 13, 100])
 def test_every_object_comes_once_in_full_batches_but_the_last(most):
     order = EpochOrder(0, COUNT)
-    blocks = make_blocks(gather, COUNT, BATCH, most, order)
-    assert int(blocks.cardinality()) == len(list(blocks)) == -(-13 // most)
+    blocks = Blocks(gather, COUNT, BATCH, most, order)
+    assert len(blocks) == -(-13 // most)
     batches = taken(blocks)
     assert [len(batch) for batch in batches] == [BATCH] * 12 + [7]
     assert list(chain(*batches)) == order.permutation().tolist()
@@ -65,10 +67,11 @@ def test_programs_learn_what_steps_learn(tmp_path, name):
         last = "softmax" if data.outputs[0].classes else None
         network = keras.Model({"bands": inputs}, keras.layers.Dense(data.outputs[0].size, last)(hidden))
         compile_model(network, data.outputs, options, 9, 4, weighted=programs)
-        if programs:
-            run_as_programs(network)
         feed = partial(data.blocks, most=4) if programs else data.batches
         training, validation = feed("train", BATCH), feed("validation", BATCH)
+        if programs:
+            run_as_programs(network, training, validation)
+            training, validation = training.numbers(), validation.numbers()
         history = network.fit(training, validation_data=validation, epochs=3, shuffle=False, verbose=0).history
         assert int(network.optimizer.iterations) == 3 * -(-data.sizes()["train"] // BATCH)
         found.append((history, network.get_weights()))
@@ -109,8 +112,8 @@ def test_what_cannot_be_compiled_is_trained_step_by_step(tmp_path, monkeypatch, 
     monkeypatch.setattr(one_program, "PAYS", 1)
     made = session.run_as_programs
 
-    def broken(model):
-        made(model)
+    def broken(model, *blocks):
+        made(model, *blocks)
 
         def refused(iterator):
             raise tf.errors.InvalidArgumentError(None, None, "Detected unsupported operations\nand more")
