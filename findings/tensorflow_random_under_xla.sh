@@ -2,7 +2,7 @@
 # TensorFlow 2.21.0 on CPU: under XLA, random numbers of the algorithm that is selected by default take many times as long.
 # Guess: `auto_select` is one of the algorithms that have names, and as fast as that one.
 # Seen:  in a function that XLA compiles, `alg="philox"` and `alg="threefry"` take 0.3 ms for 100,000 numbers, and the default 20
-#        to 30 ms, half of a training step's time where it varies its input. `keras.random` does not name the algorithm.
+#        to 30 ms, a third of the time of a small network that varies its input. `keras.random` does not name the algorithm.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,6 +153,15 @@ class Blocks:
         self.blocks = -(-batches // most)
         self.steps = -(-batches // self.blocks)
         self._epoch, self._positions = None, np.arange(count)
+        self._ahead, self._gatherer = {}, ThreadPoolExecutor(1)
+
+    def take(self, number: int) -> dict[str, np.ndarray]:
+        """Return a block of the epoch, and have the next one gathered meanwhile."""
+        waiting, self._ahead = self._ahead.pop(number, None) if number else None, {}
+        block = waiting.result() if waiting else self[number]
+        if number + 1 < self.blocks:
+            self._ahead = {number + 1: self._gatherer.submit(self.__getitem__, number + 1)}
+        return block
 
     def __len__(self) -> int:
         return self.blocks

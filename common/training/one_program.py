@@ -95,7 +95,7 @@ def run_as_programs(model: keras.Model, training: Blocks, validation: Blocks) ->
 
 def _told(model: keras.Model, run: Callable, blocks: Blocks, numbers: Iterator) -> dict[str, float]:
     """Do what Keras asks for with an iterator of blocks' numbers: take one, and tell it the metrics so far."""
-    run(blocks[int(next(numbers))])
+    run(blocks.take(int(next(numbers))))
     return {name: float(value) for name, value in model.get_metrics_result().items()}
 
 

@@ -109,7 +109,7 @@ def _blocks(members: Sequence[_Member], part: str, batch: int, most: int) -> Cal
 
     def epoch() -> Iterator[dict]:
         for number in range(len(each[0])):
-            blocks = [one[number] for one in each]
+            blocks = [one.take(number) for one in each]
             stacked = {
                 name: np.stack([block[name] for block in blocks], axis=1) for name in blocks[0] if name != "steps"
             }

@@ -33,7 +33,7 @@ def taken(blocks):
     """List the objects of each batch, as a program takes them."""
     found = []
     for number in blocks.numbers().as_numpy_iterator():
-        block = blocks[number]
+        block = blocks.take(number)
         values, objects = block["inputs"][..., 0], block["objects"]
         np.testing.assert_array_equal(values * 10, block["target"])
         found += [values[step, : objects[step]].astype(int).tolist() for step in range(block["steps"])]
