@@ -1,5 +1,6 @@
 """Trainings of like networks as one program: each learns what it learns alone."""
 
+import gc
 import re
 
 import mlflow
@@ -13,10 +14,11 @@ from common import train as door
 from common.backend import keras
 from common.options import TrainingOptions, typed
 from common.project import read_project
-from common.training import one_program
+from common.training import folds, one_program
 from common.training.from_python import functions_of
 from common.training.session import Session
 from common.training.stacked import NotStackableError, Stack
+from common.training.sweep import trial
 from common.training.together import alike, train_together
 
 B2R, B2S = read_project(ROOT / "b2r"), read_project(ROOT / "b2s")
@@ -128,6 +130,30 @@ def test_a_sweep_trains_like_trials_at_once(launch, tmp_path, capsys, short):
         session = session_of(folder, learning_rate=rate)
         session.train()
         assert history[-1].value == pytest.approx(session.progress.history[-1]["val_loss"], rel=2e-3)
+
+
+def interrupted(_sessions):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("where", "arguments", "children"),
+    [
+        (trial, ["sweep", "--space", "learning_rate=1e-3|1e-2,architecture=reference"], 2),
+        (folds, ["--folds", "3", "--architecture", "reference"], 3),
+    ],
+)
+def test_interrupted_together_all_runs_are_closed_and_no_other_begun(
+    launch, tmp_path, monkeypatch, where, arguments, children
+):
+    folder = write_survey(tmp_path / "data", survey_rows(60))
+    monkeypatch.setattr(where, "train_together", interrupted)
+    assert launch(*arguments, "--ds", str(folder)) == 130
+    gc.collect()
+    parent, found = parent_and_children()
+    assert len(found) == children
+    assert {run.info.status for run in (parent, *found)} == {"KILLED"}
+    assert len(mlflow.search_runs(search_all_experiments=True)) == 1 + children
 
 
 def test_a_loss_that_changes_nothing_is_not_explored(launch, tmp_path, capsys):

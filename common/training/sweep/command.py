@@ -129,7 +129,7 @@ def sweep(main: ModelFolder, project: ModelFolder, functions: dict[str, Callable
 def _end(main: ModelFolder, begun: Sweep | None, status: str, reason: str) -> None:
     """Close this process's MLflow run; one that `mlflow run` made is there before the sweep is."""
     if begun:
-        begun.end_begun(status, reason)
+        begun.end_begun(KeyboardInterrupt() if status == "KILLED" else ZooError(reason))
         begun.storage.close()
     if begun and begun.record:
         begun.record.end(status, reason)

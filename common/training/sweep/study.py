@@ -99,11 +99,12 @@ class Sweep:
         own = {name: getattr(self.options, name) for name in ("epochs", "seed", "ds", "limit")}
         return typed(TrainingOptions, self.main.defaults | own | chosen | {"resume": "", "folds": 0})
 
-    def end_begun(self, status: str, reason: str) -> None:
-        """Close the MLflow runs of trials that have begun and will not be judged."""
+    def end_begun(self, error: BaseException) -> None:
+        """Close the MLflow runs of trials that have begun and will not be judged, because of an error."""
         for one in self.begun.values():
             one.record.go_on()
-            one.record.end(status, reason)
+            with contextlib.suppress(BaseException), one.ending:
+                raise error
         self.begun.clear()
 
     def _prepare(self, given: SweepOptions, project: ModelFolder) -> None:
