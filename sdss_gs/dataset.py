@@ -300,8 +300,8 @@ def open_catalogue(folder: str | Path) -> Catalogue:
         # No copy yet, or a damaged one: it is made again.
         pass
     catalogue = read_catalogue(folder)
-    numbers = {name: _column(_stored(values), catalogue.objid) for name, values in catalogue.numbers.items()}
-    labels = {name: _column(_stored(values), catalogue.objid) for name, values in catalogue.labels.items()}
+    numbers = {name: _lean(values) for name, values in catalogue.numbers.items()}
+    labels = {name: _lean(values) for name, values in catalogue.labels.items()}
     catalogue = replace(catalogue, numbers=numbers, labels=labels)
     # What was read as text is several times as large, and would stay with the process.
     pa.default_memory_pool().release_unused()
@@ -309,14 +309,17 @@ def open_catalogue(folder: str | Path) -> Catalogue:
     return catalogue
 
 
-def _stored(values: np.ndarray) -> np.ndarray:
-    """Reduce a column to its first value where nothing is known in it: most tables lack most columns."""
+def _lean(values: np.ndarray) -> np.ndarray:
+    """Let a column take no memory where nothing is known in it, as in most of most tables; it cannot be written then."""
     missing = np.isnan(values) if values.dtype.kind == "f" else values < 0
-    return values[:1].copy() if missing.all() else values
+    return np.broadcast_to(values[:1].copy(), values.shape) if missing.all() else values
+
+
+def _stored(values: np.ndarray) -> np.ndarray:
+    return values[:1] if values.strides == (0,) else values
 
 
 def _column(stored: np.ndarray, objid: np.ndarray) -> np.ndarray:
-    """Return a column as long as the catalogue; one without a known value takes no memory, and cannot be written."""
     return stored if stored.shape == objid.shape else np.broadcast_to(stored, objid.shape)
 
 

@@ -91,7 +91,7 @@ def _nothing_looked_up() -> Iterator[None]:
 
     It only wants to warn if these are not installed in the versions required: those of this process.
     """
-    known = requirements_utils._MODULES_TO_PACKAGES
+    known = getattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
     requirements_utils._MODULES_TO_PACKAGES = known or {}
     try:
         yield

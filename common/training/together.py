@@ -5,6 +5,7 @@ What a network costs beside its arithmetic, to trace, to compile and to start ea
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,12 @@ from common.options import TrainingOptions
 from common.outputs.kinds import kind_of
 from common.runs.record import LogEpochs
 from common.training.compile import compile_model, loss_of_rows, loss_scale
+from common.training.device import CONVOLVED
 from common.training.fit import KeepBest
 from common.training.one_program import halves, over_steps, pays, steps_of_program
 from common.training.session import VALIDATION_BATCH, Session
 from common.training.stacked import NotStackableError, Stack, stacked_optimizer
+from sdss_gs.errors import first_line
 from sdss_gs.logs import LOG, hidden
 
 MOST = 16
@@ -46,6 +49,12 @@ class _Member:
     callbacks: keras.callbacks.CallbackList
 
 
+def suits(session: Session) -> bool:
+    """Tell whether a session's network may be of dense layers alone, before it is built."""
+    convolves = any(item.name in CONVOLVED for item in session.data.inputs)
+    return session.task.flat and not convolves and len(session.phases) == 1
+
+
 def train_together(sessions: Sequence[Session]) -> bool:
     """Train the networks of several sessions at once, as `Session.train` does each of them.
 
@@ -61,7 +70,7 @@ def train_together(sessions: Sequence[Session]) -> bool:
         an epoch of finite loss has no best weights.
     """
     first, batch = sessions[0], sessions[0].options.batch_size
-    if not first.task.flat or len(first.phases) > 1:
+    if not suits(first):
         return False
     model, network, device, _ = first.prepare()
     steps = [-(-session.data.sizes()["train"] // batch) for session in sessions]
@@ -80,9 +89,10 @@ def train_together(sessions: Sequence[Session]) -> bool:
     feed = partial(_blocks, members, most=steps_of_program(network, batch * len(members)))
     try:
         _fit(members, program, feed("train", batch), feed("validation", max(batch, VALIDATION_BATCH)))
-    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
         if any(session.progress.epoch for session in sessions):
             raise
+        LOG.warning("training: one network after the other, not as one program: %s", first_line(error))
         return False
     took = (time.perf_counter() - began) / len(sessions)
     for session in sessions:
@@ -141,7 +151,7 @@ class _Program:
         ]
         # Of all objects that were seen, by network: the sum of their losses, and how many they are.
         self.totals = tf.Variable(tf.zeros((2, len(members))))
-        self.measures = len(members[0].model.metrics) > 1
+        self.measures = any(len(member.model.metrics) > 1 for member in members)
         self.before, self.network = halves(stack.model)
         (self.name,) = stack.model.input
         validate = partial(self._measured, training=False)
@@ -225,5 +235,7 @@ def _fit(members: Sequence[_Member], program: _Program, training: Callable, vali
             shown = " ".join(f"{seen['loss']:.5g}" for seen in validated)
             bar.write(f"epoch {epoch + 1:>3}/{phase.last}  val_loss {shown}  {objects / seconds:,.0f} galaxies/s")
             bar.update()
+            # A pipe or a log file would otherwise show the epochs only at the end.
+            sys.stdout.flush()
             if not learning:
                 return

@@ -40,7 +40,7 @@ def _run(sweep: Sweep) -> None:
         _with_helpers(sweep)
     sampler = partial(sampler_of, sweep.options.search, sweep.options.seed)
     together = None
-    if not sweep.pruned_by:
+    if sweep.together:
         # The processes of a sweep share its trials.
         most = max(1, min(MOST, count // sweep.options.workers))
         together = Together(lambda cell: alike(sweep.options_of(cell)), partial(train_alike, sweep), most)

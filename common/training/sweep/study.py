@@ -22,6 +22,7 @@ from common.training.session import Session
 from common.training.sweep.report import shown_metrics
 from common.training.sweep.space import cells_of, parse_space, swept
 from common.training.sweep.storage import beside, open_storage, pruner_of
+from common.training.together import suits
 from sdss_gs import __version__
 from sdss_gs.errors import OptionError
 
@@ -62,6 +63,8 @@ class Sweep:
         Id of the MLflow run under which the trials are.
     record : Run or None
         That run, in the process that began it or goes on with it through `mlflow run`.
+    together : bool
+        Whether like trials may be trained at once.
     begun : dict of int to Begun
         Trials that were trained together and are not judged yet, by their number in the study.
 
@@ -118,6 +121,8 @@ class Sweep:
         with silenced() if self.helper else contextlib.nullcontext():
             session = self.begin(_NoRecord(), fixed)
         self.data, self.metrics = session.data, shown_metrics(session.data.outputs)
+        # Pruning compares a trial with those before it.
+        self.together = suits(session) and not self.pruned_by
         explored = set(swept(self.space))
         if (
             "loss" in explored
