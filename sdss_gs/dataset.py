@@ -310,7 +310,7 @@ def open_catalogue(folder: str | Path) -> Catalogue:
 
 
 def _lean(values: np.ndarray) -> np.ndarray:
-    """Let a column take no memory where nothing is known in it, as in most of most tables; it cannot be written then."""
+    """Let a column in which nothing is known, as most are in most tables, take no memory; it cannot be written then."""
     missing = np.isnan(values) if values.dtype.kind == "f" else values < 0
     return np.broadcast_to(values[:1].copy(), values.shape) if missing.all() else values
 
