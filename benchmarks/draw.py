@@ -39,7 +39,9 @@ def draw(results: dict, path: Path) -> None:
         _growth(axes, results["rows"], label, curves)
     machine = results["machine"]
     quick = ", quick run: not to be quoted" if results["quick"] else ""
-    figure.suptitle(f"{machine['processor']}, {machine['cores']} cores, {machine['date'][:10]}{quick}", fontsize=10)
+    measured = [machine, *(about["machine"] for about in results.get("added", {}).values())]
+    dates = " and ".join(sorted({one["date"][:10] for one in measured}))
+    figure.suptitle(f"{machine['processor']}, {machine['cores']} cores, {dates}{quick}", fontsize=10)
     figure.savefig(path, dpi=100)
 
 
