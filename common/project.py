@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Iterable
+import importlib.util
+import inspect
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,6 +123,15 @@ def read_folder(folder: str | Path, entry_point: str = "main", item: str = "", o
             raise OptionError(f"{path}: {_unknown(name, options, folder.name, entry_point)}")
     defaults = {name: option.defaults.get(output, option.default) for name, option in options.items()} | own
     return ModelFolder(folder, {name: convert(name, value, output) for name, value in defaults.items()}, entry_point)
+
+
+def functions_of(folder: Path) -> dict[str, Callable]:
+    """Return the functions that a model folder's ``train.py`` gives to `common.train.run`: all that are its own."""
+    specification = importlib.util.spec_from_file_location(f"{folder.name}_train", folder / "train.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    own = inspect.getmembers(module, inspect.isfunction)
+    return {name: one for name, one in own if one.__module__ == module.__name__ and not name.startswith("_")}
 
 
 class _Parser(argparse.ArgumentParser):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -131,9 +131,27 @@ class TrainingData:
             parts = divide(self.folder, objid[objects], self._options, fold)
         self.parts = {name: objects[np.asarray(chosen, np.int64)] for name, chosen in parts.items()}
         self._without_part = len(objects) - sum(self.sizes().values())
-        self.fingerprint = self._data.fingerprint([item.name for item in self.inputs], list(self._known), objects)
-        if self._split != Split() and not self._whole:
-            self.fingerprint = with_parts(self.fingerprint, {part: self.objid(part) for part in self.parts})
+        self.fingerprint = self._fingerprint([item.name for item in self.inputs], list(self._known), objects)
+
+    def _fingerprint(self, inputs: Sequence[str], outputs: Sequence[str], objects: np.ndarray) -> str:
+        """Hash what a model sees of some objects, and the split if it is not that by ids."""
+        found = self._data.fingerprint(inputs, outputs, objects)
+        if self._split == Split() or self._whole:
+            return found
+        objid = self._data.catalogue.objid
+        return with_parts(
+            found, {part: objid[np.intersect1d(of_part, objects)] for part, of_part in self.parts.items()}
+        )
+
+    def fingerprint_of(self, item: str, output: str) -> str:
+        """Return the fingerprint of the data of a model with one of the inputs and one of the outputs, by their names.
+
+        It is that of a training of its own on the same data set, but where a `limit` lets that take other objects.
+        """
+        number = [one.name for one in self.inputs].index(item)
+        objects = np.sort(np.concatenate(list(self.parts.values())))
+        has = self._present[objects, number] & self._known[output][objects]
+        return self._fingerprint([item], [output], objects[has])
 
     @property
     def tested(self) -> bool:
@@ -280,6 +298,7 @@ class TrainingData:
         order: EpochOrder | None = None,
         resident: bool = False,
         share: Share = ALONE,
+        said: Mapping[str, Mapping[str, np.ndarray]] | None = None,
     ) -> tf.data.Dataset:
         """Make the batches of one epoch of a part, with targets and weights.
 
@@ -292,6 +311,8 @@ class TrainingData:
         resident : bool
             Give positions in `resident` instead of the inputs themselves; of a flat network.
         share : Share
+        said : mapping of str to mapping of str to ndarray, optional
+            By part and input, ``(n, m)``, what is given instead of the inputs themselves; of a fused network.
 
         Returns
         -------
@@ -300,7 +321,10 @@ class TrainingData:
             classes are weighted, weights.
         """
         objects, (targets, weights) = self.parts[part], self.targets(part)
-        before = len(self.parts[RESIDENT[0]]) if part == RESIDENT[1] else 0
+        before, present = (
+            len(self.parts[RESIDENT[0]]) if part == RESIDENT[1] else 0,
+            self.present(part).astype(np.float32),
+        )
         if self.task.flat:
             names = (POSITION if resident else self.inputs[0].name,)
             (known,) = targets.values()
@@ -310,7 +334,11 @@ class TrainingData:
             names, truths = (*(item.name for item in self.inputs), PRESENT), [*targets.values(), *weights.values()]
 
         def gather(index: np.ndarray) -> tuple[np.ndarray, ...]:
-            inputs = {POSITION: index + before} if resident else self.gather(objects[index])
+            if said is not None:
+                inputs = {name: values[index] for name, values in said[part].items()}
+                inputs[PRESENT] = present[index]
+            else:
+                inputs = {POSITION: index + before} if resident else self.gather(objects[index])
             return (*(inputs[name] for name in names), *(array[index] for array in truths))
 
         def element(*arrays: tf.Tensor) -> tuple:

@@ -1,16 +1,12 @@
-"""Build a network: inputs, a model folder's features, and the outputs' heads.
-
-A *flat* network leads from its one input straight to its one output. A *fused* one has an encoder for each input, of
-which any may be missing, and behind them a part of its own, the fusion, with a head for each output.
-"""
+"""Build a *flat* network, which leads from its one input straight to its one output; of several, see `fused`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from common.backend import keras, tf
-from common.networks.inputs import ENCODER, FUSION, PRESENT, enter
+from common.networks.inputs import enter
 from common.networks.layers import normalisations
 from common.networks.parts import MEMBER
 from common.outputs.kinds import kind_of
@@ -55,59 +51,6 @@ def build_flat(
     answers = [kind_of(one).attach_head(features(entered)) for one in own]
     mean = keras.layers.Average(dtype="float32", name=output.name)(answers)
     return keras.Model({item.name: inputs}, mean, name=name)
-
-
-def build_fused(
-    inputs: Sequence[Input],
-    outputs: Sequence[Output],
-    shapes: Mapping[str, tuple[int, ...]],
-    functions: Mapping[str, Callable],
-    name: str,
-    stretch: str = "asinh",
-) -> keras.Model:
-    """Put inputs, a model folder's functions and the outputs' heads together.
-
-    Parameters
-    ----------
-    inputs, outputs : sequence of Input, of Output
-    shapes : mapping of str to tuple of int
-        Shape of one object's array, by input.
-    functions : mapping of str to callable
-        The model folder's: one encoder per input, by its name, which turns a KerasTensor ``(batch, ...)`` into
-        features ``(batch, n)``; and ``fuse``, which turns a dict of the encoders' features, zero where the input is
-        missing, the presence, float32 ``(batch, inputs)``, and an `Output` into that output's features ``(batch, m)``.
-    name, stretch
-        As for `build_flat`.
-
-    Returns
-    -------
-    keras.Model
-        Inputs ``{input: (batch, ...)}`` and ``present``, float32 ``(batch, inputs)``, 1 where an object has the input
-        and 0 where not, in the order of `inputs`; what stands in a missing input has no influence. Output
-        ``{output: (batch, 1) or (batch, classes)}``.
-    """
-    entries = {item.name: keras.Input(shapes[item.name], dtype=item.dtype, name=item.name) for item in inputs}
-    present = keras.Input((len(inputs),), dtype="float32", name=PRESENT)
-    encoded = {}
-    for item in inputs:
-        entry = keras.Input(shapes[item.name], dtype=item.dtype, name=item.name)
-        encoder = keras.Model(entry, functions[item.name](enter(item, entry, stretch)), name=f"{item.name}{ENCODER}")
-        encoded[item.name] = encoder(entries[item.name])
-    fusion = _fusion(encoded, outputs, functions["fuse"])
-    return keras.Model(entries | {PRESENT: present}, fusion(encoded | {PRESENT: present}), name=name)
-
-
-def _fusion(encoded: Mapping[str, keras.KerasTensor], outputs: Sequence[Output], fuse: Callable) -> keras.Model:
-    """Make the part of the network behind the encoders a model of its own, which training uses on several views."""
-    features = {key: keras.Input(like.shape[1:], dtype="float32", name=key) for key, like in encoded.items()}
-    present = keras.Input((len(encoded),), dtype="float32", name=PRESENT)
-    # A choice, not a product: NaN times zero would be NaN.
-    seen = {
-        key: keras.ops.where(has > 0, values, 0.0)
-        for has, (key, values) in zip(keras.ops.split(present, len(features), axis=1), features.items(), strict=True)
-    }
-    heads = {output.name: kind_of(output).attach_head(fuse(seen, present, output)) for output in outputs}
-    return keras.Model(features | {PRESENT: present}, heads, name=FUSION)
 
 
 def architecture(model: keras.Model) -> list[str]:

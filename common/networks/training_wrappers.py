@@ -8,8 +8,7 @@ import numpy as np
 
 from common.backend import keras
 from common.networks.augment import augmentation
-from common.networks.inputs import ENCODER, FUSION, PRESENT
-from common.networks.parts import is_flat
+from common.networks.inputs import PRESENT
 from common.networks.rewritten import rewritten
 from common.networks.symmetry import TURNED
 
@@ -108,7 +107,6 @@ def training_model(
     network: keras.Model,
     augment: str = "none",
     seed: int = 0,
-    hide: float = 0.0,
     values: np.ndarray | None = None,
     tables: Mapping[str, list[keras.layers.Layer]] | None = None,
     rewrite: bool = False,
@@ -118,14 +116,11 @@ def training_model(
     Parameters
     ----------
     network : keras.Model
-        From `build.build_flat` or `build.build_fused`.
+        From `build.build_flat`.
     augment, seed : str, int
-        See `augment.augmentation`, for images and cut-outs; of what is hidden too.
-    hide : float
-        Probability with which each present input of a fused network is hidden; with 0 nothing is, and no input is shown
-        alone.
+        See `augment.augmentation`, for images and cut-outs.
     values : ndarray, shape (n, ...), optional
-        All objects of a flat network's input, to be held on the device.
+        All objects of its input, to be held on the device.
     tables : mapping of str to list of Layer, optional
         By input, what varies a table; see `augment_tables.table_layers`.
     rewrite : bool
@@ -136,29 +131,47 @@ def training_model(
     keras.Model
         Shares the network's weights. Its inputs, or ``{"position": (batch,)}`` of objects in `values`; its outputs.
     """
-    names = [key for key in network.input if key != PRESENT]
-    if is_flat(network) and len(members := member_answers(network)) > 1:
+    (name,) = network.input
+    if len(members := member_answers(network)) > 1:
         network = keras.Model(network.input, keras.ops.stack(members, axis=1), name=network.name)
     if rewrite:
         network = rewritten(network)
-    hides = bool(hide) and len(names) > 1
-    varied = {name: augmentation(augment, name, seed, network.input[name].dtype) for name in TURNED if name in names}
-    varied = {name: found for name, found in (varied | dict(tables or {})).items() if found}
-    if values is None and not hides and not varied:
+    like = network.input[name]
+    varying = augmentation(augment, name, seed, like.dtype) if name in TURNED else (tables or {}).get(name, [])
+    if values is None and not varying:
+        return network
+    if values is not None:
+        inputs = {POSITION: keras.Input((), dtype="int64", name=POSITION)}
+        seen = Resident(values)(inputs[POSITION])
+    else:
+        inputs = {name: keras.Input(like.shape[1:], dtype=like.dtype, name=name)}
+        seen = inputs[name]
+    for layer in varying:
+        seen = layer(seen)
+    return keras.Model(inputs, network({name: seen}), name=f"{network.name}_training")
+
+
+def hiding_model(network: keras.Model, hide: float, seed: int) -> keras.Model:
+    """Make the model that is trained out of a joint network.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From `fused.joint_network`.
+    hide : float
+        Probability with which each present input is hidden; with 0 nothing is, and no input is shown alone.
+    seed : int
+        Of what is hidden.
+
+    Returns
+    -------
+    keras.Model
+        Shares the network's weights, has its inputs and outputs.
+    """
+    names = [key for key in network.input if key != PRESENT]
+    if not hide or len(names) < 2:
         return network
     inputs = {key: keras.Input(like.shape[1:], dtype=like.dtype, name=key) for key, like in network.input.items()}
-    seen, name = dict(inputs), f"{network.name}_training"
-    if values is not None:
-        (key,) = names
-        inputs = {POSITION: keras.Input((), dtype="int64", name=POSITION)}
-        seen[key] = Resident(values)(inputs[POSITION])
-    for key, found in varied.items():
-        for layer in found:
-            seen[key] = layer(seen[key])
-    if not hides:
-        return keras.Model(inputs, network(seen), name=name)
-    present = HideInputs(hide, seed, dtype="float32")(seen[PRESENT])
-    # Encoders, where the arithmetic is, compute once for all views of an object.
-    encoded = {key: network.get_layer(f"{key}{ENCODER}")(seen[key]) for key in names}
-    views = {key: RepeatAs(dtype="float32")(features, present) for key, features in encoded.items()}
-    return HidingModel(inputs, network.get_layer(FUSION)(views | {PRESENT: present}), name=name)
+    present = HideInputs(hide, seed, dtype="float32")(inputs[PRESENT])
+    views = {key: RepeatAs(dtype="float32")(inputs[key], present) for key in names}
+    return HidingModel(inputs, network(views | {PRESENT: present}), name=f"{network.name}_training")

@@ -10,12 +10,13 @@ import numpy as np
 from common.backend import keras, tf
 from common.data.training_data import TrainingData
 from common.networks.build import adapt_normalisation
-from common.networks.parts import decider_of, encoder_of, is_flat, member_outputs
+from common.networks.fused import STANDARD
+from common.networks.parts import decider_of, is_flat, member_outputs
 from common.options import TrainingOptions
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import Kind
 from common.training.adam import IN_ONE
-from sdss_gs.schema import Output
+from sdss_gs.schema import Input, Output
 
 ADAPT_OBJECTS = 2048
 FEWEST_WHOLE = 0.1
@@ -149,13 +150,37 @@ def optimizer_of(
 
 
 def begin_at_constants(network: keras.Model, data: TrainingData) -> None:
-    """Let a new network know the statistics of the training objects, and begin at the best constants."""
-    for item in data.inputs:
-        chunks = tf.data.Dataset.from_generator(
-            lambda item=item: map(_without_gaps, data.chunks("train", item.name, ADAPT_OBJECTS)),
-            output_signature=tf.TensorSpec((None, *data.shapes()[item.name]), item.dtype),
-        )
-        adapt_normalisation(encoder_of(network, item), chunks)
+    """Let a new flat network know the statistics of the training objects, and begin at the best constant."""
+    adapt_to(network, data, data.inputs[0])
+    _begin_heads(network, data)
+
+
+def begin_fused(network: keras.Model, data: TrainingData, said: Mapping[str, np.ndarray]) -> None:
+    """Let a new fused network know the statistics of what is said of the training objects, and begin at constants.
+
+    Parameters
+    ----------
+    network : keras.Model
+    data : TrainingData
+    said : mapping of str to ndarray
+        By input, of all training objects, see `pool.what_is_said`.
+    """
+    fusion = decider_of(network)
+    for item, has in zip(data.inputs, data.present("train").T, strict=True):
+        fusion.get_layer(f"{item.name}{STANDARD}").adapt(said[item.name][has])
+    _begin_heads(network, data)
+
+
+def adapt_to(network: keras.Model, data: TrainingData, item: Input) -> None:
+    """Set the statistics of a network that sees one input from the training objects that have it."""
+    chunks = tf.data.Dataset.from_generator(
+        lambda: map(_without_gaps, data.chunks("train", item.name, ADAPT_OBJECTS)),
+        output_signature=tf.TensorSpec((None, *data.shapes()[item.name]), item.dtype),
+    )
+    adapt_normalisation(network, chunks)
+
+
+def _begin_heads(network: keras.Model, data: TrainingData) -> None:
     for kind, known in _known_targets(data):
         for one in member_outputs(decider_of(network), kind.output):
             kind_of(one).head_of(decider_of(network)).bias.assign(kind.constant_bias(known))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -24,7 +22,7 @@ from common.models.model import Model
 from common.models.opening import load
 from common.models.packed import pack
 from common.options import TrainingOptions
-from common.project import FUSE, ModelFolder, parse_options, read_folder, read_project
+from common.project import FUSE, ModelFolder, functions_of, parse_options, read_folder, read_project
 from common.runs.store_location import REPOSITORY
 from common.training.processes import Silent
 from common.training.session import Session
@@ -81,15 +79,6 @@ def train(name: str | Path, table: object, **options: object) -> Model:
         except ZooError as error:
             # Nobody but this function knows the copy.
             raise ZooError(str(error).replace(f"{place}/{CATALOGUE_FILE}", WHERE).replace(place, WHERE)) from None
-
-
-def functions_of(folder: Path) -> dict[str, Callable]:
-    """Return the functions that a model folder's ``train.py`` gives to `common.train.run`: all that are its own."""
-    specification = importlib.util.spec_from_file_location(f"{folder.name}_train", folder / "train.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    own = inspect.getmembers(module, inspect.isfunction)
-    return {name: one for name, one in own if one.__module__ == module.__name__ and not name.startswith("_")}
 
 
 def _is_dataset(table: object) -> bool:

@@ -15,20 +15,22 @@ from common.data.task import task_of
 from common.data.training_data import RESIDENT, TrainingData
 from common.networks.augment_tables import table_layers
 from common.networks.backbones import NO_WEIGHTS, image_features
-from common.networks.build import build_flat, build_fused
-from common.networks.inputs import PRESENT
-from common.networks.training_wrappers import training_model
-from common.options import TrainingOptions, typed
-from common.project import ModelFolder
+from common.networks.build import build_flat
+from common.networks.fused import build_encoder, build_fused, joint_network
+from common.networks.inputs import ENCODER, PRESENT
+from common.networks.training_wrappers import hiding_model, training_model
+from common.options import TABLES, TrainingOptions, typed
+from common.project import FUSE, ModelFolder
 from common.runs.dead_runs import RESUMED_TAG, STATE
 from common.runs.provenance import versions
 from common.runs.record import LogEpochs, Run, logs_of
 from common.training import state
-from common.training.compile import begin_at_constants, compile_model, constant_losses
+from common.training.compile import begin_at_constants, begin_fused, compile_model, constant_losses
 from common.training.device import CONVOLVED, Device, select_device
 from common.training.fit import fit
 from common.training.one_program import pays, run_as_programs, steps_of_program
 from common.training.phases import Phase, phases
+from common.training.pool import fit_pools, what_is_said
 from common.training.precision import timed
 from common.training.processes import join
 from common.training.start import BATCH, FOLLOWED, begin_at, check_data, follow, open_start, pace
@@ -74,7 +76,7 @@ class Session:
         self, project: ModelFolder, record: Run, options: TrainingOptions, functions: dict[str, Callable],
         fold: int | None = None,
     ):  # fmt: skip
-        self.project, self.record = project, record
+        self.project, self.record, self.fold = project, record, fold
         self.callbacks: list[keras.callbacks.Callback] = []
         self.progress, self._arrays = self._begin(options, fold)
         self.recorded = self.progress.options
@@ -106,6 +108,9 @@ class Session:
         self.progress.fingerprint = self.data.fingerprint
         self.best: list[np.ndarray] = []
         self._seconds = 0.0
+        # Of a fused network: by input, and by part what they say of its objects.
+        self._encoders: dict[str, keras.Model] = {}
+        self._said: dict[str, dict[str, np.ndarray]] | None = None
         self._describe()
 
     def _begin(self, options: TrainingOptions, fold: int | None) -> tuple[state.Progress, dict[str, np.ndarray]]:
@@ -142,7 +147,7 @@ class Session:
         """Build the network that is stored, before a table's is given names of columns."""
         task, shapes, options = self.task, self.data.shapes(), self.options
         if not task.flat:
-            return build_fused(task.inputs, task.outputs, shapes, self.functions, task.name, options.stretch)
+            return build_fused(task.inputs, task.outputs, self._encoders, self.functions[FUSE], task.name)
         (item,), (output,) = task.inputs, task.outputs
         features = chosen(self.functions, options.architecture)
         if item.name == "img":
@@ -162,6 +167,29 @@ class Session:
         if self._arrays:
             # The run that is resumed had ended: nothing is left to train.
             self.best[:] = state.best_of(self._arrays)
+        if not self.task.flat and self.best:
+            state.assign(network, self.best)
+            fit_pools(network, self.data, self.options)
+            self.best[:] = [np.asarray(variable) for variable in network.variables]
+
+    def _find_encoders(self) -> None:
+        """Take a fused network's encoders from the model it begins with, or make them of base networks."""
+        if self.start:
+            self._encoders = {
+                item.name: self.start.network.get_layer(f"{item.name}{ENCODER}") for item in self.task.inputs
+            }
+            return
+        # Only here: a base network is trained by a session of its own.
+        from common.training.base_networks import base_networks
+
+        bases = base_networks(self.project, self.data, self.options, self.fold, self.record)
+        addresses = {f"{item} {output}": one.address for item, by in bases.items() for output, one in by.items()}
+        self.record.tags({"zoo.base_networks": ", ".join(f"{key}: {one}" for key, one in addresses.items())})
+        shapes = self.data.shapes()
+        self._encoders = {
+            item.name: build_encoder(item, shapes[item.name], self.task.outputs, bases[item.name])
+            for item in self.task.inputs
+        }
 
     def prepare(self) -> tuple[keras.Model, keras.Model, Device, bool]:
         """Choose the device and build the network.
@@ -174,45 +202,53 @@ class Session:
         resident : bool
             Whether the data live on the device.
         """
-        options, data = self.options, self.data
+        options, data, flat = self.options, self.data, self.task.flat
+        if not flat:
+            self._find_encoders()
         join(options)
-        convolved = [item.name for item in data.inputs if item.name in CONVOLVED]
+        # A fused network's convolutions have learnt.
+        convolved = [item.name for item in data.inputs if item.name in CONVOLVED] if flat else TABLES[:1]
         device = select_device(options.precision, options.memory_limit, [*convolved, data.inputs[0].name][0])
         if options.precision == "auto" and device.precision == "bfloat16" and device.kind == "CPU" and not device.jax:
             batch = data.gather(data.parts["train"][: options.batch_size])
-            inputs = {name: values for name, values in batch.items() if not self.task.flat or name != PRESENT}
+            inputs = {name: values for name, values in batch.items() if name != PRESENT}
             device = timed(device, self.build, inputs)
             # A continuation must not choose otherwise.
             self.progress.options["precision"] = device.precision
         keras.utils.set_random_seed(options.seed)
         one, sizes = data.bytes_of_one(), data.sizes()
-        resident = self.task.flat and device.holds(one * sum(sizes[part] for part in RESIDENT))
+        resident = flat and device.holds(one * sum(sizes[part] for part in RESIDENT))
         with device.scope():
             network = self.build(pretrained=not (self._arrays or self.start))
-            tables = {
-                item.name: table_layers(item, options.magnitude_dropout, options.seed, data.extinction())
-                for item in data.inputs
-                if item.gaps
-            }
-            values = data.resident() if resident else None
-            model = training_model(
-                network, options.augment, options.seed, options.input_dropout, values, tables, not device.compiled
-            )
+            if flat:
+                (item,) = data.inputs
+                tables = {}
+                if item.gaps:
+                    rate, extinction = options.magnitude_dropout, data.extinction()
+                    tables = {item.name: table_layers(item, rate, options.seed, extinction)}
+                values = data.resident() if resident else None
+                model = training_model(network, options.augment, options.seed, values, tables, not device.compiled)
+            else:
+                model = hiding_model(joint_network(network), options.input_dropout, options.seed)
         self.record.tags({"zoo.device": device.line(), "zoo.network_parameters": network.count_params()})
-        if not self._arrays:
-            again = partial(self.build, pretrained=not self.start)
-            begin = partial(begin_at, start=self.start) if self.start else partial(begin_at_constants, data=data)
-            device.first_weights(network, options.seed, again, begin)
+        again = partial(self.build, pretrained=not self.start)
+        if self.start and not self._arrays:
+            device.first_weights(network, options.seed, again, partial(begin_at, start=self.start))
+        if not flat:
+            self._said = what_is_said(network, data, new=not self.start)
+        if not (self.start or self._arrays):
+            begin = partial(begin_fused, said=self._said["train"]) if not flat else begin_at_constants
+            device.first_weights(network, options.seed, again, partial(begin, data=data))
         return model, network, device, resident
 
     def _learn(self, model: keras.Model, network: keras.Model, phase: Phase, device: Device, resident: bool) -> None:
         """Go through a phase, as programs of many steps where that is faster."""
         options, data, batch = self.options, self.data, self.options.batch_size
-        feed = partial(data.batches, resident=resident, share=device.share)
+        feed = partial(data.batches, resident=resident, share=device.share, said=self._said)
         steps = int(feed("train", batch).cardinality())
         programs = self.task.flat and not resident and pays(device, network, steps * options.epochs)
         with device.scope():
-            together = device.steps_per_execution((8 if resident else data.bytes_of_one()) * batch, steps)
+            together = device.steps_per_execution(self._bytes_of_one(resident) * batch, steps)
             constants = None if self.task.flat else constant_losses(data, options)
             compile_model(
                 model, data.outputs, phase.options(options), steps, together, device.compiled, constants, programs
@@ -232,6 +268,12 @@ class Session:
                 LOG.warning("training: step by step, not as one program: %s", first_line(error))
                 model.train_function = model.test_function = None
         self._fit(model, network, phase, feed)
+
+    def _bytes_of_one(self, resident: bool) -> int:
+        """Return the size of what is fed of one object."""
+        if self._said is not None:
+            return sum(values[:1].nbytes for values in self._said["train"].values())
+        return 8 if resident else self.data.bytes_of_one()
 
     def _fit(self, model: keras.Model, network: keras.Model, phase: Phase, feed: Callable) -> None:
         batch, order = self.options.batch_size, EpochOrder(self.options.seed, self.data.sizes()["train"])
