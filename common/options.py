@@ -208,7 +208,7 @@ class TrainingOptions(DataOptions):
     )  # fmt: skip
     bins: int = option(
         0,
-        f"bins of equal width of a distribution; 0: {BINS}; {SPECTRUM_BINS} for what sees spectra; "
+        f"bins of equal width of a distribution; 0: {BINS}; {SPECTRUM_BINS} for redshifts from spectra; "
         f"for other redshifts as many as are {REDSHIFT_BIN} wide",
         low=0,
         below=10_000,

@@ -33,6 +33,8 @@ layers, ops = keras.layers, keras.ops
 SAID, ANSWERS, VALUES, STANDARD = "_said", "_answers", "_values", "_standard"
 """Ends of the names of layers: what an input's networks say to the joint network, what they answer, a table's own
 values; and what is said, standardised."""
+WEIGHED = "weighed"
+"""What the networks of all inputs say together of each number."""
 WEIGHTS, SHARPNESS, POOLED = "_weights", "_sharpness", "_pooled"
 """Ends of the names of layers of an output: two that hold the weights of the pool, and the pool's answer."""
 SMALLEST_SHARE = 1e-12
@@ -168,7 +170,7 @@ def _fusion(encoded: Mapping[str, keras.KerasTensor], outputs: Sequence[Output],
         zip(features, ops.split(present, len(features), axis=1) if len(features) > 1 else [present], strict=True)
     )
     sizes = [output.size for output in outputs]
-    seen, answers = {}, {output.name: [] for output in outputs}
+    seen, heard, answers = {}, {}, {output.name: [] for output in outputs}
     for key, values in features.items():
         first = values.shape[1] - sum(sizes)
         # A choice, not a product: NaN times zero would be NaN.
@@ -177,12 +179,37 @@ def _fusion(encoded: Mapping[str, keras.KerasTensor], outputs: Sequence[Output],
         )
         said = layers.Identity(dtype="float32", name=f"{key}{SAID}")(parts[0])
         standard = layers.Normalization(dtype="float32", name=f"{key}{STANDARD}")(said)
-        seen[key] = ops.clip(standard, -FARTHEST, FARTHEST) * has[key]
+        seen[key], heard[key] = ops.clip(standard, -FARTHEST, FARTHEST) * has[key], said
         for output, part in zip(outputs, parts[1:], strict=True):
             answers[output.name].append(layers.Identity(dtype="float32", name=f"{key}_{output.name}{ANSWERS}")(part))
+    if any(output.grid for output in outputs):
+        weighed = layers.Concatenate(dtype="float32", name=WEIGHED)(_weighed(heard, has, outputs))
+        seen[WEIGHED] = layers.Normalization(dtype="float32", name=f"{WEIGHED}{STANDARD}")(weighed)
     together = {output.name: kind_of(output).attach_head(fuse(seen, present, output)) for output in outputs}
     pooled = {output.name: _pool([*answers[output.name], together[output.name]], present, output) for output in outputs}
     return keras.Model(features | {PRESENT: present}, pooled, name=FUSION)
+
+
+def _weighed(
+    said: Mapping[str, keras.KerasTensor], has: Mapping[str, keras.KerasTensor], outputs: Sequence[Output]
+) -> list[keras.KerasTensor]:
+    """Weigh the means of distributions by their precisions, as far as entropies tell these: ``(batch, 1)`` each.
+
+    So the joint network need not find out for each set of inputs whose redshift it had better believe.
+    """
+    found, first = [], 0
+    for output in outputs:
+        if output.grid:
+            middles, precisions = [], []
+            for key, values in said.items():
+                parts = ops.split(values, [first, first + 1, first + 2], axis=1)
+                middles.append(parts[1])
+                precisions.append(ops.exp(-2 * parts[2]) * has[key])
+            total = sum(precisions) + SMALLEST_SHARE
+            found.append(sum(one * of for one, of in zip(middles, precisions, strict=True)) / total)
+            found.append(-0.5 * ops.log(total))
+        first += 2 if output.grid else output.size
+    return found
 
 
 def _pool(answers: Sequence[keras.KerasTensor], present: keras.KerasTensor, output: Output) -> keras.KerasTensor:
@@ -223,7 +250,11 @@ def joint_network(network: keras.Model) -> keras.Model:
     fusion = network.get_layer(FUSION)
     said = {key: fusion.get_layer(f"{key}{SAID}").output for key in fusion.input if key != PRESENT}
     heads = {key: fusion.get_layer(key).output for key in fusion.output}
-    return keras.Model(said | {PRESENT: fusion.input[PRESENT]}, heads, name=FUSION)
+    # A list, and inputs of its own before it: a tensor from within a network has no name to be known by.
+    inner = keras.Model([*said.values(), fusion.input[PRESENT]], heads, name=FUSION)
+    inputs = {key: keras.Input(like.shape[1:], name=key) for key, like in said.items()}
+    inputs[PRESENT] = keras.Input(fusion.input[PRESENT].shape[1:], name=PRESENT)
+    return keras.Model(inputs, inner(list(inputs.values())), name=network.name)
 
 
 def let_pools_learn(network: keras.Model, pools: bool) -> keras.Model:

@@ -13,7 +13,7 @@ import numpy as np
 BINS, OUTER_BINS = 180, 10
 """Of equal width where most of the training objects are; wider ones on either side."""
 SPECTRUM_BINS = 1000
-"""Of equal width for networks that see spectra, whose errors are a hundredth of those of magnitudes."""
+"""Of equal width for redshifts from spectra, whose errors are a hundredth of those from magnitudes."""
 MOST = (0.001, 0.995)
 """Quantiles of the training objects between which the bins have equal width."""
 REDSHIFT_BIN, REDSHIFT_BINS = 0.002, (100, 1000)
@@ -76,10 +76,10 @@ def usual_bins(values: np.ndarray, redshift: bool, spectral: bool) -> int:
     >>> usual_bins(np.linspace(0, 0.8, 100), redshift=True, spectral=False)
     398
     """
-    if spectral:
-        return SPECTRUM_BINS
     if not redshift:
         return BINS
+    if spectral:
+        return SPECTRUM_BINS
     return int(np.clip(np.ceil(np.ptp(np.quantile(values, MOST)) / REDSHIFT_BIN), *REDSHIFT_BINS))
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from common.backend import keras, tf
 from common.data.training_data import TrainingData
 from common.networks.build import adapt_normalisation
-from common.networks.fused import STANDARD
+from common.networks.fused import SAID, STANDARD, WEIGHED
+from common.networks.inputs import PRESENT
 from common.networks.parts import decider_of, is_flat, member_outputs
 from common.options import TrainingOptions
 from common.outputs.kinds import kind_of
@@ -168,6 +169,13 @@ def begin_fused(network: keras.Model, data: TrainingData, said: Mapping[str, np.
     fusion = decider_of(network)
     for item, has in zip(data.inputs, data.present("train").T, strict=True):
         fusion.get_layer(f"{item.name}{STANDARD}").adapt(said[item.name][has])
+    if WEIGHED in {layer.name for layer in fusion.layers}:
+        names = [item.name for item in data.inputs]
+        heard = [*(fusion.get_layer(f"{name}{SAID}").output for name in names), fusion.input[PRESENT]]
+        weigh = keras.Model(heard, fusion.get_layer(WEIGHED).output)
+        rows = slice(ADAPT_OBJECTS)
+        shown = [*(said[name][rows] for name in names), data.present("train")[rows].astype(np.float32)]
+        fusion.get_layer(f"{WEIGHED}{STANDARD}").adapt(weigh.predict_on_batch(shown))
     _begin_heads(network, data)
 
 
