@@ -85,8 +85,9 @@ def _networks(model: Model, folder: Path) -> Iterator[tuple[Path, keras.Model]]:
         encoder = encoder_of(network, item)
         entry = keras.Input(encoder.input.shape[1:], name=item.name, dtype=item.dtype)
         features = encoder(entry)
-        if item.columns:
-            # A network of magnitudes takes NaN for a missing one, also where it was not trained to.
+        if np.dtype(item.dtype).kind == "f":
+            # A network of magnitudes takes NaN for a missing one, also where it was not trained to; and a maximum of
+            # NaN and a number is the number to some.
             features = keras.ops.where(numbers_in(item, entry), features, np.nan)
         yield folder / ENCODER.format(item.name), keras.Model({item.name: entry}, {FEATURES: features})
 

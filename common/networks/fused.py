@@ -89,8 +89,10 @@ def build_encoder(
     said, answers = [], []
     for output in outputs:
         base = bases[output.name]
-        base.network.trainable = False
-        answer = base.network({item.name: entry})
+        # Under a name of its own: folders lend their networks to outputs that have none.
+        network = keras.Model(base.network.input, base.network.output, name=f"{item.name}_{output.name}")
+        network.trainable = False
+        answer = network({item.name: entry})
         if output.grid:
             answer = _in_bins(answer, base.output.grid, output)
             middles = _fixed((np.array(output.grid[1:]) + output.grid[:-1])[:, None] / 2, f"{output.name}_middles")

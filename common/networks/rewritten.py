@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import partial
 
 from common.backend import keras, tf
-from common.networks.inputs import ENCODER
 
 layers, ops = keras.layers, keras.ops
 MONOTONE = (keras.activations.relu, keras.activations.linear)
@@ -60,8 +59,7 @@ def rewritten(network: keras.Model) -> keras.Model:
         if compute := _compute_of(layer, pool):
             computes[layer.name] = partial(compute, layer, pool)
             pools |= {pool.name} if pool else set()
-    parts = {part.name: rewritten(part) for part in network.layers if part.name.endswith(ENCODER)}
-    if not computes and all(parts.get(part.name, part) is part for part in network.layers):
+    if not computes:
         return network
 
     def call(layer: layers.Layer, *values: object, **options: object) -> object:
@@ -70,9 +68,7 @@ def rewritten(network: keras.Model) -> keras.Model:
         compute = computes.get(layer.name)
         return Rewritten(layer, compute)(*values) if compute else layer(*values, **options)
 
-    return keras.models.clone_model(
-        network, clone_function=lambda layer: parts.get(layer.name, layer), call_function=call
-    )
+    return keras.models.clone_model(network, clone_function=lambda layer: layer, call_function=call)
 
 
 def _compute_of(layer: layers.Layer, pool: layers.Layer | None) -> Callable | None:

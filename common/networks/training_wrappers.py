@@ -14,7 +14,7 @@ from common.networks.symmetry import TURNED
 
 POSITION = "position"
 """Name of the input of a network whose objects live on the device."""
-WHOLE_SHARE, HIDDEN_SHARE, ALONE_SHARE = 0.4, 0.3, 0.3
+WHOLE_SHARE, HIDDEN_SHARE, ALONE_SHARE = 0.5, 0.3, 0.2
 """Shares of the loss: objects as they are, with inputs hidden at random, and each input alone (together)."""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +24,7 @@ from common.options import TrainingOptions, convert, options_of, typed
 from common.project import ModelFolder, Project, functions_of, read_project
 from common.runs.dead_runs import STATE
 from common.runs.record import Run, logs_of
-from common.training import session, state
+from common.training import state
 from common.training.fit import require_best
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.logs import LOG
@@ -33,12 +34,17 @@ BASE_TAG = "zoo.base"
 """Of a nested run that trained a base network: what decides it."""
 PACE = ("epochs", "batch_size", "optimizer", "learning_rate", "weight_decay")
 """What a folder without a sibling for an output lends to its training."""
-FUSION_ALONE = ("ds", "inputs", "outputs", "input_dropout", "patience", "label_smoothing", "start", "resume", "folds")
+FUSION_ALONE = ("ds", "inputs", "outputs", "input_dropout", "patience", "label_smoothing", "start", "resume")
 """Options that are not passed on to the training of base networks, whatever they are."""
 
 
 def base_networks(
-    project: ModelFolder, data: TrainingData, options: TrainingOptions, fold: int | None, record: Run
+    project: ModelFolder,
+    data: TrainingData,
+    options: TrainingOptions,
+    fold: int | None,
+    record: Run,
+    begin: Callable,
 ) -> dict[str, dict[str, BaseNetwork]]:
     """Find or train a network for each input and output.
 
@@ -54,6 +60,8 @@ def base_networks(
         As for `Session`.
     record : Run
         Under which nested runs are begun; with a stand-in nothing is looked for or recorded.
+    begin : callable
+        Begins a session with a project, a record, options, functions and a fold: `Session`.
 
     Returns
     -------
@@ -76,7 +84,7 @@ def base_networks(
             network = _registered(base.name, fingerprint, item, output)
         if network is None:
             print(f"base network {number} of {len(wanted)}: {base.name}", flush=True)
-            network = _trained(base, chosen, fingerprint, fold, record)
+            network = _trained(base, chosen, fingerprint, fold, record, begin)
         found[item.name][output.name] = network
     return found
 
@@ -102,7 +110,15 @@ def base_project(project: ModelFolder, item: Input, output: Output) -> Project:
 
 
 def base_options(base: Project, project: ModelFolder, options: TrainingOptions) -> TrainingOptions:
-    """Choose the options of a base network: its own defaults, and what the fused model was told."""
+    """Choose the options of a base network: its own defaults, and what the fused model was told.
+
+    Parameters
+    ----------
+    base : Project
+        Of the base network.
+    project, options : ModelFolder, TrainingOptions
+        Of the fused model.
+    """
     told = {
         name: value
         for name, value in project.recorded(options).items()
@@ -118,7 +134,16 @@ def base_options(base: Project, project: ModelFolder, options: TrainingOptions) 
 
 
 def fits(network: BaseNetwork, learnt: Input, item: Input, output: Output) -> bool:
-    """Tell whether a network sees an input as the fused one does, and answers what that can weigh."""
+    """Tell whether a network sees an input as the fused one does, and answers what that can weigh.
+
+    Parameters
+    ----------
+    network : BaseNetwork
+    learnt : Input
+        What it sees.
+    item, output : Input, Output
+        Of the fused network.
+    """
     own = network.output
     alike = replace(own, grid=(), centre=0.0, spread=1.0) == replace(output, grid=(), centre=0.0, spread=1.0)
     return learnt == item and alike and bool(own.grid) == bool(output.grid) and not own.components
@@ -142,13 +167,21 @@ def _registered(name: str, fingerprint: str, item: Input, output: Output) -> Bas
     return None
 
 
-def _trained(base: Project, options: TrainingOptions, fingerprint: str, fold: int | None, record: Run) -> BaseNetwork:
+def _trained(
+    base: Project,
+    options: TrainingOptions,
+    fingerprint: str,
+    fold: int | None,
+    record: Run,
+    begin: Callable,
+) -> BaseNetwork:
     """Train a network, unless an earlier run did."""
     recorded = {name: value for name, value in base.recorded(options).items() if name not in ("ds", "memory_limit")}
     key = sha256(json.dumps([base.name, fingerprint, fold, recorded], sort_keys=True).encode()).hexdigest()[:16]
     functions = functions_of(base.folder)
     with _nested(base, record, key) as (run, earlier):
-        training = session.Session(base, run, options, functions, fold)
+        with contextlib.redirect_stdout(io.StringIO()) if earlier else contextlib.nullcontext():
+            training = begin(base, run, options, functions, fold)
         if earlier:
             training.best = state.best_of(state.load_state(earlier / STATE)[1])
         else:
@@ -166,7 +199,7 @@ def _nested(base: Project, record: Run, key: str) -> Iterator[tuple[Run, Path | 
     from common.training.processes import Silent
 
     if not isinstance(record, Run):
-        yield Silent(), None
+        yield Silent(record.logs / key), None
         return
     parent = mlflow.get_run(record.id).info.experiment_id
     done = f"tags.`{BASE_TAG}` = '{key}' and attributes.status = 'FINISHED'"

@@ -180,7 +180,12 @@ def begin_fused(network: keras.Model, data: TrainingData, said: Mapping[str, np.
 
 
 def adapt_to(network: keras.Model, data: TrainingData, item: Input) -> None:
-    """Set the statistics of a network that sees one input from the training objects that have it."""
+    """Set the statistics of a network that sees one input from the training objects that have it.
+
+    Parameters
+    ----------
+    network, data, item : keras.Model, TrainingData, Input
+    """
     chunks = tf.data.Dataset.from_generator(
         lambda: map(_without_gaps, data.chunks("train", item.name, ADAPT_OBJECTS)),
         output_signature=tf.TensorSpec((None, *data.shapes()[item.name]), item.dtype),

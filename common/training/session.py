@@ -25,6 +25,7 @@ from common.runs.dead_runs import RESUMED_TAG, STATE
 from common.runs.provenance import versions
 from common.runs.record import LogEpochs, Run, logs_of
 from common.training import state
+from common.training.base_networks import base_networks
 from common.training.compile import begin_at_constants, begin_fused, compile_model, constant_losses
 from common.training.device import CONVOLVED, Device, select_device
 from common.training.fit import fit
@@ -33,7 +34,7 @@ from common.training.phases import Phase, phases
 from common.training.pool import fit_pools, what_is_said
 from common.training.precision import timed
 from common.training.processes import join
-from common.training.start import BATCH, FOLLOWED, begin_at, check_data, follow, open_start, pace
+from common.training.start import BATCH, FOLLOWED, MIXTURE, begin_at, check_data, follow, open_start, pace
 from sdss_gs.errors import DataError, OptionError, first_line
 from sdss_gs.logs import LOG
 
@@ -84,6 +85,9 @@ class Session:
         self.functions, self.task, self.phases = functions, task_of(project, self.options), phases(self.options)
         if self.task.flat:
             chosen(functions, self.options.architecture)
+        elif self.options.head == MIXTURE:
+            others = "shares of bins can be weighed, mixtures cannot"
+            raise OptionError(f"head: expected auto, point or binned for {self.task.name}, found {MIXTURE}: {others}")
         self.start = open_start(project, self.recorded, self.task) if self.options.start else None
         if self.start:
             self.task = replace(self.task, inputs=self.start.inputs, outputs=self.start.outputs)
@@ -179,10 +183,8 @@ class Session:
                 item.name: self.start.network.get_layer(f"{item.name}{ENCODER}") for item in self.task.inputs
             }
             return
-        # Only here: a base network is trained by a session of its own.
-        from common.training.base_networks import base_networks
-
-        bases = base_networks(self.project, self.data, self.options, self.fold, self.record)
+        # A base network is trained by a session of its own.
+        bases = base_networks(self.project, self.data, self.options, self.fold, self.record, Session)
         addresses = {f"{item} {output}": one.address for item, by in bases.items() for output, one in by.items()}
         self.record.tags({"zoo.base_networks": ", ".join(f"{key}: {one}" for key, one in addresses.items())})
         shapes = self.data.shapes()

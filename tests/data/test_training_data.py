@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 from conftest import ROOT, survey_rows, write_survey
 from helpers.ballots import ballots, write_votes
-from helpers.several import FUNCTIONS, NAMES, patchy_rows, task
+from helpers.several import NAMES, fused, patchy_rows, task
 
 from common.data.task import task_of
 from common.data.training_data import TrainingData
-from common.networks.build import build_fused
+from common.networks.fused import joint_network
 from common.networks.inputs import PRESENT
-from common.networks.training_wrappers import training_model
+from common.networks.training_wrappers import hiding_model
 from common.options import TrainingOptions
 from common.project import read_project
-from common.training.compile import begin_at_constants, compile_model, constant_losses
+from common.training.compile import begin_fused, compile_model, constant_losses
+from common.training.pool import what_is_said
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.sample import write_sample
 from sdss_gs.schema import INPUTS, OUTPUTS
@@ -75,18 +76,29 @@ def test_weights_leave_out_unknown_truths_and_balance_the_outputs(data):
 
 
 def test_training_begins_at_the_best_constants_with_a_loss_of_one_each(data):
-    network = build_fused(data.inputs, data.outputs, data.shapes(), FUNCTIONS, "x2y")
-    model = training_model(network, hide=0.3)
+    network = fused(data.inputs, data.outputs, data.shapes())
+    said = what_is_said(network, data, new=True)
+    model = hiding_model(joint_network(network), 0.3, 0)
     options = TrainingOptions(epochs=2, learning_rate=0.01, schedule="constant")
     compile_model(model, data.outputs, options, steps=4, constants=constant_losses(data, options))
-    begin_at_constants(network, data)
-    found = model.evaluate(data.batches("train", 64), verbose=0, return_dict=True)
+    begin_fused(network, data, said["train"])
+    found = model.evaluate(data.batches("train", 64, said=said), verbose=0, return_dict=True)
     assert found["loss"] == pytest.approx(len(NAMES), rel=1e-4)
     # The statistics are of the training objects that have the input: a zero in place of a magnitude is none.
-    (layer,) = [layer for layer in network.get_layer("wise_encoder").layers if "normalization" in layer.name]
+    values = network.get_layer("wise_encoder").get_layer("wise_values")
+    (layer,) = [layer for layer in values.layers if "normalization" in layer.name]
     seen = np.concatenate(list(data.chunks("train", "wise")))
     assert len(seen) == data.present("train")[:, 1].sum()
     np.testing.assert_allclose(np.ravel(layer.adapt_mean)[:4], seen.mean(axis=0), rtol=1e-4)
+    assert (said["train"]["wise"][~data.present("train")[:, 1]] == 0).all()
+
+
+def test_fingerprint_of_one_input_and_output_is_that_of_a_model_of_its_own(data):
+    """A version of b2r is known again by it."""
+    project = read_project(ROOT / "b2r")
+    alone = TrainingData(task_of(project, TrainingOptions()), TrainingOptions(ds=str(data.folder)))
+    assert data.fingerprint_of("bands", "redshift") == alone.fingerprint
+    assert data.fingerprint_of("wise", "redshift") != alone.fingerprint
 
 
 def test_each_object_is_measured_once(data, monkeypatch):

@@ -7,8 +7,8 @@ from common.data.fit_novelty import fit_novelty
 from common.models.keras_runtime import KerasRuntime
 from common.models.model import ANY, Model
 from common.models.serving import serving_network
-from common.networks.build import build_fused
 from common.outputs.kinds import kind_of
+from helpers.several import joined
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 
 MAGNITUDES = np.array([18.5, 17.2, 16.5, 16.1, 15.8])
@@ -79,7 +79,7 @@ def several_by_hand():
     functions = {name: keras.layers.Identity(dtype="float32") for name in names}
     functions["fuse"] = lambda seen, present, output: keras.layers.Concatenate(dtype="float32")([*seen.values()])
     inputs, outputs = tuple(INPUTS[name] for name in names), (OUTPUTS["redshift"], OUTPUTS["subclass"])
-    network = build_fused(inputs, outputs, {item.name: item.shape for item in inputs}, functions, "x2y")
+    network = joined(inputs, outputs, {item.name: item.shape for item in inputs}, functions)
     heads = network.get_layer("fusion")
     heads.get_layer("redshift").set_weights([np.full((9, 1), 0.01 / 9), np.zeros(1)])
     error, rng = np.linspace(-1, 1, 401) * 0.02 / 0.68, np.random.default_rng(0)

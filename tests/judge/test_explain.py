@@ -1,13 +1,14 @@
 """What a network looks at."""
 
 import numpy as np
+from helpers.several import joined
 from helpers.trained import untried
 
 from common.backend import keras
 from common.judge.explain import GRAD_CAM, OCCLUSION
 from common.judge.explain import explain as explain_objects
 from common.models.serving import serving_network
-from common.networks.build import build_flat, build_fused
+from common.networks.build import build_flat
 from common.networks.inputs import PRESENT
 from sdss_gs.schema import INPUTS, OUTPUTS
 
@@ -97,7 +98,7 @@ def test_image_among_several_inputs_is_covered_while_the_others_stay_as_they_are
     }
     inputs, redshift = (INPUTS["img"], INPUTS["bands"]), OUTPUTS["redshift"]
     shapes = {"img": (SIDE, SIDE, 3), "bands": (5,)}
-    network = build_fused(inputs, [redshift, OUTPUTS["subclass"]], shapes, functions, "x2y")
+    network = joined(inputs, [redshift, OUTPUTS["subclass"]], shapes, functions)
     network.get_layer("fusion").get_layer("redshift").set_weights([np.ones((8, 1)), np.zeros(1)])
     piece = {"img": IMAGES, "bands": RNG.normal(17, 1, (3, 5)).astype(np.float32)}
     piece[PRESENT] = np.array([[1, 1], [1, 0], [1, 1]], np.float32)

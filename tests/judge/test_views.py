@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import write_survey
 from helpers.cards import several_summary, summary
-from helpers.several import FUNCTIONS, NAMES, patchy_rows, task
+from helpers.several import NAMES, fused, patchy_rows, task
 from helpers.trained import untried
 
 from common.backend import keras
@@ -22,7 +22,6 @@ from common.judge.views import (
     validation_scores,
 )  # fmt: skip
 from common.models.model import ANY
-from common.networks.build import build_fused
 from common.networks.inputs import PRESENT
 from common.options import TrainingOptions
 from sdss_gs.schema import OUTPUTS
@@ -37,7 +36,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(data):
     keras.utils.set_random_seed(1)
-    network = build_fused(data.inputs, data.outputs, data.shapes(), FUNCTIONS, "x2y")
+    network = fused(data.inputs, data.outputs, data.shapes())
     for name in NAMES:
         kernel = network.get_layer("fusion").get_layer(name).kernel
         kernel.assign(np.random.default_rng(1).normal(0, 0.1, kernel.shape))

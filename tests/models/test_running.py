@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from helpers.asking import ask
 from helpers.running import running
-from helpers.several import FUNCTIONS
+from helpers.several import FUNCTIONS, joined
 from helpers.trained import by_hand, untried
 
 from common.backend import keras
@@ -16,7 +16,7 @@ from common.models.opening import load
 from common.models.running import Steps, in_steps, serving_inputs
 from common.models.serving import bare_network, serving_network
 from common.models.store import log_model
-from common.networks.build import build_flat, build_fused
+from common.networks.build import build_flat
 from common.networks.inputs import PRESENT
 from common.outputs.kinds import kind_of
 from sdss_gs.schema import INPUTS, OUTPUTS
@@ -90,7 +90,7 @@ def test_an_input_that_is_there_but_not_finite_takes_away_all_answers_of_a_fused
     shapes = {"fits": (9, 9, 5), "bands": (5,), "wise": (4,), "img": (12, 12, 3)}
     items = [INPUTS[name] for name in names]
     functions = dict.fromkeys(names, hidden) | {"fuse": FUNCTIONS["fuse"]}
-    bare = build_fused(items, outputs, shapes, functions, "x2y")
+    bare = joined(items, outputs, shapes, functions)
     with_answers(bare.get_layer("fusion"), outputs)
     network = serving_network(bare, items)
     inputs = {name: np.array([GOOD[name]] * 6, np.float32) for name in ("bands", "wise")}

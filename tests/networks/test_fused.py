@@ -1,20 +1,23 @@
 """Networks of several inputs, any of which may be missing, and several outputs; and how these are trained."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from helpers.several import FUNCTIONS, NAMES, task
+from helpers.several import FUNCTIONS, NAMES, fused, task
 
 from common.backend import keras
-from common.networks.build import build_fused
+from common.networks.build import build_flat
+from common.networks.fused import BaseNetwork, build_encoder, build_fused, joint_network, let_pools_learn
 from common.networks.inputs import PRESENT
-from common.networks.training_wrappers import HideInputs, training_model
+from common.networks.training_wrappers import HideInputs, hiding_model
 from sdss_gs.schema import INPUTS, OUTPUTS
 
 RNG = np.random.default_rng(0)
 
 
 def build(of):
-    return build_fused(of.inputs, of.outputs, {item.name: item.shape for item in of.inputs}, FUNCTIONS, of.name)
+    return fused(of.inputs, of.outputs)
 
 
 def network_of(inputs, outputs=NAMES, seed=1):
@@ -75,20 +78,20 @@ def test_inputs_are_shown_whole_hidden_at_random_and_alone_while_training():
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_what_surrounds_the_network_while_it_trains_is_not_in_its_predictions(dropout):
-    network = network_of(("fits", "bands"))
-    batch = {name: RNG.normal(15, 3, (5, *INPUTS[name].shape)).astype(np.float32) for name in ("fits", "bands")}
+    network = joint_network(network_of(("fits", "bands")))
+    batch = {name: RNG.normal(0, 1, (5, *like.shape[1:])).astype(np.float32) for name, like in network.input.items()}
     batch[PRESENT] = np.ones((5, 2), np.float32)
-    expected, found = (m.predict(batch, verbose=0) for m in (network, training_model(network, "dihedral", 0, dropout)))
+    expected, found = (m.predict(batch, verbose=0) for m in (network, hiding_model(network, dropout, 0)))
     for name in NAMES:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
 
 
 def test_objects_without_a_label_teach_the_other_outputs_only():
     network = network_of(("bands", "wise"))
-    model = training_model(network, hide=0.3)
+    model = hiding_model(joint_network(network), 0.3, 0)
     losses = {"redshift": "mae", "smass": "mae"} | dict.fromkeys(("subclass", "gz2c"), "categorical_crossentropy")
     model.compile("sgd", losses)
-    inputs = {name: RNG.normal(15, 1, (8, *INPUTS[name].shape)).astype(np.float32) for name in ("bands", "wise")}
+    inputs = {name: RNG.normal(0, 1, (8, *like.shape[1:])).astype(np.float32) for name, like in model.input.items()}
     inputs[PRESENT] = np.ones((8, 2), np.float32)
     targets = {name: np.ones((8, OUTPUTS[name].size), np.float32) for name in NAMES}
     weights = {name: np.full(8, float(name != "subclass"), np.float32) for name in NAMES}
@@ -97,3 +100,65 @@ def test_objects_without_a_label_teach_the_other_outputs_only():
     for name, (kernel, bias) in before.items():
         after = network.get_layer("fusion").get_layer(name).get_weights()
         assert np.array_equal(after[0], kernel) is np.array_equal(after[1], bias) is (name == "subclass")
+
+
+GRID = tuple(np.linspace(0, 0.5, 26).tolist())
+
+
+def shares_of(grid, place):
+    """A base network that says of every galaxy that it lies in one bin."""
+
+    def build(item):
+        output = replace(OUTPUTS["redshift"], grid=grid)
+        network = build_flat(item, output, item.shape, lambda x: keras.ops.where(keras.ops.isnan(x), 0.0, x), "base")
+        bias = np.full(output.size, -9.0)
+        bias[place] = 9.0
+        network.get_layer("redshift").set_weights([np.zeros((item.shape[0], output.size)), bias])
+        return BaseNetwork(network, output, "")
+
+    return build
+
+
+def test_answers_in_other_bins_are_read_in_those_of_the_fused_network():
+    """Bins of 0.04 become two of 0.02; what lies beyond the bins goes into the last one."""
+    output, item = replace(OUTPUTS["redshift"], grid=GRID), INPUTS["bands"]
+    wide = tuple(np.linspace(0, 0.8, 21).tolist())
+    for place, expected in ((3, {6: 0.5, 7: 0.5}), (15, {24: 1.0})):
+        base = shares_of(wide, place)(item)
+        encoder = build_encoder(item, item.shape, [output], {"redshift": base})
+        logs = encoder(np.full((1, 5), 17.0, np.float32)).numpy()[0, -output.size :]
+        np.testing.assert_allclose(np.exp(logs), [expected.get(k, 0.0) for k in range(25)], atol=1e-6)
+
+
+def test_one_input_alone_is_what_its_base_network_says_and_weights_decide_between_two():
+    """With all weight on the first base network the answer is its answer, whatever the joint network says."""
+    items, output = [INPUTS["bands"], INPUTS["wise"]], replace(OUTPUTS["redshift"], grid=GRID)
+    encoders = {
+        item.name: build_encoder(item, item.shape, [output], {"redshift": shares_of(GRID, place)(item)})
+        for item, place in zip(items, (5, 15), strict=True)
+    }
+    network = build_fused(items, [output], encoders, FUNCTIONS["fuse"], "x2y")
+    pool = network.get_layer("fusion").get_layer("redshift_weights")
+    batch = {"bands": np.full((3, 5), 17.0, np.float32), "wise": np.full((3, 4), 14.0, np.float32)}
+    batch[PRESENT] = np.array([[1, 1], [0, 1], [1, 0]], np.float32)
+    pool.set_weights([np.zeros((2, 3)), np.array([20.0, 0.0, -20.0])])
+    assert network.predict(batch, verbose=0)["redshift"].argmax(axis=1).tolist() == [5, 15, 5]
+    pool.set_weights([np.zeros((2, 3)), np.array([0.0, 20.0, -20.0])])
+    assert network.predict(batch, verbose=0)["redshift"].argmax(axis=1).tolist() == [15, 15, 5]
+    # Both as much: each of the two bins is as likely, and no other.
+    pool.set_weights([np.zeros((2, 3)), np.array([0.0, 0.0, -20.0])])
+    both = network.predict(batch, verbose=0)["redshift"][0]
+    assert set(np.argsort(both)[-2:]) == {5, 15}
+    assert both[5] == pytest.approx(both[15])
+
+
+def test_base_networks_keep_their_weights_and_the_pools_learn_by_themselves():
+    network = network_of(("bands", "wise"), ("redshift",))
+    assert not [one for name in ("bands", "wise") for one in network.get_layer(f"{name}_encoder").trainable_variables
+                if "normalization" not in one.path]  # fmt: skip
+    pools = {variable.path for variable in let_pools_learn(network, True).trainable_variables}
+    rest = {variable.path for variable in let_pools_learn(network, False).trainable_variables}
+    assert pools
+    assert rest
+    assert not pools & rest
+    assert all("redshift_weights" in path for path in pools)

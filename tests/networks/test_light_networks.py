@@ -3,22 +3,21 @@
 Folders whose functions are the same for the same input are tried once, with one output: ZOO_HEAVY_TESTS=1 tries all.
 """
 
-import importlib.util
 import os
 import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from helpers.folders import MODELS, architectures_of
+from helpers.several import fused
 from helpers.trained import untried
 
 from common.backend import keras
 from common.models.light_export import write_light
 from common.models.serving import serving_network
 from common.networks.backbones import APPLICATIONS, OWN, image_features
-from common.networks.build import build_flat, build_fused
+from common.networks.build import build_flat
 from common.networks.inputs import PRESENT
 from common.networks.layers import normalisations
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
@@ -91,12 +90,8 @@ def test_networks_of_the_folders(tmp_path, name, kind):
     ],
 )
 def test_networks_of_several_inputs(tmp_path, inputs, outputs):
-    specification = importlib.util.spec_from_file_location("x2y", ROOT / "x2y" / "train.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
     items, learnt = [INPUTS[name] for name in inputs], [OUTPUTS[name] for name in outputs]
-    functions = {name: getattr(module, name) for name in (*inputs, "fuse")}
-    network = build_fused(items, learnt, {item.name: item.shape for item in items}, functions, "x2y")
+    network = fused(items, learnt)
     light = light_of(network, items, learnt, tmp_path)
     assert set(light.files) == {"light_fusion.onnx", *(f"light_{name}.onnx" for name in inputs)}, light.said
 

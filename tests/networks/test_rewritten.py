@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from helpers.folders import architectures_of
-from helpers.several import FUNCTIONS, task
 
 from common.backend import keras, tf
-from common.networks.build import build_flat, build_fused
-from common.networks.inputs import PRESENT
+from common.networks.build import build_flat
 from common.networks.layers import dense_stack
 from common.networks.rewritten import Rewritten, rewritten
 from common.networks.training_wrappers import training_model
@@ -85,17 +83,6 @@ def test_network_of_dense_layers_is_trained_as_it_is():
     project = read_project(ROOT / "b2r")
     network = build_flat(project.input, project.output, (5,), architectures_of("b2r")["reference"], "b2r")
     assert rewritten(network) is network
-
-
-def test_encoders_of_several_inputs_are_rewritten_too():
-    of = task(("fits", "bands"), ("redshift", "smass"))
-    keras.utils.set_random_seed(0)
-    network = randomly(
-        build_fused(of.inputs, of.outputs, {item.name: item.shape for item in of.inputs}, FUNCTIONS, of.name)
-    )
-    inputs = {name: value for item in of.inputs for name, value in objects(item, item.shape).items()}
-    model = assert_same(network, inputs | {PRESENT: np.ones((5, 2), np.float32)})
-    assert any(isinstance(layer, Rewritten) for layer in model.get_layer("fits_encoder").layers)
 
 
 def test_what_surrounds_a_network_while_it_trains_sees_the_rewritten_one():
