@@ -26,7 +26,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help example weights test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction bench-training profile all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help example weights test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction bench-training profile x2y-page all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -139,3 +139,6 @@ bench-prediction: $(VENV)/installed-test
 	git worktree add --detach --force $(VENV)/before $(BEFORE)
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m benchmarks --parts engines,commands --add \
 	    --before $(VENV)/before $(OPTIONS); code=$$?; git worktree remove --force $(VENV)/before; exit $$code
+
+x2y-page: $(VENV)/installed-test
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m benchmarks.fusion $(OPTIONS)

@@ -1,0 +1,1 @@
+"""x2y beside the models with one input: ``python -m benchmarks.fusion``."""
