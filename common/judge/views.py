@@ -113,6 +113,30 @@ def fit_calibrations(model: Model, data: TrainingData, predictions: Predictions)
     return calibrations
 
 
+def costs_of_sets(model: Model, data: TrainingData, predictions: Predictions) -> dict[str, dict[str, float]]:
+    """Compute what a model reaches on the validation objects that it is shown with a set of inputs.
+
+    Parameters
+    ----------
+    model, data, predictions
+        As for `fit_calibrations`.
+
+    Returns
+    -------
+    dict of str to dict of str to float
+        By set and output, as `Metric.cost` turns the headline metric; without what fewer than `FEWEST` objects have.
+    """
+    costs: dict[str, dict[str, float]] = {}
+    for key, predicted in predictions.items():
+        has = with_set(model, data, "validation", key)
+        for output in data.outputs:
+            known, name, kind = data.known("validation", output.name), output.name, kind_of(output)
+            if key != ANY and (has & known).sum() >= FEWEST:
+                found = score(output, data.truth("validation", name)[has[known]], predicted[name][has & known])
+                costs.setdefault(key, {})[name] = kind.metrics[kind.headline].cost(found[kind.headline])
+    return costs
+
+
 def too_few_validation_objects(data: TrainingData) -> list[str]:
     """Say of each output which intervals or class sets `fit_calibrations` had too few validation objects for."""
     found = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import compress, product
 from typing import TYPE_CHECKING
 
@@ -77,6 +77,9 @@ class Model:
         By set of inputs and output.
     training_ranges : dict of str to Novelty or TrainingRange
         By input.
+    costs : dict of str to dict of str to float
+        Of a model whose inputs may be missing: what it reached on validation objects shown a set of inputs, by set and
+        output, as `Metric.cost` turns the headline metric.
     tta : bool
         Whether each image is seen in its eight symmetric forms, and what the network gives for them is averaged:
         redshift, log10 of the mass, or probability. Error bars stay those that were calibrated without.
@@ -97,6 +100,7 @@ class Model:
     reading: dict[str, object]
     calibrations: Calibrations
     training_ranges: dict[str, Novelty | TrainingRange]
+    costs: dict[str, dict[str, float]] = field(default_factory=dict)
     tta: bool = False
     pdf: str = ""
     origin: str = ""
@@ -152,6 +156,7 @@ class Model:
                 for shown, by_output in self.calibrations.items()
             },
             "training_range": {name: asdict(one) for name, one in self.training_ranges.items()},
+            **({"costs": self.costs} if self.costs else {}),
             **({"origin": self.origin} if self.origin else {}),
             **({"own_outputs": own} if own else {}),
             **({"own_inputs": widened} if widened else {}),

@@ -126,6 +126,7 @@ def model_of(name: str, version: str, files: Files, facts: Mapping, runtime: str
             runtime=opened,
             shapes={item.name: item.shape if item.columns else opened.shape(item) for item in inputs},
             reading=dict(facts["reading"]),
+            costs=facts.get("costs", {}),
             calibrations={
                 shown: {key: kind_of(outputs[key]).calibration_from(one) for key, one in by_output.items()}
                 for shown, by_output in facts["calibration"].items()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from common.models.model import Model
+from common.models.model import USED, Model
 from common.outputs.flags import Flag
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import Kind
@@ -30,7 +30,8 @@ class Combination:
         their number makes nobody surer. ``best``: for each galaxy the best model that has a prediction. Empty: not at
         all, each model speaks for itself.
     costs : mapping of str to mapping of str to float
-        By model and output, what it reached on its validation objects, as `Metric.cost` turns it: less is better.
+        By model and output, what it reached on its validation objects, as `Metric.cost` turns it: less is better. Of a
+        galaxy that lacks some of a model's inputs, its `Model.costs` say what it reaches without them.
     """
 
     way: str = ""
@@ -74,24 +75,42 @@ def combine(models: Sequence[Model], columns: Mapping[str, Columns], combination
                 raise OptionError(
                     f"{other}: expected {name} with the classes of {first}, found others: they cannot be combined"
                 )
+        cost = {
+            model.name: _cost(model, name, columns[model.name], combination)
+            for model in models
+            if model.name in members
+        }
         best_first = sorted(members, key=lambda model: combination.costs.get(model, {}).get(name, np.inf))
-        found |= _combined(kind_of(members[first]), best_first, columns, combination.way)
+        costs = np.stack([cost[model] for model in best_first], axis=1)
+        found |= _combined(kind_of(members[first]), best_first, columns, costs if combination.way == "best" else None)
     return found
+
+
+def _cost(model: Model, kind: Kind, columns: Columns, combination: Combination) -> np.ndarray:
+    """Say of each object what the model is expected to cost: that of the set of inputs that it was seen with."""
+    output = kind.output.name
+    usual = combination.costs.get(model.name, {}).get(output, np.inf)
+    of_set = {key: by_output[output] for key, by_output in model.costs.items() if output in by_output}
+    if not of_set:
+        return np.full(len(columns[kind.value_columns[0]]), usual)
+    return np.array([of_set.get(used, usual) for used in columns[USED]], float)
 
 
 def _what(output: Output) -> tuple:
     return output.kind, output.classes, output.tree
 
 
-def _combined(kind: Kind, names: Sequence[str], columns: Mapping[str, Columns], way: str) -> Columns:
-    """Combine what models, the better ones first, say of one output."""
+def _combined(kind: Kind, names: Sequence[str], columns: Mapping[str, Columns], costs: np.ndarray | None) -> Columns:
+    """Combine what models, the better ones first, say of one output: by the least of costs, if there are any."""
 
     def column(name: str) -> np.ndarray:
         return np.stack([np.asarray(columns[model][name], float) for model in names], axis=1)
 
     usable = ~np.isnan(column(kind.value_columns[0]))
-    if way == "best":
-        weights, left_out = (usable & (np.cumsum(usable, axis=1) == 1)).astype(float), np.zeros(len(usable), bool)
+    if costs is not None:
+        # Of equal ones, unknown ones for instance, the first.
+        order = np.where(usable, np.where(np.isnan(costs) | np.isinf(costs), np.finfo(float).max, costs), np.inf)
+        weights, left_out = np.eye(len(names))[order.argmin(axis=1)] * usable, np.zeros(len(usable), bool)
     else:
         weights, left_out = kind.weights(column, usable)
     total = weights.sum(axis=1)

@@ -17,6 +17,7 @@ from common.judge.record_summary import numbers, record_summary
 from common.judge.views import (
     alone,
     champion_cost,
+    costs_of_sets,
     every_set,
     fit_calibrations,
     predict_part,
@@ -81,7 +82,11 @@ def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
     ranges = start.training_ranges if start else {item.name: data.novelty(item) for item in data.inputs}
     model = replace(_best(session), training_ranges=ranges)
     predictions = predict_part(model, data, "validation", every_set(model))
-    return replace(model, calibrations=fit_calibrations(model, data, predictions)), predictions[ANY]
+    known = {
+        "calibrations": fit_calibrations(model, data, predictions),
+        "costs": costs_of_sets(model, data, predictions),
+    }
+    return replace(model, **known), predictions[ANY]
 
 
 def _log(session: Session, model: Model, register: bool, light: Light = NO_LIGHT) -> str:

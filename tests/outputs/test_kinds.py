@@ -191,7 +191,7 @@ def test_models_that_agree_are_averaged_to_what_each_says(kind):
     values, _ = kind.values(kind.fit_calibration(truth, predicted), predicted)
     frame = pd.DataFrame(dict(zip(kind.columns(), values, strict=True)))
     frames = {name: frame[lacking:].reindex(range(COUNT)) for name, lacking in (("one", 3), ("other", 2))}
-    models = [SimpleNamespace(name=name, outputs=(kind.output,)) for name in frames]
+    models = [SimpleNamespace(name=name, outputs=(kind.output,), costs={}) for name in frames]
     for way in ("one2one", "best"):
         found = pd.DataFrame(combine(models, frames, Combination(way, {"one": {kind.output.name: 0.1}})))
         expected = frame[[column for column in found if column in frame]][2:].reindex(range(COUNT))

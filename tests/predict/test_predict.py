@@ -440,6 +440,20 @@ def test_each_output_is_of_the_model_that_is_best_in_it():
     np.testing.assert_array_equal(best["subclass_AGN"], frames["x2y"]["subclass_AGN"])
 
 
+def test_a_galaxy_that_lacks_an_input_is_of_the_model_that_is_best_without_it():
+    """With WISE the model of several inputs is the best there is, of the bands alone b2r is."""
+    costs = {"bands|wise": {"redshift": 0.05}, "bands": {"redshift": 0.12}}
+    several, single = replace(several_by_hand(), costs=costs), by_hand("b2r", 0.02)
+    wise = np.array([[14.0, 14.0, 10.0, 8.0], [np.nan] * 4], np.float32)
+    bands = np.array([MAGNITUDES, MAGNITUDES])
+    frames = {"x2y": several.predict({"bands": bands, "wise": wise}), "b2r": single.predict({"bands": bands})}
+    stated = Combination("best", {"x2y": {"redshift": 0.06}, "b2r": {"redshift": 0.1}})
+    assert combine([several, single], frames, stated)["redshift_models"].tolist() == ["x2y", "b2r"]
+    # What nobody measured without an input is what the model reaches with what objects have.
+    known = replace(several, costs={})
+    assert combine([known, single], frames, stated)["redshift_models"].tolist() == ["x2y", "x2y"]
+
+
 def test_model_with_several_inputs_predicts_each_row_from_what_it_has(tmp_path, monkeypatch):
     monkeypatch.setattr(chunk, "ROWS_PER_CHUNK", 2)
     table = frame(6).assign(w1mag=14.0, w2mag=14.0, w3mag=10.0, w4mag=8.0)

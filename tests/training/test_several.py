@@ -218,6 +218,8 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
     assert choose_models(["x2y"])[0][0].name == "x2y"
     (model,), together = choose_models(["best"])
     assert (model.name, together.way, list(together.costs["x2y"])) == ("x2y", "best", list(NAMES))
+    # Of too few validation galaxies nothing is known.
+    assert set(model.costs) <= {"bands", "wise", "bands|wise"}
 
 
 def test_champion_of_other_outputs_stays(launch, monkeypatch, tmp_path, capsys):
