@@ -75,14 +75,11 @@ def combine(models: Sequence[Model], columns: Mapping[str, Columns], combination
                 raise OptionError(
                     f"{other}: expected {name} with the classes of {first}, found others: they cannot be combined"
                 )
-        cost = {
-            model.name: _cost(model, name, columns[model.name], combination)
-            for model in models
-            if model.name in members
-        }
+        kind = kind_of(members[first])
+        of_model = {model.name: model for model in models if model.name in members}
         best_first = sorted(members, key=lambda model: combination.costs.get(model, {}).get(name, np.inf))
-        costs = np.stack([cost[model] for model in best_first], axis=1)
-        found |= _combined(kind_of(members[first]), best_first, columns, costs if combination.way == "best" else None)
+        costs = [_cost(of_model[model], kind, columns[model], combination) for model in best_first]
+        found |= _combined(kind, best_first, columns, np.stack(costs, axis=1) if combination.way == "best" else None)
     return found
 
 
