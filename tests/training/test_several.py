@@ -23,7 +23,7 @@ from common.outputs.kinds import kind_of
 from common.predict.choose import choose_models
 from common.predict.embed import features_of
 from common.project import parse_options, read_folder
-from common.training import keeping, session
+from common.training import keeping, pool, session
 from sdss_gs.dataset import open_catalogue
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import OUTPUTS
@@ -71,6 +71,8 @@ def launch(repository, store, patchy, monkeypatch, tmp_path):
     """Run the folder's training as its train.py does; return exit code and MLflow run."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     monkeypatch.chdir(tmp_path)
+    # Of so few objects a pool is chosen in fewer steps.
+    monkeypatch.setattr(pool, "STEPS", 40)
     mlflow.set_tracking_uri(store)
 
     def launch(**options):
