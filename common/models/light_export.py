@@ -272,12 +272,19 @@ def compare(model: Model, light: LightRuntime, objects: Arrays) -> float:
 
 
 def _with_gaps(item: Input, values: np.ndarray) -> np.ndarray:
-    """Take one number from every second object, where numbers may be missing: another one each time."""
+    """Take one number from every second object, where numbers may be missing: another one each time.
+
+    Not the last magnitude of an object: without any it has no answer, and is not looked at.
+    """
     if not item.gaps:
         return values
     values = values.copy()
     rows = np.arange(1, len(values), 2)
-    values[rows, rows // 2 % values.shape[1]] = np.nan
+    columns = rows // 2 % values.shape[1]
+    there = np.isfinite(values[rows, : len(item.magnitudes)])
+    there &= np.arange(len(item.magnitudes)) != columns[:, None]
+    some = there.any(axis=1)
+    values[rows[some], columns[some]] = np.nan
     return values
 
 

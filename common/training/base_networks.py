@@ -83,8 +83,8 @@ def base_networks(
         if isinstance(record, Run) and fold is None:
             network = _registered(base.name, fingerprint, item, output)
         if network is None:
-            print(f"base network {number} of {len(wanted)}: {base.name}", flush=True)
             network = _trained(base, chosen, fingerprint, fold, record, begin)
+        print(f"base network {number} of {len(wanted)}: {base.name}, {network.address or 'trained now'}", flush=True)
         found[item.name][output.name] = network
     return found
 
@@ -162,7 +162,6 @@ def _registered(name: str, fingerprint: str, item: Input, output: Output) -> Bas
             continue
         network = BaseNetwork(bare_network(model.network), model.outputs[0], address)
         if fits(network, model.inputs[0], item, output):
-            print(f"base network: {address}", flush=True)
             return network
     return None
 
@@ -190,7 +189,8 @@ def _trained(
         keras.config.set_dtype_policy("float32")
         network = training.build()
         state.assign(network, training.best)
-        return BaseNetwork(network, training.data.outputs[0], f"run {run.id}" if run.id else "")
+        address = f"as an earlier run trained it ({earlier.name})" if earlier else f"run {run.id}" if run.id else ""
+        return BaseNetwork(network, training.data.outputs[0], address)
 
 
 @contextlib.contextmanager

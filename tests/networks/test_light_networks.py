@@ -96,6 +96,17 @@ def test_networks_of_several_inputs(tmp_path, inputs, outputs):
     assert set(light.files) == {"light_fusion.onnx", *(f"light_{name}.onnx" for name in inputs)}, light.said
 
 
+def test_objects_with_a_single_magnitude_are_compared_by_it(tmp_path):
+    """Without it they would have no answer, and nothing could be compared: real WISE rows are like that."""
+    items, learnt = [INPUTS["bands"], replace(INPUTS["wise"], gaps=True)], [OUTPUTS["redshift"]]
+    network = trained(fused(items, learnt))
+    objects = {item.name: RNG.normal(15, 1, (8, *item.shape)).astype(np.float32) for item in items}
+    objects["wise"][1::2, 1:] = np.nan
+    objects[PRESENT] = np.ones((8, 2), np.float32)
+    model = untried(serving_network(network, items), items, learnt)
+    assert write_light(model, objects, tmp_path).files
+
+
 @pytest.mark.parametrize("name", BACKBONES)
 def test_backbones(tmp_path, name):
     side = 75 if name == "xception" else 48
