@@ -109,4 +109,6 @@ def fed_heads(network: keras.Model, outputs: Sequence[Output]) -> list[keras.Ker
 
 def joined(features: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
     """Put features side by side."""
-    return keras.layers.Concatenate(dtype="float32")(features) if len(features) > 1 else features[0]
+    # Keras counts names anew in each process, and one that a stored network has cannot be there twice.
+    join = keras.layers.Concatenate(dtype="float32", name="joined_features")
+    return join(features) if len(features) > 1 else features[0]

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 HEADS = ("point", "binned", "mixture")
 """What a network gives for a number: its value, shares of bins, or a mixture of logistic distributions."""
 COMPONENTS = 5
-BY_CHANCE = 3.0
-"""Standard errors of a share of the validation objects, up to which a distribution's own quantile is believed."""
 OFTEN = tuple(end for level in LEVELS for end in ((1 - level) / 2, (1 + level) / 2))
 SCORES = {
     # Gneiting & Raftery 2007, JASA 102, 359.
@@ -48,10 +46,10 @@ SCORES = {
 class Spread(Calibration):
     """How distributions are read: where their intervals end, and how wide these usually are.
 
-    An interval of 68 % ends at cumulative probabilities of 0.16 and 0.84, unless the validation objects say by more
-    than chance that other shares of the truths lie below: then where 16 and 84 % of these do (distributional conformal
-    prediction: Chernozhukov, Wüthrich & Zhu 2021, PNAS 118, e2107794118). The width is that of the object's own
-    distribution.
+    An interval of 68 % ends at cumulative probabilities of 0.16 and 0.84, or where 16 and 84 % of the validation
+    objects' truths lie below (distributional conformal prediction: Chernozhukov, Wüthrich & Zhu 2021, PNAS 118,
+    e2107794118); between the two as far as the difference may be chance (James & Stein 1961, Proc. 4th Berkeley Symp.
+    1, 361). The width is that of the object's own distribution.
 
     Parameters
     ----------
@@ -75,10 +73,10 @@ def _ends(reached: np.ndarray) -> dict[str, float]:
     ends, last = {}, 0.0
     for level in LEVELS:
         nominal = (1 + level) / 2
-        chance = BY_CHANCE * np.sqrt(nominal * (1 - nominal) / len(reached))
-        found = conformal_quantile(reached, nominal)
+        away, chance = conformal_quantile(reached, nominal) - nominal, nominal * (1 - nominal) / len(reached)
+        shrunk = nominal + away * max(0.0, 1 - chance / max(away**2, 1e-12))
         # A wider interval holds the narrower one, whichever of them was moved.
-        ends[str(level)] = last = max(last, nominal if abs(found - nominal) < chance else found)
+        ends[str(level)] = last = max(last, shrunk)
     return ends
 
 
