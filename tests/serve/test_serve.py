@@ -28,6 +28,7 @@ from common.serve.objects import open_objects
 from common.serve.served_models import ServedModel, open_served
 from common.serve.service import listen
 from sdss_gs.errors import OptionError
+from sdss_gs.schema import INPUTS
 
 ROW = {"u": 19.0, "modelMag_g": 17.7, "r": 16.5, "i": 16.1, "z": 15.8}
 
