@@ -17,6 +17,7 @@ from common.runs.store_location import PICTURE, REPORT
 from common.serve import batch, uploads
 from common.serve.access import Guard
 from common.serve.answers import predicted, signed
+from common.serve.contributions import predicted_with_each
 from common.serve.limits import Limits, Workers, failure
 from common.serve.objects import Objects
 from common.serve.served_models import CARD, ServedModel
@@ -198,12 +199,15 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
 
     @app.get("/infer/{model}/{objid}", response_model=dict)
     async def infer(model: str, objid: str, pdf: str = Query("", json_schema_extra=batch.PDF_SCHEMA)) -> Response:
-        """Predict a galaxy of the data set; ``pdf`` as for ``/predict/{model}``."""
+        """Predict a galaxy of the data set; ``pdf`` as for ``/predict/{model}``.
+
+        A model of several inputs also says, as ``from_each_input``, what it predicts from each of them alone.
+        """
         network, present = _with_pdf(_served(served, model).model, pdf), _present(objects)
         present.find(objid)
         return await workers.run(
             lambda: JSONResponse(
-                signed(network, {"objid": objid} | predicted(network, present.load(network, objid))[0])
+                signed(network, {"objid": objid} | predicted_with_each(network, present.load(network, objid)))
             )
         )
 

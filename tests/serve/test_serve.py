@@ -28,6 +28,7 @@ from common.serve.objects import open_objects
 from common.serve.served_models import ServedModel, open_served
 from common.serve.service import listen
 from sdss_gs.errors import OptionError
+from sdss_gs.schema import INPUTS
 
 ROW = {"u": 19.0, "modelMag_g": 17.7, "r": 16.5, "i": 16.1, "z": 15.8}
 
@@ -197,6 +198,20 @@ def test_model_with_several_inputs_takes_what_there_is(served):
     assert [one["name"] for one in described["inputs"]] == ["bands", "wise"]
     assert [one["name"] for one in described["outputs"]] == ["redshift", "subclass"]
     assert described["runtime"] == "keras"
+
+
+def test_galaxy_is_also_predicted_from_each_input_alone(served):
+    objid = json.loads(ask(f"{served}/random/id")[1])["objid"]
+    answer = json.loads(ask(f"{served}/infer/x2y/{objid}")[1])
+    known = json.loads(ask(f"{served}/objects/{objid}")[1])["magnitudes"]
+    assert list(answer["from_each_input"]) == ["bands", "wise"]
+    for name, alone in answer["from_each_input"].items():
+        expected = several_by_hand().predict({name: np.array([[known[one] for one in INPUTS[name].columns]])})
+        for column, value in alone["prediction"].items():
+            assert value == (
+                pytest.approx(expected[column][0], rel=1e-5) if isinstance(value, float) else expected[column][0]
+            )
+    assert "from_each_input" not in json.loads(ask(f"{served}/infer/b2r/{objid}")[1])
 
 
 def test_model_is_described_with_its_scores_card_and_run(served):

@@ -100,6 +100,13 @@ def test_random_galaxy_is_shown_with_pictures_and_every_models_answer(page):
     assert len(page.find_elements(By.CSS_SELECTOR, "svg .truth")) == len(NAMES) - 1
 
 
+def test_what_each_input_says_alone_is_shown_of_a_model_of_several(page):
+    click(page, "#random")
+    tables = page.find_elements(By.CSS_SELECTOR, "table")
+    rows = [[one.text for one in table.find_elements(By.CSS_SELECTOR, "tbody th")] for table in tables]
+    assert rows == [["all", "bands", "wise"]] * 2
+
+
 def test_distribution_is_drawn_over_its_intervals(page, url):
     """The highest point of each curve lies within the 68 % interval: that of these models has one peak."""
     click(page, "#random")

@@ -26,6 +26,26 @@ function written(output, value) {
   return `${value.toPrecision(4)} ${output.unit ?? ""}`.trim();
 }
 
+// What each input says without the others: of a number its 68 % interval, of classes the likeliest.
+function tableOfInputs(card, output, answer) {
+  const name = output.name, table = add(card, "table"), log = name === "smass";
+  add(table, "caption", log ? "Together, and each input alone (log mass)" : "Together, and each input alone");
+  const head = add(add(table, "thead"), "tr"), body = add(table, "tbody");
+  for (const title of ["from", "answer", output.classes.length ? "probability" : output.questions.length ? "" : "68 % interval"]) {
+    if (title) add(head, "th", title).scope = "col";
+  }
+  const short = (value) => (log ? Math.log10(value).toFixed(2) : value.toPrecision(4));
+  for (const [from, { prediction }] of [["all", answer], ...Object.entries(answer.from_each_input)]) {
+    const row = add(body, "tr"), value = prediction[name];
+    add(row, "th", from).scope = "row";
+    add(row, "td", value === null ? "none" : typeof value === "string" ? value : short(value));
+    if (output.questions.length) continue;
+    if (value === null) add(row, "td", "");
+    else if (output.classes.length) add(row, "td", `${(100 * prediction[`${name}_${value}`]).toFixed(1)} %`);
+    else add(row, "td", ["low", "high"].map((end) => short(prediction[`${name}_${end}_68`])).join(" to "));
+  }
+}
+
 function show(cards, model, output, answer, truth = null) {
   const card = add(cards, "section"), name = output.name, value = answer.prediction[name];
   const used = answer.prediction.inputs ?? model.inputs.map((input) => input.name).join("|");
@@ -45,6 +65,7 @@ function show(cards, model, output, answer, truth = null) {
     plotIntervals(card, name, answer.prediction, truth, name === "smass", density && { borders, density });
     add(card, "p", `${density ? `Curve: how probable each ${name === "smass" ? "log mass" : "value"} is; bars` : "Bars"} hold the true value in 68, 90 and 95 of 100 cases${truth === null ? "" : `; orange: catalogue, ${written(output, truth)}`}.`, "soft");
   }
+  if (value !== null && answer.from_each_input) tableOfInputs(card, output, answer);
   for (const flag of answer.flags) add(card, "p", flag, "flag");
   if (answer.problem) add(card, "p", answer.problem, "flag");
   const foot = add(card, "p", `${model.name}, version ${answer.version} `, "soft");
