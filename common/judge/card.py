@@ -118,6 +118,7 @@ def card_data(summary: Summary) -> dict:
         "network": {"parameters": summary.parameters, "architecture": summary.architecture, "light": summary.light},
         "options": summary.options,
         "novelty": summary.novelty,
+        "adapted": summary.adapted,
         "data": summary.data,
         "selection": summary.selection,
         "warnings": summary.warnings,
