@@ -174,7 +174,17 @@ def input_opener(
     models: Sequence[Model], paths: Sequence[Path], columns: Sequence[str], id_column: str, table: str,
     image_scale: float | None, stated: str | None, limits: bool = False,
 ) -> Open:  # fmt: skip
-    """Return what opens the input, once or, in another process, again."""
+    """Return what opens the input, once or, in another process, again.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        That are to look at it.
+    paths, columns, id_column, table, image_scale, stated
+        From the options of `input_options`.
+    limits : bool
+        As for `Model.predict`.
+    """
     from common.data.sources import open_source
     from sdss_gs.tables.columns import extras_of
 
@@ -196,6 +206,7 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def open_input(opener: Open) -> Source:
+    """Open what a command is to look at, and say what should be known of it."""
     source = opener()
     for note in (*source.notes, *source.counted()):
         print(note)

@@ -35,7 +35,7 @@ def shift(
     name: str, truth: Sequence[str], reference: Path | None, output: Path | None, limits: bool, fail: bool,
     runtime: str | None, overwrite: bool, **source_options,
 ) -> int:  # fmt: skip
-    """Say how far a model can be trusted on another survey. One page, and JSON: what moved, what that does to scores."""
+    """Say how far a model can be trusted on another survey: what moved, and what that does to its scores."""
     from common.models.opening import load
     from common.shift.diagnose import diagnose, stored_reference
     from common.shift.labels import read_truths

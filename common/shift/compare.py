@@ -92,8 +92,12 @@ def differences(model: Model, reference: Sample, other: Sample) -> list[Differen
     for item in model.inputs:
         ours, theirs = reference.traits[item.name], other.traits[item.name]
         for number, name in enumerate(trait_names(item)):
-            limits = _limits(model.training_ranges[item.name], number)
-            columns.append((item.name, name, ours[:, number], theirs[:, number], limits))
+            low, high = _limits(model.training_ranges[item.name], number)
+            if item.columns and number >= len(item.magnitudes):
+                # A trait is the second band minus the first, a colour the other way round.
+                columns.append((item.name, name, -ours[:, number], -theirs[:, number], (-high, -low)))
+            else:
+                columns.append((item.name, name, ours[:, number], theirs[:, number], (low, high)))
     for output in model.outputs:
         if not (output.classes or output.answers):
             scaled = (kind_of(output).to_scale(one.predicted[output.name]) for one in (reference, other))
@@ -137,7 +141,7 @@ def effect_size(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
     --------
     >>> effect, ratio = effect_size(np.arange(100.0), np.arange(100.0) + 10)
     >>> round(effect, 3), ratio
-    (0.345, 1.0)
+    (0.346, 1.0)
     """
     ends = [np.quantile(one, [TRIMMED, 1 - TRIMMED]) for one in (ours, theirs)]
     tame = [np.clip(one, *end) for one, end in zip((ours, theirs), ends, strict=True)]
@@ -159,7 +163,13 @@ def _corrected(found: Sequence[Difference]) -> list[Difference]:
 
 
 def class_shares(model: Model, reference: Sample, other: Sample) -> dict[str, dict[str, tuple[float, float]]]:
-    """Count how often each class is predicted in reference and other survey, shares, by output and class."""
+    """Count how often each class is predicted in reference and other survey, shares, by output and class.
+
+    Parameters
+    ----------
+    model : Model
+    reference, other : Sample
+    """
     found = {}
     for output in model.outputs:
         if output.classes:

@@ -136,4 +136,8 @@ def next_steps(found: Diagnosis, start: str, folder: str) -> list[str]:
         steps.append("Measure: the true values of 100 of these objects say more than all that is here (--truth COLUMN)")
     if found.verdict.level == 3:
         steps.append("Judge the adapted model on labelled objects that it did not learn from before using it")
+    if not steps and found.verdict.level:
+        steps.append(
+            "Use it, look at the flags (OUTSIDE_TRAINING), and judge it on labels of the objects it is used for"
+        )
     return steps or ["Nothing: go on as on the survey it learnt from"]

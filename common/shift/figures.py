@@ -27,8 +27,8 @@ def pictures(found: Diagnosis) -> list[tuple[str, Figure]]:
             ("What the network sees: first two principal components of what feeds its heads.", embedding(found))
         )
     drawn += [
-        (f"Scores of {one.output.name} with 95 % intervals: on reference objects as they are, weighted to look like the "
-         "other survey, and measured on its labels.", scores(one)) for one in found.performances
+        (f"Scores of {one.output.name} with 95 % intervals: on reference objects as they are, weighted to look like "
+         "the other survey, and measured on its labels.", scores(one)) for one in found.performances
     ]  # fmt: skip
     return drawn
 

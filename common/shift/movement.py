@@ -115,7 +115,7 @@ def _photometry(model: Model, item: Input, reference: Sample, other: Sample) -> 
         )
         named.append(Movement("extinction", "E(B-V)", shift.size, text))
     elif shift:
-        text = f"the zero point of {shift.name} moved by {shift.size:+.3f} ± {shift.error:.3f} mag, against the other bands"
+        text = f"the zero point of {shift.name} moved by {shift.size:+.3f} ± {shift.error:.3f} mag against the others"
         named.append(Movement("zero_point", shift.name, shift.size, text))
     elif (worst := _unexplained(found)) is not None:
         size, error = float(found.typical[worst]), float(np.sqrt(found.covariance[worst, worst]))
@@ -162,8 +162,7 @@ def _magnitudes(item: Input, rows: Sequence[Difference]) -> list[Movement]:
                               f"some magnitudes moved (medians, mag): {listed}"))  # fmt: skip
     redder = [one for one in colours if one.moved and abs(one.effect) >= SMALL]
     if redder:
-        # Traits are the second band minus the first: a colour has the other sign.
-        changes = {one: one.reference - one.other for one in redder}
+        changes = {one: one.other - one.reference for one in redder}
         signs = {np.sign(value) for value in changes.values()}
         word = "other colours" if len(signs) > 1 else "redder" if 1 in signs else "bluer"
         listed = ", ".join(f"{one.name} {value:+.2f}" for one, value in changes.items())
@@ -193,9 +192,9 @@ def _images(rows: Sequence[Difference]) -> list[Movement]:
     if size.moved and abs(size.effect) >= SMALL and abs(ratio) >= RESCALED:
         word = "larger" if ratio > 0 else "smaller"
         text = (
-            f"image scale or size: objects appear {10 ** abs(ratio):.2f} times {'as large' if ratio > 0 else 'smaller'} in "
-            f"the frame (half of the light within {10**size.other:.2f} of half the frame, {10**size.reference:.2f} in the "
-            f"reference): other arcsec per pixel, or {word} objects"
+            f"image scale or size: objects appear {10 ** abs(ratio):.2f} times "
+            f"{'as large' if ratio > 0 else 'smaller'} in the frame (half of the light within {10**size.other:.2f} of "
+            f"half the frame, {10**size.reference:.2f} in the reference): other arcsec per pixel, or {word} objects"
         )
         named.append(Movement("scale", SIZE, 10**ratio, text))
     concentrations = [one for one in rows if one.name.startswith(CONCENTRATION)]
@@ -240,7 +239,7 @@ def _labels(judged: Performance) -> list[Movement]:
     word = "above" if shift > 0 else "below"
     text = (
         f"labels are offset: predicted {name} lies {abs(shift):.3g}{kind.width_unit} {word} the true values (median of "
-        f"{judged.labels:,}, ± {error:.2g}) beyond what these traits let expect: the relation of traits and {name} moved, "
-        "or the true values are defined otherwise"
+        f"{judged.labels:,}, ± {error:.2g}) beyond what these traits let expect: the relation of traits and {name} "
+        "moved, or the true values are defined otherwise"
     )
     return [Movement("labels", name, shift, text)]

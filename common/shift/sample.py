@@ -152,7 +152,13 @@ def embedding(model: Model, seen: Mapping[str, np.ndarray], present: np.ndarray,
 
 
 def features_of(model: Model, seen: Mapping[str, np.ndarray], present: np.ndarray) -> np.ndarray:
-    """Compute what feeds the heads, float64 ``(n, width)``; takes what `Model.answers` does."""
+    """Compute what feeds the heads, float64 ``(n, width)``.
+
+    Parameters
+    ----------
+    model, seen, present
+        As `Model.answers` has them.
+    """
     view = model.encoded(seen, present)
     return model.runtime.features(view, model.inputs if model.flat else ()).astype(np.float64)
 

@@ -136,8 +136,8 @@ def _traits(found: Sequence[Difference]) -> list[tuple[int, str]]:
     most = max(moved, key=lambda one: max(abs(one.effect), one.distance))
     level = CARE if abs(most.effect) >= LARGE or most.distance >= LARGE / 2 else USE
     text = (
-        f"{len(moved)} of {len(found)} traits moved, most of all {most.name} (by {most.effect:+.2f} standard deviations, "
-        f"median {most.reference:.4g} → {most.other:.4g})"
+        f"{len(moved)} of {len(found)} traits moved, most of all {most.name} (by {most.effect:+.2f} standard "
+        f"deviations, median {most.reference:.4g} → {most.other:.4g})"
     )
     return [(level, text)]
 
@@ -150,7 +150,8 @@ def _measured(one: Performance) -> list[tuple[int, str]]:
     name, kind = kind_of(one.output).headline, kind_of(one.output)
     if name in one.measured and name in one.constant and _no_better(kind, name, one):
         label = kind.metrics[name].label
-        text = f"measured {one.output.name} is no better than a constant ({label} {one.measured[name].value:.3g}, {one.constant[name]:.3g})"
+        scores = f"({label} {one.measured[name].value:.3g}, {one.constant[name]:.3g})"
+        text = f"measured {one.output.name} is no better than a constant {scores}"
         reasons.append((NEVER, text))
     return reasons
 

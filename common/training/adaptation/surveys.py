@@ -313,7 +313,12 @@ def learnt_from(name: str) -> tuple[str, str]:
 
 
 def of_known(start: Model, data: TrainingData, part: str) -> np.ndarray:
-    """Encode the truth of a part's objects, of which each has one, float32 ``(n, size)``."""
+    """Encode the truth of a part's objects, of which each has one, float32 ``(n, size)``.
+
+    Parameters
+    ----------
+    start, data, part : Model, TrainingData, str
+    """
     return kind_of(start.outputs[0]).encode(
         data.truth(part, start.outputs[0].name), str(start.reading.get("target", "log"))
     )

@@ -33,7 +33,16 @@ def typical_colours(item: Input, values: np.ndarray) -> np.ndarray:
 
 
 def terms_of(item: Input, numbers: np.ndarray, typical: np.ndarray) -> ColourTerms:
-    """Make terms of zero points and slopes, ``(2 bands,)``."""
+    """Make terms of numbers.
+
+    Parameters
+    ----------
+    item : Input
+    numbers : ndarray, shape (2 bands,)
+        Zero points, then slopes.
+    typical : ndarray, shape (bands,)
+        Colours at which slopes change nothing.
+    """
     offsets, slopes = np.split(np.asarray(numbers, np.float64), 2)
     return ColourTerms(item.magnitudes, *(tuple(map(float, one)) for one in (offsets, slopes, typical)))
 

@@ -219,7 +219,12 @@ class Ways:
         return self.surveys.divided(labelled[train], labelled[validation], weights, outputs, terms)
 
     def session(self, way: Way, data: TwoSurveys, terms: Sequence[ColourTerms], record: Run | Silent) -> Session:
-        """Begin a training."""
+        """Begin a training.
+
+        Parameters
+        ----------
+        way, data, terms, record : Way, TwoSurveys, sequence of ColourTerms, Run
+        """
         given = Given(data, self.start, None if way.fresh else self.start, (*terms, *self.start.terms))
         options = self.fresh if way.fresh else self.tuning
         return Session(self.main, record, options, self.functions, given=given)
@@ -320,6 +325,13 @@ def best_epoch(sessions: list[Session], held: list[np.ndarray], kept: list[Every
     """Return after which epoch, from 0, the labels held back are predicted best by all networks together.
 
     One number that all labels choose: each network's own best epoch would have seen the labels that it is judged on.
+
+    Parameters
+    ----------
+    sessions : list of Session
+    held : list of ndarray
+        Labels that each was judged on.
+    kept : list of EveryEpoch
     """
     losses = [[one["val_loss"] for one in session.progress.history] for session in sessions]
     length = min(map(len, losses))
@@ -329,7 +341,12 @@ def best_epoch(sessions: list[Session], held: list[np.ndarray], kept: list[Every
 
 
 def finish_training(session: Session, trial: Trial, start: Model) -> None:
-    """Train a session as far as was best, or give it the weights that the model has."""
+    """Train a session as far as was best, or give it the weights that the model has.
+
+    Parameters
+    ----------
+    session, trial, start : Session, Trial, Model
+    """
     if not trial.way.trained:
         session.best[:] = [np.asarray(variable) for variable in bare_network(start.network).variables]
         return
