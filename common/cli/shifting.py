@@ -55,11 +55,12 @@ def shift(
 
         sample = reference_of_folder(model, reference)
     source = open_input(input_opener([model], limits=limits, **source_options))
-    truths, notes = read_truths(model, source, paths, truth, source_options["table"])
+    survey = look_at(model, source, sample.basis)
+    truths, notes = read_truths(model, survey.count, paths, truth, source_options["table"])
     notes = [*model.notes(source), *notes]
     for note in notes:
         print(note)
-    found = diagnose(model, sample, look_at(model, source, sample.basis), truths)
+    found = diagnose(model, sample, survey, truths)
     start = f"{model.name}/{model.version}" if model.version.isdecimal() and not Path(name).is_dir() else name
     data = as_data(found, start, str(paths[0]), notes)
     print(as_text(data))

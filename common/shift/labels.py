@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.data.sources import Source
 from common.models.model import Model
 from sdss_gs.dataset import open_catalogue, truth_of
 from sdss_gs.errors import DataError, OptionError
@@ -26,15 +25,15 @@ _SHOWN = 8
 
 
 def read_truths(
-    model: Model, source: Source, paths: Sequence[Path], told: Sequence[str] = (), table: str = ""
+    model: Model, count: int, paths: Sequence[Path], told: Sequence[str] = (), table: str = ""
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Read the true values of a survey's objects.
 
     Parameters
     ----------
     model : Model
-    source : Source
-        The survey.
+    count : int
+        Objects of the survey.
     paths : sequence of Path
         What it was opened from.
     told : sequence of str
@@ -44,7 +43,7 @@ def read_truths(
 
     Returns
     -------
-    truths : dict of str to ndarray, shape (source.count,)
+    truths : dict of str to ndarray, shape (count,)
         By output; NaN, or of classes −1, where there is none. Outputs without any are not there.
     notes : list of str
         Which columns they are from.
@@ -75,8 +74,8 @@ def read_truths(
         known = values >= 0 if values.dtype.kind == "i" else np.isfinite(values.reshape(len(values), -1)).all(axis=1)
         if not known.any():
             continue
-        if len(values) != source.count:
-            raise DataError(f"{path}: expected {source.count:,} rows of {where}, found {len(values):,}")
+        if len(values) != count:
+            raise DataError(f"{path}: expected {count:,} rows of {where}, found {len(values):,}")
         truths[name] = values
         notes.append(f"{name}: {int(known.sum()):,} true values, column {where}")
     return truths, notes

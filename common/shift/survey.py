@@ -67,8 +67,9 @@ def look_at(model: Model, source: Source, basis: np.ndarray) -> Survey:
     """
     rows, traits, embedded, flags, gaps = [], [], [], [], []
     predicted: dict[str, list[np.ndarray]] = {output.name: [] for output in model.outputs}
-    columns = [column for item in model.inputs for column in item.magnitudes]
+    columns, count = [column for item in model.inputs for column in item.magnitudes], 0
     for first, chunk, chosen in _chunks(model, source):
+        count = first + len(chunk.ids)
         loaded = {name: thinned(one, chosen) for name, one in load_chunk(model, chunk, source).items()}
         gaps.append(_gaps(model, loaded, len(chosen)))
         seen, present, own = model.usable(loaded)
@@ -94,7 +95,8 @@ def look_at(model: Model, source: Source, basis: np.ndarray) -> Survey:
         basis=basis,
     )
     return finite(Survey(
-        sample, source.count, len(found), np.concatenate(rows),
+        # Of text a source only guesses how many rows it has; of what is read in part it knows.
+        sample, count if _tables(model, source) else source.count, len(found), np.concatenate(rows),
         {bit.name: int((found & int(bit) > 0).sum()) for bit in Flag},
         dict(zip(columns, np.concatenate(gaps).mean(axis=0).tolist(), strict=True)),
     ))  # fmt: skip
@@ -118,6 +120,10 @@ def chosen_of(sample: Sample, which: np.ndarray) -> Sample:
     )
 
 
+def _tables(model: Model, source: Source) -> bool:
+    return all(item.columns for item in model.inputs if item.name in source.inputs)
+
+
 def _chunks(model: Model, source: Source) -> Iterator[tuple[int, Chunk, np.ndarray]]:
     """Yield chunks with the position of their first object, and which of their objects are looked at."""
     if not source.count:
@@ -126,7 +132,7 @@ def _chunks(model: Model, source: Source) -> Iterator[tuple[int, Chunk, np.ndarr
     if not set(names) & set(source.inputs):
         there = ", ".join(source.inputs) or "nothing a model takes"
         raise OptionError(f"{model.name}: expected an input with {' or '.join(names)}, found {there}")
-    tables = all(item.columns for item in model.inputs if item.name in source.inputs)
+    tables = _tables(model, source)
     if not tables and source.chunk_objects and source.count > MOST_OTHERS:
         # Files are read a chunk at a time: some of the chunks.
         size, whole = source.chunk_objects, -(-source.count // source.chunk_objects)
