@@ -143,10 +143,10 @@ def test_the_page_has_a_line_for_every_pair(tmp_path):
     assert "earlier" not in text
     assert "| A1 → KC | 1.48 × median absolute error | adapt |" in text
     assert "| 50 % (50–50) |" in text
-    assert "100 test objects, 500 others with labels to draw from; means of 2 draws." in text
+    assert "100 test objects, 500 others with labels to draw from." in text
     assert "without labels: 2 of 100 random halves of A1" in text
     assert "- `zoo shift` with 0 labels: **adapt**: far away" in text
-    assert "| adapted | 450 |" in text
+    assert "| adapted | 450 | 2 |" in text
 
 
 @pytest.mark.parametrize(

@@ -62,18 +62,17 @@ def _pair(found: dict) -> str:
     score = found["score"]
     beside = [name for name in BESIDE[found["kind"]] if name in found["rows"][0]["scores"]]
     coverages = [name for name in found["rows"][0]["scores"] if name.startswith("coverage_")]
-    header = ["way", "labels", LABELS[score], *(LABELS[name] for name in beside)]
+    header = ["way", "labels", "draws", LABELS[score], *(LABELS[name] for name in beside)]
     header += [f"{name.removeprefix('coverage_')} % hold" for name in coverages] + ["gap closed"]
     lines = []
-    for row in sorted(found["rows"], key=lambda row: list(WAYS).index(row["way"])):
+    rows = {(row["way"], row["labels"]): row for row in found["rows"]}
+    for row in sorted(rows.values(), key=lambda row: list(WAYS).index(row["way"])):
         values = row["scores"]
-        lines.append([
-            row["way"], f"{row['labels']:,}", _score(row, score), *(f"{values[name]:.4f}" for name in beside),
-            *(f"{100 * values[name]:.1f}" for name in coverages), _closed(row.get("closed")),
-        ])  # fmt: skip
+        told = [_score(row, score), *(f"{values[name]:.4f}" for name in beside)]
+        told += [f"{100 * values[name]:.1f}" for name in coverages]
+        lines.append([row["way"], f"{row['labels']:,}", str(row["draws"]), *told, _closed(row.get("closed"))])
     sizes = found["objects"]
-    about = f"{sizes['test']:,} test objects, {sizes['labels']:,} others with labels to draw from; "
-    about += f"means of {max(row['draws'] for row in found['rows'])} draws."
+    about = f"{sizes['test']:,} test objects, {sizes['labels']:,} others with labels to draw from."
     said = [
         f"- `zoo shift` with {one['labels']:,} labels: **{one['verdict']}**: {one['reasons'][0]}"
         for one in found.get("diagnosed", [])

@@ -324,7 +324,7 @@ class TrainingData:
         for output in self.outputs:
             name, known = output.name, self.known(part, output.name)
             encoded = kind_of(output).encode(self.truth(part, name), self._options.target)
-            votes = self._targets[name].votes
+            votes = self._targets[name].votes if name in self._targets else None
             if votes and kind_of(output).loss_name(self._options.loss) == "dirichlet":
                 encoded *= votes.totals[self.parts[part][known], None].astype(np.float32)
             targets[name] = np.zeros((len(known), encoded.shape[1]), np.float32)

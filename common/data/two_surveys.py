@@ -8,7 +8,7 @@ import numpy as np
 
 from common.data.divide import with_parts
 from common.data.training_data import TrainingData
-from common.networks.colour_terms import ColourTerms
+from common.networks.colour_terms import ColourTerms, inverted
 from sdss_gs.schema import Output
 
 Chosen = Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -107,9 +107,7 @@ class TwoSurveys(TrainingData):
 
     def _seen(self, data: TrainingData, name: str, objects: np.ndarray) -> np.ndarray:
         values = data.input_of(name, objects)
-        for one in reversed(self.terms) if data is self.old else ():
-            values = one.invert(values)
-        return values
+        return inverted(values, self.terms) if data is self.old else values
 
     def _of_both(self, objects: np.ndarray, of: Callable[[TrainingData, np.ndarray], np.ndarray]) -> np.ndarray:
         ours = objects < self.begin

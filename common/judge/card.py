@@ -33,7 +33,7 @@ BASELINES = {
     "majority": "the class shares of the training objects for every object",
     BOOSTING: "decision trees on the same objects' magnitudes and colours, SDSS and WISE",
     "boosting on the same input": "the same on the magnitudes and colours that the model sees",
-    "before fine-tuning": "the model that the training began with",
+    "before fine-tuning": "the model that the training, or the adaptation, began with",
     "linear on central pixel": "a linear model on the image's central pixel",
     "linear on mean colour": "a linear model on the image's mean pixel",
     "linear on image features": "a linear model on mean, central and peak brightness, colours and concentration",

@@ -95,6 +95,13 @@ def colours_of(magnitudes: np.ndarray) -> np.ndarray:
     return magnitudes[:, first] - magnitudes[:, second]
 
 
+def inverted(values: np.ndarray, terms: Sequence[ColourTerms]) -> np.ndarray:
+    """Return what several terms, the first one first, bring to these magnitudes; see `ColourTerms.invert`."""
+    for one in reversed(terms):
+        values = one.invert(values)
+    return values
+
+
 def with_terms(item: Input, values: keras.KerasTensor, terms: Sequence[ColourTerms]) -> keras.KerasTensor:
     """Put colour terms at the beginning of a network.
 

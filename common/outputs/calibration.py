@@ -121,7 +121,7 @@ def weighted_quantile(values: np.ndarray, level: float | np.ndarray, weights: np
 
 def effective_objects(values: np.ndarray, weights: np.ndarray | None) -> float:
     """Return how many objects of equal weights say as much as these (Kish 1965): (Σw)² / Σw²; all without weights."""
-    return len(values) if weights is None else weights.sum() ** 2 / (weights**2).sum()
+    return float(len(values) if weights is None else weights.sum() ** 2 / (weights**2).sum())
 
 
 def fewest_objects(level: float, sides: int = 2) -> int:

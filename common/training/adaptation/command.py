@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -33,7 +35,6 @@ from common.training.adaptation.ways import (
     finish_training,
 )  # fmt: skip
 from common.training.keeping import finish, model_of_best
-from common.training.processes import Silent
 from common.training.session import Session
 from common.training.start import address_of, label
 from common.training.sweep.study import silenced
@@ -42,6 +43,8 @@ from sdss_gs.schema import OWN_LABEL
 
 CHANCE = 3.0
 """Standard errors of the area under the curve by which surveys differ for sure."""
+COVERED = 0.9
+"""Share of the new survey that must lie where the old one has objects, if there are no labels."""
 
 
 def adapt(
@@ -67,9 +70,15 @@ def adapt(
     start = _opened(project, address)
     record.parameters({"start": label(start), "labels": options.labels, "replay": options.replay})
     surveys = open_surveys(project, options, start)
-    ways = Ways(main, functions, surveys, options, trained_with(address))
     found = surveys.alike() if len(surveys.replayed) else None
     print(_said(surveys, found), flush=True)
+    with TemporaryDirectory(prefix="zoo-adapt-") as scratch:
+        ways = Ways(main, functions, surveys, options, trained_with(address), Path(scratch))
+        _adapt(ways, address, record, found)
+
+
+def _adapt(ways: Ways, address: str, record: Run, found: Importance | None) -> None:
+    surveys, start = ways.surveys, ways.start
     if len(surveys.labelled):
         session, terms, trial, tried = _with_labels(ways, record)
         calibration = kind_of(trial.output).fit_calibration(ways.truth(ways.judged), trial.predicted)
@@ -117,6 +126,8 @@ def _said(surveys: Surveys, found: Importance | None) -> str:
         )
         if found.auc - 0.5 <= CHANCE * found.auc_error:
             lines.append("no shift of the inputs: nothing tells the two surveys' objects apart")
+        if found.covered < COVERED and not len(surveys.labelled):
+            lines.append("warning: without labels nothing is learnt of objects that the old survey lacks")
     return "\n".join(lines)
 
 
@@ -147,7 +158,7 @@ def _without_labels(ways: Ways, record: Run) -> tuple[Session, tuple[ColourTerms
     weights, output = data.likeness("validation"), surveys.output
     truth, sessions, trials = data.truth("validation", output.name), {}, {}
     for way in (TERMS, TERMS_WEIGHED) if terms else (AS_IT_IS, WEIGHED):
-        session = ways.session(way, data, terms, record if way.trained else Silent())
+        session = ways.session(way, data, terms, record if way.trained else ways.silent())
         if way.trained:
             with silenced():
                 session.train()

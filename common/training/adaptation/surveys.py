@@ -19,10 +19,10 @@ from common.data.two_surveys import TwoSurveys
 from common.models.described import stored_model
 from common.models.library import artifact
 from common.models.model import Model
-from common.networks.colour_terms import ColourTerms
+from common.networks.colour_terms import ColourTerms, inverted
 from common.options import AdaptOptions, TrainingOptions, typed
-from common.outputs.kinds import kind_of
 from common.project import ModelFolder
+from common.runs.store_location import HASH_TAG
 from common.shift.importance import Importance, importance
 from common.training.adaptation.terms import fit_common
 from sdss_gs.dataset import open_catalogue
@@ -105,6 +105,10 @@ class Surveys:
             item, self.seen.input_of(item.name, ours[first]), self.old.input_of(item.name, theirs[second])
         )
 
+    @cached_property
+    def _alike(self) -> dict[tuple[ColourTerms, ...], Importance]:
+        return {}
+
     def alike(self, terms: Sequence[ColourTerms] = ()) -> Importance:
         """Weigh the replayed objects by how much they look like the new survey, see `importance`.
 
@@ -113,8 +117,11 @@ class Surveys:
         terms : sequence of ColourTerms
             With which they are brought to the new survey's magnitudes before.
         """
-        theirs = self.traits_of_old(self.replayed, terms)
-        return importance(theirs, self._traits(self.seen, self.seen.parts["train"]), self.seed)
+        key = tuple(terms)
+        if key not in self._alike:
+            theirs = self.traits_of_old(self.replayed, terms)
+            self._alike[key] = importance(theirs, self._traits(self.seen, self.seen.parts["train"]), self.seed)
+        return self._alike[key]
 
     def traits_of_old(self, objects: np.ndarray, terms: Sequence[ColourTerms] = ()) -> np.ndarray:
         """Measure objects of the old survey, see `measure.traits`, float64 ``(n, k)``.
@@ -131,9 +138,7 @@ class Surveys:
         (item,) = self.start.inputs
         basis, found = np.asarray(getattr(self.start.training_ranges[item.name], "basis", ())), []
         for begin in range(0, len(objects), PIECE):
-            values = data.input_of(item.name, objects[begin : begin + PIECE])
-            for one in reversed(terms):
-                values = one.invert(values)
+            values = inverted(data.input_of(item.name, objects[begin : begin + PIECE]), terms)
             found.append(traits(item, values, basis))
         return np.concatenate(found)
 
@@ -274,6 +279,9 @@ def recorded_data(start: Model) -> str:
     """Return the folder of the data set that the run of a stored model recorded; empty if none is known."""
     try:
         stored, _, _ = stored_model(f"{start.name}/{start.version}")
+        if stored.tags.get(HASH_TAG) != start.sha256:
+            # A folder from another store, which has another model of this version.
+            return ""
         inputs = mlflow.get_run(stored.run_id).inputs.dataset_inputs
         return str(json.loads(inputs[0].dataset.source)["uri"]).removeprefix("file://")
     except (ZooError, mlflow.MlflowException, IndexError, KeyError, ValueError, AttributeError):
@@ -310,15 +318,3 @@ def learnt_from(name: str) -> tuple[str, str]:
         return str(data["name"]), str(data["fingerprint"])
     except (ZooError, OSError, ValueError, KeyError):
         return "", ""
-
-
-def of_known(start: Model, data: TrainingData, part: str) -> np.ndarray:
-    """Encode the truth of a part's objects, of which each has one, float32 ``(n, size)``.
-
-    Parameters
-    ----------
-    start, data, part : Model, TrainingData, str
-    """
-    return kind_of(start.outputs[0]).encode(
-        data.truth(part, start.outputs[0].name), str(start.reading.get("target", "log"))
-    )

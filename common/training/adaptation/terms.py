@@ -38,10 +38,10 @@ def terms_of(item: Input, numbers: np.ndarray, typical: np.ndarray) -> ColourTer
     Parameters
     ----------
     item : Input
-    numbers : ndarray, shape (2 bands,)
+    numbers : ndarray of float64, shape (2 bands,)
         Zero points, then slopes.
-    typical : ndarray, shape (bands,)
-        Colours at which slopes change nothing.
+    typical : ndarray of float64, shape (bands,)
+        Colours.
     """
     offsets, slopes = np.split(np.asarray(numbers, np.float64), 2)
     return ColourTerms(item.magnitudes, *(tuple(map(float, one)) for one in (offsets, slopes, typical)))
@@ -57,7 +57,7 @@ def fit_through(
     model : Model
         Run by Keras.
     options : TrainingOptions
-        Its loss.
+        Of its training: its loss.
     values : ndarray of float32, shape (n, columns)
         What it takes.
     target : ndarray of float32, shape (n, size)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
+from pathlib import Path
 
 import numpy as np
 
@@ -109,12 +111,15 @@ class Ways:
     options : AdaptOptions
     learnt : mapping of str to object
         Options that the model was trained with, see `surveys.trained_with`.
+    scratch : Path
+        Folder for the states of trainings that are not kept.
     """
 
     def __init__(
         self, main: ModelFolder, functions: dict[str, Callable], surveys: Surveys, options: AdaptOptions,
-        learnt: Mapping[str, object],
+        learnt: Mapping[str, object], scratch: Path,
     ):  # fmt: skip
+        self.scratch, self._begun = scratch, count()
         self.main, self.functions, self.surveys, self.start = main, functions, surveys, surveys.start
         members = len(member_outputs(bare_network(self.start.network), surveys.output))
         given = {
@@ -223,11 +228,19 @@ class Ways:
 
         Parameters
         ----------
-        way, data, terms, record : Way, TwoSurveys, sequence of ColourTerms, Run
+        way : Way
+        data : TwoSurveys
+        terms : sequence of ColourTerms
+            In front of those that the model has.
+        record : Run or Silent
         """
         given = Given(data, self.start, None if way.fresh else self.start, (*terms, *self.start.terms))
         options = self.fresh if way.fresh else self.tuning
         return Session(self.main, record, options, self.functions, given=given)
+
+    def silent(self) -> Silent:
+        """Return what stands for the record of a training that is tried."""
+        return Silent(self.scratch / str(next(self._begun)))
 
     # === Trying and keeping ===
 
@@ -241,7 +254,7 @@ class Ways:
             for held in self.held:
                 train = self.others(held)
                 terms = (self.terms(train),) if way.terms else ()
-                session = self.session(way, self.data(way, train, held, terms), terms, Silent())
+                session = self.session(way, self.data(way, train, held, terms), terms, self.silent())
                 kept.append(EveryEpoch(session))
                 session.callbacks.append(kept[-1])
                 sessions.append(session)
@@ -329,9 +342,10 @@ def best_epoch(sessions: list[Session], held: list[np.ndarray], kept: list[Every
     Parameters
     ----------
     sessions : list of Session
-    held : list of ndarray
-        Labels that each was judged on.
+    held : list of ndarray of int64
+        The labels that each did not learn from.
     kept : list of EveryEpoch
+        Of each.
     """
     losses = [[one["val_loss"] for one in session.progress.history] for session in sessions]
     length = min(map(len, losses))
@@ -345,7 +359,9 @@ def finish_training(session: Session, trial: Trial, start: Model) -> None:
 
     Parameters
     ----------
-    session, trial, start : Session, Trial, Model
+    session : Session
+    trial : Trial
+    start : Model
     """
     if not trial.way.trained:
         session.best[:] = [np.asarray(variable) for variable in bare_network(start.network).variables]
