@@ -15,6 +15,7 @@
 # make matrix          run the tests with each Python of PYTHONS that there is (3.11 to 3.13)
 # make faults          damage files and kill commands by the hundred, into docs/reliability.md (OPTIONS="--files 500")
 # make weights SOURCES=DIR   make the models that ship with the zoo, from the files of weights/recipe.md (MODELS=b2r,s2r: some)
+# make surveys SOURCES=DIR REAL=DIR   models on other surveys: before, adapted, retrained, into docs/shift.md (an hour)
 # make fuzz            change files under the guidance of the lines they reach, a minute for each kind (Linux)
 # make bench           measure everything beside the naive way, into docs/benchmarks.md (OPTIONS="--quick")
 # make profile         time of each kind of operation in a training step of the convolutional networks (docs/profile.md)
@@ -26,7 +27,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help example weights test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction bench-training profile x2y-page all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help example weights surveys test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction bench-training profile x2y-page all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -67,6 +68,9 @@ coverage: $(VENV)/installed-test
 weights: $(VENV)/installed
 	$(VENV)/bin/python -m weights "$(SOURCES)" $(if $(filter command line,$(origin MODELS)),--models "$(MODELS)")
 	$(VENV)/bin/python -m weights.pages
+
+surveys: $(VENV)/installed
+	$(VENV)/bin/python -m benchmarks.surveys "$(SOURCES)" "$(REAL)" $(OPTIONS)
 
 rail: $(VENV)/installed-test
 	$(PIP) --editable ".[test,rail]"

@@ -287,6 +287,20 @@ class EvaluateOptions(DataOptions):
 
 
 @dataclass(frozen=True)
+class AdaptOptions(DataOptions):
+    """What the adaptation of a stored model to another survey may be told."""
+
+    start: str = option(
+        "", "trained model to adapt: shipped, a version such as b2r/3, or an exported folder; empty: the champion"
+    )
+    replay: str = option("", "data set that it learnt from; empty: what its run recorded, if that is on this machine")
+    labels: int = option(-1, "use the truth of so many objects of the data set; 0: of none; -1: of all", low=-1)
+    epochs: int = option(0, "passes of each fine-tuning over its objects; 0: half of the model's", low=0)
+    image_scale: float = _image_scale()
+    seed: int = _seed()
+
+
+@dataclass(frozen=True)
 class EmbedOptions(DataOptions):
     """What the maps of a data set may be told."""
 
@@ -306,11 +320,11 @@ class CompareOptions:
     output: str = option("", "folder to write; empty: comparison in the repository")
 
 
-Options = TrainingOptions | SweepOptions | EvaluateOptions | EmbedOptions | CompareOptions
+Options = TrainingOptions | SweepOptions | EvaluateOptions | AdaptOptions | EmbedOptions | CompareOptions
 Kind = TypeVar("Kind", bound=Options)
 ENTRY_POINTS: dict[str, type[Options]] = {
-    "main": TrainingOptions, "sweep": SweepOptions, "evaluate": EvaluateOptions, "embed": EmbedOptions,
-    "compare": CompareOptions,
+    "main": TrainingOptions, "sweep": SweepOptions, "evaluate": EvaluateOptions, "adapt": AdaptOptions,
+    "embed": EmbedOptions, "compare": CompareOptions,
 }  # fmt: skip
 
 
@@ -353,7 +367,7 @@ def typed(kind: type[Kind], values: Mapping[str, object]) -> Kind:
     return kind(**{name: values.get(name, value) for name, value in lacking.items()})
 
 
-def convert(name: str, value: object, output: str = "") -> object:
+def convert(name: str, value: object, output: str = "", entry_point: str = "main") -> object:
     """Turn an option's text into its type.
 
     Parameters
@@ -362,6 +376,8 @@ def convert(name: str, value: object, output: str = "") -> object:
     value : object
     output : str
         Output of the model, which may have choices of its own.
+    entry_point : str
+        Whose bounds hold, if it has the option.
 
     Raises
     ------
@@ -373,7 +389,7 @@ def convert(name: str, value: object, output: str = "") -> object:
     >>> convert("batch_size", "64.0"), convert("outputs", "smass, redshift")
     (64, 'redshift,smass')
     """
-    option, text = OPTIONS[name], str(value).strip()
+    option, text = declared(entry_point).get(name, OPTIONS[name]), str(value).strip()
     if option.several:
         parts = [part.strip() for part in text.split(",")]
         if unknown := [part for part in parts if part not in option.choices]:

@@ -122,7 +122,8 @@ def read_folder(folder: str | Path, entry_point: str = "main", item: str = "", o
         if name not in options:
             raise OptionError(f"{path}: {_unknown(name, options, folder.name, entry_point)}")
     defaults = {name: option.defaults.get(output, option.default) for name, option in options.items()} | own
-    return ModelFolder(folder, {name: convert(name, value, output) for name, value in defaults.items()}, entry_point)
+    values = {name: convert(name, value, output, entry_point) for name, value in defaults.items()}
+    return ModelFolder(folder, values, entry_point)
 
 
 def functions_of(folder: Path) -> dict[str, Callable]:
@@ -169,7 +170,7 @@ def parse_options(project: ModelFolder, arguments: list[str]) -> Options:
     if unknown:
         name = unknown[0].partition("=")[0].lstrip("-")
         raise OptionError(_unknown(name, project.defaults, project.folder.name, project.entry_point))
-    values = {name: convert(name, value, output) for name, value in vars(given).items()}
+    values = {name: convert(name, value, output, project.entry_point) for name, value in vars(given).items()}
     return typed(ENTRY_POINTS[project.entry_point], values)
 
 

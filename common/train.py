@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from common.options import ENTRY_POINTS, EmbedOptions, EvaluateOptions, TrainingOptions
+from common.options import ENTRY_POINTS, AdaptOptions, EmbedOptions, EvaluateOptions, TrainingOptions
 from common.processor import keep_freed_memory
 from common.project import FUSE, ModelFolder, parse_options, read_folder, read_project
 from common.runs.dead_runs import DIED, close_dead_runs, how_to_go_on
@@ -68,6 +68,8 @@ def _run(folder: Path, functions: dict[str, Callable], arguments: list[str]) -> 
             return _sweep(read(folder), project, functions, arguments)
         if entry_point == "compare":
             return _compare(project, arguments)
+        if entry_point == "adapt" and FUSE in functions:
+            raise OptionError(f"adapt: expected a model with one input and one output, found {project.name}")
         record = spread.Silent() if spread.rank() else Run(project)
     except Exception as error:
         return report(error)
@@ -76,6 +78,8 @@ def _run(folder: Path, functions: dict[str, Callable], arguments: list[str]) -> 
         options = parse_options(project, arguments)
         if entry_point == "main":
             _train(project, record, options, functions)
+        elif entry_point == "adapt":
+            _adapt(project, record, options, functions)
         else:
             record.parameters({name: value for name, value in project.recorded(options).items() if value != ""})
             print(JUDGEMENTS[entry_point](project, record, options), flush=True)
@@ -142,6 +146,13 @@ def _compare(project: ModelFolder, arguments: list[str]) -> int:
     choose_store(project.repository)
     print(f"{write(folder)}\n{folder}/comparison.html")
     return 0
+
+
+def _adapt(project: ModelFolder, record: Run, options: AdaptOptions, functions: dict[str, Callable]) -> None:
+    # Only here: scikit-learn takes a second to import.
+    from common.training.adaptation.command import adapt
+
+    adapt(project, read_project(project.folder), record, options, functions)
 
 
 def _evaluate(project: ModelFolder, record: Run, options: EvaluateOptions) -> str:

@@ -11,6 +11,7 @@ FLOORS = (
     "common.elsewhere",
     "common.serve",
     "common.training",
+    "common.shift",
     "common.judge",
     "common.predict",
     "common.models",

@@ -99,7 +99,7 @@ def test_options_are_typed():
         (["--image_scale", "1"], "image_scale: b2r has no such option"),
         (["--seed", "1", "--trials", "3"], "trials: b2r has no such option"),
         (["--epochs"], "epochs: expected one argument"),
-        (["sweeps"], "sweeps: expected --name value, or first of all one of sweep, evaluate, embed, compare"),
+        (["sweeps"], "sweeps: expected --name value, or first of all one of sweep, evaluate, adapt, embed, compare"),
     ],
 )
 def test_wrong_options_are_one_clear_line(arguments, expected):

@@ -194,8 +194,9 @@ class Zoo(click.Group):
     def _add_others(self) -> None:
         from common.cli.predictions import embed, predict, similar
         from common.cli.serving import serve
+        from common.cli.shifting import shift
 
-        for other in (predict, embed, similar, serve):
+        for other in (predict, embed, similar, shift, serve):
             self.add_command(other)
 
     def list_commands(self, context: click.Context) -> list[str]:

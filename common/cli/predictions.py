@@ -42,8 +42,8 @@ def _check_scale(_context: click.Context, _option: click.Parameter, value: float
     return value
 
 
-def _with_input(function):
-    """Give a command the options that say what its galaxies are; they go to `_opener`."""
+def with_input(function):
+    """Give a command the options that say what its galaxies are; they go to `input_opener`."""
     for option in (
         click.option(
             "--image-scale", type=float, callback=_check_scale, show_default=str(PIXEL_SCALE), metavar="ARCSEC",
@@ -83,7 +83,7 @@ def _with_input(function):
     help="one or several trained models (b2r, b2r/3, an exported folder); one2one: all trained models that the input "
     "serves, and their mean; best: for each galaxy the best of them that has a prediction",
 )  # fmt: skip
-@_with_input
+@with_input
 @click.option(
     "--output", type=PATH, required=True, metavar="Y",
     help=".parquet, .csv, .fits, .vot or .xml; .hdf5 of qp; - prints CSV, and all else on stderr",
@@ -152,8 +152,8 @@ def _predict(
     models, together = choose_models(names, runtime or "")
     models = looking_at(models, spectrum) if spectrum else models
     models = with_distributions(averaging(models) if tta else models, together, pdf or "", output)
-    opener = _opener(models, limits=limits, **source_options)
-    source = _open(opener)
+    opener = input_opener(models, limits=limits, **source_options)
+    source = open_input(opener)
     if together.way:
         models = [model for model in models if {item.name for item in model.inputs} & set(source.inputs)]
     of_photometry = [note for model in models for note in model.notes(source)]
@@ -170,11 +170,21 @@ def _predict(
             print(note)
 
 
-def _opener(
+def input_opener(
     models: Sequence[Model], paths: Sequence[Path], columns: Sequence[str], id_column: str, table: str,
     image_scale: float | None, stated: str | None, limits: bool = False,
 ) -> Open:  # fmt: skip
-    """Return what opens the input, once or, in another process, again."""
+    """Return what opens the input, once or, in another process, again.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        That are to look at it.
+    paths, columns, id_column, table, image_scale, stated
+        From the options of `input_options`.
+    limits : bool
+        As for `Model.predict`.
+    """
     from common.data.sources import open_source
     from sdss_gs.tables.columns import extras_of
 
@@ -195,7 +205,8 @@ def _assignment(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _open(opener: Open) -> Source:
+def open_input(opener: Open) -> Source:
+    """Open what a command is to look at, and say what should be known of it."""
     source = opener()
     for note in (*source.notes, *source.counted()):
         print(note)
@@ -215,7 +226,7 @@ def _engine(name: str, opener: Open, address: str, workers: int | None):
 
 @command("embed")
 @click.argument("name", metavar="MODEL", help="for example i2r, i2r/3, or an exported folder")
-@_with_input
+@with_input
 @click.option(
     "--output", type=PATH, metavar="Y",
     help=".parquet; not needed for an SDSS-GS folder: beside its packed arrays, where zoo similar and zoo serve look",
@@ -234,7 +245,7 @@ def embed(name: str, output: Path | None, runtime: str | None, overwrite: bool, 
 
     model = load(name, runtime or "")
     if output is not None:
-        source = _open(_opener([model], **source_options))
+        source = open_input(input_opener([model], **source_options))
         for note in model.notes(source):
             print(note)
         rows = write_features(model, source, output, overwrite=overwrite)

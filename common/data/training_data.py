@@ -64,6 +64,8 @@ class TrainingData:
         Take every object as a test object, to judge a model that was trained on other data.
     fold : int, optional
         Which of the folds of a cross-validation are the test objects.
+    labels : bool
+        Without, objects need no truth, and none is known; the outputs are those of the task.
 
     Attributes
     ----------
@@ -84,7 +86,9 @@ class TrainingData:
         If the objects cannot be divided as the options say.
     """
 
-    def __init__(self, task: Task, options: TrainingOptions, whole: bool = False, fold: int | None = None):
+    def __init__(
+        self, task: Task, options: TrainingOptions, whole: bool = False, fold: int | None = None, labels: bool = True
+    ):
         self.task, self.inputs, self._whole = task, task.inputs, whole
         self._options, self._measured, self._novelty = options, {}, {}
         # Before anything is packed.
@@ -100,7 +104,7 @@ class TrainingData:
         for item in self.inputs:
             if item.columns:
                 self._data.widen(item)
-        targets = [find_target(self._data, output, options) for output in task.outputs]
+        targets = [find_target(self._data, output, options) for output in task.outputs if labels]
         self._targets = {target.output.name: target for target in targets}
         if len(self._targets) < len(targets):
             names_of = ", ".join(output.name for output in task.outputs)
@@ -110,7 +114,8 @@ class TrainingData:
         self._divide(fold)
         self._check()
         # Only now is it known which objects a number is learnt from.
-        self.outputs = tuple(self._learnt(target.output, fold) for target in self._targets.values())
+        learnt = tuple(self._learnt(target.output, fold) for target in self._targets.values())
+        self.outputs = learnt if labels else task.outputs
 
     def _learnt(self, output: Output, fold: int | None) -> Output:
         truth = self.truth("train", output.name)
@@ -121,7 +126,10 @@ class TrainingData:
 
     def _divide(self, fold: int | None) -> None:
         """Choose the objects and divide them into parts."""
-        objects = np.flatnonzero(self._present.any(axis=1) & np.any(list(self._known.values()), axis=0))
+        usable = self._present.any(axis=1)
+        if self._known:
+            usable &= np.any(list(self._known.values()), axis=0)
+        objects = np.flatnonzero(usable)
         objid = self._data.catalogue.objid
         if self._options.limit:
             objects = objects[limited(objid[objects], self._options.limit)]
@@ -195,23 +203,61 @@ class TrainingData:
 
     def objid(self, part: str) -> np.ndarray:
         """Return the ids of a part, int64 ``(n,)``."""
-        return self._data.catalogue.objid[self.parts[part]]
+        return self.ids_of(self.parts[part])
 
     def present(self, part: str) -> np.ndarray:
         """Tell which inputs the objects of a part have, bool ``(n, inputs)``."""
-        return self._present[self.parts[part]]
+        return self.present_of(self.parts[part])
 
     def known(self, part: str, output: str) -> np.ndarray:
         """Tell which objects of a part have an output's truth, bool ``(n,)``."""
-        return self._known[output][self.parts[part]]
+        return self.known_of(output, self.parts[part])
 
     def truth(self, part: str, output: str) -> np.ndarray:
         """Return the truth of those objects of a part that have it, in the catalogue's unit or as class numbers."""
-        return self._data.target(output, self.parts[part][self.known(part, output)])
+        return self.truth_of(output, self.parts[part][self.known(part, output)])
 
     def magnitudes(self, part: str, columns: Sequence[str] = MAGNITUDES) -> np.ndarray:
         """Return magnitudes of a part, float32 ``(n, columns)``; NaN where missing."""
-        return self._data.catalogue.table(tuple(columns))[self.parts[part]]
+        return self.magnitudes_of(tuple(columns), self.parts[part])
+
+    def likeness(self, part: str) -> np.ndarray | None:
+        """Return how many times as frequent objects like each are where the model will be used, float64 ``(n,)``.
+
+        None where that is the survey it learns from.
+        """
+        return None
+
+    @property
+    def weighted(self) -> bool:
+        """Whether some objects count more than others."""
+        return self._options.class_weights != "none"
+
+    # === By positions in the catalogue ===
+
+    def ids_of(self, objects: np.ndarray) -> np.ndarray:
+        """Return the ids of objects, int64 ``(n,)``."""
+        return self._data.catalogue.objid[objects]
+
+    def present_of(self, objects: np.ndarray) -> np.ndarray:
+        """Tell which inputs objects have, bool ``(n, inputs)``."""
+        return self._present[objects]
+
+    def known_of(self, output: str, objects: np.ndarray) -> np.ndarray:
+        """Tell which objects have an output's truth, bool ``(n,)``."""
+        return self._known[output][objects] if self._known else np.zeros(len(objects), bool)
+
+    def truth_of(self, output: str, objects: np.ndarray) -> np.ndarray:
+        """Return the truth of objects that have it."""
+        return self._data.target(output, objects)
+
+    def magnitudes_of(self, columns: tuple[str, ...], objects: np.ndarray) -> np.ndarray:
+        """Return magnitudes of objects, float32 ``(n, columns)``; NaN where missing."""
+        return self._data.catalogue.table(columns)[objects]
+
+    def input_of(self, name: str, objects: np.ndarray) -> np.ndarray:
+        """Return one input of objects that have it, ``(n, ...)``."""
+        return self._data.load(name, objects, self._options.column)
 
     def published(self, part: str, output: str) -> np.ndarray:
         """Read what others say of those objects of a part that have an output's truth: ``redshift_published``, say.
@@ -253,14 +299,14 @@ class TrainingData:
         dict of str to ndarray
             ``{input: (n, ...)}`` in the dtypes of the schema, and ``present``, float32 ``(n, inputs)``.
         """
-        present, inputs = self._present[objects], {}
+        present, inputs = self.present_of(objects), {}
         for item, has in zip(self.inputs, present.T, strict=True):
             if has.all():
-                inputs[item.name] = self._data.load(item.name, objects, self._options.column)
+                inputs[item.name] = self.input_of(item.name, objects)
                 continue
             inputs[item.name] = np.zeros((len(objects), *self._data.shape(item.name)), item.dtype)
             if has.any():
-                inputs[item.name][has] = self._data.load(item.name, objects[has], self._options.column)
+                inputs[item.name][has] = self.input_of(item.name, objects[has])
         return inputs | {PRESENT: present.astype(np.float32)}
 
     def targets(self, part: str) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -278,7 +324,7 @@ class TrainingData:
         for output in self.outputs:
             name, known = output.name, self.known(part, output.name)
             encoded = kind_of(output).encode(self.truth(part, name), self._options.target)
-            votes = self._targets[name].votes
+            votes = self._targets[name].votes if name in self._targets else None
             if votes and kind_of(output).loss_name(self._options.loss) == "dirichlet":
                 encoded *= votes.totals[self.parts[part][known], None].astype(np.float32)
             targets[name] = np.zeros((len(known), encoded.shape[1]), np.float32)
@@ -328,8 +374,7 @@ class TrainingData:
         if self.task.flat:
             names = (POSITION if resident else self.inputs[0].name,)
             (known,) = targets.values()
-            weighted = self._options.class_weights != "none"
-            truths = [known, *(weights.values() if weighted else ())]
+            truths = [known, *(weights.values() if self.weighted else ())]
         else:
             names, truths = (*(item.name for item in self.inputs), PRESENT), [*targets.values(), *weights.values()]
 
@@ -381,7 +426,7 @@ class TrainingData:
     def resident(self) -> np.ndarray:
         """Gather the input of all training and then all validation objects, to be held on the device."""
         objects = np.concatenate([self.parts[name] for name in RESIDENT])
-        return self._data.load(self.inputs[0].name, objects, self._options.column)
+        return self.input_of(self.inputs[0].name, objects)
 
     def bytes_of_one(self) -> int:
         """Return the size of the inputs of one object."""
@@ -409,7 +454,7 @@ class TrainingData:
         if most and len(objects) > most:
             objects = objects[np.linspace(0, len(objects) - 1, most).astype(int)]
         for start in range(0, len(objects), size):
-            yield self._data.load(name, objects[start : start + size], self._options.column)
+            yield self.input_of(name, objects[start : start + size])
 
     def measured(self, part: str, item: Input) -> np.ndarray:
         """Measure one input of the objects of a part that have it, see `measure.measure`; each object once per run."""
@@ -431,8 +476,8 @@ class TrainingData:
         pictures: list[np.ndarray | None] = [None] * len(chosen)
         if shown := next((name for name in SHOWN if name in seen), None):
             objects = self.parts[part][chosen]
-            has = np.flatnonzero(self._present[objects, seen.index(shown)])
-            for position, values in zip(has, self._data.load(shown, objects[has], self._options.column), strict=True):
+            has = np.flatnonzero(self.present_of(objects)[:, seen.index(shown)])
+            for position, values in zip(has, self.input_of(shown, objects[has]), strict=True):
                 pictures[position] = colour(values) if shown == "fits" else values
             return pictures
         files = list_paths(self.folder, "img")

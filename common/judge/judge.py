@@ -115,6 +115,7 @@ def judge(
         },
         selection=described(seen),
         versions=versions(),
+        adapted=model.adapted,
         **judged | {"figures": {"selection": report.selection(seen)} | judged.get("figures", {})},
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,8 @@ class Summary:
         Software, by package.
     light : str
         How far the network's light form is from Keras, or why there is none; empty where none was asked for.
+    adapted : dict
+        See `Model.adapted`.
     """
 
     model: str
@@ -85,3 +88,4 @@ class Summary:
     figures: dict[str, Figure] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     light: str = ""
+    adapted: Mapping[str, object] = field(default_factory=dict)

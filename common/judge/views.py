@@ -107,8 +107,9 @@ def fit_calibrations(model: Model, data: TrainingData, predictions: Predictions)
         for output in data.outputs:
             known, name = data.known("validation", output.name), output.name
             if key == ANY or (has & known).sum() >= FEWEST:
-                truth = data.truth("validation", name)[has[known]]
-                calibration = kind_of(output).fit_calibration(truth, predicted[name][has & known])
+                truth, weights = data.truth("validation", name)[has[known]], data.likeness("validation")
+                own = None if weights is None else weights[has & known]
+                calibration = kind_of(output).fit_calibration(truth, predicted[name][has & known], own)
                 calibrations.setdefault(key, {})[name] = calibration
     return calibrations
 

@@ -79,9 +79,8 @@ def promote_champion(address: str, training: Training, cost_of: Callable[[str], 
     str
         What to tell the user.
     """
-    client, new = MlflowClient(), address.removeprefix("models:/")
-    for key, value in training.tags().items():
-        client.set_model_version_tag(*new.split("/"), key, value)
+    new = address.removeprefix("models:/")
+    _note(new, training)
     champion = _champion_of(new)
     if champion is None:
         return _first(new)
@@ -98,6 +97,29 @@ def promote_champion(address: str, training: Training, cost_of: Callable[[str], 
         # Whatever is wrong with an old model, the run that has just ended does not fail for it.
         reason = f"it cannot be judged: {first_line(error)}"
     return _stays(champion, new, reason)
+
+
+def leave_champion(address: str, training: Training, reason: str) -> str:
+    """Note what a new version was trained on, and leave the champion as it is, even if there is none.
+
+    Parameters
+    ----------
+    address, training
+        As for `promote_champion`.
+    reason : str
+        Why the version must not take its place by itself.
+
+    Returns
+    -------
+    str
+        What to tell the user.
+    """
+    new = address.removeprefix("models:/")
+    _note(new, training)
+    champion = _champion_of(new)
+    if champion:
+        return _stays(champion, new, f"{new} is {reason}")
+    return f"champion: none ({new} is {reason}, and is used by that name); zoo promote {new} makes it the champion"
 
 
 def promote_first(address: str) -> str:
@@ -141,6 +163,12 @@ def _champion_of(name: str) -> ModelVersion | None:
     client, registered = MlflowClient(), name.split("/")[0]
     version = client.get_registered_model(registered).aliases.get(CHAMPION)
     return None if version is None else client.get_model_version(registered, version)
+
+
+def _note(new: str, training: Training) -> None:
+    client = MlflowClient()
+    for key, value in training.tags().items():
+        client.set_model_version_tag(*new.split("/"), key, value)
 
 
 def _name(version: ModelVersion) -> str:

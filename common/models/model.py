@@ -19,6 +19,7 @@ from common.data.sources.magnitudes import with_gaps
 from common.data.sources.memory import loaded_arrays, named_columns, opened_in_memory
 from common.models.packed import pack
 from common.models.running import KERAS, Runtime, serving_inputs, symmetric_forms
+from common.networks.colour_terms import ColourTerms
 from common.networks.inputs import PRESENT
 from common.outputs.calibration import Calibration
 from common.outputs.column import GRID, QUANTILES
@@ -88,6 +89,12 @@ class Model:
     origin : str
         What it learnt from, if not from real objects: a `SAMPLE` or spectra of `TEMPLATES`, see `sdss_gs.locate`;
         empty of models stored before that was noted, too.
+    adapted : dict
+        Of a model that was taken to another survey, where it comes from and how, see `adapted.Adapted.facts`; else
+        empty.
+    reference : mapping
+        A sample of validation objects, see `common.models.reference`, as JSON has it: only `common.shift` reads it.
+        Empty of models stored before there was one.
     """
 
     name: str
@@ -104,6 +111,13 @@ class Model:
     tta: bool = False
     pdf: str = ""
     origin: str = ""
+    reference: Mapping = field(default_factory=dict)
+    adapted: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def terms(self) -> tuple[ColourTerms, ...]:
+        """Colour terms at its network's input, the first one first."""
+        return tuple(ColourTerms.from_facts(one) for one in self.adapted.get("colour_terms", ()))
 
     @property
     def flat(self) -> bool:
@@ -158,6 +172,8 @@ class Model:
             "training_range": {name: asdict(one) for name, one in self.training_ranges.items()},
             **({"costs": self.costs} if self.costs else {}),
             **({"origin": self.origin} if self.origin else {}),
+            **({"adapted": dict(self.adapted)} if self.adapted else {}),
+            **({"reference": dict(self.reference)} if self.reference else {}),
             **({"own_outputs": own} if own else {}),
             **({"own_inputs": widened} if widened else {}),
         }

@@ -138,6 +138,8 @@ def model_of(name: str, version: str, files: Files, facts: Mapping, runtime: str
             },
             # Before spectra of templates were learnt from, what was made was a sample.
             origin=str(facts.get("origin", SAMPLE if facts.get("synthetic") else "")),
+            adapted=facts.get("adapted", {}),
+            reference=dict(facts.get("reference", {})),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # A later zoo may note other things; what is not understood could change what the numbers mean.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from common.backend import keras, tf
+from common.networks.colour_terms import ColourTerms, with_terms
 from common.networks.inputs import enter
 from common.networks.layers import normalisations
 from common.networks.parts import MEMBER
@@ -21,6 +22,7 @@ def build_flat(
     name: str,
     stretch: str = "asinh",
     members: int = 1,
+    terms: Sequence[ColourTerms] = (),
 ) -> keras.Model:
     """Put input, a model folder's features and the output's head together.
 
@@ -37,6 +39,8 @@ def build_flat(
     members : int
         Of an ensemble: as many networks side by side, whose mean is the output (deep ensembles: Lakshminarayanan,
         Pritzel & Blundell 2017, NeurIPS 30, 6402).
+    terms : sequence of ColourTerms
+        Of magnitudes, what brings them to those that the features were learnt from, the first one first.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def build_flat(
         Input ``{item.name: (batch, *shape)}``, output ``(batch, 1)`` or ``(batch, classes)``.
     """
     inputs = keras.Input(shape, dtype=item.dtype, name=item.name)
-    entered = enter(item, inputs, stretch)
+    entered = enter(item, with_terms(item, inputs, terms), stretch)
     if members == 1:
         return keras.Model({item.name: inputs}, kind_of(output).attach_head(features(entered)), name=name)
     own = [replace(output, name=f"{output.name}{MEMBER}{number}") for number in range(members)]

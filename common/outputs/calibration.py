@@ -53,31 +53,75 @@ class Intervals(Calibration):
         return width[np.searchsorted(self.edges, predicted)] > UNSURE * np.median(width)
 
 
-def fit_intervals(error: np.ndarray, predicted: np.ndarray) -> Intervals:
-    """Fit intervals to the errors of predictions, float ``(n,)``, in the scale in which errors are alike."""
-    bins = int(np.clip(len(error) // OBJECTS_PER_BIN, 1, MOST_BINS))
-    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1]))
+def fit_intervals(error: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None) -> Intervals:
+    """Fit intervals to the errors of predictions, float ``(n,)``, in the scale in which errors are alike.
+
+    Parameters
+    ----------
+    error, predicted : ndarray of float, shape (n,)
+    weights : ndarray of float, shape (n,), optional
+        As for `conformal_quantile`.
+    """
+    bins = int(np.clip(effective_objects(error, weights) // OBJECTS_PER_BIN, 1, MOST_BINS))
+    edges = np.unique(weighted_quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1], weights))
     number = np.searchsorted(edges, predicted)
     low, high = ({str(level): [] for level in LEVELS} for _ in range(2))
     for position in range(len(edges) + 1):
         # Repeated predictions can leave a bin empty: it then takes the errors of all.
-        inside = error[number == position] if (number == position).any() else error
+        chosen = number == position if (number == position).any() else np.ones(len(error), bool)
+        inside, own = error[chosen], None if weights is None else weights[chosen]
         for level in LEVELS:
-            low[str(level)].append(-conformal_quantile(-inside, (1 + level) / 2))
-            high[str(level)].append(conformal_quantile(inside, (1 + level) / 2))
+            low[str(level)].append(-conformal_quantile(-inside, (1 + level) / 2, own))
+            high[str(level)].append(conformal_quantile(inside, (1 + level) / 2, own))
     return Intervals(edges.tolist(), low, high)
 
 
-def conformal_quantile(scores: np.ndarray, level: float) -> float:
+def conformal_quantile(scores: np.ndarray, level: float, weights: np.ndarray | None = None) -> float:
     """Return the ⌈(n + 1) level⌉-th smallest score, or the largest where there are too few.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (n,)
+    level : float
+    weights : ndarray of float, shape (n,), optional
+        How many times as frequent objects like each are among those that are to be predicted: the smallest score up to
+        which there is a share `level` of all weight, that of a new object included (weighted conformal prediction:
+        Tibshirani, Barber, Candès & Ramdas 2019, NeurIPS 32, arXiv:1904.06019). Its weight is taken to be what the new
+        objects have on average, Σw² / Σw, so that one threshold serves all of them.
 
     Examples
     --------
-    >>> conformal_quantile(np.arange(1, 100), 0.9)
-    90.0
+    >>> conformal_quantile(np.arange(1, 100), 0.9), conformal_quantile(np.arange(1, 100), 0.9, np.ones(99))
+    (90.0, 90.0)
     """
-    rank = min(int(np.ceil((len(scores) + 1) * level)), len(scores))
-    return float(np.sort(scores)[rank - 1])
+    if weights is None or not weights.sum() > 0:
+        rank = min(int(np.ceil((len(scores) + 1) * level)), len(scores))
+        return float(np.sort(scores)[rank - 1])
+    order = np.argsort(scores, kind="stable")
+    heights, total = np.cumsum(weights[order]), weights.sum()
+    # A rounded sum must not miss what it equals.
+    wanted = level * (total + (weights**2).sum() / total) * (1 - 1e-12)
+    return float(scores[order[min(np.searchsorted(heights, wanted), len(scores) - 1)]])
+
+
+def weighted_quantile(values: np.ndarray, level: float | np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Return the values below which a share of all weight lies, float64 of the shape of `level`.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n,)
+    level : float or ndarray
+    weights : ndarray of float, shape (n,), optional
+        All alike by default.
+    """
+    if weights is None:
+        return np.quantile(values, level)
+    return np.quantile(values, level, weights=weights, method="inverted_cdf")
+
+
+def effective_objects(values: np.ndarray, weights: np.ndarray | None) -> float:
+    """Return how many objects of equal weights say as much as these (Kish 1965): (Σw)² / Σw²; all without weights."""
+    return float(len(values) if weights is None else weights.sum() ** 2 / (weights**2).sum())
 
 
 def fewest_objects(level: float, sides: int = 2) -> int:

@@ -25,17 +25,19 @@ from common.judge.views import (
     untested,
     validation_scores,
 )  # fmt: skip
-from common.models.champion import Training, promote_champion
+from common.models.champion import Training, leave_champion, promote_champion
 from common.models.described import HEADLINE_TAG
 from common.models.keras_runtime import KerasRuntime
 from common.models.light import NO_LIGHT, Light
 from common.models.light_export import OBJECTS, write_light
 from common.models.model import ANY, Model
+from common.models.reference import packed_sample
 from common.models.running import serving_inputs
 from common.models.serving import serving_network
 from common.models.store import log_model
 from common.outputs.kinds import kind_of
 from common.runs.record import PLOTS
+from common.shift.sample import reference_sample
 from common.training import state
 from common.training.session import Session
 from common.training.start import predict_before
@@ -45,7 +47,7 @@ READING = ("target", "column", "split")
 that it learnt from."""
 
 
-def _best(session: Session) -> Model:
+def model_of_best(session: Session) -> Model:
     """Make the model of the best epoch, in float32: what is judged is what is stored and used.
 
     It knows neither how sure it is nor what the training objects looked like.
@@ -80,11 +82,12 @@ def best_model(session: Session) -> tuple[Model, dict[str, np.ndarray]]:
     data, start = session.data, session.start
     # What a fine-tuned model knows it knows from what it began with.
     ranges = start.training_ranges if start else {item.name: data.novelty(item) for item in data.inputs}
-    model = replace(_best(session), training_ranges=ranges)
+    model = replace(model_of_best(session), training_ranges=ranges)
     predictions = predict_part(model, data, "validation", every_set(model))
     known = {
         "calibrations": fit_calibrations(model, data, predictions),
         "costs": costs_of_sets(model, data, predictions),
+        "reference": packed_sample(reference_sample(model, data, predictions[ANY]), model.inputs, model.outputs),
     }
     return replace(model, **known), predictions[ANY]
 
@@ -110,12 +113,14 @@ def validate(session: Session) -> tuple[float, dict[str, float]]:
         What champions are chosen by; less is better.
     scores : dict of str to float
     """
-    scores = validation_scores(session.data, predict_part(_best(session), session.data, "validation")[ANY])
+    scores = validation_scores(session.data, predict_part(model_of_best(session), session.data, "validation")[ANY])
     cost = champion_cost(session.data, scores)
     return cost, next(iter(scores.values())) if len(scores) == 1 else {"validation_cost": cost}
 
 
-def finish(session: Session, register: bool = True) -> dict[str, float]:
+def finish(
+    session: Session, register: bool = True, found: tuple[Model, dict[str, np.ndarray]] | None = None
+) -> dict[str, float]:
     """Judge the best epoch on the test objects beside the baselines; draw, store, and say where everything is.
 
     Parameters
@@ -123,6 +128,8 @@ def finish(session: Session, register: bool = True) -> dict[str, float]:
     session : Session
     register : bool
         Whether the model enters the registry, where it may become the champion.
+    found : tuple, optional
+        The model and what it predicts of the validation objects, if that is not what `best_model` makes of the session.
 
     Returns
     -------
@@ -130,21 +137,22 @@ def finish(session: Session, register: bool = True) -> dict[str, float]:
         Test scores by the names under which MLflow has them, without ``test_``.
     """
     data, record, progress = session.data, session.record, session.progress
-    model, validation = best_model(session)
+    model, validation = found or best_model(session)
     predictions, scores = predict_part(model, data, "test", alone(model)), validation_scores(data, validation)
     rivals = predict_baselines(data, session.options.seed) if data.tested else {}
-    if session.start and rivals:
-        before = predict_before(session.start, data)
+    if session.before and rivals:
+        before = predict_before(session.before, data)
         rivals = {output: before[output] | others for output, others in rivals.items()}
     summary = judge(model, data, predictions, rivals, record.id, session.recorded)
     warnings = [*summary.warnings, *untested(data, scores), *too_few_validation_objects(data)]
     summary = replace(summary, warnings=warnings)
-    curves = figures.loss_curves(progress.history, progress.best_epoch, _loss_shown(session))
+    shown = (progress.history, progress.best_epoch, _loss_shown(session))
+    curves = {"loss": figures.loss_curves(*shown)} if progress.history else {}
     with TemporaryDirectory(prefix="zoo-light-") as folder:
         # Of what only this run or this sweep opens again, Keras' file will do.
         seen = data.gather(data.parts["train"][:OBJECTS])
         light = write_light(model, seen, Path(folder)) if register else NO_LIGHT
-        summary = replace(summary, figures=summary.figures | {"loss": curves}, light=light.said)
+        summary = replace(summary, figures=summary.figures | curves, light=light.said)
         page = record_summary(record, summary)
         address = _log(session, model, register, light)
     cost = _record_validation(session, scores)
@@ -153,12 +161,12 @@ def finish(session: Session, register: bool = True) -> dict[str, float]:
         f"plots   {record.artifacts()}/{PLOTS}",
         f"model   {address}",
         f"light   {light.said}" if register and not light.files else "",
-        _promote(session, address, cost) if register else "",
+        _promote(session, model, address, cost) if register else "",
         "look    mlflow ui",
         f"        tensorboard --logdir {session.task.folder.name}/logs/",
     )
-    kept = f"kept: epoch {progress.best_epoch} of {progress.epoch}"
-    print(f"\n{session.task.name} on {data.sizes()['test']:,} test galaxies ({kept})\n{verdict(summary)}\n")
+    kept = f" (kept: epoch {progress.best_epoch} of {progress.epoch})" if progress.epoch else ""
+    print(f"\n{session.task.name} on {data.sizes()['test']:,} test galaxies{kept}\n{verdict(summary)}\n")
     print("\n".join(filter(None, lines)), flush=True)
     tested = numbers(summary).items()
     return {name.removeprefix("test_"): value for name, value in tested if name.startswith("test_")}
@@ -183,7 +191,7 @@ def _record_validation(session: Session, scores: dict[str, dict[str, float]]) ->
     return cost
 
 
-def _promote(session: Session, address: str, cost: float) -> str:
+def _promote(session: Session, model: Model, address: str, cost: float) -> str:
     """Make the new version the champion if it has earned it; return what to say of it."""
     data, recorded = session.data, session.recorded
     training = Training(
@@ -195,4 +203,6 @@ def _promote(session: Session, address: str, cost: float) -> str:
         metric=kind_of(data.outputs[0]).headline if len(data.outputs) == 1 else "validation_cost",
         cost=cost,
     )
+    if model.adapted:
+        return leave_champion(address, training, f"adapted to {data.folder.name}")
     return promote_champion(address, training, partial(validation_cost, data=data))

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -77,8 +79,9 @@ class Silent:
     id = ""
 
     def __init__(self, logs: Path | None = None):
-        self._folder = None if logs else tempfile.TemporaryDirectory()
-        self.logs = logs or Path(self._folder.name)
+        self.logs = logs or Path(tempfile.mkdtemp(prefix="zoo-train-"))
+        if logs is None:
+            weakref.finalize(self, shutil.rmtree, self.logs, ignore_errors=True)
 
     def __getattr__(self, name: str):
         return lambda *arguments, **options: None

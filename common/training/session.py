@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -13,9 +13,11 @@ from common.backend import keras, tf
 from common.data.batches import Blocks, EpochOrder
 from common.data.task import task_of
 from common.data.training_data import RESIDENT, TrainingData
+from common.models.model import Model
 from common.networks.augment_tables import table_layers
 from common.networks.backbones import NO_WEIGHTS, image_features
 from common.networks.build import build_flat
+from common.networks.colour_terms import ColourTerms
 from common.networks.fused import build_encoder, build_fused, joint_network
 from common.networks.inputs import ENCODER, PRESENT
 from common.networks.training_wrappers import hiding_model, training_model
@@ -44,6 +46,27 @@ RESUMED_FREELY = ("ds", "resume", "memory_limit")
 """Options that may differ between a run and its continuation."""
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a session is given instead of opening it.
+
+    Parameters
+    ----------
+    data : TrainingData
+    before : Model
+        What the network is compared with.
+    start : Model, optional
+        What the training begins with; None: with nothing.
+    terms : tuple of ColourTerms
+        At the network's input.
+    """
+
+    data: TrainingData
+    before: Model
+    start: Model | None = None
+    terms: tuple[ColourTerms, ...] = ()
+
+
 class Session:
     """One run of one model.
 
@@ -56,12 +79,20 @@ class Session:
         The model folder's functions.
     fold : int, optional
         Which fold of a cross-validation is the test set.
+    given : Given, optional
+        With options that are already what the trained model leaves to choose.
 
     Attributes
     ----------
     task : Task
     start : Model or None
         What the training begins with, if with a trained model.
+    before : Model or None
+        The trained model that the network is compared with.
+    terms : tuple of ColourTerms
+        At the network's input.
+    network : keras.Model
+        What is kept of what is trained, once it is built.
     callbacks : list of keras.callbacks.Callback
         To be told of each epoch, besides the record.
     best : list of ndarray
@@ -75,7 +106,7 @@ class Session:
 
     def __init__(
         self, project: ModelFolder, record: Run, options: TrainingOptions, functions: dict[str, Callable],
-        fold: int | None = None,
+        fold: int | None = None, given: Given | None = None,
     ):  # fmt: skip
         self.project, self.record, self.fold = project, record, fold
         self.callbacks: list[keras.callbacks.Callback] = []
@@ -88,17 +119,22 @@ class Session:
         elif self.options.head == MIXTURE:
             others = "shares of bins can be weighed, mixtures cannot"
             raise OptionError(f"head: expected auto, point or binned for {self.task.name}, found {MIXTURE}: {others}")
-        self.start = open_start(project, self.recorded, self.task) if self.options.start else None
-        if self.start:
+        if given:
+            self.start, self.before, self.terms = given.start, given.before, given.terms
+        else:
+            self.start = self.before = open_start(project, self.recorded, self.task) if self.options.start else None
+            self.terms = self.start.terms if self.start else ()
+        if self.start and not given:
             self.task = replace(self.task, inputs=self.start.inputs, outputs=self.start.outputs)
             self.options = follow(self.options, self.start, functions, project.defaults)
             self.recorded |= {name: getattr(self.options, name) for name in FOLLOWED if name in self.recorded}
-        later = (BATCH,) if self.start else ()
+        later = (BATCH,) if self.start or given else ()
         record.parameters({name: value for name, value in self.recorded.items() if value != "" and name not in later})
-        self.data = TrainingData(self.task, self.options, fold=fold)
+        self.data = given.data if given else TrainingData(self.task, self.options, fold=fold)
         self.data.require_learnable()
-        if self.start:
+        if self.start and not given:
             check_data(self.start, self.data)
+        if self.start or given:
             self.options = pace(self.options, self.data.sizes()["train"], project.defaults)
             self.recorded[BATCH] = self.options.batch_size
             record.parameters({BATCH: self.options.batch_size})
@@ -159,7 +195,9 @@ class Session:
             features = image_features(
                 features, options.backbone, weights, options.backbone_head, options.crop, options.colour
             )
-        return build_flat(item, output, shapes[item.name], features, task.name, options.stretch, options.ensemble)
+        return build_flat(
+            item, output, shapes[item.name], features, task.name, options.stretch, options.ensemble, self.terms
+        )
 
     def train(self) -> None:
         """Fit the network and keep its best epoch."""
@@ -221,7 +259,7 @@ class Session:
         one, sizes = data.bytes_of_one(), data.sizes()
         resident = flat and device.holds(one * sum(sizes[part] for part in RESIDENT))
         with device.scope():
-            network = self.build(pretrained=not (self._arrays or self.start))
+            network = self.network = self.build(pretrained=not (self._arrays or self.start))
             if flat:
                 (item,) = data.inputs
                 tables = {}

@@ -63,17 +63,7 @@ def open_start(project: ModelFolder, recorded: Mapping[str, object], task: Task)
     ZooError
         If there is no such model, it is one of other inputs or outputs, or an option wants another network than its.
     """
-    start = str(recorded["start"])
-    if start == VERSION:
-        address = f"{project.folder.name}{MARK}"
-    elif (as_typed(start) / DESCRIPTION).is_file():
-        address = str(as_typed(start))
-    elif re.fullmatch(r"[^/@]+/[1-9][0-9]*", start):
-        address = start
-    else:
-        wanted = f"{VERSION}, a version such as b2r/3 or a folder that zoo export wrote"
-        raise OptionError(f"start: expected {wanted}, found {start!r}")
-    model = load(address, KERAS)
+    model = load(address_of(project, str(recorded["start"])), KERAS)
     for what, learnt, wanted in (("inputs", model.inputs, task.inputs), ("outputs", model.outputs, task.outputs)):
         names, expected = (",".join(item.name for item in items) for items in (learnt, wanted))
         if names != expected:
@@ -86,6 +76,24 @@ def open_start(project: ModelFolder, recorded: Mapping[str, object], task: Task)
         if recorded[name] != expected and (name == "target" or recorded[name] != usual):
             raise OptionError(f"start: expected {name}={expected} as {label(model)} has it, found {recorded[name]}")
     return model
+
+
+def address_of(project: ModelFolder, start: str) -> str:
+    """Return by what name `opening.load` opens the model that the option ``start`` means.
+
+    Raises
+    ------
+    OptionError
+        If it is none that may be meant.
+    """
+    if start == VERSION:
+        return f"{project.folder.name}{MARK}"
+    if (as_typed(start) / DESCRIPTION).is_file():
+        return str(as_typed(start))
+    if re.fullmatch(r"[^/@]+/[1-9][0-9]*", start):
+        return start
+    wanted = f"{VERSION}, a version such as b2r/3 or a folder that zoo export wrote"
+    raise OptionError(f"start: expected {wanted}, found {start!r}")
 
 
 def follow(
@@ -200,5 +208,9 @@ def begin_at(network: keras.Model, start: Model) -> None:
 
 def predict_before(start: Model, data: TrainingData) -> Baselines:
     """Predict the test objects with the model that a training began with, as a baseline."""
-    predicted = predict_part(start, data, "test")[ANY]
-    return {name: {BEFORE: values[data.known("test", name)]} for name, values in predicted.items()}
+    predicted, found = predict_part(start, data, "test")[ANY], {}
+    for learnt, output in zip(start.outputs, data.outputs, strict=True):
+        values = predicted[output.name][data.known("test", output.name)]
+        # Shares of other bins than those of the new network are no distribution to it.
+        found[output.name] = {BEFORE: values if learnt == output else kind_of(learnt).point(values)}
+    return found

@@ -189,3 +189,68 @@ def test_distribution_that_is_too_narrow_or_wide_is_read_elsewhere(stated):
         assert row["coverage"] == pytest.approx(level, abs=0.03)
     ends = [*reversed(calibration.low.values()), *calibration.high.values()]
     assert ends == sorted(ends)
+
+
+def shifted_numbers(seed, new):
+    """Predictions whose error grows with what they do not show; of a survey with more of the worse ones, if `new`."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.uniform(size=COUNT) ** (0.5 if new else 1)
+    predicted = rng.uniform(0.1, 0.3, COUNT)
+    return hidden, predicted + rng.normal(0, 0.005 + 0.05 * hidden**2) * (1 + predicted), predicted
+
+
+def test_weighted_intervals_hold_the_truth_on_a_survey_of_other_objects():
+    kind = kind_of(OUTPUTS["redshift"])
+    hidden, truth, predicted = shifted_numbers(0, new=False)
+    # The densities' ratio of hidden values, 2x to 1.
+    plain, weighted = (kind.fit_calibration(truth, predicted, weights) for weights in (None, 2 * hidden))
+    _, truth, predicted = shifted_numbers(1, new=True)
+    for level, unweighted, row in zip(
+        LEVELS, kind.coverage(plain, truth, predicted), kind.coverage(weighted, truth, predicted), strict=True
+    ):
+        assert row["coverage"] == pytest.approx(level, abs=0.03)
+        assert unweighted["coverage"] < level - 0.03
+
+
+def test_weighted_class_sets_and_distributions_hold_the_truth_on_a_survey_of_other_objects():
+    rng = np.random.default_rng(0)
+    output = replace(OUTPUTS["redshift"], grid=tuple(np.linspace(0, 1, 101)))
+    kind, middles = kind_of(output), np.linspace(0.005, 0.995, 100)
+
+    def drawn(new):
+        hidden = rng.uniform(size=COUNT) ** (0.5 if new else 1)
+        centre = rng.uniform(0.3, 0.7, COUNT)
+        shares = norm.pdf(middles, centre[:, None], 0.05)
+        return hidden, centre + rng.normal(0, 0.02 + 0.08 * hidden), shares / shares.sum(axis=1, keepdims=True)
+
+    hidden, truth, shares = drawn(False)
+    spread = kind.fit_calibration(truth, shares, 2 * hidden)
+    # As JSON has them.
+    assert {type(end) for end in (*spread.low.values(), *spread.high.values(), spread.typical)} == {float}
+    _, truth, shares = drawn(True)
+    for row in kind.coverage(spread, truth, shares):
+        assert row["coverage"] == pytest.approx(row["level"], abs=0.03)
+    kind = kind_of(OUTPUTS["subclass"])
+
+    def labelled(new):
+        hidden = rng.uniform(size=COUNT) ** (0.5 if new else 1)
+        truth = rng.integers(0, 4, COUNT)
+        logits = rng.normal(size=(COUNT, 4))
+        logits[np.arange(COUNT), truth] += 4 * (1 - hidden)
+        return hidden, truth, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+    hidden, truth, predicted = labelled(False)
+    plain, weighted = (kind.fit_calibration(truth, predicted, weights) for weights in (None, 2 * hidden))
+    _, truth, predicted = labelled(True)
+    for calibration, least in ((plain, -0.2), (weighted, -0.03)):
+        shares = [row["coverage"] - row["level"] for row in kind.coverage(calibration, truth, predicted)]
+        assert min(shares) > least
+    assert kind.coverage(plain, truth, predicted)[0]["coverage"] < LEVELS[0] - 0.02
+
+
+def test_equal_weights_are_no_weights():
+    truth, predicted = numbers("redshift", 0)
+    kind = kind_of(OUTPUTS["redshift"])
+    plain, weighted = (kind.fit_calibration(truth, predicted, weights) for weights in (None, np.full(COUNT, 3.0)))
+    for level in map(str, LEVELS):
+        np.testing.assert_allclose(weighted.high[level], plain.high[level], atol=2e-3)

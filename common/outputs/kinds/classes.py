@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from common.outputs.calibration import LEVELS, ONE_LEVEL, UNSURE, Calibration, conformal_quantile, percent
+from common.outputs.calibration import (
+    LEVELS,
+    ONE_LEVEL,
+    UNSURE,
+    Calibration,
+    conformal_quantile,
+    percent,
+    weighted_quantile,
+)  # fmt: skip
 from common.outputs.column import LONGEST, Column
 from common.outputs.kinds.kind import Kind, Metric, area_under_curve, mean_of_defined, ratio
 
@@ -149,19 +157,24 @@ class Classes(Kind):
 
     # === How sure it is ===
 
-    def fit_calibration(self, truth: np.ndarray, predicted: np.ndarray) -> ClassSets:
+    def fit_calibration(self, truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None) -> ClassSets:
         from scipy.optimize import minimize_scalar
 
         rows = np.arange(len(truth))
 
         def loss(log_temperature: float) -> float:
             right = _tempered(predicted, np.exp(log_temperature))[rows, truth]
-            return float(-np.log(np.maximum(right, SMALLEST_PROBABILITY)).mean())
+            return float(np.average(-np.log(np.maximum(right, SMALLEST_PROBABILITY)), weights=weights))
 
         temperature = float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
         calibrated = _tempered(predicted, temperature)
-        threshold = {str(level): 1 - conformal_quantile(1 - calibrated[rows, truth], level) for level in LEVELS}
-        return ClassSets(temperature, threshold, float(np.median(calibrated.max(axis=1))))
+        missed = 1 - calibrated[rows, truth]
+        threshold = {str(level): 1 - conformal_quantile(missed, level, weights) for level in LEVELS}
+        return ClassSets(temperature, threshold, float(weighted_quantile(calibrated.max(axis=1), 0.5, weights)))
+
+    def costs(self, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """Return the squared distance of the probabilities from the truth (Brier 1950, Mon. Weather Rev. 78, 1)."""
+        return np.sum((predicted - np.eye(predicted.shape[1])[truth]) ** 2, axis=1)
 
     def held(
         self, calibration: Calibration, truth: np.ndarray, predicted: np.ndarray, level: float

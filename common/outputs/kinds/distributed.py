@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.outputs import distribution
-from common.outputs.calibration import LEVELS, ONE_LEVEL, UNSURE, Calibration, conformal_quantile
+from common.outputs.calibration import (
+    LEVELS,
+    ONE_LEVEL,
+    UNSURE,
+    Calibration,
+    conformal_quantile,
+    effective_objects,
+    weighted_quantile,
+)  # fmt: skip
 from common.outputs.kinds.kind import Metric, area_under_curve
 from common.outputs.kinds.mass import Mass
 from common.outputs.kinds.number import Number, Scalar
@@ -68,12 +76,13 @@ class Spread(Calibration):
         return [end[str(level)] for level in LEVELS for end in (self.low, self.high)]
 
 
-def _ends(reached: np.ndarray) -> dict[str, float]:
+def _ends(reached: np.ndarray, weights: np.ndarray | None) -> dict[str, float]:
     """Choose by level where intervals end above, from the cumulative probabilities that truths reached ``(n,)``."""
     ends, last = {}, 0.0
     for level in LEVELS:
         nominal = (1 + level) / 2
-        away, chance = conformal_quantile(reached, nominal) - nominal, nominal * (1 - nominal) / len(reached)
+        away = conformal_quantile(reached, nominal, weights) - nominal
+        chance = nominal * (1 - nominal) / effective_objects(reached, weights)
         shrunk = nominal + away * max(0.0, 1 - chance / max(away**2, 1e-12))
         # A wider interval holds the narrower one, whichever of them was moved.
         ends[str(level)] = last = max(last, shrunk)
@@ -193,13 +202,13 @@ class Distributed(Scalar):
 
     # === How sure it is ===
 
-    def fit_calibration(self, truth: np.ndarray, predicted: np.ndarray) -> Spread:
+    def fit_calibration(self, truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None) -> Spread:
         reached = distribution.reached(predicted, self.output.grid, self.to_scale(truth))
         # From the other end the same, so that no end is less careful than the other.
-        low = {level: 1 - end for level, end in _ends(1 - reached).items()}
-        high = _ends(reached)
+        low = {level: 1 - end for level, end in _ends(1 - reached, weights).items()}
+        high = _ends(reached, weights)
         spread = Spread(low, high)
-        return Spread(low, high, float(np.median(self._read(spread, predicted)[1])))
+        return Spread(low, high, float(weighted_quantile(self._read(spread, predicted)[1], 0.5, weights)))
 
     def bounds(self, calibration: Calibration, predicted: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
         low, high = self.at(predicted, [calibration.low[str(level)], calibration.high[str(level)]]).T

@@ -199,8 +199,25 @@ class Kind(ABC):
         """
 
     @abstractmethod
-    def fit_calibration(self, truth: np.ndarray, predicted: np.ndarray) -> Calibration:
-        """Fit intervals or class sets to objects that the network was not fitted to."""
+    def fit_calibration(
+        self, truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None
+    ) -> Calibration:
+        """Fit intervals or class sets to objects that the network was not fitted to.
+
+        Parameters
+        ----------
+        truth, predicted : ndarray
+        weights : ndarray of float, shape (n,), optional
+            How many times as frequent objects like each are among those that are to be predicted, where these are
+            others; see `calibration.conformal_quantile`.
+        """
+
+    @abstractmethod
+    def costs(self, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """Return how bad each prediction is, float64 ``(n,)``; less is better.
+
+        Unlike a score's, the means of two models over the same objects have a difference whose standard error is known.
+        """
 
     def calibration_from(self, fields: Mapping) -> Calibration:
         """Make a calibration from its fields, as JSON holds them."""

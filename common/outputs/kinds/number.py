@@ -42,8 +42,12 @@ class Scalar(Kind):
     outlier: ClassVar[float] = np.inf
     """Error, in the scale in which errors are alike, from which an object is an outlier."""
 
-    def fit_calibration(self, truth: np.ndarray, predicted: np.ndarray) -> Intervals:
-        return fit_intervals(self.error_in_scale(truth, predicted), predicted)
+    def fit_calibration(self, truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None) -> Intervals:
+        return fit_intervals(self.error_in_scale(truth, predicted), predicted, weights)
+
+    def costs(self, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """Return the absolute error in the scale in which errors are alike; an outlier's is that of the least one."""
+        return np.minimum(np.abs(self.error_in_scale(self.point(predicted), truth)), self.outlier)
 
     def wrong(self, truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, str]:
         error = np.abs(self.error_in_scale(self.point(predicted), truth))

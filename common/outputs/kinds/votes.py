@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from common.outputs.calibration import LEVELS, ONE_LEVEL, UNSURE, Calibration, Intervals, fit_intervals, percent
+from common.outputs.calibration import (
+    LEVELS,
+    ONE_LEVEL,
+    UNSURE,
+    Calibration,
+    Intervals,
+    fit_intervals,
+    percent,
+    weighted_quantile,
+)  # fmt: skip
 from common.outputs.column import LONGEST, Column
 from common.outputs.kinds.kind import BEFORE, Kind, Metric, mean_of_defined, ratio
 from sdss_gs.decision_tree import TREES, DecisionTree
@@ -142,9 +151,16 @@ class Votes(Kind):
 
     # === How sure it is ===
 
-    def fit_calibration(self, truth: np.ndarray, predicted: np.ndarray) -> VoteIntervals:
-        answers = [fit_intervals(t - p, p) for t, p in zip(truth.T, predicted.T, strict=True)]
-        return VoteIntervals(answers, float(np.median(VoteIntervals(answers).widths(predicted))))
+    def fit_calibration(
+        self, truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None
+    ) -> VoteIntervals:
+        answers = [fit_intervals(t - p, p, weights) for t, p in zip(truth.T, predicted.T, strict=True)]
+        widths = VoteIntervals(answers).widths(predicted)
+        return VoteIntervals(answers, float(weighted_quantile(widths, 0.5, weights)))
+
+    def costs(self, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """Return the mean squared error of the shares."""
+        return np.mean((predicted - truth) ** 2, axis=1)
 
     def calibration_from(self, fields: Mapping) -> VoteIntervals:
         return VoteIntervals([Intervals(**one) for one in fields["answers"]], fields["typical"])

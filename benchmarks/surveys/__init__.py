@@ -1,0 +1,1 @@
+"""Models on another survey: before, diagnosed, adapted, and trained from nothing: ``python -m benchmarks.surveys``."""

@@ -1,0 +1,1 @@
+"""A trained model taken to another survey."""
