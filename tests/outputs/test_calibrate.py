@@ -157,7 +157,7 @@ def distributions(stated, seed, count=COUNT):
 def test_distribution_that_is_right_all_but_keeps_its_own_quantiles():
     """Of 600 objects the quantiles of the truths alone would be off by 0.015 (68 %); shrunk they are off by less."""
     shrunk, found = [], []
-    for seed in range(40):
+    for seed in range(20):
         output, truth, shares = distributions(1.0, seed, 600)
         calibration = kind_of(output).fit_calibration(truth, shares)
         shrunk += [calibration.high["0.68"] - 0.84, 0.16 - calibration.low["0.68"]]
@@ -170,7 +170,7 @@ def test_distribution_that_is_right_all_but_keeps_its_own_quantiles():
 def test_distribution_that_is_a_little_off_is_read_better_than_it_says(stated):
     """By less than three standard errors of 600 objects: nearly all of them are right to believe these."""
     before, after = [], []
-    for seed in range(30):
+    for seed in range(12):
         output, truth, shares = distributions(stated, seed, 600)
         calibration = kind_of(output).fit_calibration(truth, shares)
         _, truth, shares = distributions(stated, seed + 100)

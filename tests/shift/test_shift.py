@@ -79,13 +79,13 @@ def test_sample_comes_back_from_the_stored_model(model, folder):
 
 def test_galaxies_of_the_same_survey_are_no_alarm(model, tmp_path):
     verdicts = []
-    for seed in range(1, 7):
+    for seed in range(1, 5):
         galaxies(500, seed).to_csv(tmp_path / "half.csv", index=False)
         survey = look_at(model, open_source([tmp_path / "half.csv"], ["bands"]), NOBODY)
         sample = unpacked_sample("b2r", model.reference, model.inputs, model.outputs)
         truth = galaxies(500, seed)["redshift"].to_numpy()
         verdicts.append(diagnose(model, sample, survey, {"redshift": truth} if seed % 2 else {}).verdict.words)
-    assert verdicts.count("use") >= 5, verdicts
+    assert verdicts.count("use") >= 4, verdicts
 
 
 @pytest.mark.parametrize(
