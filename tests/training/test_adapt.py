@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
 import numpy as np
@@ -14,10 +15,11 @@ from common.backend import keras
 from common.models.library import artifact, export
 from common.models.opening import load
 from common.networks.colour_terms import ColourTerms
+from common.project import functions_of
 from common.training.adaptation import ways
 from common.training.adaptation.choice import choose
 from common.training.adaptation.terms import fit_common
-from common.training.from_python import functions_of
+from common.training.adaptation.ways import Ways
 from sdss_gs.schema import INPUTS
 
 ZERO_POINTS = (0.15, -0.1, 0.05, 0.1, -0.08)
@@ -162,3 +164,20 @@ def test_zero_points_and_slopes_are_found_by_common_objects():
     np.testing.assert_allclose(found.apply(ours), terms.apply(ours), atol=0.02)
     assert fit_common(item, ours, ours + rng.normal(0, 0.02, (300, 5)).astype(np.float32)) is None
     assert fit_common(item, ours[:10], theirs[:10]) is None
+
+
+def test_rare_classes_count_where_the_model_learnt_them_so():
+    """Of eight labels two are of the rare class: naming all the common one is cheap, unless classes are balanced."""
+    truth = np.array([0] * 6 + [1] * 2)
+    output = SimpleNamespace(classes=("common", "rare"))
+
+    def balance(weights):
+        stub = SimpleNamespace(
+            surveys=SimpleNamespace(output=output), tuning=SimpleNamespace(class_weights=weights),
+            judged=np.arange(8), truth=lambda positions: truth[positions],
+        )  # fmt: skip
+        return Ways.balance.func(stub)
+
+    costs = {"as it is": np.array([0.3] * 8), "fine-tuned": np.where(truth == 0, 0.05, 0.8)}
+    assert choose(costs, balance("none"))[0] == "fine-tuned"
+    assert choose(costs, balance("balanced"))[0] == "as it is"

@@ -139,7 +139,7 @@ def _with_labels(ways: Ways, record: Run) -> tuple[Session, tuple[ColourTerms, .
             continue
         trials[way.name] = ways.out_of_fold(way)
         print(f"tried: {way.name}, cost {trials[way.name].costs.mean():.4g}", flush=True)
-    kept, tried = choose({name: trial.costs for name, trial in trials.items()})
+    kept, tried = choose({name: trial.costs for name, trial in trials.items()}, ways.balance)
     count = len(ways.judged)
     print(f"\nways, judged on {count:,} labels that their networks did not learn from\n{table(tried, kept)}\n")
     return *ways.keep(trials[kept], record), trials[kept], tried

@@ -20,6 +20,7 @@ from common.networks.colour_terms import ColourTerms
 from common.networks.parts import member_outputs
 from common.options import AdaptOptions, TrainingOptions, typed
 from common.outputs.kinds import kind_of
+from common.outputs.kinds.classes import class_weights
 from common.project import ModelFolder
 from common.runs.record import Run
 from common.training.adaptation.surveys import Surveys
@@ -148,6 +149,14 @@ class Ways:
     def judged(self) -> np.ndarray:
         """Positions among the labels of all that are held back, in the order of predictions."""
         return np.concatenate(self.held)
+
+    @cached_property
+    def balance(self) -> np.ndarray | None:
+        """How much each label that is held back counts, by its class as in the model's training; None: all alike."""
+        if not self.surveys.output.classes or self.tuning.class_weights == "none":
+            return None
+        truth = self.truth(self.judged)
+        return class_weights(self.tuning.class_weights, truth, truth)
 
     def truth(self, positions: np.ndarray) -> np.ndarray:
         """Return the truth of some labels."""
