@@ -167,17 +167,17 @@ def test_zero_points_and_slopes_are_found_by_common_objects():
 
 
 def test_rare_classes_count_where_the_model_learnt_them_so():
-    """Of eight labels two are of the rare class: naming all the common one is cheap, unless classes are balanced."""
-    truth = np.array([0] * 6 + [1] * 2)
+    """Of 240 labels 60 are of the rare class: naming all the common one is cheap, unless classes are balanced."""
+    truth = np.array([0] * 180 + [1] * 60)
     output = SimpleNamespace(classes=("common", "rare"))
 
     def balance(weights):
         stub = SimpleNamespace(
             surveys=SimpleNamespace(output=output), tuning=SimpleNamespace(class_weights=weights),
-            judged=np.arange(8), truth=lambda positions: truth[positions],
+            judged=np.arange(240), truth=lambda positions: truth[positions],
         )  # fmt: skip
         return Ways.balance.func(stub)
 
-    costs = {"as it is": np.array([0.3] * 8), "fine-tuned": np.where(truth == 0, 0.05, 0.8)}
+    costs = {"as it is": np.full(240, 0.3), "fine-tuned": np.where(truth == 0, 0.05, 0.8)}
     assert choose(costs, balance("none"))[0] == "fine-tuned"
     assert choose(costs, balance("balanced"))[0] == "as it is"
