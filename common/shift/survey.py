@@ -151,7 +151,7 @@ def _chunks(model: Model, source: Source) -> Iterator[tuple[int, Chunk, np.ndarr
 def _gaps(model: Model, loaded: dict[str, Loaded], count: int) -> np.ndarray:
     """Tell which magnitudes are missing, bool ``(n, magnitudes)``, in the order of the model's inputs."""
     parts = [np.empty((count, 0), bool)]
-    for item in model.inputs:
+    for item in (one for one in model.inputs if one.magnitudes):
         size = len(item.magnitudes)
         values = loaded[item.name].values[:, :size] if item.name in loaded else np.full((count, size), np.nan)
         parts.append(np.isnan(values))
