@@ -83,19 +83,34 @@ def apparent_size(images: np.ndarray) -> np.ndarray:
     -------
     ndarray of float64, shape (n,)
         log10 of the radius of the circle around the middle that holds half of the light in the largest circle, as a
-        share of half the frame; the median of the frame's edge is taken off. NaN where no light is left.
+        share of half the frame; what the frame's edge holds on average, without other objects, is taken off. NaN where
+        no light is left.
     """
     bright = images.sum(axis=3, dtype=np.float64)
-    rows, columns = bright.shape[1:]
+    height, width = bright.shape[1:]
     edge = np.concatenate([bright[:, 0], bright[:, -1], bright[:, 1:-1, 0], bright[:, 1:-1, -1]], axis=1)
-    bright -= np.median(edge, axis=1)[:, None, None]
-    y, x = np.arange(rows) - (rows - 1) / 2, np.arange(columns) - (columns - 1) / 2
-    radius = np.hypot(y[:, None], x) / (min(rows, columns) / 2)
+    bright -= _background(edge)[:, None, None]
+    y, x = np.arange(height) - (height - 1) / 2, np.arange(width) - (width - 1) / 2
+    radius = np.hypot(y[:, None], x) / (min(height, width) / 2)
     ring = np.minimum((radius * RINGS).astype(int), RINGS).ravel()
     order = np.argsort(ring, kind="stable")
     # Of the circles: the corners lie outside the largest.
     ends = np.searchsorted(ring[order], np.arange(RINGS), side="right")
     within = np.pad(np.cumsum(bright.reshape(len(bright), -1)[:, order], axis=1), ((0, 0), (1, 0)))[:, ends]
     total = within[:, -1]
-    half = (within >= total[:, None] / 2).argmax(axis=1)
-    return np.where(total > 0, np.log10(np.maximum((half + 1) / RINGS, SMALLEST)), np.nan)
+    half, rows = (within >= total[:, None] / 2).argmax(axis=1), np.arange(len(within))
+    before = np.where(half > 0, within[rows, half - 1], 0)
+    # Within the ring that reaches it, evenly.
+    part = (total / 2 - before) / np.where(within[rows, half] > before, within[rows, half] - before, 1)
+    radius = (half + np.clip(part, 0, 1)) / RINGS
+    return np.where(total > 0, np.log10(np.maximum(radius, SMALLEST)), np.nan)
+
+
+def _background(edge: np.ndarray) -> np.ndarray:
+    """Average the pixels of edges ``(n, pixels)`` that no object brightens, float64 ``(n,)``.
+
+    Not their median: of whole numbers that is one, and half a number too much over all pixels outshines a galaxy.
+    """
+    away = edge - np.median(edge, axis=1, keepdims=True)
+    usual = np.abs(away) <= 3 * np.maximum(1.4826 * np.median(np.abs(away), axis=1, keepdims=True), 1)
+    return (edge * usual).sum(axis=1) / usual.sum(axis=1)

@@ -5,17 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from helpers.exported import exported_folder
 from helpers.trained import MAGNITUDES, by_hand
 
 from common.cli.command import main
 from common.data.fit_novelty import fit_novelty
-from common.data.sources import open_source
+from common.data.sources import Chunk, Loaded, Source, open_source
 from common.models.opening import load
 from common.models.reference import packed_sample, unpacked_sample
 from common.shift.diagnose import diagnose
 from common.shift.importance import importance
+from common.shift.report import as_data, html_page
 from common.shift.survey import look_at
 from sdss_gs.schema import PER_EBV
 
@@ -159,3 +161,36 @@ def test_weights_make_the_reference_look_like_the_other_survey():
     assert np.average(ours[:, 0], weights=found.weights) == pytest.approx(0.7, abs=0.1)
     assert np.corrcoef(np.log(found.weights), np.log(expected))[0, 1] > 0.95
     assert found.auc == pytest.approx(0.69, abs=0.03)
+
+
+def pictures(n, radius, seed):
+    """Images of round galaxies that differ in brightness and, a little, in size; pixels have noise."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:150, :150] - 74.5
+    size = radius * rng.lognormal(0, 0.1, (n, 1, 1))
+    light = rng.uniform(60, 120, (n, 1, 1)) * np.exp(-np.hypot(x, y) / size)
+    colours = light[..., None] * np.array([1.0, 0.8, 0.6]) + rng.normal(20, 3, (n, 150, 150, 3))
+    return np.clip(colours, 0, 255).astype(np.uint8)
+
+
+def image_survey(model, values):
+    """What a model finds of images in memory."""
+    flags = np.zeros(len(values), np.int32)
+    chunk = Chunk(pa.array(np.arange(len(values))), lambda _item, _shape, _column: Loaded(values, flags))
+    source = Source("objid", len(values), ("img",), "made here", [], lambda _first=0: iter([chunk]))
+    return look_at(model, source, NOBODY)
+
+
+def test_images_at_another_scale_are_named_and_others_are_not():
+    model, usual = by_hand("i2r"), pictures(200, 6, 0)
+    model = replace(model, training_ranges={"img": fit_novelty(model.inputs[0], lambda _part: [usual])})
+    reference = replace(image_survey(model, usual).sample, truth={"redshift": np.full(200, 0.1)})
+    surveys = {radius: image_survey(model, pictures(80, radius, 1)) for radius in (6, 9)}
+    found = {radius: diagnose(model, reference, survey, {}) for radius, survey in surveys.items()}
+    assert "scale" not in [one.kind for one in found[6].movements]
+    assert found[6].verdict.words == "use"
+    (scale,) = [one for one in found[9].movements if one.kind == "scale"]
+    assert scale.size == pytest.approx(1.5, abs=0.15)
+    assert scale.text in found[9].verdict.reasons
+    assert found[9].verdict.level >= 2
+    assert html_page(found[9], as_data(found[9], "i2r/1", "DS", [])).count("<img") == 3
