@@ -1,6 +1,7 @@
 """Runs of a model with several inputs and outputs: its options, what is recorded, kept, resumed and predicted."""
 
 import json
+from dataclasses import replace
 
 import mlflow
 import numpy as np
@@ -23,7 +24,7 @@ from common.outputs.kinds import kind_of
 from common.predict.choose import choose_models
 from common.predict.embed import features_of
 from common.project import parse_options, read_folder
-from common.training import keeping, pool, session
+from common.training import base_networks, keeping, pool, session
 from sdss_gs.dataset import open_catalogue
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import OUTPUTS
@@ -71,6 +72,11 @@ def launch(repository, store, patchy, monkeypatch, tmp_path):
     """Run the folder's training as its train.py does; return exit code and MLflow run."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     monkeypatch.chdir(tmp_path)
+    # Base networks of the same data are the same in all tests, and so trained once.
+    told = base_networks.base_options
+    monkeypatch.setattr(
+        base_networks, "base_options", lambda *about: replace(told(*about), epochs=2, learning_rate=0.01)
+    )
     # Of so few objects a pool is chosen in fewer steps.
     monkeypatch.setattr(pool, "STEPS", 40)
     mlflow.set_tracking_uri(store)
