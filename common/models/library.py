@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.models.adapted import START_TAG
 from common.models.described import (
     DESCRIPTION,
     HEADLINE_TAG,
@@ -38,7 +39,8 @@ class Entry:
     validation : dict of str to float
         Headline metrics on the validation objects, as MLflow names them without ``validation_``.
     score, data : str
-        Headline metrics on the test objects, of each output where there are several; what it was trained on.
+        Headline metrics on the test objects, of each output where there are several; what it was trained on, and from
+        which model it was adapted to that.
     """
 
     name: str
@@ -64,7 +66,9 @@ def champions() -> list[Entry]:
             # Somebody else's model.
             continue
         score = ", ".join(f"{name.replace('_', ' ', len(test) > 1)} {value:.4f}" for name, value in test.items())
-        entries.append(Entry(model.name, model.version, model.run_id, validation, score, run.data))
+        start = run.tags.get(START_TAG)
+        data = f"{run.data}, adapted from {start}" if start else run.data
+        entries.append(Entry(model.name, model.version, model.run_id, validation, score, data))
     return entries
 
 

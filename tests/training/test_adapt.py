@@ -12,7 +12,8 @@ from mlflow import MlflowClient
 
 import common.train
 from common.backend import keras
-from common.models.library import artifact, export
+from common.models.champion import promote
+from common.models.library import artifact, champions, export
 from common.models.opening import load
 from common.networks.colour_terms import ColourTerms
 from common.project import functions_of
@@ -89,6 +90,10 @@ def test_adapted_model_is_better_remembers_where_it_comes_from_and_is_no_champio
     scores = card["outputs"][0]["scores"]
     assert scores["b2r"]["mae"] < scores["before fine-tuning"]["mae"] / 1.5
     assert load("b2r").version == "1"
+    promote("b2r/2")
+    (entry,) = champions()
+    assert entry.data == "new, adapted from b2r/1"
+    promote("b2r/1")
     # It travels with its folder.
     assert load(export("b2r/2", Path("exported"))).adapted == facts
     # Objects of the new survey are what it knows now.
