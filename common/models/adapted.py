@@ -7,10 +7,6 @@ from dataclasses import asdict, dataclass
 
 from common.networks.colour_terms import ColourTerms
 
-TAG = "zoo.adapted"
-START_TAG = f"{TAG}.start"
-"""Of a run: that it adapted a model, and which."""
-
 
 @dataclass(frozen=True)
 class Tried:

@@ -10,6 +10,9 @@ from common.runs.stored import StoredModel
 from sdss_gs.errors import ZooError, first_line
 from sdss_gs.files import sealed, unsealed
 
+ADAPTED_TAG = "zoo.adapted"
+START_TAG = f"{ADAPTED_TAG}.start"
+"""Of a run: that it adapted a model, and which."""
 HEADLINE_TAG = "zoo.headline"
 """Tag of a run: the metric by which its model is compared."""
 DESCRIPTION = "zoo.json"

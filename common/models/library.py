@@ -8,12 +8,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.models.adapted import START_TAG
 from common.models.described import (
     DESCRIPTION,
     HEADLINE_TAG,
     LIGHT_ENDING,
     MODEL_FILE,
+    START_TAG,
     read_description,
     stored_model,
     write_description,

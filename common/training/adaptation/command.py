@@ -12,7 +12,8 @@ import numpy as np
 from common.data.fit_novelty import OBJECTS, fit_novelty
 from common.data.novelty import Novelty
 from common.judge.views import fit_calibrations, predict_part
-from common.models.adapted import TAG, Adapted, Tried, origin_line
+from common.models.adapted import Adapted, Tried, origin_line
+from common.models.described import ADAPTED_TAG
 from common.models.model import ANY, Model
 from common.models.opening import load
 from common.models.running import KERAS
@@ -226,7 +227,7 @@ def _record(record: Run, model: Model, tried: list[Tried]) -> None:
     """Note in the run where the model comes from and what was tried."""
     facts = model.adapted
     shown = ("start", "sha256", "learnt_from", "fingerprint", "survey", "way", "labels", "replayed", "replay")
-    record.tags({f"{TAG}.{name}": facts[name] for name in shown} | {TAG: origin_line(facts)})
+    record.tags({f"{ADAPTED_TAG}.{name}": facts[name] for name in shown} | {ADAPTED_TAG: origin_line(facts)})
     record.metrics({f"adapt_cost_{_plain(one.way)}": one.cost for one in tried}, 0, part="test")
     record.text("\n".join([origin_line(facts), "", table(tried, facts["way"])]), "adapted.txt")
 
