@@ -23,6 +23,8 @@ from common.shift.performance import LEAST_COVERED, Performance, performance
 from common.shift.survey import Survey
 from common.shift.verdict import FEWEST, Verdict, decide
 from sdss_gs.errors import OptionError
+from sdss_gs.locate import as_typed
+from sdss_gs.schema import CATALOGUE_FILE
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ def next_steps(found: Diagnosis, start: str, folder: str) -> list[str]:
     """
     kinds: Sequence[str] = [one.kind for one in found.movements]
     name = found.model.name.partition("-")[0]
-    command = f"mlflow run {name} -e adapt -P start={start} -P ds={folder} --no-conda"
+    # A catalogue is no data set that can be trained on.
+    data = folder if (as_typed(folder) / CATALOGUE_FILE).is_file() else "FOLDER (a data set of them, docs/data.md)"
+    command = f"mlflow run {name} -e adapt -P start={start} --no-conda -P ds={data}"
     labelled = any(one.measured for one in found.performances)
     steps = []
     if "extinction" in kinds:
@@ -131,7 +135,10 @@ def next_steps(found: Diagnosis, start: str, folder: str) -> list[str]:
     if "scale" in kinds:
         steps.append("Say the images' scale, if it is known: --image-scale ARCSEC (arcsec per pixel)")
     if found.verdict.level >= 2:
-        steps.append(f"Adapt it, with the old data beside the new where they are at hand (-P replay=OLD): {command}")
+        whole = f"Adapt it, with the old data beside the new where they are at hand (-P replay=OLD): {command}"
+        steps.append(
+            whole if found.model.flat else "Adapt the models of one input that it begins with, and train it again"
+        )
     if found.verdict.level >= 1 and not labelled:
         steps.append("Measure: the true values of 100 of these objects say more than all that is here (--truth COLUMN)")
     if found.verdict.level == 3:

@@ -113,6 +113,8 @@ def test_what_moved_is_named(told, change, kind, words, verdict):
     assert found["verdict"] == verdict or not verdict
     assert found["verdict"] != "use"
     assert f": {found['verdict']}" in printed
+    # A catalogue is no data set: the command is not to fail when it is copied.
+    assert not any("ds=" in step and "other.csv" in step for step in found["next"])
     assert any(named[kind] in reason for reason in found["reasons"]) or kind == "brightness"
 
 
