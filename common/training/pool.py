@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from tempfile import TemporaryFile
 
 import numpy as np
@@ -11,8 +13,7 @@ from common.data.training_data import RESIDENT, TrainingData
 from common.networks.fused import SAID, VALUES, let_pools_learn
 from common.networks.inputs import ENCODER, FUSION, PRESENT
 from common.options import TrainingOptions
-from common.outputs.kinds import kind_of
-from common.training.compile import adapt_to, constant_losses
+from common.training.compile import adapt_to, compile_model, constant_losses
 
 ROWS = 512
 """Objects that are encoded together."""
@@ -59,7 +60,9 @@ def _room(rows: int, width: int) -> np.ndarray:
     return np.memmap(TemporaryFile(), np.float32, "w+", shape=(rows, width))
 
 
-def _encoded(network: keras.Model, data: TrainingData, objects: np.ndarray):
+def _encoded(
+    network: keras.Model, data: TrainingData, objects: np.ndarray
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Yield first position and what encoders give, ``{input: (m, width)}``, of some objects, piece by piece."""
     encoders = {item.name: network.get_layer(f"{item.name}{ENCODER}") for item in data.inputs}
     for start in range(0, len(objects), ROWS):
@@ -92,13 +95,9 @@ def fit_pools(network: keras.Model, data: TrainingData, options: TrainingOptions
     inputs = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     present = data.present("validation")[objects]
     targets, weights = ({name: values[objects] for name, values in one.items()} for one in data.targets("validation"))
-    fusion, constants = let_pools_learn(network, True), constant_losses(data, options)
-    fusion.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, STEPS)),
-        loss={output.name: kind_of(output).loss(options.loss) for output in data.outputs},
-        loss_weights={name: 1 / max(value, 1e-12) for name, value in constants.items()},
-        jit_compile=False,
-    )
+    pace = {"epochs": 1, "optimizer": "adam", "learning_rate": RATE, "schedule": "cosine", "weight_decay": 0.0}
+    fusion, own = let_pools_learn(network, True), replace(options, label_smoothing=0.0, **pace)
+    compile_model(fusion, data.outputs, own, STEPS, constants=constant_losses(data, own))
     for _ in range(STEPS):
         chosen = random.integers(0, len(objects), BATCH)
         shown = {name: values[chosen] for name, values in inputs.items()} | {PRESENT: some_of(present[chosen], random)}
