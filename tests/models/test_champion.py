@@ -112,6 +112,7 @@ def test_more_is_better_where_it_is(keep):
         ),
         ({"fingerprint": "two"}, "trained on other data: 20,934 galaxies of colors; this run 20,934 of other content"),
         ({"reading": BEST_FIT | {"column": "Flux"}}, "trained with column=BestFit; this run column=Flux"),
+        ({"reading": BEST_FIT | {"outputs": "smass"}}, "trained with outputs=; this run outputs=smass"),
         ({"reading": BEST_FIT | {"target": "linear"}}, "trained with target=log; this run target=linear"),
         ({"reading": {"target": "log"}}, "trained with column=BestFit; this run column="),
     ],
