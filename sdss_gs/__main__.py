@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
+import functools
 import os
 import sys
 
 from sdss_gs import logs
+from sdss_gs.arguments import HelpWithDefaults, Parser, add_command, with_examples
 from sdss_gs.build import command as build
-from sdss_gs.errors import OptionError, user_message
+from sdss_gs.errors import OptionError, did_you_mean, user_message
+from sdss_gs.examples import FIRST
 from sdss_gs.exchange.command import add_parsers as add_exchange_parsers
 from sdss_gs.picture.command import add_parser as add_image_parser
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
+from sdss_gs.terminal import print_error, print_lines
 
 PROGRAM = "python -m sdss_gs"
 FILE_INPUTS = [name for name, item in INPUTS.items() if item.suffix]
@@ -21,7 +24,10 @@ FILE_INPUTS = [name for name, item in INPUTS.items() if item.suffix]
 
 def main(arguments: list[str] | None = None, program: str = PROGRAM) -> int:
     """Run one command; return the exit code: 0, 1 for a reported problem, 2 for a wrong option."""
-    options = _parser(program).parse_args(arguments)
+    parser = make_parser(program)
+    given = sys.argv[1:] if arguments is None else arguments
+    # Without a command there is nothing but its help to be wanted.
+    options = parser.parse_args(given or ["--help"])
     try:
         logs.set_up(getattr(options, "amount", logs.USUAL))
         code = options.command(options)
@@ -37,20 +43,16 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> int:
     except Exception as error:
         if not (line := user_message(error)):
             raise
-        print(f"error: {line}", file=sys.stderr)
+        print_error(line)
         return 1
 
 
-def _parser(program: str = PROGRAM) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program, description=__doc__)
+def make_parser(program: str = PROGRAM) -> Parser:
+    """Make the parser of the command line; the help and the completion of a shell ask it too."""
+    text = "Download, build, look at, check, generate and pack data sets; say how to cite them."
+    parser = Parser(prog=program, description=with_examples(text, program, FIRST), formatter_class=HelpWithDefaults)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def add(name, function, text):
-        command = commands.add_parser(
-            name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
-        command.set_defaults(command=function)
-        return command
+    add = functools.partial(add_command, commands)
 
     fetch = add("download", _download, "download the SDSS Galaxy Subset from Zenodo; the same command continues")
     fetch.add_argument(
@@ -96,9 +98,8 @@ def _parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     packing.add_argument("ds", metavar="DS", help="SDSS-GS folder")
     packing.add_argument("--inputs", default="all", help=f"comma-separated: {', '.join(FILE_INPUTS)}")
 
-    building = add("build", build.run, "build a data set of any selection of SDSS objects")
-    building.description = build.DESCRIPTION
-    build.add_options(building)
+    text = "build a data set of any selection of SDSS objects"
+    build.add_options(add("build", build.run, text, build.DESCRIPTION))
     cite = add("cite", _cite, "say whom to name when the zoo and its data are used")
     cite.add_argument("--bibtex", action="store_true", help="print BibTeX only")
 
@@ -125,7 +126,8 @@ def _chosen_inputs(options) -> list[str]:
     names = FILE_INPUTS if options.inputs == "all" else options.inputs.split(",")
     for name in names:
         if name not in FILE_INPUTS:
-            raise OptionError(f"--inputs {name}: expected some of {', '.join(FILE_INPUTS)}")
+            meant = did_you_mean(name, FILE_INPUTS)
+            raise OptionError(f"--inputs {name}: expected some of {', '.join(FILE_INPUTS)}{meant}")
     return names
 
 
@@ -158,7 +160,10 @@ def _info(options) -> int:
     from sdss_gs.info import as_text, summarise
 
     summary = summarise(options.ds)
-    print(json.dumps(summary, indent=1) if options.json else as_text(summary))
+    if options.json:
+        print(json.dumps(summary, indent=1))
+    else:
+        print_lines(as_text(summary))
     return 0
 
 
@@ -170,7 +175,7 @@ def _verify(options) -> int:
         print(note)
     width = max((len(problem.where) for problem in problems), default=0)
     for problem in problems:
-        print(f"{problem.where:<{width}}  {problem.item:<12}  {problem.text}")
+        print_lines(f"{problem.where:<{width}}  {problem.item:<12}  {problem.text}")
     print(f"{len(problems)} problems" if problems else "every file and value is good")
     return 1 if problems else 0
 

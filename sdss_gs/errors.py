@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from importlib import metadata
-from importlib.util import find_spec
+from collections.abc import Iterable
 
 PROJECT = "sdss-zoo"
 """As `pip` knows it."""
@@ -25,6 +25,19 @@ def one_line(text: str) -> str:
     """Return a text as one line that a terminal shows: what a file holds may break lines or move the cursor."""
     shown = "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text[: LONGEST + 1])
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} …"
+
+
+def did_you_mean(found: str, known: Iterable[str]) -> str:
+    """Say which name is meant, as the end of a message; empty where none is near.
+
+    Examples
+    --------
+    >>> did_you_mean("epoch", ["seed", "epochs"]), did_you_mean("B2R", ["b2r"]), did_you_mean("qq", ["seed"])
+    ('; did you mean epochs?', '; did you mean b2r?', '')
+    """
+    folded = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(found.lower(), folded, 1)
+    return f"; did you mean {folded[close[0]]}?" if close else ""
 
 
 class ZooError(Exception):
@@ -101,6 +114,10 @@ def user_message(error: BaseException) -> str:
 
 def _missing_package(module: str) -> str:
     """Say what installs a package that the zoo declares and that is not here; empty for any other."""
+    # Only here: it takes a tenth of the time of zoo --help.
+    from importlib import metadata
+    from importlib.util import find_spec
+
     try:
         declared = metadata.requires(PROJECT) or []
     except metadata.PackageNotFoundError:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from common.cli.terminal import PATH, Several, arrow_without_pandas, command, print_table
+from common.cli.terminal import PATH, Choice, Several, arrow_without_pandas, command
+from common.cli.words import ModelName
 from common.models.running import RUNTIMES
 from common.outputs.column import PDF_FORMS
 from common.outputs.flags import MEANING, Flag
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import PIXEL_SCALE, SPECTRUM_COLUMNS
 from sdss_gs.tables.names import STATEMENTS
+from sdss_gs.terminal import YELLOW, paint, print_table
 
 if TYPE_CHECKING:
     from common.data.sources.chunk import Source
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 Open = Callable[..., "Source"]
 FLAGS = "\n".join(f"{int(bit):>5}  {bit.name}: {meaning}" for bit, meaning in MEANING.items())
 RUNTIME = click.option(
-    "--runtime", type=click.Choice(RUNTIMES), show_default=f"{RUNTIMES[0]} where a model has a light form",
+    "--runtime", type=Choice(RUNTIMES), show_default=f"{RUNTIMES[0]} where a model has a light form",
     help="what runs the network",
 )  # fmt: skip
 OVERWRITE = click.option("--overwrite", is_flag=True, help="replace an output that is there")
@@ -51,7 +53,7 @@ def with_input(function):
             "out or the edge repeated",
         ),
         click.option(
-            "--photometry", "stated", type=click.Choice(list(STATEMENTS)),
+            "--photometry", "stated", type=Choice(list(STATEMENTS)),
             show_default="as the names of the columns say",
             help="whether magnitudes u g r i z are corrected for the Galaxy's extinction",
         ),
@@ -79,7 +81,7 @@ def with_input(function):
 
 @command("predict", epilog=f"Bits of the column flag:\n\n\b\n{FLAGS}")
 @click.argument(
-    "names", metavar="MODEL...", nargs=-1, required=True,
+    "names", type=ModelName(ways=True), metavar="MODEL...", nargs=-1, required=True,
     help="one or several trained models (b2r, b2r/3, an exported folder); one2one: all trained models that the input "
     "serves, and their mean; best: for each galaxy the best of them that has a prediction",
 )  # fmt: skip
@@ -89,7 +91,7 @@ def with_input(function):
     help=".parquet, .csv, .fits, .vot or .xml; .hdf5 of qp; - prints CSV, and all else on stderr",
 )  # fmt: skip
 @click.option(
-    "--pdf", type=click.Choice(PDF_FORMS),
+    "--pdf", type=Choice(PDF_FORMS),
     help="distributions beside the other columns: the density on the model's grid, 21 quantiles, or all as a qp.hist "
     "ensemble for RAIL (extra rail)",
 )  # fmt: skip
@@ -99,7 +101,7 @@ def with_input(function):
     "-99 is not observed",
 )  # fmt: skip
 @click.option(
-    "--spectrum", type=click.Choice(list(SPECTRUM_COLUMNS)), show_default="the one that the model learnt from",
+    "--spectrum", type=Choice(list(SPECTRUM_COLUMNS)), show_default="the one that the model learnt from",
     help="which flux of a spectrum is looked at, the survey's best fit or the observed one",
 )  # fmt: skip
 @click.option(
@@ -110,7 +112,7 @@ def with_input(function):
 @RUNTIME
 @OVERWRITE
 @click.option(
-    "--engine", type=click.Choice(["local", "ray"]), default="local",
+    "--engine", type=Choice(["local", "ray"]), default="local",
     help="where it runs: in this process, or in many of this machine or a cluster",
 )  # fmt: skip
 @click.option(
@@ -125,7 +127,7 @@ def predict(
     names: Sequence[str], output: Path, pdf: str | None, limits: bool, spectrum: str | None, tta: bool,
     runtime: str | None, overwrite: bool, engine: str, address: str, workers: int | None, **source_options: object,
 ) -> None:  # fmt: skip
-    """Predict galaxies, one row each, with error bars and flags."""
+    """Run ``zoo predict``."""
     given = (list(names), pdf, limits, spectrum, tta, runtime, overwrite, engine, address, workers, source_options)
     if str(output) != STDOUT:
         _predict(output, str(output), *given)
@@ -164,7 +166,7 @@ def _predict(
     print(f"{shown}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows / done.seconds:,.0f}/s)")
     for name, count in done.flags.items():
         if count:
-            print(f"  {name}: {count:,}")
+            print(f"  {paint(name, YELLOW)}: {count:,}")
     for model in models:
         for note in left_out(model, done.flags.get(f"{model.name} {Flag.MISSING.name}", 0)):
             print(note)
@@ -225,7 +227,7 @@ def _engine(name: str, opener: Open, address: str, workers: int | None):
 
 
 @command("embed")
-@click.argument("name", metavar="MODEL", help="for example i2r, i2r/3, or an exported folder")
+@click.argument("name", type=ModelName(), metavar="MODEL", help="for example i2r, i2r/3, or an exported folder")
 @with_input
 @click.option(
     "--output", type=PATH, metavar="Y",
@@ -234,7 +236,7 @@ def _engine(name: str, opener: Open, address: str, workers: int | None):
 @RUNTIME
 @OVERWRITE
 def embed(name: str, output: Path | None, runtime: str | None, overwrite: bool, **source_options) -> None:
-    """Write what a model sees in each galaxy. These are the features that feed its head."""
+    """Run ``zoo embed``."""
     arrow_without_pandas()
     from common.data.sources import refuse_extras
     from common.data.sources.folder import open_folder
@@ -261,7 +263,9 @@ def embed(name: str, output: Path | None, runtime: str | None, overwrite: bool, 
 
 @command("similar")
 @click.argument("objid", help="a galaxy of the data set or the embedding")
-@click.option("--model", show_default=f"{SIMILAR_MODEL}, or that of the embedding", help="trained model")
+@click.option(
+    "--model", type=ModelName(), show_default=f"{SIMILAR_MODEL}, or that of the embedding", help="trained model"
+)
 @click.option("--n", type=click.IntRange(1), default=12, help="galaxies")
 @click.option(
     "--ds", default="", show_default="without --embedding the usual one", metavar="DS",
@@ -273,7 +277,7 @@ def embed(name: str, output: Path | None, runtime: str | None, overwrite: bool, 
 )  # fmt: skip
 @RUNTIME
 def similar(objid: str, model: str | None, n: int, ds: str, embedding: Path | None, runtime: str | None) -> None:
-    """List the galaxies that are most like one, as a model sees them."""
+    """Run ``zoo similar``."""
     arrow_without_pandas()
     from common.predict.similar import find_similar
 

@@ -9,6 +9,7 @@ import click
 
 from common.cli.predictions import RUNTIME
 from common.cli.terminal import PATH, Several, arrow_without_pandas, command
+from common.cli.words import ModelName
 
 
 @command("serve")
@@ -16,7 +17,12 @@ from common.cli.terminal import PATH, Several, arrow_without_pandas, command
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0 takes any that is free")
 @click.option("--ds", default="", show_default="the usual one, if any", metavar="FOLDER", help="data set to show")
 @click.option(
-    "--models", cls=Several, show_default="all that zoo list shows", metavar="MODEL...", help="trained models"
+    "--models",
+    cls=Several,
+    type=ModelName(),
+    show_default="all that zoo list shows",
+    metavar="MODEL...",
+    help="trained models",
 )
 @click.option(
     "--mlflow", default="http://127.0.0.1:5000", metavar="URL", help="where mlflow ui answers, for links to runs"
@@ -35,7 +41,7 @@ def serve(
     host: str, port: int, ds: str, models: tuple[str, ...], mlflow: str, token_file: Path | None, runtime: str | None,
     **limits: int,
 ) -> None:  # fmt: skip
-    """Answer predictions over the network. Also shows a page to look at galaxies."""
+    """Run ``zoo serve``."""
     arrow_without_pandas()
     from common.serve.service import serve as run_service
 

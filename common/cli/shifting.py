@@ -9,11 +9,12 @@ import click
 
 from common.cli.predictions import OVERWRITE, RUNTIME, input_opener, open_input, with_input
 from common.cli.terminal import PATH, command
+from common.cli.words import ModelName
 from sdss_gs.errors import OptionError
 
 
 @command("shift", epilog="docs/shift.md says how to read the page, and what the JSON holds.")
-@click.argument("name", metavar="MODEL", help="for example b2r, b2r/3, or an exported folder")
+@click.argument("name", type=ModelName(), metavar="MODEL", help="for example b2r, b2r/3, or an exported folder")
 @with_input
 @click.option(
     "--truth", multiple=True, metavar="COLUMN", show_default="the output's own column, where there is one",
@@ -35,7 +36,7 @@ def shift(
     name: str, truth: Sequence[str], reference: Path | None, output: Path | None, limits: bool, fail: bool,
     runtime: str | None, overwrite: bool, **source_options,
 ) -> int:  # fmt: skip
-    """Say how far a model can be trusted on another survey: what moved, and what that does to its scores."""
+    """Run ``zoo shift``."""
     from common.models.opening import load
     from common.shift.diagnose import diagnose, stored_reference
     from common.shift.labels import read_truths

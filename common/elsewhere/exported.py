@@ -9,10 +9,11 @@ from pathlib import Path
 
 from common.elsewhere.description import describe
 from common.elsewhere.onnx_file import write_with_description
-from common.models.described import DESCRIPTION, stored_model
+from common.models.described import DESCRIPTION
 from common.models.library import artifact
 from common.models.light import ENCODER, FUSION, WHOLE
 from common.models.model import Model
+from common.models.names import find_model
 from common.models.opening import load
 from common.models.running import LIGHT
 from common.models.shipped import MARK, meant_shipped
@@ -69,7 +70,7 @@ def address_of_now(name: str) -> str:
     if (Path(name) / DESCRIPTION).is_file():
         return name
     shipped = meant_shipped(name)
-    return f"{shipped}{MARK}" if shipped else stored_model(name)[0].address
+    return f"{shipped}{MARK}" if shipped else find_model(name)[0].address
 
 
 def card_of(name: str) -> dict:

@@ -15,13 +15,13 @@ from common.models.described import (
     MODEL_FILE,
     START_TAG,
     read_description,
-    stored_model,
     write_description,
 )  # fmt: skip
+from common.models.names import find_model, hint
 from common.models.shipped import MARK, meant_shipped, shipped_file
 from common.runs.registry import registry
 from common.runs.store_location import LIGHT_TAG, MODEL_TAG, PICTURE, REPORT, WEIGHTS, use_store
-from common.runs.stored import StoredRun, UnknownModelError
+from common.runs.stored import SEE, StoredRun, UnknownModelError
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.files import new_folder, sha256
 
@@ -102,7 +102,7 @@ def artifact(name: str, file: str) -> Path:
     with contextlib.suppress(UnknownModelError, OSError):
         if run := store.run(store.model(name).run_id):
             return store.run_file(run, file)
-    raise ZooError(f"{name}: expected a trained model with a {file}, found none; see zoo list")
+    raise ZooError(f"{name}: expected a trained model with a {file}, found none{hint(name) or SEE}")
 
 
 def run_page(name: str) -> str:
@@ -133,7 +133,7 @@ def export(name: str, folder: Path) -> Path:
         raise OptionError(f"{name}: expected a model of the store, found {shipped}{MARK}, which every zoo has")
     with new_folder(folder) as temporary:
         # By Keras, so that its file is looked at; the other ones are below.
-        stored, place, facts = stored_model(name)
+        stored, place, facts = find_model(name)
         model, light = load(stored.address, KERAS), json.loads(stored.tags.get(LIGHT_TAG, "{}"))
         for file in (MODEL_FILE, *light):
             shutil.copyfile((place / WEIGHTS).with_name(file), temporary / file)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.data.novelty import range_from
-from common.models.described import DESCRIPTION, LIGHT_ENDING, MODEL_FILE, read_description, stored_model
+from common.models.described import DESCRIPTION, LIGHT_ENDING, MODEL_FILE, read_description
 from common.models.light import open_light
 from common.models.model import ANY, Model
+from common.models.names import find_model
 from common.models.packed import unpacked
 from common.models.running import KERAS, LIGHT, RUNTIMES, Runtime
 from common.models.shipped import MARK, meant_shipped, shipped_bytes, shipped_models
@@ -54,7 +55,7 @@ def load(name: str | Path | bytes, runtime: str = "") -> Model:
         return model_of(about["name"], about["version"], files, about["facts"], runtime)
     if shipped := meant_shipped(str(name)):
         return load(shipped_bytes(shipped), runtime)
-    stored, folder, facts = stored_model(str(name))
+    stored, folder, facts = find_model(str(name))
     # A model that is not registered has an id, and the name it was asked for by.
     label, version, digest = stored.name or str(name), stored.version, stored.tags.get(HASH_TAG, "none")
     if name in shipped_models():

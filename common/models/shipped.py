@@ -17,7 +17,7 @@ from common.models.repeatable import keras_file
 from common.runs.registry import registry
 from common.runs.store_location import PICTURE
 from common.runs.stored import UnknownModelError
-from sdss_gs.errors import ZooError, first_line
+from sdss_gs.errors import ZooError, did_you_mean, first_line
 from sdss_gs.files import replacing
 
 FOLDER = Path(__file__).resolve().parents[1] / "shipped"
@@ -102,7 +102,10 @@ def meant_shipped(name: str) -> str:
     if plain not in models:
         if plain == name:
             return ""
-        raise ZooError(f"{name}: expected a shipped model ({', '.join(models) or 'none ships'}), found no {plain}")
+        raise ZooError(
+            f"{name}: expected a shipped model ({', '.join(models) or 'none ships'}), found no {plain}"
+            f"{did_you_mean(name, (f'{one}{MARK}' for one in models))}"
+        )
     if plain != name:
         return plain
     try:

@@ -9,6 +9,7 @@ from typing import Protocol
 from common.runs.store_location import DATABASE
 from sdss_gs import errors
 from sdss_gs.errors import first_line
+from sdss_gs.terminal import print_error
 
 
 class Record(Protocol):
@@ -44,7 +45,7 @@ def report(error: Exception, record: Record | None = None) -> int:
             # The disk is full for the store as well: what went wrong first is what counts.
             print(f"the run stays open in the store: {first_line(other)}", file=sys.stderr)
     if line:
-        print(f"error: {line}", file=sys.stderr)
+        print_error(line)
     else:
         traceback.print_exception(error)
     return 1

@@ -33,6 +33,12 @@ class MlflowRegistry:
         """List the registered models."""
         return sorted(model.name for model in self._registered())
 
+    def versions(self, name: str) -> list[str]:
+        """List the versions of a registered model, the newest last; none where there is no such model."""
+        with _one_line():
+            found = self.client.search_model_versions(f"name = '{name}'", max_results=PAGE)
+        return [str(number) for number in sorted(int(version.version) for version in found)]
+
     def champions(self) -> list[StoredModel]:
         """List the champion of each registered model that has one, by name."""
         found = []

@@ -31,6 +31,10 @@ LATEST = """
 SELECT max(version) FROM model_versions
 WHERE name = ? AND current_stage != 'Deleted_Internal' AND workspace = 'default'
 """
+VERSIONS = """
+SELECT version FROM model_versions
+WHERE name = ? AND current_stage != 'Deleted_Internal' AND workspace = 'default' ORDER BY version
+"""
 PROMPT_TAG = "mlflow.prompt.is_prompt"
 """MLflow keeps prompts for language models among the registered models, and does not show them there."""
 NAMES = f"""
@@ -128,6 +132,11 @@ class SqliteRegistry:
         """List the registered models."""
         with self.reading() as select:
             return [name for (name,) in select(NAMES)]
+
+    def versions(self, name: str) -> list[str]:
+        """List the versions of a registered model, the newest last; none where there is no such model."""
+        with self.reading() as select:
+            return [str(version) for (version,) in select(VERSIONS, name)]
 
     def champions(self) -> list[StoredModel]:
         """List the champion of each registered model that has one, by name."""

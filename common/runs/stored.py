@@ -10,6 +10,9 @@ from typing import Protocol
 from common.runs.store_location import CHAMPION
 from sdss_gs.errors import ZooError
 
+SEE = "; see zoo list"
+"""End of a message about a model that is not there."""
+
 
 class UnknownModelError(ZooError):
     """The store has no such model.
@@ -18,10 +21,12 @@ class UnknownModelError(ZooError):
     ----------
     name : str
         As the user wrote it.
+    hint : str
+        What may be meant, as the end of the message.
     """
 
-    def __init__(self, name: str):
-        super().__init__(f"{name}: expected a trained model, found none; see zoo list")
+    def __init__(self, name: str, hint: str = ""):
+        super().__init__(f"{name}: expected a trained model, found none{hint or SEE}")
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,9 @@ class Registry(Protocol):
 
     def names(self) -> list[str]:
         """List the registered models."""
+
+    def versions(self, name: str) -> list[str]:
+        """List the versions of a registered model, the newest last; none where there is no such model."""
 
     def champions(self) -> list[StoredModel]:
         """List the champion of each registered model that has one, by name."""

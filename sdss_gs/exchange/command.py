@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from sdss_gs.arguments import add_command
 from sdss_gs.exchange import FORMATS
 from sdss_gs.schema import INPUTS, PIXEL_SCALE
 
@@ -19,10 +19,7 @@ def add_parsers(commands) -> None:
 
 def _add_import(commands) -> None:
     text = "bring a data set of another project into the SDSS-GS layout; run again, it does only what is missing"
-    command = commands.add_parser(
-        "import", help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    command.set_defaults(command=_import)
+    command = add_command(commands, "import", _import, text)
     command.add_argument(
         "source", choices=("catalogue", "kaggle", "gz2", "tree", "labels", "galaxy10"),
         help="catalogue: magnitudes and truths in a table of any kind; "
@@ -52,10 +49,7 @@ def _add_import(commands) -> None:
 
 def _add_export(commands) -> None:
     text = "write a data set in a format of other tools; run again, it writes only what is missing"
-    command = commands.add_parser(
-        "export", help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    command.set_defaults(command=_export)
+    command = add_command(commands, "export", _export, text)
     command.add_argument("ds", metavar="DS", help="SDSS-GS folder")
     command.add_argument("out", metavar="OUT", help="folder to make")
     command.add_argument(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
+from sdss_gs.arguments import HelpWithDefaults, add_command, with_examples
 from sdss_gs.errors import BadFileError, OptionError
+from sdss_gs.examples import EXAMPLES
 from sdss_gs.files import replacing
 from sdss_gs.formats.composite import BLACK, COLOURS, SMOOTHING, SOFTENING, STRETCH, WEIGHTS, compose, weights_of
 from sdss_gs.inputs import refuse_inputs
@@ -21,14 +22,13 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 def add_parser(commands) -> None:
     """Add ``image`` and its commands to a parser's sub-commands."""
-    image = commands.add_parser("image", help="pictures of frames, cut-outs and images")
+    text = "pictures of frames, cut-outs and images"
+    image = commands.add_parser("image", help=text, formatter_class=HelpWithDefaults)
+    image.description = with_examples(text, image.prog, EXAMPLES["image"])
     actions = image.add_subparsers(required=True, metavar="ACTION")
 
     def add(name, function, text):
-        command = actions.add_parser(
-            name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
-        command.set_defaults(command=function)
+        command = add_command(actions, name, function, text)
         add_options(command)
         return command
 

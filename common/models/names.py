@@ -1,0 +1,56 @@
+"""The names of the models that there are: those that a shell completes, and those that a user may have meant."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from common.models.described import stored_model
+from common.models.shipped import MARK, shipped_models
+from common.runs.registry import registry
+from common.runs.store_location import sqlite_file, store_address
+from common.runs.stored import StoredModel, UnknownModelError
+from sdss_gs.errors import ZooError, did_you_mean
+
+
+def begin_with(begun: str) -> dict[str, str]:
+    """List names of models that begin so, each with what is known of it; versions once a name has its ``/``.
+
+    A store that is not a file on this machine is not asked: somebody is waiting for the answer at a prompt.
+    """
+    try:
+        yours = registry() if sqlite_file(store_address()) else None
+        name, slash, _ = begun.partition("/")
+        if slash:
+            found = {f"{name}/{version}": "" for version in (yours.versions(name) if yours else [])}
+        else:
+            shipped = {name: about.score for name, about in shipped_models().items()}
+            if "@" in begun:
+                shipped = {f"{name}{MARK}": score for name, score in shipped.items()}
+            found = dict.fromkeys(yours.names() if yours else [], "yours") | shipped
+    except ZooError:
+        return {}
+    return {name: text for name, text in sorted(found.items()) if name.startswith(begun)}
+
+
+def find_model(name: str) -> tuple[StoredModel, Path, dict[str, object]]:
+    """Find a model in the store, as `described.stored_model`; if there is none, say which may be meant."""
+    try:
+        return stored_model(name)
+    except UnknownModelError:
+        raise UnknownModelError(name, hint(name)) from None
+
+
+def hint(name: str) -> str:
+    """Say of a name that no model has which one may be meant, as the end of a message; empty where none is near."""
+    key, mark, _ = re.split("([/@])|$", name.removeprefix("models:/"), maxsplit=1)
+    try:
+        store, shipped = registry(), list(shipped_models())
+        yours = store.names()
+        if key in yours and mark != "@":
+            versions = store.versions(key)
+            return f"; {key} has {'no version' if not versions else 'version ' + ', '.join(versions)}"
+    except ZooError:
+        # What is wrong with the store is another matter.
+        return ""
+    return did_you_mean(name, [*yours, *shipped, *(f"{one}{MARK}" for one in shipped)])
