@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from importlib.util import find_spec
 
 PROJECT = "sdss-zoo"
 """As `pip` knows it."""
@@ -116,7 +117,6 @@ def _missing_package(module: str) -> str:
     """Say what installs a package that the zoo declares and that is not here; empty for any other."""
     # Only here: it takes a tenth of the time of zoo --help.
     from importlib import metadata
-    from importlib.util import find_spec
 
     try:
         declared = metadata.requires(PROJECT) or []

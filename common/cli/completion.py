@@ -6,6 +6,8 @@ import click
 from click.shell_completion import (
     BashComplete,
     CompletionItem,
+    FishComplete,
+    ZshComplete,
     add_completion_class,
     get_completion_class,
     shell_complete,
@@ -24,20 +26,46 @@ SHELLS = {
 
 @add_completion_class
 class _Bash(BashComplete):
-    """Takes words together that bash takes apart: ``b2r@shipped`` is three to it."""
+    """Takes words together that bash takes apart: ``b2r@shipped`` and ``--pdf=grid`` are three to it."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         words, begun = super().get_completion_args()
-        self.cut = ""
-        if begun == "@" or (words and words[-1] == "@"):
-            whole = [*words, begun]
-            at = len(whole) - 1 - whole[::-1].index("@")
-            begun, words = "".join(whole[max(at - 1, 0) :]), whole[: max(at - 1, 0)]
-            self.cut = begun.partition("@")[0] + "@" * (whole[-1] != "@")
-        return words, begun
+        if begun == "=":
+            begun = ""
+        elif words[-1:] == ["="]:
+            words.pop()
+        elif words[-1:] == ["@"]:
+            begun = words.pop() + begun
+        self.known = words.pop() if begun.startswith("@") and words else ""
+        return words, self.known + begun
 
     def format_completion(self, item: CompletionItem) -> str:
-        return super().format_completion(CompletionItem(str(item.value).removeprefix(self.cut), item.type))
+        # Bash replaces no more than the last word, which begins with the @.
+        return super().format_completion(CompletionItem(str(item.value).removeprefix(self.known), item.type))
+
+
+class _Whole:
+    """What zsh and fish want to hear: the word from its beginning, ``--pdf=grid``."""
+
+    known = ""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
+        name, sign, _ = incomplete.partition("=")
+        self.known = name + sign if sign and name.startswith("--") else ""
+        return super().get_completions(args, incomplete)
+
+    def format_completion(self, item: CompletionItem) -> str:
+        return super().format_completion(CompletionItem(f"{self.known}{item.value}", item.type, item.help))
+
+
+@add_completion_class
+class _Zsh(_Whole, ZshComplete):
+    pass
+
+
+@add_completion_class
+class _Fish(_Whole, FishComplete):
+    pass
 
 
 @command("completion", epilog="\n\n".join(f"For {name}: {line}" for name, line in SHELLS.items()))

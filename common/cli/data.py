@@ -12,24 +12,26 @@ from common.cli.terminal import AMOUNT
 PROGRAM = "zoo data"
 
 
-class _Words(click.ParamType):
-    """The words of a command line that the data package parses."""
+class _Data(click.Command):
+    """A command whose words the data package parses, and completes."""
 
-    name = "words"
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         from sdss_gs.__main__ import make_parser
         from sdss_gs.arguments import completions
 
-        given = ctx.params.get(param.name) or ()
-        found = [CompletionItem(name, help=text) for name, text in completions(make_parser(PROGRAM), given, incomplete)]
-        return found or [CompletionItem(incomplete, type="file")]
+        found = completions(make_parser(PROGRAM), ctx.params["arguments"] or (), incomplete)
+        items = [CompletionItem(name, help=text) for name, text in found]
+        return items or [CompletionItem(incomplete, type="file")]
 
 
 @click.command(
-    "data", add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
-)
-@click.argument("arguments", nargs=-1, type=_Words())
+    "data", cls=_Data, add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)  # fmt: skip
+@click.argument(
+    "arguments", nargs=-1, type=click.UNPROCESSED,
+    shell_complete=lambda context, _argument, begun: context.command.shell_complete(context, begun),
+)  # fmt: skip
 @click.pass_context
 def data(context: click.Context, arguments: Sequence[str]) -> int:
     """Run ``zoo data``."""

@@ -107,7 +107,12 @@ class Command(click.Command):
         spelled = repeat_flags(args, several)
         # What a word that is being typed belongs to, if nothing else claims it.
         ctx.meta[OPEN] = several.get(spelled[-2]) if len(spelled) > 1 else None
-        return super().parse_args(ctx, spelled)
+        try:
+            return super().parse_args(ctx, spelled)
+        except click.UsageError as error:
+            # Click does not always say which command's options were wrong.
+            error.ctx = error.ctx or ctx
+            raise
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """List what an option of several values takes next, or the options."""

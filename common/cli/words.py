@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem
 
+from common.cli.terminal import OPEN
+
 
 class ModelName(click.ParamType):
     """The name of a trained model, or the folder of an exported one.
@@ -22,12 +24,13 @@ class ModelName(click.ParamType):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """List the names that begin so; folders where there is none."""
-        from common.models.names import begin_with
+        if (option := ctx.meta.get(OPEN)) and option is not param:
+            return option.shell_complete(ctx, incomplete)
+        # Only here: what looks into the store is not needed to parse.
+        from common.models.names import WAYS, begin_with
 
         found = begin_with(incomplete)
         if self.ways:
-            from common.predict.combine import WAYS
-
             found |= {name: "all trained models together" for name in WAYS if name.startswith(incomplete)}
         items = [CompletionItem(name, help=text) for name, text in found.items()]
         return items or [CompletionItem(incomplete, type="dir")]

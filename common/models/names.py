@@ -12,6 +12,9 @@ from common.runs.store_location import sqlite_file, store_address
 from common.runs.stored import StoredModel, UnknownModelError
 from sdss_gs.errors import ZooError, did_you_mean
 
+WAYS = ("one2one", "best")
+"""What may stand for the names of several, see `common.predict.combine`."""
+
 
 def begin_with(begun: str) -> dict[str, str]:
     """List names of models that begin so, each with what is known of it; versions once a name has its ``/``.

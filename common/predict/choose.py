@@ -8,11 +8,12 @@ from pathlib import Path
 
 from common.models.library import Entry, champions
 from common.models.model import Model
+from common.models.names import WAYS
 from common.models.opening import load
 from common.networks.symmetry import TURNED
 from common.outputs.column import GRID, QP
 from common.outputs.kinds import kind_of
-from common.predict.combine import ALONE, WAYS, Combination
+from common.predict.combine import ALONE, Combination
 from common.predict.qp_out import ENDINGS, check_qp
 from sdss_gs.errors import OptionError, ZooError
 

@@ -14,8 +14,6 @@ from common.outputs.kinds.kind import Kind
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import OUTPUTS, Output
 
-WAYS = ("one2one", "best")
-
 
 @dataclass(frozen=True)
 class Combination:

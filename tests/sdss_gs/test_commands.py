@@ -13,7 +13,7 @@ from sdss_gs.__main__ import main
 
 
 def test_help_imports_nothing_heavy():
-    script = "import sys; from sdss_gs.__main__ import _parser; _parser().format_help(); print(*sys.modules)"
+    script = "import sys; from sdss_gs.__main__ import make_parser; make_parser().format_help(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not {"tensorflow", "keras", "mlflow", "pandas", "pyarrow", "astropy", "scipy"} & set(loaded)
 
