@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from typing import TextIO
@@ -17,6 +18,8 @@ BOLD, RED, GREEN, YELLOW = "1", "31", "32", "33"
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 GAP, CUT = "  ", "…"
 """Between two columns; at the end of what was shortened."""
+ENOUGH = 12
+"""Columns of the terminal that a long text is left with, so that what stands before it is whole."""
 _NUMBER = re.compile(r"[-+−]?[\d,.]+(e[-+]?\d+)?%?|nan|-|–|", re.IGNORECASE)
 
 
@@ -98,10 +101,11 @@ def print_table(lines: Sequence[Sequence[str]]) -> None:
 
 
 def _fitted(widths: list[int], most: int) -> list[int]:
-    """Take from the widest columns until all of them fit."""
+    """Take from the last columns, then from the widest, until all of them fit."""
     widths = list(widths)
     while sum(widths) + len(GAP) * (len(widths) - 1) > most and max(widths) > 1:
-        widths[widths.index(max(widths))] -= 1
+        long = [number for number, room in enumerate(widths) if room > ENOUGH]
+        widths[long[-1] if long else widths.index(max(widths))] -= 1
     return widths
 
 
@@ -109,6 +113,15 @@ def _padded(cell: str, room: int, right: bool) -> str:
     text = shortened(cell, room)
     space = " " * (room - width(text))
     return space + text if right else text + space
+
+
+def wrapped(text: str, indent: int) -> str:
+    """Break a text that begins after so many columns into lines, on a terminal that has room for words there."""
+    room = (columns() or 0) - indent
+    if room < ENOUGH:
+        return text
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    return f"\n{'':{indent}}".join(lines)
 
 
 def print_lines(text: str) -> None:

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
-from common.cli.doctor.findings import BROKEN, Finding, without_password
+from common.cli.doctor.findings import BROKEN, NOTE, OK, Finding, without_password
 from common.cli.doctor.machine import disks, processors, programs, python_and_packages
 from common.cli.doctor.stored import dataset, models_open, shipped, store
 from common.runs.failures import user_message
 from sdss_gs import __version__
 from sdss_gs.errors import first_line
+from sdss_gs.terminal import GREEN, RED, YELLOW, paint, wrapped
+
+COLOURS = {OK: GREEN, NOTE: YELLOW, BROKEN: RED}
+"""Of a verdict, on a terminal."""
 
 
 def examine(ds: str = "", thorough: bool = False) -> list[Finding]:
@@ -61,7 +65,9 @@ def as_text(findings: list[Finding]) -> str:
     width = max(len(finding.subject) for finding in findings)
     lines = []
     for finding in findings:
-        lines.append(f"{finding.state:<6}  {finding.subject:<{width}}  {finding.text}")
+        state = paint(f"{finding.state:<6}", COLOURS[finding.state])
+        lines.append(f"{state}  {finding.subject:<{width}}  {wrapped(finding.text, width + 10)}")
         if finding.fix:
+            # In one piece, to be copied.
             lines.append(f"{'':<6}  {'':<{width}}  → {finding.fix}")
     return "\n".join([*lines, "", f"{broken(findings) or 'nothing is'} broken"])
