@@ -19,7 +19,7 @@ from common.outputs.kinds.distributed import HEADS
 from common.outputs.kinds.kind import LOSSES
 from common.outputs.kinds.mass import TARGETS
 from common.outputs.kinds.votes import VOTE_LOSSES
-from sdss_gs.errors import OptionError
+from sdss_gs.errors import OptionError, did_you_mean
 from sdss_gs.schema import INPUTS, OUTPUTS, PIXEL_SCALE, SPECTRUM_COLUMNS
 from sdss_gs.split import HASH
 from sdss_gs.tables.names import AUTO, BOTH_KINDS, STATEMENTS
@@ -393,13 +393,15 @@ def convert(name: str, value: object, output: str = "", entry_point: str = "main
     if option.several:
         parts = [part.strip() for part in text.split(",")]
         if unknown := [part for part in parts if part not in option.choices]:
-            raise OptionError(f"{name}: expected some of {', '.join(option.choices)}, found {unknown[0]!r}")
+            meant = did_you_mean(unknown[0], option.choices)
+            raise OptionError(f"{name}: expected some of {', '.join(option.choices)}, found {unknown[0]!r}{meant}")
         # In the order of the schema, so that no order is another model.
         return ",".join(choice for choice in option.choices if choice in parts)
     choices = option.choices_of(output)
     if choices and text not in choices:
-        own = f"; architecture={text} chooses it" if name == "backbone" and text in ARCHITECTURES else ""
-        raise OptionError(f"{name}: expected one of {', '.join(choices)}, found {text!r}{own}")
+        own = name == "backbone" and text in ARCHITECTURES
+        meant = f"; architecture={text} chooses it" if own else did_you_mean(text, choices)
+        raise OptionError(f"{name}: expected one of {', '.join(choices)}, found {text!r}{meant}")
     if option.kind is str:
         return text
     try:

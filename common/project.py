@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import importlib.util
 import inspect
 from collections.abc import Callable, Iterable
@@ -13,7 +11,8 @@ from pathlib import Path
 import yaml
 
 from common.options import ENTRY_POINTS, OPTIONS, Options, convert, options_of, typed
-from sdss_gs.errors import OptionError
+from sdss_gs.arguments import Help, Parser, with_examples
+from sdss_gs.errors import OptionError, did_you_mean
 from sdss_gs.schema import OWN_LABEL, Input, Output, parse_model_name
 from sdss_gs.tables.own import is_own
 
@@ -135,9 +134,25 @@ def functions_of(folder: Path) -> dict[str, Callable]:
     return {name: one for name, one in own if one.__module__ == module.__name__ and not name.startswith("_")}
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(Parser):
     def error(self, message: str):
         raise OptionError(message.removeprefix("argument --"))
+
+
+EXAMPLES = {
+    "main": ("", "-P epochs=5 -P limit=500", "-P folds=5 -P seed=3"),
+    "sweep": ("", "-P search=random -P trials=8 -P epochs=5"),
+    "evaluate": ("", "-P part=all"),
+    "adapt": ("-P ds=DS", "-P ds=DS -P start=shipped -P labels=200"),
+    "embed": ("", "-P maps=pca"),
+    "compare": ("", "-P output=comparison"),
+}
+"""Options in the examples of each entry point's help; ``DS`` is a data set. A test parses them for every model."""
+
+
+def _examples(project: ModelFolder) -> list[str]:
+    chosen = "" if project.entry_point == "main" else f"-e {project.entry_point}"
+    return [" ".join(filter(None, (chosen, given, "--no-conda"))) for given in EXAMPLES[project.entry_point]]
 
 
 def parse_options(project: ModelFolder, arguments: list[str]) -> Options:
@@ -152,7 +167,10 @@ def parse_options(project: ModelFolder, arguments: list[str]) -> Options:
     others = ", ".join(entry_point for entry_point in ENTRY_POINTS if entry_point != "main")
     parser = _Parser(
         prog="train.py" if main else f"train.py {project.entry_point}",
-        description=f"{name}: {project.subject}.",
+        description=with_examples(
+            f"{name}: {project.subject}.", f"mlflow run {project.folder.name}", _examples(project)
+        ),
+        formatter_class=Help,
         epilog=f"train.py {{{others}}} does something else with the model; each has a --help of its own." * main,
         allow_abbrev=False,
     )
@@ -166,7 +184,8 @@ def parse_options(project: ModelFolder, arguments: list[str]) -> Options:
         )  # fmt: skip
     given, unknown = parser.parse_known_args(arguments)
     if unknown and not unknown[0].startswith("-"):
-        raise OptionError(f"{unknown[0]}: expected --name value" + f", or first of all one of {others}" * main)
+        meant = did_you_mean(unknown[0], ENTRY_POINTS)
+        raise OptionError(f"{unknown[0]}: expected --name value" + f", or first of all one of {others}{meant}" * main)
     if unknown:
         name = unknown[0].partition("=")[0].lstrip("-")
         raise OptionError(_unknown(name, project.defaults, project.folder.name, project.entry_point))
@@ -178,6 +197,4 @@ def _unknown(name: str, options: Iterable[str], model: str, entry_point: str) ->
     """Say that a model does not have an option, and which is meant."""
     if name in OPTIONS:
         return f"{name}: {model}{f' {entry_point}' * (entry_point != 'main')} has no such option"
-    close = difflib.get_close_matches(name, options, 1)
-    meant = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(options)}"
-    return f"{name}: unknown option; {meant}"
+    return f"{name}: unknown option{did_you_mean(name, options) or '; expected one of ' + ', '.join(options)}"

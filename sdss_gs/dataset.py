@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import DataError, OptionError, did_you_mean
 from sdss_gs.files import TEMPORARY, replacing
 from sdss_gs.formats.raw import served_by
 from sdss_gs.logs import LOG
@@ -225,7 +225,7 @@ def open_dataset(
     rows, arrays, checksums = {}, {}, {}
     for name in inputs:
         if name not in INPUTS:
-            raise OptionError(f"input {name!r}: expected one of {', '.join(INPUTS)}")
+            raise OptionError(f"input {name!r}: expected one of {', '.join(INPUTS)}{did_you_mean(name, INPUTS)}")
         if INPUTS[name].columns:
             arrays[name], rows[name] = _table_of(catalogue, INPUTS[name])
             checksums[name] = arrays[name]

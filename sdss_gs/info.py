@@ -12,6 +12,7 @@ from sdss_gs.dataset import is_known, open_catalogue, truth_of
 from sdss_gs.formats.raw import list_paths, served_by, strangers_note
 from sdss_gs.packing.packed import Packed, packed_folder, read_manifest
 from sdss_gs.schema import INPUTS, OUTPUTS, Output
+from sdss_gs.terminal import BOLD, paint
 
 
 def summarise(folder: str | Path) -> dict[str, Any]:
@@ -103,14 +104,16 @@ def as_text(summary: dict[str, Any]) -> str:
     objects = summary["objects"]
     lines = [f"{summary['folder']}: {objects:,} objects, {summary['problems']} wrong values in data.csv"]
     lines += [*summary["notes"], ""]
-    lines.append(f"{'input':<9}{'available':>10}{'missing':>9}{'refused':>9}{'size':>12}  {'state':<14}range")
+    head = f"{'input':<9}{'available':>10}{'missing':>9}{'refused':>9}{'size':>12}  {'state':<14}range"
+    lines.append(paint(head, BOLD))
     for name, item in summary["inputs"].items():
         lines += _input_lines(name, item, objects)
-    lines += ["", f"{'output':<9}{'available':>10}{'missing':>9}"]
+    lines += ["", paint(f"{'output':<9}{'available':>10}{'missing':>9}", BOLD)]
     for name, item in summary["outputs"].items():
         missing = objects - item["available"]
         lines.append(f"{name:<9}{item['available']:>10,}{missing:>9,}  {_output_detail(name, item)}")
-    lines += ["", "objects usable for <input>2<output>", f"{'':<9}" + "".join(f"{name:>10}" for name in OUTPUTS)]
+    head = f"{'':<9}" + "".join(f"{name:>10}" for name in OUTPUTS)
+    lines += ["", "objects usable for <input>2<output>", paint(head, BOLD)]
     for name, counts in summary["usable"].items():
         lines.append(f"{name:<9}" + "".join(f"{count:>10,}" for count in counts.values()))
     return "\n".join(lines)

@@ -77,9 +77,10 @@ def shortened(text: str, most: int) -> str:
     """
     if width(text) <= most:
         return text
+    end = "\x1b[0m" if _PAINT.search(text) else ""
     while text and width(text) > most - len(CUT):
         text = text[:-1]
-    return text + CUT
+    return text + CUT + end
 
 
 def print_table(lines: Sequence[Sequence[str]]) -> None:

@@ -37,7 +37,7 @@ from common.training.pool import fit_pools, what_is_said
 from common.training.precision import timed
 from common.training.processes import join
 from common.training.start import BATCH, FOLLOWED, MIXTURE, begin_at, check_data, follow, open_start, pace
-from sdss_gs.errors import DataError, OptionError, first_line
+from sdss_gs.errors import DataError, OptionError, did_you_mean, first_line
 from sdss_gs.logs import LOG
 
 VALIDATION_BATCH = 64
@@ -335,5 +335,6 @@ def chosen(functions: dict[str, Callable], architecture: str) -> Callable:
     if len(functions) == 1:
         return next(iter(functions.values()))
     if architecture not in functions:
-        raise OptionError(f"architecture: expected one of {', '.join(functions)}, found {architecture!r}")
+        meant = did_you_mean(architecture, functions)
+        raise OptionError(f"architecture: expected one of {', '.join(functions)}, found {architecture!r}{meant}")
     return functions[architecture]

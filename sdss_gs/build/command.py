@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sdss_gs.build import PICTURES
 from sdss_gs.build.addresses import RELEASES, Addresses
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import DataError, OptionError, did_you_mean
 from sdss_gs.formats.composite import WEIGHTS, weights_of
 from sdss_gs.logs import hidden
 
@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
     inputs = list(dict.fromkeys((options.inputs or ",".join(FILE_INPUTS[: 2 if options.frames else 3])).split(",")))
     for name in inputs:
         if name not in FILE_INPUTS:
-            raise OptionError(f"--inputs {name}: expected some of {', '.join(FILE_INPUTS)}")
+            meant = did_you_mean(name, FILE_INPUTS)
+            raise OptionError(f"--inputs {name}: expected some of {', '.join(FILE_INPUTS)}{meant}")
     for name in ("top", "workers", "rate", "timeout", "attempts", "query_rate", "query_timeout"):
         value = getattr(options, name)
         if value is not None and not value > 0:

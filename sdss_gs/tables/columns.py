@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import DataError, OptionError, did_you_mean
 from sdss_gs.schema import DEREDDENED, ERRORS, INPUTS, Input
 from sdss_gs.tables.error_columns import ErrorColumn, FoundErrors, find_errors
 from sdss_gs.tables.extinction import (
@@ -337,10 +337,13 @@ def _told(table: OpenTable, told: Mapping[str, str], errors: bool) -> dict[str, 
         if key.lower() not in known:
             columns = [column for columns in TABLES.values() for column in columns]
             short = ", ".join(map(short_name, columns))
-            raise OptionError(f"column {key}: expected one of {', '.join(columns)} (or {short})")
+            raise OptionError(
+                f"column {key}: expected one of {', '.join(columns)} (or {short}){did_you_mean(key, known)}"
+            )
         if name not in table.names:
             raise OptionError(
                 f"column {key}={name}: expected a column of {table.where}, which has {listed(table.names)}"
+                f"{did_you_mean(name, table.names)}"
             )
         by_user[known[key.lower()]] = name
     return by_user

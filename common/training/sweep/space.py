@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from common.options import OPTIONS, convert
 from common.project import ModelFolder, Project
-from sdss_gs.errors import OptionError
+from sdss_gs.errors import OptionError, did_you_mean
 
 NEVER = ("ds", "limit", "resume", "folds")
 """Options that the sweep sets itself."""
@@ -45,7 +45,8 @@ def parse_space(text: str, project: ModelFolder) -> Space:
             raise OptionError(f"space: expected option=a|b|c or option=low..high, found {part!r}")
         allowed = [option for option in project.defaults if option not in NEVER]
         if name not in allowed:
-            raise OptionError(f"space: {name}: expected one of {', '.join(allowed)}")
+            meant = did_you_mean(name, allowed)
+            raise OptionError(f"space: {name}: {meant.strip('; ') or 'expected one of ' + ', '.join(allowed)}")
         if name in space:
             raise OptionError(f"space: {name}: expected once, found twice")
         space[name] = _distribution(name, values, output.name if output else "")
