@@ -165,11 +165,10 @@ def parse_options(project: ModelFolder, arguments: list[str]) -> Options:
     """
     name, main = project.name, project.entry_point == "main"
     others = ", ".join(entry_point for entry_point in ENTRY_POINTS if entry_point != "main")
+    start, about = f"mlflow run {project.folder.name}", f"{name}: {project.subject}."
     parser = _Parser(
         prog="train.py" if main else f"train.py {project.entry_point}",
-        description=with_examples(
-            f"{name}: {project.subject}.", f"mlflow run {project.folder.name}", _examples(project)
-        ),
+        description=with_examples(about, start, _examples(project)),
         formatter_class=Help,
         epilog=f"train.py {{{others}}} does something else with the model; each has a --help of its own." * main,
         allow_abbrev=False,

@@ -91,7 +91,12 @@ def test_options_are_typed():
         (["--epochs", "0"], "epochs: expected a whole number of at least 1, found '0'"),
         (["--epochs", "2.5"], "epochs: expected a whole number of at least 1, found '2.5'"),
         (["--learning_rate", "nan"], "learning_rate: expected a number of at least 1e-12, found 'nan'"),
-        (["--optimizer", "adamm"], "optimizer: expected one of rmsprop, adam, adamw, sgd, found 'adamm'"),
+        (
+            ["--optimizer", "adamm"],
+            "optimizer: expected one of rmsprop, adam, adamw, sgd, found 'adamm'; did you mean a",
+        ),
+        (["evalute"], "first of all one of sweep, evaluate, adapt, embed, compare; did you mean evaluate?"),
+        (["--class_wieghts", "x"], "class_wieghts: unknown option; expected one of"),
         (["--precision", "half"], "precision: expected one of auto, float32, bfloat16, float16, found 'half'"),
         (["--epoch", "3"], "epoch: unknown option; did you mean epochs?"),
         (["--epoch=3"], "epoch: unknown option; did you mean epochs?"),

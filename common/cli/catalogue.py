@@ -82,8 +82,8 @@ COMMANDS = {
     "shift": About(
         "compare", "shifting:shift", "Say how far to trust a model on another survey.",
         (
-            "zoo shift b2r --input examples/galaxies.csv",
-            "zoo shift b2r --input DS --truth redshift --output page --overwrite",
+            "zoo shift b2r --input examples/galaxies.csv --reference DS",
+            "zoo shift b2r/1 --input DS --truth redshift --output page --overwrite",
         ),
         "What moved, and what that does to its scores.",
     ),

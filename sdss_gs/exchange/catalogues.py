@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from sdss_gs.errors import DataError, OptionError
+from sdss_gs.errors import DataError, OptionError, did_you_mean
 from sdss_gs.exchange.importing import objid_of
 from sdss_gs.files import replacing
 from sdss_gs.schema import CATALOGUE_FILE, DEREDDENED, ERRORS, OUTPUTS, QUANTITIES
@@ -76,16 +76,22 @@ def import_catalogue(
     truths = {key: name for key, name in (columns or {}).items() if key in TRUTHS}
     photometric = {key: name for key, name in (columns or {}).items() if key not in TRUTHS}
     known = full_names(errors=True)
+    for key in photometric:
+        if key.lower() not in known and (meant := did_you_mean(key, [*TRUTHS, *known])):
+            raise OptionError(f"column {key}: expected a magnitude, an error or one of {', '.join(TRUTHS)}{meant}")
     errors = {key: name for key, name in photometric.items() if known.get(key.lower()) in ERRORS.values()}
     magnitudes = {key: name for key, name in photometric.items() if key not in errors}
     opened, choice = table_with_magnitudes(path, open_tables(path, table or number), tuple(TABLES), magnitudes)
     take_errors(opened, choice, errors)
     for key, name in truths.items():
         if name not in opened.names:
-            raise OptionError(f"column {key}={name}: expected a column of {path}, which has {listed(opened.names)}")
+            meant = did_you_mean(name, opened.names)
+            there = listed(opened.names)
+            raise OptionError(f"column {key}={name}: expected a column of {path}, which has {there}{meant}")
     name = id_column(opened, id_name)
     if id_name and id_name != "none" and name != id_name:
-        raise OptionError(f"id {id_name}: expected a column of {path}, which has {listed(opened.names)}")
+        meant = did_you_mean(id_name, opened.names)
+        raise OptionError(f"id {id_name}: expected a column of {path}, which has {listed(opened.names)}{meant}")
     kind = id_type(opened, name) if name else None
     folder.mkdir(parents=True, exist_ok=True)
     rows, writer = 0, None

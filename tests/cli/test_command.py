@@ -8,11 +8,15 @@ import sys
 
 import pytest
 from conftest import ROOT, survey_rows, write_survey
+from helpers.stores import unpack_store
 
 from common.cli.command import main
 from common.outputs.flags import MEANING
 from common.predict import choose
 
+CATALOGUE = str(ROOT / "examples" / "galaxies.csv")
+PREDICT = ("--input", CATALOGUE, "--output", "o.csv")
+IMPORT = ("data", "import", "catalogue", CATALOGUE, "NEW")
 README = (ROOT / "README.md").read_text()
 
 
@@ -39,7 +43,7 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
     typed = set(re.findall(r"\bzoo ([a-z]+)\b", " ".join(re.findall(r"`zoo .*?`|^\$ zoo .*", README, re.MULTILINE))))
     assert typed >= {"list", "predict", "import", "doctor", "data", "compare"}
     for name in typed:
-        assert f"\n  {name} " in out
+        assert f" {name}  " in out
     assert not {"tensorflow", "keras", "mlflow", "pandas", "pyarrow", "matplotlib"} & set(out.splitlines()[-1].split())
 
 
@@ -80,25 +84,64 @@ def test_all_files_after_one_input_are_opened_in_order(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["predct"], "predict"),
-        (["predict", "b2r", "--ouput", "x"], "--output"),
+        (["predct"], "zoo: predct: unknown command; did you mean predict? (zoo --help)"),
+        (["--verbos"], "zoo: --verbos: unknown option; did you mean --verbose? (zoo --help)"),
+        (["predict", "b2r", "--ouput", "x"], "--ouput: unknown option; did you mean --output? (zoo predict --help)"),
         (["predict", "b2r", "--output", "x"], "--input"),
+        (["predict", "b2r", "--input"], "zoo predict: Option '--input' requires an argument"),
         (["predict", "--input", "x", "--output", "y"], "MODEL"),
         (["predict", "b2r", "--input", "x", "--output", "y", "--image-scale", "nan"], "above 0.001, found nan"),
+        (["export", "b2r", "x", "--format", "onx"], "page, found 'onx'; did you mean onnx? (zoo export --help)"),
         (["serve", "--port", "65536"], "65536 is not in the range 0<=x<=65535"),
         (["list", "--quiet", "--verbose"], "found both"),
         (["data", "info"], "DS"),
-        ([], "command"),
+        (["data", "inof"], "export, found 'inof'; did you mean info? (zoo data --help)"),
+        (["data", "info", "DS", "--jsn"], "zoo data info: --jsn: unknown option; did you mean --json?"),
+        (["data", "export", "DS", "NEW", "--format", "hat"], "webdataset, found 'hat'; did you mean hats?"),
+        (
+            ["data", "image", "crop", "a", "b", "--pading", "1"],
+            "zoo data image crop: --pading: unknown option; did you",
+        ),
     ],
 )
-def test_wrong_use_names_what_is_wrong_with_exit_code_2(capsys, arguments, expected):
+def test_wrong_use_is_one_line_that_names_what_is_meant_with_exit_code_2(capsys, arguments, expected):
     try:
         code = main(arguments)
     except SystemExit as end:
         code = end.code
     assert code == 2
     error = capsys.readouterr().err
-    assert "usage: zoo" in error.lower()
+    assert error.startswith("error: zoo")
+    assert error.count("\n") == 1
+    assert expected in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["info", "b2rr"], "b2rr: expected a trained model with a card.md, found none; did you mean b2r?"),
+        (["info", "X2Y"], "X2Y: expected a trained model with a card.md, found none; did you mean x2y?"),
+        (["info", "b2c@shiped"], "trained model with a card.md, found none; did you mean b2c@shipped?"),
+        (["info", "b2cc@shipped"], "found no b2cc; did you mean b2c@shipped?"),
+        (["report", "b2r/99"], "b2r/99: expected a trained model with a report.html, found none; b2r has version 1"),
+        (["predict", "b2r/99", *PREDICT], "b2r/99: expected a trained model, found none; b2r has version 1"),
+        (["info", "qqqq"], "qqqq: expected a trained model with a card.md, found none; see zoo list"),
+        (["predict", "b2c", *PREDICT, "--column", "w11=x"], "; did you mean w1?"),
+        (["predict", "b2c", *PREDICT, "--column", "r=modelMag_rr"], "; did you mean modelMag_r?"),
+        (["predict", "b2c", *PREDICT, "--id", "objd"], "; did you mean objid?"),
+        (["data", "pack", "DS", "--inputs", "spectrum"], "img, fits, spectra, ssel; did you mean spectra?"),
+        ([*IMPORT, "--column", "redshif=x"], "; did you mean redshift?"),
+        ([*IMPORT, "--column", "redshift=spectroscopic_reshift"], "; did you mean spectroscopic_redshift?"),
+    ],
+)  # fmt: skip
+def test_name_that_is_not_there_leads_to_the_nearest(monkeypatch, tmp_path, capsys, arguments, expected):
+    monkeypatch.delenv("ZOO_SHIPPED")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{unpack_store(tmp_path)}")
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
     assert expected in error
 
 

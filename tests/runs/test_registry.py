@@ -180,6 +180,13 @@ def test_every_way_to_name_a_model_leads_where_mlflow_goes(both, filled):
             ours.model(name)
 
 
+def test_versions_are_those_of_mlflow(both):
+    ours, theirs = both
+    for name in (*theirs.names(), "nobody"):
+        assert ours.versions(name) == theirs.versions(name)
+    assert ours.versions("b2r")[-1] == "12"
+
+
 def test_runs_are_those_of_mlflow(both, filled):
     ours, theirs = both
     for run_id in [*filled.runs, "0" * 32, "", "no run", "REDACTED-RUN-ID"]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from common.data.sources import chunk
 from common.data.sources.chunk import Chunk, Loaded, Source, stamp_of
 from common.data.sources.magnitudes import LIMIT_ERROR, NOT_DETECTED, count_not_detected, load_magnitudes
-from sdss_gs.errors import DataError, OptionError, first_line
+from sdss_gs.errors import DataError, OptionError, did_you_mean, first_line
 from sdss_gs.schema import Input
 from sdss_gs.tables.columns import NO_EXTRAS, TABLES, Choice, Extras, no_columns, table_with_magnitudes
 from sdss_gs.tables.identifiers import NO_ID, ROW, as_ids, id_column, id_type
@@ -79,7 +79,8 @@ def table_source(
         Those of the choice.
     """
     if id_name and id_name != NO_ID and id_name not in table.names:
-        raise OptionError(f"id {id_name}: expected a column of {table.where}, which has {listed(table.names)}")
+        meant = did_you_mean(id_name, table.names)
+        raise OptionError(f"id {id_name}: expected a column of {table.where}, which has {listed(table.names)}{meant}")
     name = id_column(table, id_name)
     kind = id_type(table, name) if name else pa.int64()
     wanted = list(dict.fromkeys(filter(None, (name, *choice.names()))))
