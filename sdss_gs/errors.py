@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -28,6 +27,10 @@ def one_line(text: str) -> str:
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} …"
 
 
+NEAR = 0.7
+"""How alike two names are, from 0 to 1, of which one may be meant for the other: b2rr for b2r, but not b2s."""
+
+
 def did_you_mean(found: str, known: Iterable[str]) -> str:
     """Say which name is meant, as the end of a message; empty where none is near.
 
@@ -36,8 +39,11 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
     >>> did_you_mean("epoch", ["seed", "epochs"]), did_you_mean("B2R", ["b2r"]), did_you_mean("qq", ["seed"])
     ('; did you mean epochs?', '; did you mean b2r?', '')
     """
+    # Only here: nothing of this is needed where nothing is wrong.
+    from difflib import get_close_matches
+
     folded = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(found.lower(), folded, 1)
+    close = get_close_matches(found.lower(), folded, 1, NEAR)
     return f"; did you mean {folded[close[0]]}?" if close else ""
 
 

@@ -36,7 +36,15 @@ def coloured(stream: TextIO) -> bool:
 
 
 def paint(text: str, *styles: str, stream: TextIO | None = None) -> str:
-    """Return a text in a colour, or bold, as far as the stream takes colours; the default is what stdout is now."""
+    """Return a text in a colour, or bold, as far as a stream takes colours.
+
+    Parameters
+    ----------
+    text : str
+    *styles : str
+    stream : file, optional
+        By default what stdout is now.
+    """
     if not text or not coloured(stream or sys.stdout):
         return text
     return f"\x1b[{';'.join(styles)}m{text}\x1b[0m"

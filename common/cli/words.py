@@ -23,7 +23,13 @@ class ModelName(click.ParamType):
         self.ways = ways
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """List the names that begin so; folders where there is none."""
+        """List the names that begin so; folders where there is none.
+
+        Parameters
+        ----------
+        ctx, param, incomplete
+            As click has them: the command so far, what of it is completed, and what is typed.
+        """
         if (option := ctx.meta.get(OPEN)) and option is not param:
             return option.shell_complete(ctx, incomplete)
         # Only here: what looks into the store is not needed to parse.

@@ -102,10 +102,8 @@ def meant_shipped(name: str) -> str:
     if plain not in models:
         if plain == name:
             return ""
-        raise ZooError(
-            f"{name}: expected a shipped model ({', '.join(models) or 'none ships'}), found no {plain}"
-            f"{did_you_mean(name, (f'{one}{MARK}' for one in models))}"
-        )
+        there, meant = ", ".join(models) or "none ships", did_you_mean(plain, models)
+        raise ZooError(f"{name}: expected a shipped model ({there}), found no {plain}{meant}")
     if plain != name:
         return plain
     try:
