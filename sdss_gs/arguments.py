@@ -25,7 +25,7 @@ class Help(argparse.HelpFormatter):
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         fill = super()._fill_text
         return "\n\n".join(
-            part if part.startswith(EXAMPLES_HEAD) else fill(part, width, indent) for part in text.split("\n\n")
+            part if EXAMPLES_HEAD in part.split("\n")[0] else fill(part, width, indent) for part in text.split("\n\n")
         )
 
 
@@ -74,7 +74,7 @@ def with_examples(text: str, program: str, examples: Sequence[str]) -> str:
     examples : sequence of str
         What follows it.
     """
-    lines = [EXAMPLES_HEAD, *(f"  {program} {example}".rstrip() for example in examples)]
+    lines = [paint(EXAMPLES_HEAD, BOLD), *(f"  {program} {example}".rstrip() for example in examples)]
     return "\n\n".join([text.strip(), "\n".join(lines)])
 
 

@@ -18,8 +18,8 @@ BOLD, RED, GREEN, YELLOW = "1", "31", "32", "33"
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 GAP, CUT = "  ", "…"
 """Between two columns; at the end of what was shortened."""
-ENOUGH = 12
-"""Columns of the terminal that a long text is left with, so that what stands before it is whole."""
+LEAST = 8
+"""Columns of the terminal that a long text is left with, as long as others can be shortened."""
 _NUMBER = re.compile(r"[-+−]?[\d,.]+(e[-+]?\d+)?%?|nan|-|–|", re.IGNORECASE)
 
 
@@ -94,7 +94,7 @@ def shortened(text: str, most: int) -> str:
 def print_table(lines: Sequence[Sequence[str]]) -> None:
     """Print a heading and lines of cells, each column as wide as its widest cell.
 
-    On a terminal numbers stand at the right of their column, and the widest cells are cut to what fits. Elsewhere every
+    On a terminal numbers stand at the right of their column, and long cells are cut to what fits. Elsewhere every
     cell is whole and begins where its column does.
     """
     terminal, cells = columns(), list(zip(*lines, strict=True))
@@ -110,11 +110,12 @@ def print_table(lines: Sequence[Sequence[str]]) -> None:
 
 
 def _fitted(widths: list[int], most: int) -> list[int]:
-    """Take from the last columns, then from the widest, until all of them fit."""
+    """Take from the last columns first: what stands before them is what somebody looks for."""
     widths = list(widths)
-    while sum(widths) + len(GAP) * (len(widths) - 1) > most and max(widths) > 1:
-        long = [number for number, room in enumerate(widths) if room > ENOUGH]
-        widths[long[-1] if long else widths.index(max(widths))] -= 1
+    for least in (LEAST, 1):
+        for number in reversed(range(len(widths))):
+            excess = sum(widths) + len(GAP) * (len(widths) - 1) - most
+            widths[number] -= max(0, min(excess, widths[number] - least))
     return widths
 
 
@@ -127,7 +128,7 @@ def _padded(cell: str, room: int, right: bool) -> str:
 def wrapped(text: str, indent: int) -> str:
     """Break a text that begins after so many columns into lines, on a terminal that has room for words there."""
     room = (columns() or 0) - indent
-    if room < ENOUGH:
+    if room < LEAST:
         return text
     lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
     return f"\n{'':{indent}}".join(lines)

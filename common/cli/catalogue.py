@@ -42,7 +42,7 @@ COMMANDS = {
         "predict", "predictions:predict", "Predict galaxies: a row each, with error bars, flags.",
         (
             "zoo predict b2r --input examples/galaxies.csv --output redshifts.csv",
-            "zoo predict b2r b2c --input examples/galaxies.csv --output both.fits --pdf grid",
+            "zoo predict b2r b2c --input examples/galaxies.csv --output o.fits --pdf grid",
             "zoo predict best --input DS --output best.parquet",
         ),
     ),

@@ -87,16 +87,18 @@ class Zoo(click.Group):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a help that fits a screen: examples, and the commands by what they are for."""
-        formatter.write(f"{paint('zoo', BOLD)} {__version__}: redshifts, masses, classes and shapes of galaxies\n\n")
+        formatter.write_text(f"{paint('zoo', BOLD)} {__version__}: redshifts, masses, classes and shapes of galaxies")
+        formatter.write_paragraph()
         formatter.write("".join(f"  {example}\n" for example in FIRST))
-        formatter.write("\n")
+        formatter.write_paragraph()
         room, before, rows = max(len(about.section) for about in COMMANDS.values()), "", []
         for name, about in COMMANDS.items():
             section = "" if about.section == before else about.section
             rows.append((f"{paint(section, BOLD)}{'':{room - len(section)}}  {name}", about.summary))
             before = about.section
         formatter.write_dl(rows)
-        formatter.write("\nzoo COMMAND --help: options, examples; also --verbose, --quiet, --version\n")
+        formatter.write_paragraph()
+        formatter.write_text("zoo COMMAND --help: options, examples; also --verbose, --quiet, --version")
 
 
 zoo = Zoo(

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from conftest import ROOT, survey_rows, write_survey
-from helpers.stores import unpack_store
+from helpers.stores import choose_store, unpack_store
 
 from common.cli.command import main
 from common.outputs.flags import MEANING
@@ -136,7 +136,7 @@ def test_wrong_use_is_one_line_that_names_what_is_meant_with_exit_code_2(capsys,
 )  # fmt: skip
 def test_name_that_is_not_there_leads_to_the_nearest(monkeypatch, tmp_path, capsys, arguments, expected):
     monkeypatch.delenv("ZOO_SHIPPED")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{unpack_store(tmp_path)}")
+    choose_store(monkeypatch, f"sqlite:///{unpack_store(tmp_path)}")
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 1
     error = capsys.readouterr().err

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from conftest import ROOT
-from helpers.stores import unpack_store
+from helpers.stores import choose_store, unpack_store
 
 from common.cli.command import main
 
@@ -18,7 +18,7 @@ SLOW = ("tensorflow", "keras", "mlflow", "sqlalchemy", "pandas", "pyarrow", "ast
 def store(tmp_path, monkeypatch):
     """A store with a model b2r and another, x2y, beside what ships."""
     monkeypatch.delenv("ZOO_SHIPPED", raising=False)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{unpack_store(tmp_path)}")
+    choose_store(monkeypatch, f"sqlite:///{unpack_store(tmp_path)}")
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_zsh_and_fish_get_descriptions_and_whole_words(store, complete):
 @pytest.mark.parametrize("address", ["sqlite:///{}/damaged.db", "http://127.0.0.1:9", "sqlite:///{}/absent.db"])
 def test_store_that_cannot_be_read_is_no_matter_at_a_prompt(complete, monkeypatch, tmp_path, address):
     (tmp_path / "damaged.db").write_text("no data base at all, but long enough to be looked at" * 100)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", address.format(tmp_path))
+    choose_store(monkeypatch, address.format(tmp_path))
     monkeypatch.delenv("ZOO_SHIPPED")
     found = complete("info", "s2r")
     assert found in (plain("s2r"), ["dir,s2r"])

@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import sys
 import zipfile
 from pathlib import Path
 
@@ -21,3 +22,10 @@ def unpack_store(folder):
         for table, column in ADDRESSES.items():
             store.execute(f"UPDATE {table} SET {column} = replace({column}, '/old/zoo', ?)", [str(folder)])
     return folder / "mlflow.db"
+
+
+def choose_store(monkeypatch, address):
+    """Have a test's store, whatever MLflow was told by an earlier test of this process; without importing MLflow."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    if "mlflow" in sys.modules:
+        monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
