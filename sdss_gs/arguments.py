@@ -108,6 +108,7 @@ def completions(parser: argparse.ArgumentParser, arguments: Sequence[str], begun
     begun : str
         What stands there already.
     """
+    # The library keeps what it was told in these places only.
     if arguments and (option := parser._option_string_actions.get(arguments[-1])) and option.nargs != 0:
         yield from _starting(dict.fromkeys(map(str, option.choices or ()), ""), begun)
         return
@@ -119,7 +120,7 @@ def completions(parser: argparse.ArgumentParser, arguments: Sequence[str], begun
                 return
     if begun.startswith("-"):
         named = {flag: action.help or "" for action in parser._actions for flag in action.option_strings}
-        yield from _starting({flag: _plain(text) for flag, text in named.items() if text != argparse.SUPPRESS}, begun)
+        yield from _starting({flag: text.replace("%%", "%") for flag, text in named.items()}, begun)
         return
     for action in places:
         if isinstance(action, argparse._SubParsersAction):
@@ -130,7 +131,3 @@ def completions(parser: argparse.ArgumentParser, arguments: Sequence[str], begun
 
 def _starting(known: dict[str, str], begun: str) -> Iterator[tuple[str, str]]:
     yield from ((name, text) for name, text in known.items() if name.startswith(begun))
-
-
-def _plain(text: str) -> str:
-    return text.replace("%%", "%")

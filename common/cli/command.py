@@ -101,13 +101,14 @@ class Zoo(click.Group):
         formatter.write_text("zoo COMMAND --help: options, examples; also --verbose, --quiet, --version")
 
 
-zoo = Zoo(
-    "zoo",
-    params=amount_options(),
-    no_args_is_help=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True},
+zoo = click.version_option(__version__, message="zoo %(version)s")(
+    Zoo(
+        "zoo",
+        params=amount_options(),
+        no_args_is_help=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True},
+    )
 )
-zoo = click.version_option(__version__, message="zoo %(version)s")(zoo)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from common.models.described import stored_model
 from common.models.shipped import MARK, shipped_models
-from common.runs.registry import registry
-from common.runs.store_location import sqlite_file, store_address
+from common.runs.registry import quick_registry, registry
 from common.runs.stored import StoredModel, UnknownModelError
 from sdss_gs.errors import ZooError, did_you_mean
 
@@ -19,21 +19,20 @@ WAYS = ("one2one", "best")
 def begin_with(begun: str) -> dict[str, str]:
     """List names of models that begin so, each with what is known of it; versions once a name has its ``/``.
 
-    A store that is not a file on this machine is not asked: somebody is waiting for the answer at a prompt.
+    A store that takes MLflow to be read is not asked: somebody is waiting for the answer at a prompt.
     """
-    try:
-        yours = registry() if sqlite_file(store_address()) else None
-        name, slash, _ = begun.partition("/")
-        if slash:
-            found = {f"{name}/{version}": "" for version in (yours.versions(name) if yours else [])}
-        else:
-            shipped = {name: about.score for name, about in shipped_models().items()}
-            if "@" in begun:
-                shipped = {f"{name}{MARK}": score for name, score in shipped.items()}
-            found = dict.fromkeys(yours.names() if yours else [], "yours") | shipped
-    except ZooError:
-        return {}
-    return {name: text for name, text in sorted(found.items()) if name.startswith(begun)}
+    name, slash, _ = begun.partition("/")
+    mark = MARK if "@" in begun else ""
+    found: dict[str, str] = {}
+    # Whatever cannot be read, the other names are there.
+    with suppress(ZooError):
+        if store := quick_registry():
+            found |= (
+                {f"{name}/{one}": "" for one in store.versions(name)} if slash else dict.fromkeys(store.names(), "")
+            )
+    with suppress(ZooError):
+        found |= {f"{one}{mark}": about.score for one, about in shipped_models().items()}
+    return {one: text for one, text in sorted(found.items()) if one.startswith(begun)}
 
 
 def find_model(name: str) -> tuple[StoredModel, Path, dict[str, object]]:

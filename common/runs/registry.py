@@ -24,10 +24,15 @@ def registry() -> Registry:
     ZooError
         If it cannot be read.
     """
+    found = quick_registry()
+    return found if found is not None else _through_mlflow()
+
+
+def quick_registry() -> Registry | None:
+    """Open the store as `registry` does; None where that takes MLflow."""
     address = store_address()
     file = sqlite_file(address)
-    found = open_sqlite(file, _through_mlflow) if file and _plain(address) else None
-    return found if found is not None else _through_mlflow()
+    return open_sqlite(file, _through_mlflow) if file and _plain(address) else None
 
 
 def _through_mlflow() -> Registry:
