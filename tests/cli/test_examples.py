@@ -37,7 +37,9 @@ PARSED_OF_DATA = (
 )  # fmt: skip
 """Those that take a server, files of the survey, or long."""
 PICTURES = ("picture.png", "picture.jpg", "pictures/1.jpg", "pictures/2.jpg", "classes/a/1.jpg", "classes/b/2.jpg")
-FOLDERS, SEVERAL = sorted(path.parent for path in ROOT.glob("*/MLproject")), ROOT / "x2y"
+FOLDERS = [ROOT / name for name in ("i2r", "f2sm", "s2s", "ss2g", "b2c", "w2r", "i2v", "i2m", "x2y")]
+"""A model of each input and of each output."""
+SEVERAL = ROOT / "x2y"
 
 
 @pytest.fixture(scope="module")
