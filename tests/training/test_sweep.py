@@ -55,7 +55,7 @@ def test_values_may_hold_commas():
     [
         ("", "space: expected option=a|b|c or option=low..high, found ''"),
         ("batch_size", "found 'batch_size'"),
-        ("batch_sise=32", "space: batch_sise: expected one of architecture, magnitude_dropout, errors"),
+        ("batch_sise=32", "space: batch_sise: did you mean batch_size?"),
         ("folds=3", "space: folds: expected one of"),
         ("stretch=none", "space: stretch: expected one of"),
         ("batch_size=32|ten", "space: batch_size: expected a whole number of at least 1, found 'ten'"),
