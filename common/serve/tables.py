@@ -107,8 +107,11 @@ async def read_asked(request: Request, present: Callable[[], Objects]) -> Asked:
     Raises
     ------
     HTTPException
-        400 or 422 for a form that is wrong, 404 for a galaxy that is not there, 507 if a file cannot be kept.
+        400, 415 or 422 for a form that is wrong, 404 for a galaxy that is not there, 507 if a file cannot be kept.
     """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        raise HTTPException(415, f"content-type: expected multipart/form-data, found {kind[:60]!r}")
     galaxies, models, form, scale, kinds = [], [], "csv", "", set()
     async with opened_form(request, SCHEMA, MOST_GALAXIES, 3 * MOST_GALAXIES) as fields:
         for key, value in fields.multi_items():

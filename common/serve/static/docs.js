@@ -6,6 +6,12 @@ for (const [path, methods] of Object.entries(paths)) {
     const text = document.createElement("p");
     text.textContent = about.description ?? "";
     document.getElementById("paths").append(title, text);
+    const fields = Object.entries(about.requestBody?.content["multipart/form-data"]?.schema.properties ?? {});
+    if (fields.length) {
+      const line = document.createElement("p");
+      line.textContent = `Fields of a form: ${fields.map(([name, { description, enum: choice }]) => `${name} (${description ?? choice?.join(" or ") ?? "a file"})`).join("; ")}.`;
+      document.getElementById("paths").append(line);
+    }
     const example = about.requestBody?.content["application/json"]?.example;
     if (example) {
       const body = document.createElement("pre");
