@@ -25,6 +25,14 @@ function distributionOf(output, answer) {
   return density ? { borders, density } : null;
 }
 
+// Of drawings of numbers, once for all of them; empty where there is none.
+export function legendOf(outputs, compared) {
+  const numbers = outputs.filter((output) => !output.classes.length && !output.questions.length);
+  const curve = numbers.some((output) => output.distribution) ? "Curve: how probable each value is; dark: its 68 %; line: its median. " : "";
+  const axis = compared ? "What one model says of each has the same axis. " : "";
+  return numbers.length ? `${axis}${curve}Bars hold the true value in 68, 90 and 95 of 100 cases.` : "";
+}
+
 // The axis that several answers have in common; none where one of them is alone, or they are classes.
 export function commonRange(output, answers, truths) {
   const numbers = answers.map((answer, n) => ({ answer, truth: truths[n] })).filter(({ answer }) => typeof answer?.prediction?.[output.name] === "number");
@@ -52,16 +60,11 @@ function tableOfInputs(card, output, answer) {
   }
 }
 
-export const LEGEND = "Curve: how probable each value is; dark: its 68 %; line: its median. Bars hold the true value in 68, 90 and 95 of 100 cases.";
-
 function showNumber(card, output, answer, truth, range) {
-  const distribution = distributionOf(output, answer);
   add(card, "p", written(output, answer.prediction[output.name]), "value");
   add(card, "p", `68 %: ${isMass(output) ? "log " : ""}${interval(output, answer.prediction)}`, "interval");
-  plotIntervals(card, output.name, answer.prediction, truth, isMass(output), distribution, range);
+  plotIntervals(card, output.name, answer.prediction, truth, isMass(output), distributionOf(output, answer), range);
   if (truth !== null) add(card, "p", `Orange: catalogue, ${written(output, truth)}.`, "soft");
-  // What is compared has the same axis, and one legend above all.
-  if (!range) add(card, "p", distribution ? LEGEND : LEGEND.slice(LEGEND.indexOf("Bars")), "soft");
 }
 
 function showValue(card, output, answer, truth, range) {

@@ -4,7 +4,7 @@ for (const [path, methods] of Object.entries(paths)) {
     const title = document.createElement("h2");
     title.textContent = `${method.toUpperCase()} ${path}`;
     const text = document.createElement("p");
-    text.textContent = about.description ?? "";
+    text.textContent = (about.description ?? "").replaceAll("``", "");
     document.getElementById("paths").append(title, text);
     const fields = Object.entries(about.requestBody?.content["multipart/form-data"]?.schema.properties ?? {});
     if (fields.length) {

@@ -1,6 +1,6 @@
 // The page: ways to name a galaxy, up to four of them side by side, and their answers as a file.
 
-import { LEGEND, commonRange, inOrder, showCard } from "./answers.js";
+import { commonRange, inOrder, legendOf, showCard } from "./answers.js";
 import { MAGNITUDES, ask, askJson, endingsOf, ofDataSet, ofFile, ofRow, readTable } from "./galaxies.js";
 import { add, plotSpectrum } from "./plots.js";
 import { similarTo } from "./similar.js";
@@ -59,9 +59,10 @@ function showPictures(column, galaxy) {
 function render() {
   byId("tools").hidden = !shown.length;
   byId("shown").replaceChildren();
-  if (shown.length > 1) add(byId("shown"), "p", `What one model says of each has the same axis. ${LEGEND}`, "soft legend");
-  const list = add(byId("shown"), "div", "", `galaxies of-${shown.length}`), asked = models.filter((model) => shown.some((galaxy) => model.name in galaxy.answers));
+  const asked = models.filter((model) => shown.some((galaxy) => model.name in galaxy.answers));
   const outputs = asked.flatMap((model) => model.outputs.map((output) => ({ model, output })));
+  add(byId("shown"), "p", legendOf(outputs.map(({ output }) => output), shown.length > 1), "soft legend");
+  const list = add(byId("shown"), "div", "", `galaxies of-${shown.length}`);
   const pictured = shown.some((galaxy) => galaxy.figures.length || galaxy.spectrum);
   // Head and pictures, then a row for each output: what is compared stands side by side.
   list.style.setProperty("--rows", outputs.length + (pictured ? 2 : 1));
@@ -117,6 +118,7 @@ async function act(make) {
     render();
     const count = added.reduce((sum, galaxy) => sum + answered(galaxy).length, 0);
     say(`${added.length > 1 ? `${added.length} galaxies` : added[0].title}: ${count} ${count > 1 ? "answers" : "answer"}${shown.length > 1 ? `; ${shown.length} side by side` : ""}.`);
+    if (added[0].objid) byId("objid").value = added[0].objid;
     added[0].heading.focus();
   } catch (error) {
     if (mine !== turns) return;

@@ -123,7 +123,8 @@ export function plotIntervals(parent, name, prediction, truth, logarithmic, dist
     draw(svg, "rect", { x: x(from), width: Math.max(1, x(to) - x(from)), y: top + 10, height: 14, rx: 3, class: `level${level}` });
   }
   draw(svg, "circle", { cx: x(best), cy: top + 17, r: 5, class: "best" });
-  if (truth !== null) draw(svg, "line", { x1: x(scaled(truth, logarithmic)), x2: x(scaled(truth, logarithmic)), y1: 2, y2: top + 30, class: "truth" });
+  // Not as high as the curve, which may be as narrow.
+  if (truth !== null) draw(svg, "line", { x1: x(scaled(truth, logarithmic)), x2: x(scaled(truth, logarithmic)), y1: Math.max(2, 0.55 * top), y2: top + 30, class: "truth" });
   drawAxis(svg, name, x, side, [low, high], top + 32);
 }
 
