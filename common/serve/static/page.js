@@ -118,7 +118,7 @@ async function act(make) {
     render();
     const count = added.reduce((sum, galaxy) => sum + answered(galaxy).length, 0);
     say(`${added.length > 1 ? `${added.length} galaxies` : added[0].title}: ${count} ${count > 1 ? "answers" : "answer"}${shown.length > 1 ? `; ${shown.length} side by side` : ""}.`);
-    if (added[0].objid) byId("objid").value = added[0].objid;
+    if (shown.length === 1 && added[0].objid) byId("objid").value = added[0].objid;
     added[0].heading.focus();
   } catch (error) {
     if (mine !== turns) return;
