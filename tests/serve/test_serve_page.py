@@ -16,7 +16,7 @@ from helpers.axe import violations
 from helpers.browsing import browsing, dark, phone, text, wait
 from helpers.distributed import distributed_by_hand
 from helpers.running import running
-from helpers.trained import by_hand, several_by_hand
+from helpers.trained import MAGNITUDES, by_hand, several_by_hand
 from PIL import Image
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
@@ -164,50 +164,61 @@ def test_similar_galaxies_are_shown_and_opened_by_keyboard_on_a_phone(page):
         wait(page, lambda: page.find_elements(By.CSS_SELECTOR, "button.neighbour"))
 
 
-def test_four_galaxies_stand_side_by_side_on_one_axis_and_a_fifth_is_refused(page, url):
-    ids = [str(FIRST_ID + 7 * number) for number in range(4)]
-    show(page, f"{url}/#objids={','.join(ids[:3])}")
-    assert headings(page) == [f"Galaxy {objid}" for objid in ids[:3]]
-    page.find_element(By.ID, "beside").click()
-    page.find_element(By.ID, "objid").send_keys(ids[3])
-    click(page, "#choose button")
-    assert headings(page) == [f"Galaxy {objid}" for objid in ids]
-    assert focused(page).text == f"Galaxy {ids[3]}"
-    assert page.current_url.endswith(f"#objids={','.join(ids)}")
-    cards = [one.find_elements(By.CSS_SELECTOR, "section") for one in page.find_elements(By.CSS_SELECTOR, ".galaxy")]
-    for row in zip(*cards, strict=True):
-        assert len({one.rect["y"] for one in row}) == 1
-        assert len({one.rect["x"] for one in row}) == 4
-        svgs = [one.find_elements(By.CSS_SELECTOR, "svg") for one in row]
-        axes = {tuple(one.text for one in svg[0].find_elements(By.CSS_SELECTOR, "text")) for svg in svgs if svg}
-        assert len(axes) <= 1
-    assert len(page.find_elements(By.CSS_SELECTOR, "svg .density")) == 4 * len(DISTRIBUTED)
-    click(page, "#random")
-    assert "4 galaxies are shown, and at most 4 fit side by side: remove one first" in text(page, "error")
-    assert len(headings(page)) == 4
-    with phone(page):
-        assert page.execute_script("return document.documentElement.scrollWidth") <= 360
-        assert len({one.rect["x"] for one in page.find_elements(By.CSS_SELECTOR, ".galaxy")}) == 1
-    page.find_elements(By.CSS_SELECTOR, ".head button")[1].click()
-    assert headings(page) == [f"Galaxy {objid}" for objid in (ids[0], *ids[2:])]
-    assert focused(page).text == f"Galaxy {ids[2]}"
-
-
-def test_answers_are_downloaded_as_csv_and_votable(page, url, tmp_path):
-    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+def test_link_shows_galaxies_side_by_side_of_which_one_is_removed(page, url):
     ids = [str(FIRST_ID), str(FIRST_ID + 7)]
     show(page, f"{url}/#objids={','.join(ids)}")
+    assert headings(page) == [f"Galaxy {objid}" for objid in ids]
+    assert len(page.find_elements(By.CSS_SELECTOR, "svg .density")) == 2 * len(DISTRIBUTED)
+    page.find_element(By.CSS_SELECTOR, ".head button").click()
+    assert headings(page) == [f"Galaxy {ids[1]}"]
+    assert focused(page).text == f"Galaxy {ids[1]}"
+    assert page.current_url.endswith(f"/#objids={ids[1]}")
+
+
+def test_four_galaxies_stand_on_one_axis_and_a_fifth_is_refused(browser, bare_url):
+    show(browser, bare_url)
+    rows = "\n".join(f"{name},{' '.join(map(str, MAGNITUDES + dim))}" for name, dim in (("a", 0), ("b", 1), ("c", 2)))
+    browser.find_element(By.ID, "table").send_keys("id,u,g,r,i,z\n" + rows.replace(" ", ",") + "\n")
+    click(browser, "#paste button")
+    browser.find_element(By.ID, "beside").click()
+    for band, value in zip("ugriz", MAGNITUDES, strict=True):
+        browser.find_element(By.ID, f"mag-{band}").send_keys(str(value))
+    click(browser, "#type button")
+    titles = [*(f"Galaxy {name} of the table" for name in "abc"), "Your magnitudes: 18.5 17.2 16.5 16.1 15.8"]
+    assert headings(browser) == titles
+    assert focused(browser).text == titles[3]
+    cards = browser.find_elements(By.CSS_SELECTOR, ".galaxy section")
+    assert len({one.rect["y"] for one in cards}) == 1
+    assert len({one.rect["x"] for one in cards}) == 4
+    axes = [[one.text for one in card.find_elements(By.CSS_SELECTOR, "svg text")] for card in cards]
+    assert axes[0][-1] == "redshift z"
+    assert axes == axes[:1] * 4
+    medians = [float(one.get_attribute("x1")) for one in browser.find_elements(By.CSS_SELECTOR, "svg .median")]
+    assert medians[:3] == sorted(medians[:3])
+    assert medians[3] == pytest.approx(medians[0])
+    click(browser, "#type button")
+    assert "4 galaxies are shown, and at most 4 fit side by side: remove one first" in text(browser, "error")
+    assert headings(browser) == titles
+    with phone(browser):
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+        assert len({one.rect["x"] for one in browser.find_elements(By.CSS_SELECTOR, ".galaxy section")}) == 1
+
+
+def test_answers_are_downloaded_as_csv_and_votable(browser, bare_url, tmp_path):
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    show(browser, bare_url)
+    browser.find_element(By.ID, "table").send_keys("id,u,g,r,i,z\nM 31,18.5,17.2,16.5,16.1,15.8\n7,19,18,17,16.5,16\n")
+    click(browser, "#paste button")
     for form, name in (("csv", "predictions.csv"), ("votable", "predictions.vot")):
-        page.find_element(By.ID, form).click()
-        wait(page, lambda name=name: (tmp_path / name).is_file())
-        assert text(page, "status") == f"{name} is downloaded."
+        browser.find_element(By.ID, form).click()
+        wait(browser, lambda name=name: (tmp_path / name).is_file())
+        assert text(browser, "status") == f"{name} is downloaded."
     rows = list(csv.DictReader((tmp_path / "predictions.csv").read_text().splitlines()))
     table = parse_single_table(tmp_path / "predictions.vot").to_table()
-    assert [row["objid"] for row in rows] == list(table["objid"]) == ids
-    assert [float(row["b2r_redshift"]) for row in rows] == list(table["b2r_redshift"])
-    values = [one.text for one in page.find_elements(By.CSS_SELECTOR, ".galaxy .value")]
-    for row in rows:
-        assert f"{float(row['b2r_redshift']):#.4g}" in values
+    assert [row["id"] for row in rows] == list(table["id"]) == ["M 31", "7"]
+    assert [float(row["redshift"]) for row in rows] == list(table["redshift"])
+    values = [one.text for one in browser.find_elements(By.CSS_SELECTOR, ".galaxy .value")]
+    assert values == [f"{value:#.4g}" for value in table["redshift"]]
 
 
 def test_page_is_used_by_keyboard_alone(page):
