@@ -215,6 +215,8 @@ def _of_file(upload: Upload) -> Galaxy:
 def _of_row(text: str, position: int) -> Galaxy:
     try:
         row = json.loads(text)
+        # Half of a character, which JSON can escape, can be written to no file.
+        json.dumps(row, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):

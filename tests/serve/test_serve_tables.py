@@ -139,6 +139,7 @@ def test_what_is_missing_or_wrong_is_said_in_a_galaxys_row(url, tmp_path):
         ([("objid", IDS[0]), ("model", "x2r")], 404, "model: expected one of b2r, b2s, b2sm, i2sm"),
         ([("objid", IDS[0]), ("pdf", "grid")], 422, "form: expected no fields but objid, row, file"),
         ([("row", "[1, 2]")], 422, "row: expected magnitudes by name, as JSON"),
+        ([("row", '{"id": "\\ud800", "u": 18.5}')], 422, "row: expected magnitudes by name, as JSON"),
         ([("row", "[" * 99999)], 422, "row: expected magnitudes by name, as JSON"),
         ([("row", '{"w1": 12}')], 422, "form: expected a galaxy that a model takes"),
     ],
