@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).resolve().parent
 SECONDS = 600
-"""Of a single cell."""
+"""Of the start, and of a single cell."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 """On busy cores threads only wait for one another."""
 OWN = ("SDSS_GS", "ZOO_SHIPPED")
@@ -34,9 +34,8 @@ def execute(folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="zoo-notebooks-") as place:
         for path in sorted(NOTEBOOKS.glob("*.ipynb")):
             notebook = nbformat.read(path, as_version=4)
-            client = NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": place}})
-            # By files, not by TCP, which anybody on the machine could read.
-            client.create_kernel_manager().transport = "ipc"
+            limits = {"timeout": SECONDS, "startup_timeout": SECONDS}
+            client = NotebookClient(notebook, resources={"metadata": {"path": place}}, **limits)
             client.execute(env=ONE_THREAD | theirs)
             nbformat.write(notebook, folder / path.name)
 
