@@ -193,6 +193,9 @@ def _judged(session: Session, folder: Path) -> Judged:
 
     model, predicted = best_model(session)
     summary = summarise(session, model, validation_scores(data, predicted))
+    # A report is sent to others, and the copy of a table is gone.
+    description = data.description().replace(str(data.folder), data.folder.name)
+    summary = replace(summary, data=summary.data | {"description": description})
     return Judged(_light(session, model, folder), summary)
 
 
