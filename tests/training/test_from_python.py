@@ -84,7 +84,7 @@ def test_judged_beside_baselines_on_objects_it_has_not_seen(frame, tmp_path, cap
     assert f"{scores.loc['b2r', 'nmad']:.3g}"[:5] in page
     assert "data table</p>" in page
     assert "zoo-train" not in page
-    with pytest.raises(ZooError, match="^split: expected one that leaves test objects to judge by, found all"):
+    with pytest.raises(ZooError, match=r"^split: expected one that leaves test objects to judge by, found all"):
         train_and_judge("b2r", frame, split="all")
 
 
