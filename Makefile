@@ -3,7 +3,7 @@
 # make b2r EPOCHS=5    any of EPOCHS, DS (data set) and OPTIONS ("-P batch_size=64 -P seed=1")
 # make all EPOCHS=2    all models, one after the other, but those that need stars or morphologies (*2c, *2m)
 # make sweep MODELS="b2r w2r"   explore batch size, optimizer and loss of these models (without MODELS: of all)
-# make table           compare the registered champions; write the tables of docs/scores.md
+# make table           compare the registered champions; write the tables of docs/measured/scores.md
 # make test            install with the extras test and clients, then run the tests
 # make coverage        run the tests and tell which lines and branches none of them reached (processes apart not counted)
 # make rail            install with the extra rail, then run the zoo's stages in RAIL's own pipeline (a minute)
@@ -13,13 +13,13 @@
 # make test-oldest     install the oldest versions that setup.py allows, then run the tests
 # make audit           ask the data base of known vulnerabilities about requirements.lock
 # make matrix          run the tests with each Python of PYTHONS that there is (3.11 to 3.13)
-# make faults          damage files and kill commands by the hundred, into docs/reliability.md (OPTIONS="--files 500")
+# make faults          damage files and kill commands by the hundred, into docs/measured/reliability.md (OPTIONS="--files 500")
 # make weights SOURCES=DIR   make the models that ship with the zoo, from the files of weights/recipe.md (MODELS=b2r,s2r: some)
-# make surveys SOURCES=DIR REAL=DIR   models on other surveys: before, adapted, retrained, into docs/shift.md (an hour)
+# make surveys SOURCES=DIR REAL=DIR   models on other surveys: before, adapted, retrained, into docs/measured/surveys.md (an hour)
 # make fuzz            change files under the guidance of the lines they reach, a minute for each kind (Linux)
-# make bench           measure everything beside the naive way, into docs/benchmarks.md (OPTIONS="--quick")
-# make profile         time of each kind of operation in a training step of the convolutional networks (docs/profile.md)
-# make bench-prediction BEFORE=COMMIT   measure engines and whole commands of two builds; add it to docs/benchmarks.md
+# make bench           measure everything beside the naive way, into docs/measured/benchmarks.md (OPTIONS="--quick")
+# make profile         time of each kind of operation in a training step of the convolutional networks (docs/measured/profile.md)
+# make bench-prediction BEFORE=COMMIT   measure engines and whole commands of two builds; add it to docs/measured/benchmarks.md
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
@@ -57,7 +57,7 @@ $(MODELS:%=sweep-%): $(VENV)/installed
 sweep: $(MODELS:%=sweep-%)
 
 table: $(VENV)/installed
-	PATH="$(abspath $(VENV))/bin:$$PATH" zoo compare --insert docs/scores.md
+	PATH="$(abspath $(VENV))/bin:$$PATH" zoo compare --insert docs/measured/scores.md
 
 test: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest $(OPTIONS)

@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "sdss_gs" / "__init__.py").read_text()).group(1)
 
-# docs/supply_chain.md says which lower bounds keep out a known vulnerability.
+# docs/measured/supply_chain.md says which lower bounds keep out a known vulnerability.
 REQUIREMENTS = [
     "tensorflow>=2.21,<3",
     "keras>=3.15,<4",

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--after", default="", metavar="CHECKOUT", help="build that it is compared with (default: this one)")
     add("--add", action="store_true", help="keep what the output has of other parts")
     add("--work", default="", help="folder for generated data, up to 10 GB (default: the system's temporary folder)")
-    add("--output", default="docs", help=f"folder for {NAME}.md, .json and .png (default: %(default)s)")
+    add("--output", default="docs/measured", help=f"folder for {NAME}.md, .json and .png (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         parts = _chosen("--parts", options.parts, PARTS)

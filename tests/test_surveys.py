@@ -132,7 +132,7 @@ def test_the_page_has_a_line_for_every_pair(tmp_path):
     ]
     about = {"score": "error", "kind": "redshift", "objects": {"labels": 500, "test": 100}, "rows": rows}
     about["diagnosed"] = [{"labels": 0, "verdict": "adapt", "reasons": ["far away"]}]
-    page = tmp_path / "shift.md"
+    page = tmp_path / "surveys.md"
     page.write_text(f"Words before.\n\n{write_page.BEGIN}\nearlier\n{write_page.END}\n\nWords behind.\n")
     alarms = {"survey": "A1", "labelled": False, "halves": 100, "objects": 50, "verdicts": {"use": 98, "adapt": 2}}
     results = {"false_alarms": [alarms], "machine": {"date": "2026-01-02T00:00:00"}, "pairs": {"a1-kc": about}}

@@ -15,7 +15,7 @@ from sdss_gs.locate import TEMPLATES
 from sdss_gs.schema import OUTPUTS
 
 BEGIN, END = "<!-- shipped models: written by make weights -->", "<!-- end of shipped models -->"
-PAGES = {"README.md": "short", "docs/models.md": "long"}
+PAGES = {"README.md": "short", "docs/models/index.md": "long"}
 
 
 def main() -> None:

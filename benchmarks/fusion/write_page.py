@@ -1,4 +1,4 @@
-"""Write docs/x2y.md's tables and x2y.json."""
+"""Write docs/measured/x2y.md's tables and x2y.json."""
 
 from __future__ import annotations
 

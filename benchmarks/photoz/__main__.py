@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--rival-seeds", type=int, default=1, help="trainings of each rival (default: %(default)s)")
     add("--quick", action="store_true", help="few galaxies and epochs: to see that everything works, not to quote")
     add("--add", action="store_true", help="keep what the output has of other tools")
-    add("--output", default="docs", help=f"folder for {NAME}.md, .json and .png (default: %(default)s)")
+    add("--output", default="docs/measured", help=f"folder for {NAME}.md, .json and .png (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         heads = _chosen("--models", options.models, tuple(HEADS))

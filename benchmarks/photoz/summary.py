@@ -44,7 +44,7 @@ def spread(rows: list[dict], read: Callable[[dict], float | None]) -> tuple[floa
 
 
 def judge(rows: list[dict]) -> list[dict]:
-    """Compare the zoo's default with what it is meant to reach on the real galaxies of docs/photoz.md.
+    """Compare the zoo's default with what it is meant to reach on the real galaxies of docs/measured/photoz.md.
 
     Returns
     -------

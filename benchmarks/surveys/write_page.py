@@ -1,4 +1,4 @@
-"""The measurements as tables of docs/shift.md, between marks, so that the words around them stay."""
+"""The measurements as tables of docs/measured/surveys.md, between marks, so that the words around them stay."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .measure import ADAPTED, ALL, BEFORE, FEW, HOME, MANY, RETRAINED, WAYS
 from .pairs import PAIRS
 from .scores import BALANCED, ERROR
 
-NAME = "shift"
+NAME = "surveys"
 BEGIN, END = "<!-- surveys: written by make surveys -->", "<!-- end of surveys -->"
 LABELS = {
     ERROR: "1.48 × median absolute error", BALANCED: "balanced accuracy", "nmad": "NMAD", "bias": "bias",
@@ -22,7 +22,7 @@ BESIDE = {"redshift": ("nmad", "bias", "outlier_fraction_05"), "mass": ("scatter
 
 
 def write_page(results: dict, output: Path) -> None:
-    """Write the tables into ``shift.md``, between the marks."""
+    """Write the tables into ``surveys.md``, between the marks."""
     insert(output / f"{NAME}.md", _tables(results), BEGIN, END)
 
 

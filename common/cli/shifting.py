@@ -13,7 +13,7 @@ from common.cli.words import ModelName
 from sdss_gs.errors import OptionError
 
 
-@command("shift", epilog="docs/shift.md says how to read the page, and what the JSON holds.")
+@command("shift", epilog="docs/howto/fine_tune.md says how to read the page, and what the JSON holds.")
 @click.argument("name", type=ModelName(), metavar="MODEL", help="for example b2r, b2r/3, or an exported folder")
 @with_input
 @click.option(

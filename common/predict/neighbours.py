@@ -40,7 +40,7 @@ class Neighbours:
     The distance is Euclidean in the features as they are: training gave each the scale with which it counts in the
     head. On 4,000 synthetic galaxies the twelve nearest agree at least as well in redshift and magnitudes as after
     standardising or whitening the features, which raises what the model does not use, or by their cosine
-    (docs/using.md).
+    (docs/howto/similar.md).
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ SCHEMA_VERSION = 1
 
 
 def as_data(found: Diagnosis, start: str, folder: str, notes: list[str]) -> dict[str, object]:
-    """Say everything as JSON has it; docs/shift.md names the keys.
+    """Say everything as JSON has it; docs/howto/fine_tune.md names the keys.
 
     Parameters
     ----------

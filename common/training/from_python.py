@@ -58,7 +58,7 @@ def train(name: str | Path, table: object, **options: object) -> Model:
         magnitudes, their errors (``modelMagErr_u``), what it learns (``redshift``), and ``objid``, an integer by whose
         hash the parts are chosen; without ids rows are numbered. Or a file of such a table; or a data set's folder.
     **options
-        Those of ``train.py``, see ``docs/options.md``: ``epochs=5``, ``split="all"``.
+        Those of ``train.py``, see ``docs/reference/options.md``: ``epochs=5``, ``split="all"``.
 
     Returns
     -------

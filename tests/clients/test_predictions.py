@@ -10,7 +10,7 @@ from helpers.answered import IDS, expected, predictions
 ENDINGS = (".parquet", ".csv", ".fits", ".vot")
 FORMATS = {".fits": "fits", ".vot": "votable", ".csv": "csv"}
 
-# Not ids above 2^63 in CSV, which STILTS takes for doubles (docs/formats.md).
+# Not ids above 2^63 in CSV, which STILTS takes for doubles (docs/reference/formats.md).
 CASES = [(kind, ending) for kind in IDS for ending in FORMATS if (kind, ending) != ("uint64", ".csv")]
 
 

@@ -33,7 +33,7 @@ from sdss_gs.schema import OUTPUTS
 
 TARBALL = web_runtime.RUNTIME.cached()
 """Where ``.ci/run`` puts npm's package; asked before a test has a cache of its own."""
-DOCUMENT = (ROOT / "docs" / "elsewhere.md").read_text()
+DOCUMENT = (ROOT / "docs" / "howto" / "elsewhere.md").read_text()
 GALAXY = "u,g,r,i,z\n18.5,17.2,16.5,16.1,15.8\n"
 
 

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent.parent / "docs" / "reliability.md"
+PAGE = HERE.parent.parent / "docs" / "measured" / "reliability.md"
 BEGIN, END = "<!-- measured -->", "<!-- end -->"
 LONGEST = 1800
 """Seconds for one kind of file or command."""

@@ -1,4 +1,4 @@
-// From what a network gives for one galaxy to the columns of zoo predict; docs/elsewhere.md says the same in words.
+// From what a network gives for one galaxy to the columns of zoo predict; docs/howto/elsewhere.md says the same in words.
 
 import { FORMULAS, ends, quantilesOf, widthOf } from "./distribution.js";
 import { classOf } from "./votes.js";

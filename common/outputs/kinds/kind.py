@@ -73,7 +73,7 @@ class Kind(ABC):
     ucd : str
         What the first column holds, in the words of the Virtual Observatory.
     ends_formula : str
-        What `bounds` does with an error ``e`` of the calibration, in words for other programs (docs/elsewhere.md).
+        What `bounds` does with an error ``e`` of the calibration, in words for other programs (docs/howto/elsewhere.md).
     """
 
     output: Output
@@ -117,7 +117,7 @@ class Kind(ABC):
         return predicted
 
     def value_formula(self, target: str = "log") -> str:
-        """Say what `decode` does with the network's values, in words for other programs (docs/elsewhere.md)."""
+        """Say what `decode` does with the network's values, in words for other programs (docs/howto/elsewhere.md)."""
         return "raw"
 
     def head_of(self, network: keras.Model) -> keras.layers.Dense:
