@@ -19,7 +19,7 @@ exclude_patterns = ["_build", "make"]
 
 # Headings have the anchors that they have where the code is kept.
 myst_heading_anchors = 4
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["attrs_inline", "colon_fence"]
 # Notebooks are executed by docs/notebooks/execute.py; without its copies they appear without results.
 nb_execution_mode = "off"
 
@@ -39,6 +39,7 @@ html_theme_options = {
     "show_prev_next": True,
     "show_toc_level": 2,
     "header_links_before_dropdown": 8,
+    "navbar_align": "left",
     "footer_start": ["copyright"],
     "footer_end": [],
 }

@@ -48,12 +48,12 @@ def names() -> list[str]:
 def write(folder: Path) -> None:
     """Write a page for each model, and pictures of the scores of those that ship; remove pages of models that are gone."""
     pages = {f"{name}.md": (fused() if name == FUSED else page(name)) for name in names()}
-    pages |= {f"{name}.scores.png": None for name in shipped_models() if drawn(name, folder / f"{name}.scores.png")}
-    for old in (path for path in folder.glob("*2*") if path.name not in pages):
+    pictures = {picture for name in shipped_models() for picture in draw(name, folder)}
+    for old in (path for path in folder.glob("*2*") if path.name not in {*pages, *pictures}):
         old.unlink()
     for name, text in pages.items():
         # What is as it was keeps its date: it is not built again.
-        if text is not None and not ((folder / name).is_file() and (folder / name).read_text() == text):
+        if not ((folder / name).is_file() and (folder / name).read_text() == text):
             (folder / name).write_text(text)
 
 
@@ -74,17 +74,22 @@ def page(name: str) -> str:
     takes, says = _words(name)
     parts = [f"# {name}: {says} from {takes}"]
     if name not in shipped_models():
-        parts += [_not_shipped(name), _goes_in(item, item.columns), _comes_out(output), _trained(name), _synthetic(name)]
+        parts += [
+            _not_shipped(name),
+            _goes_in(item, item.description, item.columns),
+            _comes_out(output),
+            _trained(name),
+            _synthetic(name),
+        ]
         return "\n\n".join(part for part in parts if part) + "\n"
-    card = card_of_today(json.loads((FOLDER / f"{name}.card.json").read_text(encoding="utf-8")))
+    card = _card(name)
     sections = _sections((FOLDER / f"{name}.card.md").read_text(encoding="utf-8"))
     header, rule, *rows = table(FOLDER, "short").splitlines()
-    picture = f"![Scores in bins, beside gradient boosting]({name}.scores.png)"
     parts += [
         f"It ships with the zoo and predicts right after installation; `{name}@shipped` always names it.",
         "\n".join([header, rule, *(row for row in rows if row.startswith(f"| `{name}`"))]),
-        picture,
-        _goes_in(item, card["inputs"][0].get("columns") or ()),
+        _pictures(name, card),
+        _goes_in(item, **{key: card["inputs"][0].get(key) for key in ("description", "columns")}),
         _comes_out(output),
         _used(name, item),
         f"## When not to use it\n\n{sections.pop('Limits')}",
@@ -100,40 +105,62 @@ def fused() -> str:
     """Describe the model of several inputs and outputs."""
     takes = ", ".join(f"`{name}`" for name in INPUTS)
     says = ", ".join(f"`{name}`" for name in OUTPUTS)
-    return "\n\n".join(
-        [
-            f"# {FUSED}: any outputs from any inputs",
-            _not_shipped(FUSED),
-            f"## What goes in\n\nAny of {takes}, of which an object may lack some.",
-            f"## What comes out\n\nAny of {says}, each with its intervals or class sets and a flag of its own.",
-            "## Train it\n\n[Several inputs, several outputs](../howto/several_inputs.md) says how it is built, trained and "
-            "used.",
-            "## On synthetic galaxies\n\n[Measured](../measured/x2y.md) beside the models of one input.",
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                f"# {FUSED}: any outputs from any inputs",
+                _not_shipped(FUSED),
+                f"## What goes in\n\nAny of {takes}, of which an object may lack some.",
+                f"## What comes out\n\nAny of {says}, each with its intervals or class sets and a flag of its own.",
+                "## Train it\n\n[Several inputs, several outputs](../howto/several_inputs.md) says how it is built, trained and "
+                "used.",
+                "## On synthetic galaxies\n\n[Measured](../measured/x2y.md) beside the models of one input.",
+            ]
+        )
+        + "\n"
+    )
 
 
-def drawn(name: str, path: Path) -> bool:
-    """Draw the headline score of a shipped model in bins beside gradient boosting; tell whether it has any."""
-    card = card_of_today(json.loads((FOLDER / f"{name}.card.json").read_text(encoding="utf-8")))
+def draw(name: str, folder: Path) -> list[str]:
+    """Draw the headline score of a shipped model in bins of each quantity, beside gradient boosting; name the files."""
+    card, files = _card(name), []
     (output,) = card["outputs"]
-    row, metric = own_row(output), kind_of(OUTPUTS[output["name"]]).headline
-    figure = Figure(figsize=(4.2 * len(output["bins"]), 3), layout="constrained")
-    for axes, (quantity, bins) in zip(figure.subplots(1, len(output["bins"]), squeeze=False)[0], output["bins"].items(), strict=True):
-        for label, colour, shift in ((row, INK, -0.12), (BOOSTING, ACCENT, 0.12)):
-            found = [(place, one) for place, one in enumerate(bins) if metric in one["scores"].get(label, {})]
-            if not found:
-                continue
-            places = [place + shift for place, _ in found]
-            values = [one["scores"][label][metric] for _, one in found]
-            ends = [one["intervals"].get(label, {}).get(metric, (value, value)) for (_, one), value in zip(found, values, strict=True)]
-            axes.vlines(places, *zip(*ends, strict=True), color=colour)
-            axes.plot(places, values, "o", color=colour, markersize=4, label="this model" if label == row else label)
-        axes.set_xticks(range(len(bins)), [_between(one) for one in bins], rotation=40, ha="right", fontsize=7)
-        axes.set(xlabel=quantity, ylabel=output["metrics"][metric]["label"], ylim=(0, None))
-        axes.legend(fontsize=7)
-    figure.savefig(path, dpi=130)
-    return True
+    metric = kind_of(OUTPUTS[output["name"]]).headline
+    for number, (quantity, bins) in enumerate(output["bins"].items()):
+        figure = Figure(figsize=(4.5, 3.2), layout="constrained")
+        axes = figure.subplots()
+        for label, row, colour, shift in (
+            ("this model", own_row(output), INK, -0.12), (BOOSTING, BOOSTING, ACCENT, 0.12)
+        ):  # fmt: skip
+            rows = [(k, one["scores"].get(row, {}), one["intervals"].get(row, {})) for k, one in enumerate(bins)]
+            rows = [(k, scores[metric], ends.get(metric)) for k, scores, ends in rows if metric in scores]
+            places, values = [k + shift for k, _, _ in rows], [value for _, value, _ in rows]
+            if rows:
+                lows, highs = zip(*(ends or (value, value) for _, value, ends in rows), strict=True)
+                axes.vlines(places, lows, highs, color=colour)
+                axes.plot(places, values, "o", color=colour, markersize=4, label=label)
+        axes.set_xticks(range(len(bins)), [_between(one) for one in bins], rotation=40, ha="right")
+        axes.set(xlabel=quantity, ylabel=f"{output['metrics'][metric]['label']}, 95 % interval", ylim=(0, None))
+        axes.legend(fontsize=8)
+        files.append(f"{name}.scores-{number}.png")
+        figure.savefig(folder / files[-1], dpi=130)
+    return files
+
+
+def _pictures(name: str, card: dict) -> str:
+    (output,) = card["outputs"]
+    return "\n".join(
+        f"![Score in bins of {quantity}, this model and gradient boosting]({name}.scores-{number}.png){{width=380px}}"
+        for number, quantity in enumerate(output["bins"])
+    )
+
+
+def _card(name: str) -> dict:
+    return card_of_today(json.loads((FOLDER / f"{name}.card.json").read_text(encoding="utf-8")))
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _words(name: str) -> tuple[str, str]:
@@ -144,7 +171,7 @@ def _words(name: str) -> tuple[str, str]:
 def _ships(name: str, about: str) -> str:
     if name in shipped_models():
         metric, value = about.split()
-        return f"{metric} {value}"
+        return f"{kind_of(parse_model_name(name)[1]).metrics[metric].label} {value}"
     return "train it" if about.startswith("mlflow") else f"no: {about}"
 
 
@@ -154,18 +181,22 @@ def _not_shipped(name: str) -> str:
     return f"No model of it ships: {why}. The folder [`{name}`](../../{name}/train.py) trains one."
 
 
-def _goes_in(item: Input, columns: tuple[str, ...]) -> str:
-    where = "columns of a catalogue" if item.columns else f"a file for each object, as `{item.name}/<objid>{item.suffix}`"
+def _goes_in(item: Input, description: str, columns: tuple[str, ...]) -> str:
+    where = (
+        "columns of a catalogue" if item.columns else f"a file for each object, as `{item.name}/<objid>{item.suffix}`"
+    )
     lines = [
         "## What goes in",
-        f"{item.description}, from {item.source}: {where}. "
+        f"{_sentence(description)}, from {item.source}: {where}. "
         "[Which files and columns are read](../reference/formats.md), and [what is refused](../reference/data.md#inputs).",
         f"| input | code | shape of one object | unit |\n|---|---|---|---|\n"
         f"| `{item.name}` | `{item.code}` | {'×'.join(map(str, item.shape))} | {item.unit or '–'} |",
     ]
     if columns:
-        lines.append(f"Columns: {', '.join(f'`{column}`' for column in columns)}; of other names and units: "
-                     "[my own magnitudes](../howto/redshifts.md#names-and-units-of-columns).")
+        lines.append(
+            f"Columns: {', '.join(f'`{column}`' for column in columns)}; of other names and units: "
+            "[my own magnitudes](../howto/redshifts.md#names-and-units-of-columns)."
+        )
     return "\n\n".join(lines)
 
 
@@ -178,9 +209,10 @@ def _comes_out(output: Output) -> str:
         lines.append(f"| … |  | {len(described) - MANY} more |")
     classes = f"\n\nClasses: {', '.join(output.classes)}." if output.classes else ""
     return (
-        f"## What comes out\n\n{output.description}, as in {output.source} (`{output.column}` of the catalogue it learns from). "
+        f"## What comes out\n\n{_sentence(output.description)}, as in {output.source} (`{output.column}` of the catalogue it learns from). "
         f"Beside it [`flag`](../understanding/flags.md), and [how sure it is](../understanding/intervals.md):\n\n"
-        + "\n".join(lines) + classes
+        + "\n".join(lines)
+        + classes
     )
 
 
@@ -193,7 +225,11 @@ def _used(name: str, item: Input) -> str:
 
 def _trained(name: str) -> str:
     counts = parameters()
-    said = f" Its `reference` network has {counts[name]} parameters ([what that is](../understanding/networks.md))." if name in counts else ""
+    said = (
+        f" Its `reference` network has {counts[name]} parameters ([what that is](../understanding/networks.md))."
+        if name in counts
+        else ""
+    )
     return (
         f"## Train it\n\n```console\n$ mlflow run {name} -P ds=DS --no-conda\n$ zoo report {name}\n```\n\n"
         f"[Train on my survey](../howto/train.md) says what `DS` is; [all options](../reference/options.md).{said}"
