@@ -4,7 +4,8 @@
 # make all EPOCHS=2    all models, one after the other, but those that need stars or morphologies (*2c, *2m)
 # make sweep MODELS="b2r w2r"   explore batch size, optimizer and loss of these models (without MODELS: of all)
 # make table           compare the registered champions; write the tables of docs/measured/scores.md
-# make test            install with the extras test and clients, then run the tests
+# make test            install with the extras test, clients and docs, then run the tests
+# make docs            the documentation as a site in docs/_build/html (OPTIONS=--without-notebooks: notebooks are not executed)
 # make coverage        run the tests and tell which lines and branches none of them reached (processes apart not counted)
 # make rail            install with the extra rail, then run the zoo's stages in RAIL's own pipeline (a minute)
 # make backbones       the tests of all backbones, the heavy ones too (minutes)
@@ -27,7 +28,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help example weights surveys test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction bench-training profile x2y-page all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help example weights surveys test docs coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction bench-training profile x2y-page all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -39,7 +40,7 @@ $(VENV)/installed: setup.py
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(PIP) --editable ".[test,clients]"
+	$(PIP) --editable ".[test,clients,docs]"
 	@touch $@
 
 example: $(VENV)/installed
@@ -61,6 +62,14 @@ table: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest $(OPTIONS)
+
+NOTEBOOKS = docs/_build/notebooks
+
+docs: $(VENV)/installed-test
+	$(if $(filter --without-notebooks,$(OPTIONS)),rm -rf $(NOTEBOOKS),$(VENV)/bin/python docs/notebooks/execute.py $(NOTEBOOKS))
+	ZOO_NOTEBOOKS="$(abspath $(NOTEBOOKS))" $(VENV)/bin/python -m sphinx -W --keep-going -q -d docs/_build/doctrees \
+	    $(filter-out --without-notebooks,$(OPTIONS)) docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 coverage: $(VENV)/installed-test
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest --cov=common --cov=sdss_gs --cov-branch $(OPTIONS)

@@ -65,6 +65,18 @@ EXTRAS = {
     ],
     # Other people's readers of our files (tests/clients); lsdb needs pandas 3, which the zoo does not.
     "clients": ["polars>=2,<3", "duckdb>=2,<3", "lsdb>=0.11,<0.12"],
+    # make docs: the site of docs/, without a network.
+    "docs": [
+        "sphinx>=8.2,<10",
+        "myst-nb>=1.4,<2",
+        "pydata-sphinx-theme>=0.16,<1",
+        "numpydoc>=1.8,<2",
+        "sphinx-design>=0.6,<1",
+        "sphinx-copybutton>=0.5.2,<1",
+        "nbclient>=0.10,<1",
+        "nbformat>=5.10,<6",
+        "ipykernel>=6.29,<8",
+    ],
     # Beside onnxruntime in the benchmarks.
     "openvino": ["openvino>=2026.2,<2027"],
     "fuzz": ["atheris>=3,<4"],

@@ -47,7 +47,9 @@ def main() -> int:
     parser.add_argument("--models", default=",".join(MODELS), help="comma-separated (default: %(default)s)")
     parser.add_argument("--ds", default="", help="data set (default: as for training)")
     parser.add_argument("--epochs", type=int, default=20, help="of each network (default: %(default)s)")
-    parser.add_argument("--output", default="docs/measured", help=f"folder for {NAME}.json, .png (default: %(default)s)")
+    parser.add_argument(
+        "--output", default="docs/measured", help=f"folder for {NAME}.json, .png (default: %(default)s)"
+    )
     options = parser.parse_args()
     output, curves = Path(options.output), {}
     output.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     add("--sets", default=";".join(SETS), help="inputs of x2y, several sets separated by ; (default: %(default)s)")
     add("--quick", action="store_true", help="few galaxies, one epoch: to see that everything works, not to quote")
-    add("--output", type=Path, default=Path("docs/measured"), help="folder of x2y.md and x2y.json (default: %(default)s)")
+    add(
+        "--output",
+        type=Path,
+        default=Path("docs/measured"),
+        help="folder of x2y.md and x2y.json (default: %(default)s)",
+    )
     options = parser.parse_args(arguments)
     try:
         sets = [tuple(one.split(",")) for one in options.sets.split(";")]

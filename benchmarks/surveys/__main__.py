@@ -36,7 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
         "--halves", type=int, default=HALVES, help="halves of a survey for false alarms (default: %(default)s; 0: none)"
     )
     add("--work", type=Path, help="folder for data sets, models and answers, which are kept (default: a temporary one)")
-    add("--output", type=Path, default=Path("docs/measured"), help=f"folder of {NAME}.md and .json (default: %(default)s)")
+    add(
+        "--output",
+        type=Path,
+        default=Path("docs/measured"),
+        help=f"folder of {NAME}.md and .json (default: %(default)s)",
+    )
     options = parser.parse_args(arguments)
     try:
         pairs = _chosen("--pairs", options.pairs, tuple(PAIRS))

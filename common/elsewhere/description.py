@@ -1,4 +1,4 @@
-"""What another program has to know to give the columns that ``zoo predict`` gives; docs/howto/elsewhere.md explains it."""
+"""What another program has to know to give the columns of ``zoo predict``; docs/howto/elsewhere.md explains it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The same function by other operations, where TensorFlow's own are slow on a CPU while a network trains.
 
-Which those are, and by how much, says docs/measured/profile.md. Nothing here is stored: the network keeps its layers, whose
+Which those are, and by how much: docs/measured/profile.md. Nothing here is stored: the network keeps its layers, whose
 variables are used.
 """
 

@@ -123,7 +123,7 @@ def next_steps(found: Diagnosis, start: str, folder: str) -> list[str]:
     kinds: Sequence[str] = [one.kind for one in found.movements]
     name = found.model.name.partition("-")[0]
     # A catalogue is no data set that can be trained on.
-    data = folder if (as_typed(folder) / CATALOGUE_FILE).is_file() else "FOLDER (a data set of them, docs/reference/data.md)"
+    data = folder if (as_typed(folder) / CATALOGUE_FILE).is_file() else "FOLDER (a data set, docs/reference/data.md)"
     command = f"mlflow run {name} -e adapt -P start={start} --no-conda -P ds={data}"
     labelled = any(one.measured for one in found.performances)
     steps = []

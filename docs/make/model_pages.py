@@ -1,20 +1,17 @@
 """A page for each model, and a table of all: written when the site is built, from the schema and the shipped cards.
 
-What a page says of a model that ships is what its card says; of one that does not, what goes in and comes out, how it is
-trained, why none ships, and what it reaches on synthetic galaxies.
+What a page says of a model that ships is what its card says; of one that does not, what goes in and comes out, how it
+is trained, why none ships, and what it reaches on synthetic galaxies.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
-from matplotlib.figure import Figure
+from score_pictures import draw, picture_links, shipped_card
 
-from common.judge.card import BOOSTING, card_of_today, own_row
 from common.models.shipped import FOLDER, shipped_models, without_model
-from common.outputs.figures import ACCENT, INK
 from common.outputs.kinds import kind_of
 from sdss_gs.schema import INPUTS, OUTPUTS, Input, Output, parse_model_name
 from weights.pages import table
@@ -46,7 +43,7 @@ def names() -> list[str]:
 
 
 def write(folder: Path) -> None:
-    """Write a page for each model, and pictures of the scores of those that ship; remove pages of models that are gone."""
+    """Write a page for each model, draw the scores of those that ship; remove pages of models that are gone."""
     pages = {f"{name}.md": (fused() if name == FUSED else page(name)) for name in names()}
     pictures = {picture for name in shipped_models() for picture in draw(name, folder)}
     for old in (path for path in folder.glob("*2*") if path.name not in {*pages, *pictures}):
@@ -82,13 +79,13 @@ def page(name: str) -> str:
             _synthetic(name),
         ]
         return "\n\n".join(part for part in parts if part) + "\n"
-    card = _card(name)
+    card = shipped_card(name)
     sections = _sections((FOLDER / f"{name}.card.md").read_text(encoding="utf-8"))
     header, rule, *rows = table(FOLDER, "short").splitlines()
     parts += [
         f"It ships with the zoo and predicts right after installation; `{name}@shipped` always names it.",
         "\n".join([header, rule, *(row for row in rows if row.startswith(f"| `{name}`"))]),
-        _pictures(name, card),
+        picture_links(name, card),
         _goes_in(item, **{key: card["inputs"][0].get(key) for key in ("description", "columns")}),
         _comes_out(output),
         _used(name, item),
@@ -112,51 +109,12 @@ def fused() -> str:
                 _not_shipped(FUSED),
                 f"## What goes in\n\nAny of {takes}, of which an object may lack some.",
                 f"## What comes out\n\nAny of {says}, each with its intervals or class sets and a flag of its own.",
-                "## Train it\n\n[Several inputs, several outputs](../howto/several_inputs.md) says how it is built, trained and "
-                "used.",
+                "## Train it\n\n[Several inputs, several outputs](../howto/several_inputs.md) says how.",
                 "## On synthetic galaxies\n\n[Measured](../measured/x2y.md) beside the models of one input.",
             ]
         )
         + "\n"
     )
-
-
-def draw(name: str, folder: Path) -> list[str]:
-    """Draw the headline score of a shipped model in bins of each quantity, beside gradient boosting; name the files."""
-    card, files = _card(name), []
-    (output,) = card["outputs"]
-    metric = kind_of(OUTPUTS[output["name"]]).headline
-    for number, (quantity, bins) in enumerate(output["bins"].items()):
-        figure = Figure(figsize=(4.5, 3.2), layout="constrained")
-        axes = figure.subplots()
-        for label, row, colour, shift in (
-            ("this model", own_row(output), INK, -0.12), (BOOSTING, BOOSTING, ACCENT, 0.12)
-        ):  # fmt: skip
-            rows = [(k, one["scores"].get(row, {}), one["intervals"].get(row, {})) for k, one in enumerate(bins)]
-            rows = [(k, scores[metric], ends.get(metric)) for k, scores, ends in rows if metric in scores]
-            places, values = [k + shift for k, _, _ in rows], [value for _, value, _ in rows]
-            if rows:
-                lows, highs = zip(*(ends or (value, value) for _, value, ends in rows), strict=True)
-                axes.vlines(places, lows, highs, color=colour)
-                axes.plot(places, values, "o", color=colour, markersize=4, label=label)
-        axes.set_xticks(range(len(bins)), [_between(one) for one in bins], rotation=40, ha="right")
-        axes.set(xlabel=quantity, ylabel=f"{output['metrics'][metric]['label']}, 95 % interval", ylim=(0, None))
-        axes.legend(fontsize=8)
-        files.append(f"{name}.scores-{number}.png")
-        figure.savefig(folder / files[-1], dpi=130)
-    return files
-
-
-def _pictures(name: str, card: dict) -> str:
-    (output,) = card["outputs"]
-    return "\n".join(
-        f"![Score in bins of {quantity}, this model and gradient boosting]({name}.scores-{number}.png){{width=380px}}"
-        for number, quantity in enumerate(output["bins"])
-    )
-
-
-def _card(name: str) -> dict:
-    return card_of_today(json.loads((FOLDER / f"{name}.card.json").read_text(encoding="utf-8")))
 
 
 def _sentence(text: str) -> str:
@@ -188,7 +146,7 @@ def _goes_in(item: Input, description: str, columns: tuple[str, ...]) -> str:
     lines = [
         "## What goes in",
         f"{_sentence(description)}, from {item.source}: {where}. "
-        "[Which files and columns are read](../reference/formats.md), and [what is refused](../reference/data.md#inputs).",
+        "[Which files are read](../reference/formats.md), and [what is refused](../reference/data.md#inputs).",
         f"| input | code | shape of one object | unit |\n|---|---|---|---|\n"
         f"| `{item.name}` | `{item.code}` | {'×'.join(map(str, item.shape))} | {item.unit or '–'} |",
     ]
@@ -209,7 +167,7 @@ def _comes_out(output: Output) -> str:
         lines.append(f"| … |  | {len(described) - MANY} more |")
     classes = f"\n\nClasses: {', '.join(output.classes)}." if output.classes else ""
     return (
-        f"## What comes out\n\n{_sentence(output.description)}, as in {output.source} (`{output.column}` of the catalogue it learns from). "
+        f"## What comes out\n\n{_sentence(output.description)}, as in {output.source} (column `{output.column}`). "
         f"Beside it [`flag`](../understanding/flags.md), and [how sure it is](../understanding/intervals.md):\n\n"
         + "\n".join(lines)
         + classes
@@ -224,12 +182,8 @@ def _used(name: str, item: Input) -> str:
 
 
 def _trained(name: str) -> str:
-    counts = parameters()
-    said = (
-        f" Its `reference` network has {counts[name]} parameters ([what that is](../understanding/networks.md))."
-        if name in counts
-        else ""
-    )
+    counts, networks = parameters(), "[networks](../understanding/networks.md)"
+    said = f" Of its two {networks}, `reference` has {counts[name]} parameters." if name in counts else ""
     return (
         f"## Train it\n\n```console\n$ mlflow run {name} -P ds=DS --no-conda\n$ zoo report {name}\n```\n\n"
         f"[Train on my survey](../howto/train.md) says what `DS` is; [all options](../reference/options.md).{said}"
@@ -262,11 +216,6 @@ def parameters() -> dict[str, str]:
             elif folders and len(last) == len(folders) and all(re.fullmatch(r" *[\d,]+ *", count) for count in last):
                 found |= {name: count.strip() for name, count in zip(folders, last, strict=True)}
     return found
-
-
-def _between(one: dict) -> str:
-    low, high = one["low"], one["high"]
-    return f"< {high:g}" if low is None else f"≥ {low:g}" if high is None else f"{low:g}–{high:g}"
 
 
 def _sections(card: str) -> dict[str, str]:

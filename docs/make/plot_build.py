@@ -1,6 +1,7 @@
 """Draw the picture of ``howto/build.md``: five-band cut-outs and their colour composition.
 
-Usage: ``python docs/make/plot_build.py DS OBJID…``, where DS is a data set. The figure is written into ``docs/pictures``.
+Usage: ``python docs/make/plot_build.py DS OBJID…``, where DS is a data set. The figure is written into
+``docs/pictures``.
 """
 
 from __future__ import annotations

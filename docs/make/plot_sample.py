@@ -1,7 +1,7 @@
 """Draw the pictures of ``reference/sample.md``: synthetic galaxies beside tables of real ones.
 
-Usage: ``python docs/make/plot_sample.py SAMPLE WIDE NEARBY``, where SAMPLE is a folder written by ``write_sample``, WIDE a
-``data.csv`` with magnitudes and redshifts of real galaxies cut at u < 19.6, and NEARBY one with masses and WISE
+Usage: ``python docs/make/plot_sample.py SAMPLE WIDE NEARBY``, where SAMPLE is a folder written by ``write_sample``,
+WIDE a ``data.csv`` with magnitudes and redshifts of real galaxies cut at u < 19.6, and NEARBY one with masses and WISE
 magnitudes of real galaxies at z of 0.010 to 0.024. The figures are written into ``docs/pictures``.
 """
 

@@ -1,7 +1,7 @@
 """Draw the picture of ``howto/tools.md``: part of an SDSS field as ``image convert``, ``rgb`` and ``crop`` show it.
 
-Usage: ``python docs/make/plot_tools.py FRAME_I FRAME_R FRAME_G COLUMN ROW``, with the middle of the part in pixels of the r
-frame. The figure is written into ``docs/pictures``.
+Usage: ``python docs/make/plot_tools.py FRAME_I FRAME_R FRAME_G COLUMN ROW``, with the middle of the part in pixels of
+the r frame. The figure is written into ``docs/pictures``.
 """
 
 from __future__ import annotations

@@ -102,9 +102,8 @@ PAGES = {
 """What is written into which page, by the name of its marks."""
 
 
-def fill(page):
+def fill(page, text):
     """Return the text of a page with every part written anew."""
-    text = page.read_text(encoding="utf-8")
     for name, write in PAGES[page].items():
         marks = rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
         text, count = re.subn(
@@ -117,4 +116,4 @@ def fill(page):
 
 if __name__ == "__main__":
     for page in PAGES:
-        page.write_text(fill(page), encoding="utf-8")
+        page.write_text(fill(page, page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -73,7 +73,8 @@ class Kind(ABC):
     ucd : str
         What the first column holds, in the words of the Virtual Observatory.
     ends_formula : str
-        What `bounds` does with an error ``e`` of the calibration, in words for other programs (docs/howto/elsewhere.md).
+        What `bounds` does with an error ``e`` of the calibration, in words for other programs
+        (docs/howto/elsewhere.md).
     """
 
     output: Output
