@@ -15,6 +15,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
 from conftest import ROOT
+from helpers.notebooks import executed_notebooks
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -71,12 +72,12 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory, executed_notebooks):
+def built(tmp_path_factory):
     """The folder of the site, and what its build had to say."""
     folder, said, path = tmp_path_factory.mktemp("site"), io.StringIO(), list(sys.path)
     arguments = ["-q", "-W", "--keep-going", "-d", str(folder / "doctrees"), str(DOCS), str(folder / "html")]
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        patch.setenv("ZOO_NOTEBOOKS", str(executed_notebooks))
+        patch.setenv("ZOO_NOTEBOOKS", str(executed_notebooks(tmp_path_factory)))
         # Of Sphinx' own libraries; its warnings of the pages are what it says.
         warnings.simplefilter("ignore")
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
