@@ -6,18 +6,21 @@ is trained, why none ships, and what it reaches on synthetic galaxies.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from score_pictures import draw, picture_links, shipped_card
 
-from common.models.shipped import FOLDER, shipped_models, without_model
+from common.models.shipped import FOLDER, INDEX, without_model
 from common.outputs.kinds import kind_of
 from sdss_gs.schema import INPUTS, OUTPUTS, Input, Output, parse_model_name
 from weights.pages import table
 
 DOCS = Path(__file__).resolve().parents[1]
 ROOT = DOCS.parent
+SHIPPED = json.loads((FOLDER / INDEX).read_text(encoding="utf-8"))
+"""Of the package, whatever ZOO_SHIPPED says."""
 FUSED = "x2y"
 MARK = "<!-- all models: written when the site is built -->"
 SCORES = DOCS / "measured" / "scores.md"
@@ -45,7 +48,7 @@ def names() -> list[str]:
 def write(folder: Path) -> None:
     """Write a page for each model, draw the scores of those that ship; remove pages of models that are gone."""
     pages = {f"{name}.md": (fused() if name == FUSED else page(name)) for name in names()}
-    pictures = {picture for name in shipped_models() for picture in draw(name, folder)}
+    pictures = {picture for name in SHIPPED for picture in draw(name, folder)}
     for old in (path for path in folder.glob("*2*") if path.name not in {*pages, *pictures}):
         old.unlink()
     for name, text in pages.items():
@@ -56,12 +59,11 @@ def write(folder: Path) -> None:
 
 def all_models() -> str:
     """Lay all models out as a Markdown table."""
-    ships, reasons = shipped_models(), dict(without_model(names()))
+    reasons = dict(without_model(names()))
     lines = ["| model | takes | says | ships |", "| --- | --- | --- | --- |"]
-    for name in sorted(names(), key=lambda name: (name not in ships, name)):
+    for name in sorted(names(), key=lambda name: (name not in SHIPPED, name)):
         takes, says = ("any of the six inputs", "any of the outputs") if name == FUSED else _words(name)
-        about = ships[name].score if name in ships else reasons[name]
-        lines.append(f"| [{name}]({name}.md) | {takes} | {says} | {_ships(name, about)} |")
+        lines.append(f"| [{name}]({name}.md) | {takes} | {says} | {_ships(name, reasons[name])} |")
     return "\n".join(lines)
 
 
@@ -70,7 +72,7 @@ def page(name: str) -> str:
     item, output = parse_model_name(name)
     takes, says = _words(name)
     parts = [f"# {name}: {says} from {takes}"]
-    if name not in shipped_models():
+    if name not in SHIPPED:
         parts += [
             _not_shipped(name),
             _goes_in(item, item.description, item.columns),
@@ -126,11 +128,11 @@ def _words(name: str) -> tuple[str, str]:
     return INPUT_WORDS[item.name], OUTPUT_WORDS[output.name]
 
 
-def _ships(name: str, about: str) -> str:
-    if name in shipped_models():
-        metric, value = about.split()
+def _ships(name: str, reason: str) -> str:
+    if name in SHIPPED:
+        metric, value = SHIPPED[name]["score"].split()
         return f"{kind_of(parse_model_name(name)[1]).metrics[metric].label} {value}"
-    return "train it" if about.startswith("mlflow") else f"no: {about}"
+    return "train it" if reason.startswith("mlflow") else f"no: {reason}"
 
 
 def _not_shipped(name: str) -> str:
