@@ -26,7 +26,7 @@ def draw(name: str, folder: Path) -> list[str]:
     metric = kind_of(OUTPUTS[output["name"]]).headline
     for number, (quantity, bins) in enumerate(output["bins"].items()):
         figure = Figure(figsize=(4.5, 3.2))
-        axes = figure.add_axes((0.15, 0.24, 0.83, 0.73))
+        axes = figure.add_axes((0.19, 0.24, 0.79, 0.73))
         for label, row, colour, shift in (
             ("this model", own_row(output), INK, -0.12), (BOOSTING, BOOSTING, ACCENT, 0.12)
         ):  # fmt: skip
