@@ -26,7 +26,7 @@ def draw(name: str, folder: Path) -> list[str]:
     metric = kind_of(OUTPUTS[output["name"]]).headline
     for number, (quantity, bins) in enumerate(output["bins"].items()):
         figure = Figure(figsize=(4.5, 3.2))
-        axes = figure.add_axes((0.19, 0.24, 0.79, 0.73))
+        axes = figure.add_axes((0.16, 0.24, 0.82, 0.68))
         for label, row, colour, shift in (
             ("this model", own_row(output), INK, -0.12), (BOOSTING, BOOSTING, ACCENT, 0.12)
         ):  # fmt: skip
@@ -39,6 +39,7 @@ def draw(name: str, folder: Path) -> list[str]:
                 axes.plot(places, values, "o", color=colour, markersize=4, label=label)
         axes.set_xticks(range(len(bins)), [_between(one) for one in bins], rotation=40, ha="right")
         axes.set(xlabel=quantity, ylabel=f"{output['metrics'][metric]['label']}, 95 % interval", ylim=(0, None))
+        axes.ticklabel_format(axis="y", scilimits=(-2, 3), useMathText=True)
         axes.legend(fontsize=8)
         files.append(f"{name}.scores-{number}.png")
         figure.savefig(folder / files[-1], dpi=110)
