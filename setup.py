@@ -67,11 +67,11 @@ EXTRAS = {
     "clients": ["polars>=2,<3", "duckdb>=2,<3", "lsdb>=0.11,<0.12"],
     # make docs: the site of docs/, without a network.
     "docs": [
-        "sphinx>=8.2,<10",
+        "sphinx>=9,<10",
         "myst-nb>=1.4,<2",
-        "pydata-sphinx-theme>=0.16,<1",
-        "numpydoc>=1.8,<2",
-        "sphinx-design>=0.6,<1",
+        "pydata-sphinx-theme>=0.24,<1",
+        "numpydoc>=1.11,<2",
+        "sphinx-design>=0.8,<1",
         "sphinx-copybutton>=0.5.2,<1",
         "nbclient>=0.10,<1",
         "nbformat>=5.10,<6",
