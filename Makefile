@@ -67,7 +67,7 @@ NOTEBOOKS = docs/_build/notebooks
 
 docs: $(VENV)/installed-test
 	$(if $(filter --without-notebooks,$(OPTIONS)),rm -rf $(NOTEBOOKS),$(VENV)/bin/python docs/notebooks/execute.py $(NOTEBOOKS))
-	ZOO_NOTEBOOKS="$(abspath $(NOTEBOOKS))" $(VENV)/bin/python -m sphinx -W --keep-going -q -d docs/_build/doctrees \
+	ZOO_NOTEBOOKS="$(abspath $(NOTEBOOKS))" $(VENV)/bin/python -m sphinx -W -q -d docs/_build/doctrees \
 	    $(filter-out --without-notebooks,$(OPTIONS)) docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 

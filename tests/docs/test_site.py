@@ -81,7 +81,7 @@ class Page(HTMLParser):
 def built(tmp_path_factory):
     """The folder of the site, and what its build had to say."""
     folder, said, path = tmp_path_factory.mktemp("site"), io.StringIO(), list(sys.path)
-    arguments = ["-q", "-W", "--keep-going", "-d", str(folder / "doctrees"), str(DOCS), str(folder / "html")]
+    arguments = ["-q", "-W", "-d", str(folder / "doctrees"), str(DOCS), str(folder / "html")]
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         patch.setenv("ZOO_NOTEBOOKS", str(executed_notebooks(tmp_path_factory)))
         # Of Sphinx' own libraries; its warnings of the pages are what it says.
