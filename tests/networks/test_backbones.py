@@ -3,13 +3,13 @@
 The heavy ones take minutes: ZOO_HEAVY_TESTS=1 runs them too (``make backbones``).
 """
 
-import os
 import warnings
 
 import mlflow
 import numpy as np
 import pytest
 from conftest import survey_rows, write_survey
+from helpers import needed
 from helpers.folders import architectures_of
 
 from common import train
@@ -44,8 +44,7 @@ OWN_SCALING = {
 
 
 def marked(names, cheap=(*CHEAP, "fast", "reference")):
-    heavy = pytest.mark.skipif(not os.environ.get("ZOO_HEAVY_TESTS"), reason="heavy: ZOO_HEAVY_TESTS=1")
-    return [pytest.param(name, marks=() if name in cheap else heavy) for name in names]
+    return [pytest.param(name, marks=() if name in cheap else needed.minutes) for name in names]
 
 
 def options(**given):
