@@ -42,6 +42,11 @@ $(VENV)/installed-test: $(VENV)/installed
 	$(PIP) --editable ".[test,clients]"
 	@touch $@
 
+# All that any test needs of PyPI.
+$(VENV)/installed-all: $(VENV)/installed-test
+	$(PIP) --editable ".[test,clients,jax,rail,ray,umap]"
+	@touch $@
+
 example: $(VENV)/installed
 	PATH="$(abspath $(VENV))/bin:$$PATH" zoo predict b2r@shipped --input examples/galaxies.csv --output - | cut -d, -f1-4,9
 

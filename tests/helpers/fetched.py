@@ -1,0 +1,11 @@
+"""``python -m helpers.fetched``, in tests/: fetch the packages of npm that tests need, which ask no network themselves."""
+
+from common.elsewhere import web_runtime
+
+
+def main():
+    print(web_runtime.package())
+
+
+if __name__ == "__main__":
+    main()
