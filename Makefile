@@ -11,6 +11,8 @@
 # make lock            resolve requirements.lock anew (then run the tests with it)
 # make test-locked     install exactly what requirements.lock says, by its hashes, then run the tests
 # make test-oldest     install the oldest versions that setup.py allows, then run the tests
+# make release         check that the version is the same everywhere, build sdist and wheel, try both in an empty folder
+# make release VERSION=0.2.0   write a new version into sdss_gs, CHANGELOG.md and CITATION.cff first
 # make audit           ask the data base of known vulnerabilities about requirements.lock
 # make matrix          run the tests with each Python of PYTHONS that there is (3.11 to 3.13)
 # make faults          damage files and kill commands by the hundred, into docs/reliability.md (OPTIONS="--files 500")
@@ -27,7 +29,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help example weights surveys test coverage faults fuzz test-locked test-oldest lock audit matrix rail backbones bench bench-prediction bench-training profile x2y-page all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help example weights surveys test coverage faults fuzz test-locked test-oldest lock audit release matrix rail backbones bench bench-prediction bench-training profile x2y-page all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -108,6 +110,9 @@ test-oldest: $(VENV)/installed-test
 # --strict: what the data base does not know is no clean bill.
 audit: $(VENV)/installed-test
 	$(UV) tool run pip-audit --strict --disable-pip --require-hashes --requirement $(LOCK)
+
+release: $(VENV)/installed-test
+	$(VENV)/bin/python -m release $(if $(VERSION),--version "$(VERSION)") $(OPTIONS)
 
 matrix: $(VENV)/installed-test
 	@for version in $(PYTHONS); do \

@@ -23,8 +23,7 @@ from common.models.opening import load
 from common.models.packed import pack
 from common.options import TrainingOptions
 from common.project import FUSE, ModelFolder, functions_of, parse_options, read_folder, read_project
-from common.runs.store_location import REPOSITORY
-from common.training.processes import Silent
+from common.training.processes import Silent, model_folder
 from common.training.session import Session
 from sdss_gs.errors import DataError, OptionError, ZooError
 from sdss_gs.schema import CATALOGUE_FILE
@@ -62,9 +61,7 @@ def train(name: str | Path, table: object, **options: object) -> Model:
     ZooError
         If the folder, an option or the table cannot be used.
     """
-    folder = Path(name) if (Path(name) / "train.py").is_file() else REPOSITORY / name
-    if not (folder / "train.py").is_file():
-        raise OptionError(f"name: expected a model folder of the repository, such as b2r, found {str(name)!r}")
+    folder = model_folder(name, "name")
     if never := [key for key in options if key in NEVER]:
         raise OptionError(f"{never[0]}: expected an option of a training in Python, found one of the command")
     functions = functions_of(folder)

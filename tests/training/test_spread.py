@@ -39,7 +39,7 @@ def test_two_processes_feed_together_what_one_feeds():
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["none"], "model: expected a model folder, found 'none'"),
+        (["none"], "model: expected a model folder of the repository, such as b2r, found 'none'"),
         (["b2r", "--processes", "0"], "processes: expected at least 1, found 0"),
         (["b2r", "--rank", "2", "--coordinator", "a:1"], "rank: expected 0 to 1, found 2"),
         (["b2r", "--rank", "1"], "coordinator: expected HOST:PORT with --rank, found none"),
