@@ -63,7 +63,9 @@ def checks(root: Path) -> dict[str, Callable[[Bare], None]]:
         "zoo doctor finds nothing broken": lambda bare: bare.run("zoo", "doctor") and None,
         "zoo data sample, and a prediction for it": _samples,
         "zoo serve --help": lambda bare: bare.run("zoo", "serve", "--help") and None,
-        "zoo export b2r": lambda bare: bare.run("zoo", "export", "b2r", "b2r-model") and None,
+        "zoo export b2r@shipped as ONNX": lambda bare: bare.run(
+            "zoo", "export", "b2r@shipped", "out", "--format", "onnx"
+        ),
         "README's Python": partial(_python, readme=readme),
         "training says in a line what is lacking": _does_not_train,
     }

@@ -1,4 +1,4 @@
-"""``python -m helpers.fetched``, in tests/: fetch the packages of npm that tests need; these ask no network themselves."""
+"""``python -m helpers.fetched``, in tests/: fetch packages of npm for tests, which ask no network themselves."""
 
 from common.elsewhere import web_runtime
 
