@@ -34,7 +34,7 @@ PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPT
 help:
 	@sed -n 's/^# //p' Makefile
 
-$(VENV)/installed: setup.py
+$(VENV)/installed: setup.py sdss_gs/__init__.py
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing (about two minutes)"
 	$(PIP) --editable .

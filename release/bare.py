@@ -46,7 +46,7 @@ class Bare:
         return ran([program, *words], self.here, PATH=path, HOME=str(self.here), **kept)
 
 
-def checks(root: Path) -> dict[str, Callable[[Bare], None]]:
+def checks(root: Path) -> dict[str, Callable[[Bare], object]]:
     """Return what is tried, by the words that tell of it.
 
     Parameters
@@ -60,15 +60,17 @@ def checks(root: Path) -> dict[str, Callable[[Bare], None]]:
         "zoo predict b2r@shipped says README's numbers": partial(_predicts, root=root, readme=readme),
         "zoo list names what ships": partial(_lists, names=names),
         "zoo info b2r is its card": partial(_informs, card=(root / "common/shipped/b2r.card.md").read_text()),
-        "zoo doctor finds nothing broken": lambda bare: bare.run("zoo", "doctor") and None,
+        "zoo doctor finds nothing broken": _works("doctor"),
         "zoo data sample, and a prediction for it": _samples,
-        "zoo serve --help": lambda bare: bare.run("zoo", "serve", "--help") and None,
-        "zoo export b2r@shipped as ONNX": lambda bare: bare.run(
-            "zoo", "export", "b2r@shipped", "out", "--format", "onnx"
-        ),
+        "zoo serve --help": _works("serve", "--help"),
+        "zoo export b2r@shipped as ONNX": _works("export", "b2r@shipped", "b2r-onnx", "--format", "onnx"),
         "README's Python": partial(_python, readme=readme),
         "training says in a line what is lacking": _does_not_train,
     }
+
+
+def _works(*words: str) -> Callable[[Bare], str]:
+    return lambda bare: bare.run("zoo", *words)
 
 
 def example(bare: Bare, root: Path) -> str:

@@ -62,7 +62,7 @@ def test_when_one_process_fails_the_others_are_stopped(monkeypatch, tmp_path):
     (tmp_path / "b2r").mkdir()
     script = f"import os, sys, time\nif os.environ['{spread.RANK}'] == '1': sys.exit(3)\ntime.sleep(60)\n"
     (tmp_path / "b2r" / "train.py").write_text(script)
-    monkeypatch.setattr(spread, "REPOSITORY", tmp_path)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(spread, "find_spec", lambda name: True)
     began = time.monotonic()
     assert spread.main(["b2r", "--processes", "2"]) == 3
