@@ -15,6 +15,7 @@
 # make release VERSION=0.2.0   write a new version into sdss_gs, CHANGELOG.md and CITATION.cff first
 # make audit           ask the data base of known vulnerabilities about requirements.lock
 # make matrix          run the tests with each Python of PYTHONS that there is (3.11 to 3.13)
+# make everything      all that takes hours, part after part, and one table of it (PARTS="docs release": some of it)
 # make faults          damage files and kill commands by the hundred, into docs/reliability.md (OPTIONS="--files 500")
 # make weights SOURCES=DIR   make the models that ship with the zoo, from the files of weights/recipe.md (MODELS=b2r,s2r: some)
 # make surveys SOURCES=DIR REAL=DIR   models on other surveys: before, adapted, retrained, into docs/shift.md (an hour)
@@ -29,7 +30,7 @@ MODELS := $(patsubst %/MLproject,%,$(wildcard */MLproject))
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 PARAMETERS = $(if $(EPOCHS),-P epochs=$(EPOCHS)) $(if $(DS),-P ds="$(DS)") $(OPTIONS)
 
-.PHONY: help example weights surveys test coverage faults fuzz test-locked test-oldest lock audit release matrix rail backbones bench bench-prediction bench-training profile x2y-page all table sweep $(MODELS) $(MODELS:%=sweep-%)
+.PHONY: help example weights surveys test coverage everything notebooks faults fuzz test-locked test-oldest lock audit release matrix rail backbones bench bench-prediction bench-training profile x2y-page all table sweep $(MODELS) $(MODELS:%=sweep-%)
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -123,6 +124,12 @@ matrix: $(VENV)/installed-test
 	    $(UV) pip install --quiet --python $(VENV)/matrix-$$version --editable ".[test]" && \
 	    PATH="$(abspath $(VENV))/matrix-$$version/bin:$$PATH" $(VENV)/matrix-$$version/bin/python -m pytest $(OPTIONS) \
 	    || exit 1; done
+
+everything: $(VENV)/installed-all
+	$(VENV)/bin/python tests/everything.py $(PARTS) $(OPTIONS)
+
+notebooks: $(VENV)/installed-test
+	$(VENV)/bin/python docs/notebooks/execute.py docs/_build/notebooks
 
 faults: $(VENV)/installed-test
 	cd tests && PYTHONPATH="$(CURDIR)" "$(abspath $(VENV))/bin/python" -m faults $(OPTIONS)
