@@ -45,9 +45,12 @@ $(VENV)/installed-test: $(VENV)/installed
 	$(PIP) --editable ".[test,clients]"
 	@touch $@
 
-# All that any test needs of PyPI.
+# Extras of all that any test needs.
+TESTED = test,clients,jax,rail,ray,umap
+COMMA = ,
+
 $(VENV)/installed-all: $(VENV)/installed-test
-	$(PIP) --editable ".[test,clients,jax,rail,ray,umap]"
+	$(PIP) --editable ".[$(TESTED)]"
 	@touch $@
 
 example: $(VENV)/installed
@@ -92,19 +95,19 @@ UV = $(VENV)/bin/uv
 PYTHONS ?= 3.11 3.12 3.13
 
 lock: $(VENV)/installed-test
-	$(UV) pip compile setup.py --extra test --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+	$(UV) pip compile setup.py $(patsubst %,--extra %,$(subst $(COMMA), ,$(TESTED))) --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	    --quiet --output-file $(LOCK)
 
 test-locked: $(VENV)/installed-test
 	$(UV) venv --quiet --clear --python $(VENV)/bin/python $(VENV)/locked
-	$(UV) pip install --quiet --python $(VENV)/locked --require-hashes --requirement $(LOCK)
+	$(UV) pip install --quiet --python $(VENV)/locked --compile-bytecode --require-hashes --requirement $(LOCK)
 	$(UV) pip install --quiet --python $(VENV)/locked --no-deps --editable .
 	PATH="$(abspath $(VENV))/locked/bin:$$PATH" $(VENV)/locked/bin/python -m pytest $(OPTIONS)
 
-# Old libraries call what their newer dependencies have deprecated; that is no fault of the zoo's.
+# Without the extra clients, which needs newer ones. Old libraries call what their newer dependencies have deprecated; that is no fault of the zoo's.
 test-oldest: $(VENV)/installed-test
 	$(UV) venv --quiet --clear --python $(VENV)/bin/python $(VENV)/oldest
-	$(UV) pip install --quiet --python $(VENV)/oldest --resolution lowest-direct --editable ".[test]"
+	$(UV) pip install --quiet --python $(VENV)/oldest --compile-bytecode --resolution lowest-direct --editable ".[test]"
 	PATH="$(abspath $(VENV))/oldest/bin:$$PATH" $(VENV)/oldest/bin/python -m pytest \
 	    -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(OPTIONS)
 
@@ -121,7 +124,7 @@ matrix: $(VENV)/installed-test
 	        echo "Python $$version: not here (uv python install $$version brings it)"; continue; fi; \
 	    echo "Python $$version"; \
 	    $(UV) venv --quiet --clear --python $$version $(VENV)/matrix-$$version && \
-	    $(UV) pip install --quiet --python $(VENV)/matrix-$$version --editable ".[test]" && \
+	    $(UV) pip install --quiet --python $(VENV)/matrix-$$version --compile-bytecode --editable ".[$(TESTED)]" && \
 	    PATH="$(abspath $(VENV))/matrix-$$version/bin:$$PATH" $(VENV)/matrix-$$version/bin/python -m pytest $(OPTIONS) \
 	    || exit 1; done
 
