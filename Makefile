@@ -7,7 +7,7 @@
 # make test            install with the extras test and clients, then run the tests
 # make coverage        run the tests and tell which lines and branches none of them reached (processes apart not counted)
 # make rail            install with the extra rail, then run the zoo's stages in RAIL's own pipeline (a minute)
-# make backbones       the tests of all backbones, the heavy ones too (minutes)
+# make backbones       the tests that CI leaves out because they take minutes: all backbones, UMAP
 # make lock            resolve requirements.lock anew (then run the tests with it)
 # make test-locked     install exactly what requirements.lock says, by its hashes, then run the tests
 # make test-oldest     install the oldest versions that setup.py allows, then run the tests
@@ -87,8 +87,9 @@ rail: $(VENV)/installed-test
 	$(PIP) --editable ".[test,rail]"
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/python -m pytest tests/elsewhere/test_rail.py $(OPTIONS)
 
-backbones: $(VENV)/installed-test
-	PATH="$(abspath $(VENV))/bin:$$PATH" ZOO_HEAVY_TESTS=1 $(VENV)/bin/python -m pytest tests/networks/test_backbones.py $(OPTIONS)
+backbones: $(VENV)/installed-all
+	PATH="$(abspath $(VENV))/bin:$$PATH" ZOO_HEAVY_TESTS=1 $(VENV)/bin/python -m pytest tests/networks/test_backbones.py \
+	    tests/networks/test_light_networks.py tests/judge/test_maps.py $(OPTIONS)
 
 LOCK = requirements.lock
 UV = $(VENV)/bin/uv
