@@ -26,7 +26,7 @@ from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 HEAVY = bool(os.environ.get("ZOO_HEAVY_TESTS"))
 COUNT = 4
 RNG = np.random.default_rng(0)
-BACKBONES = (*OWN, *APPLICATIONS) if HEAVY else ("vit",)
+BACKBONES = (*OWN, *APPLICATIONS) if HEAVY else ("vit", "mobilenet")
 
 
 def networks():
