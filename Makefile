@@ -46,7 +46,7 @@ $(VENV)/installed-test: $(VENV)/installed
 	@touch $@
 
 # Extras of all that any test needs.
-TESTED = test,clients,jax,rail,ray,umap
+TESTED = test,clients,docs,jax,rail,ray,umap
 COMMA = ,
 
 $(VENV)/installed-all: $(VENV)/installed-test
@@ -108,7 +108,7 @@ test-locked: $(VENV)/installed-test
 # Without the extra clients, which needs newer ones. Old libraries call what their newer dependencies have deprecated; that is no fault of the zoo's.
 test-oldest: $(VENV)/installed-test
 	$(UV) venv --quiet --clear --python $(VENV)/bin/python $(VENV)/oldest
-	$(UV) pip install --quiet --python $(VENV)/oldest --compile-bytecode --resolution lowest-direct --editable ".[test]"
+	$(UV) pip install --quiet --python $(VENV)/oldest --compile-bytecode --resolution lowest-direct --editable ".[test,docs]"
 	PATH="$(abspath $(VENV))/oldest/bin:$$PATH" $(VENV)/oldest/bin/python -m pytest \
 	    -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(OPTIONS)
 

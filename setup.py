@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "sdss_gs" / "__init__.py").read_text()).group(1)
 
-# docs/supply_chain.md says which lower bounds keep out a known vulnerability.
+# docs/measured/supply_chain.md says which lower bounds keep out a known vulnerability.
 REQUIREMENTS = [
     "tensorflow>=2.21,<3",
     "keras>=3.15,<4",
@@ -65,6 +65,18 @@ EXTRAS = {
     ],
     # Other people's readers of our files (tests/clients); lsdb needs pandas 3, which the zoo does not.
     "clients": ["polars>=2,<3", "duckdb>=2,<3", "lsdb>=0.11,<0.12"],
+    # make docs: the site of docs/, without a network.
+    "docs": [
+        "sphinx>=9,<10",
+        "myst-nb>=1.4,<2",
+        "pydata-sphinx-theme>=0.24,<1",
+        "numpydoc>=1.11,<2",
+        "sphinx-design>=0.8,<1",
+        "sphinx-copybutton>=0.5.2,<1",
+        "nbclient>=0.10,<1",
+        "nbformat>=5.10,<6",
+        "ipykernel>=6.29,<8",
+    ],
     # Beside onnxruntime in the benchmarks.
     "openvino": ["openvino>=2026.2,<2027"],
     "fuzz": ["atheris>=3,<4"],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = "programs of Debian that are not here: apt-get install $(cat tests/programs.txt)"
-PACKAGES = 'packages that are not here: pip install -e ".[test,clients,jax,rail,ray,umap]"'
+PACKAGES = 'packages that are not here: pip install -e ".[test,clients,docs,jax,rail,ray,umap]"'
 FETCHED = "packages of npm that were not fetched: python -m helpers.fetched, in tests/"
 HEAVY = "heavy: make backbones, or all with ZOO_HEAVY_TESTS=1 make test"
 PLATFORM = "another system or user: as root, on Linux with glibc"
