@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from release.build import ran, uv
+from release.version import stated
 from sdss_gs.errors import ZooError
 
 NOT_IN_WHEEL = 'from common.train import train; train("b2r", {"u": [1.0]})'
@@ -58,6 +59,7 @@ def checks(root: Path) -> dict[str, Callable[[Bare], object]]:
     names = sorted(path.stem for path in (root / "common" / "shipped").glob("*.zoo"))
     return {
         "zoo predict b2r@shipped says README's numbers": partial(_predicts, root=root, readme=readme),
+        "zoo --version": partial(_says_its_version, version=stated(root).version),
         "zoo list names what ships": partial(_lists, names=names),
         "zoo info b2r is its card": partial(_informs, card=(root / "common/shipped/b2r.card.md").read_text()),
         "zoo doctor finds nothing broken": _works("doctor"),
@@ -110,6 +112,11 @@ def _close(one: str, other: str) -> bool:
         return math.isclose(float(one), float(other), rel_tol=RELATIVE)
     except ValueError:
         return False
+
+
+def _says_its_version(bare: Bare, version: str) -> None:
+    if version not in (printed := bare.run("zoo", "--version").strip()):
+        raise ZooError(f"zoo --version: expected {version}, found {printed}")
 
 
 def _lists(bare: Bare, names: list[str]) -> None:
