@@ -41,7 +41,7 @@ def write_page(models: Sequence[Exported], folder: Path, archive: Path) -> None:
     web_runtime.put_runtime(archive, folder)
     about = {
         "zoo_version": __version__,
-        "runtime": f"{web_runtime.PACKAGE} {web_runtime.VERSION}",
+        "runtime": f"{web_runtime.RUNTIME.name} {web_runtime.RUNTIME.version}",
         "flags": {bit.name: {"bit": int(bit), "meaning": meaning} for bit, meaning in MEANING.items()},
         "missing": list(MISSING),
         "image": {"side": SIDE, "smallest": SMALLEST, "largest": LARGEST, "scale": PIXEL_SCALE},

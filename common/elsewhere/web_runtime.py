@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import shutil
-import sys
 import tarfile
 import tempfile
-from functools import partial
 from pathlib import Path
 
+from common.elsewhere.npm import Package
 from sdss_gs.download.unpack import unpack
 from sdss_gs.errors import OptionError, RemoteError
-from sdss_gs.packing.packed import cache_folder
-from sdss_gs.remote import Client, fetch
+from sdss_gs.remote import Client
 from sdss_gs.remote.fetch import wrong
 
-PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
-ADDRESS = f"https://registry.npmjs.org/{PACKAGE}/-/{PACKAGE}-{VERSION}.tgz"
-SIZE = 33_106_585
-INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
-"""As ``npm view onnxruntime-web@VERSION dist.integrity`` prints it."""
-CHECKSUM = "sha512:" + base64.b64decode(INTEGRITY.removeprefix("sha512-")).hex()
+RUNTIME = Package(
+    "onnxruntime-web",
+    "1.30.0",
+    33_106_585,
+    "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
+)
 SCRIPT, BINARY = "package/dist/ort.wasm.bundle.min.mjs", "package/dist/ort-wasm-simd-threaded.wasm"
 """What a page needs of it: the interface in JavaScript, and the operators on one thread with SIMD instructions."""
-ATTEMPTS = 3
-
-
-def cached() -> Path:
-    """Return where the package is kept once it was fetched."""
-    return cache_folder() / f"{PACKAGE}-{VERSION}.tgz"
 
 
 def package(given: Path | None = None, client: Client | None = None) -> Path:
@@ -51,15 +42,13 @@ def package(given: Path | None = None, client: Client | None = None) -> Path:
     """
     if given is not None:
         if not given.is_file():
-            raise OptionError(f"--onnxruntime-web {given}: expected {PACKAGE}-{VERSION}.tgz of npm, found no file")
-        if wrong(given, SIZE, CHECKSUM):
-            expected = f"{ADDRESS} ({SIZE:,} bytes, {INTEGRITY[:20]}…)"
+            raise OptionError(f"--onnxruntime-web {given}: expected {RUNTIME.file} of npm, found no file")
+        if wrong(given, RUNTIME.size, RUNTIME.checksum):
+            expected = f"{RUNTIME.address} ({RUNTIME.size:,} bytes, {RUNTIME.integrity[:20]}…)"
             raise OptionError(f"--onnxruntime-web {given}: expected {expected}, found {_found(given)}")
         return given
-    say = partial(print, file=sys.stderr)
     try:
-        with client or Client(attempts=ATTEMPTS, say=say) as client:
-            return fetch(client, ADDRESS, cached(), size=SIZE, checksum=CHECKSUM)
+        return RUNTIME.fetched(client)
     except RemoteError as error:
         raise RemoteError(f"{error}; without network: --onnxruntime-web FILE, the same file brought here") from None
 
@@ -69,12 +58,12 @@ def _found(path: Path) -> str:
     try:
         with tarfile.open(path, "r:gz") as archive:
             about = json.loads(archive.extractfile("package/package.json").read(2**20))
-        if (about["name"], about["version"]) != (PACKAGE, VERSION):
+        if (about["name"], about["version"]) != (RUNTIME.name, RUNTIME.version):
             return f"{about['name']} {about['version']}"
     except Exception:
         # Anything may be in a file that is not the package.
         return f"another file of {path.stat().st_size:,} bytes"
-    return f"{PACKAGE} {VERSION} with other content"
+    return f"{RUNTIME.name} {RUNTIME.version} with other content"
 
 
 def put_runtime(archive: Path, folder: Path) -> None:

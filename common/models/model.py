@@ -482,7 +482,11 @@ def predict_chunk(model: Model, chunk: Chunk, source: Source) -> dict[str, np.nd
     dict of str to ndarray, shape (n,)
         The model's columns, see `Model.columns_of`, and ``problem``: what is wrong with an input, in words.
     """
-    loaded = load_chunk(model, chunk, source)
+    return columns_with_problem(model, load_chunk(model, chunk, source))
+
+
+def columns_with_problem(model: Model, loaded: Mapping[str, Loaded]) -> dict[str, np.ndarray]:
+    """Predict what was loaded of some objects, by input; return what `predict_chunk` does."""
     found = model.columns_of(loaded)
     bad = found["flag"] & int(Flag.BAD_INPUT) > 0
     texts = zip(problems_of(loaded, len(bad)), bad, strict=True)

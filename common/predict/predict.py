@@ -176,14 +176,36 @@ def predict_together(models: Sequence[Model], chunk: Chunk, source: Source, toge
         ``weights``, see `Model.weights`, and ``runtime``.
     """
     found = {model.name: predict_chunk(model, chunk, source) for model in models}
-    columns = {source.id_name: whole_ids(chunk.ids)}
+    ids = {source.id_name: whole_ids(chunk.ids)}
     if together.way:
-        columns |= _arrow(combine(models, found, together))
+        ids |= _arrow(combine(models, found, together))
+    return side_by_side(models, found, ids)
+
+
+def side_by_side(
+    models: Sequence[Model], found: Mapping[str, Mapping[str, np.ndarray]], ids: Mapping[str, pa.Array]
+) -> pa.Table:
+    """Lay out what models say of the same objects.
+
+    Parameters
+    ----------
+    models : sequence of Model
+    found : mapping of str to mapping of str to ndarray, shape (n, ...)
+        By model, as from `predict_chunk`.
+    ids : mapping of str to Array
+        Columns that stand in front of the models'.
+
+    Returns
+    -------
+    Table
+        As from `predict_together`.
+    """
+    columns = dict(ids)
     for model in models:
-        said = {"model": model.name, "version": model.version, "weights": model.weights()}
-        said = {key: pa.repeat(text, len(chunk.ids)) for key, text in (said | {"runtime": model.runtime.name}).items()}
-        prefix = _prefix(models, model)
-        columns |= {prefix + key: one for key, one in (_arrow(found[model.name]) | said).items()}
+        own, said = found[model.name], {"model": model.name, "version": model.version, "weights": model.weights()}
+        said |= {"runtime": model.runtime.name}
+        texts = {key: pa.repeat(text, len(own["flag"])) for key, text in said.items()}
+        columns |= {_prefix(models, model) + key: one for key, one in (_arrow(own) | texts).items()}
     return pa.table(columns)
 
 

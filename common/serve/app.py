@@ -6,20 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
-from starlette.exceptions import HTTPException as AnyHTTPException
 
 from common.models.model import Model
 from common.runs.store_location import PICTURE, REPORT
-from common.serve import batch, uploads
+from common.serve import batch, tables, uploads
 from common.serve.access import Guard
 from common.serve.answers import predicted, signed
 from common.serve.contributions import predicted_with_each
-from common.serve.limits import Limits, Workers, failure
+from common.serve.limits import Limits, Workers
 from common.serve.objects import Objects
+from common.serve.refusals import say_what_fails
 from common.serve.served_models import CARD, ServedModel
 from common.serve.similar import MOST_NEIGHBOURS, Similar, usual_model
 from sdss_gs import __version__
@@ -70,28 +69,13 @@ def make_app(
     )  # fmt: skip
     app.state.workers = Workers(limits)
     app.add_middleware(Guard, limits=limits, hosts=hosts or set(), token=token)
-    _add_errors(app)
+    say_what_fails(app)
     # The first that fits a path is taken: what is asked most often is looked for first.
     _add_answers(app, served, objects)
     _add_models(app, served, objects)
     _add_objects(app, objects)
     _add_pages(app)
     return app
-
-
-def _add_errors(app: FastAPI) -> None:
-    @app.exception_handler(AnyHTTPException)
-    async def refused(_request: Request, error: AnyHTTPException) -> Response:
-        return failure(error.status_code, str(error.detail), error.headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def misused(_request: Request, error: RequestValidationError) -> Response:
-        wrong = error.errors()[0]
-        return failure(422, f"{wrong['loc'][-1]}: {wrong['msg']}, found {str(wrong['input'])[:40]!r}")
-
-    @app.exception_handler(Exception)
-    async def broken(_request: Request, _error: Exception) -> Response:
-        return failure(500, "the service failed; its log says why")
 
 
 def _add_pages(app: FastAPI) -> None:
@@ -196,6 +180,19 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
         "/predict/{model}", predict, methods=["POST"], response_model=dict, route_class_override=Straight,
         openapi_extra={"requestBody": {"required": True, "content": BODIES}},
     )  # fmt: skip
+
+    @app.post("/table", response_class=Response, **tables.OPENAPI)
+    async def table(request: Request) -> Response:
+        """Predict the galaxies of a form, and answer with the file that ``zoo predict`` writes: CSV, or a VOTable.
+
+        A row for each galaxy in the form's order; of several models each has its columns, after its name. What is wrong
+        with a galaxy is said in its row: ``flag``, ``problem``.
+        """
+        asked = await tables.read_asked(request, lambda: _present(objects))
+        models = {name: _served(served, name).model for name in asked.models or served}
+        content, media = await workers.run(tables.write_table, asked, models)
+        name = f"predictions{tables.FORMATS[asked.form][0]}"
+        return Response(content, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
     @app.get("/infer/{model}/{objid}", response_model=dict)
     async def infer(model: str, objid: str, pdf: str = Query("", json_schema_extra=batch.PDF_SCHEMA)) -> Response:

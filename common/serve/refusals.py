@@ -1,14 +1,36 @@
-"""How a service says what is wrong with a value that it was sent."""
+"""How a service says what is wrong with a request, or with a value that it was sent."""
 
 from __future__ import annotations
 
 import json
 import math
 
-from fastapi import HTTPException
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException as AnyHTTPException
+
+from common.serve.limits import failure
 
 SHOWN = 60
 """Characters of a wrong value that an error repeats."""
+
+
+def say_what_fails(app: FastAPI) -> None:
+    """Have an application answer whatever is wrong with a request, or fails, as JSON: ``{"error": …}``."""
+
+    @app.exception_handler(AnyHTTPException)
+    async def not_served(_request: Request, error: AnyHTTPException) -> Response:
+        return failure(error.status_code, str(error.detail), error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def misused(_request: Request, error: RequestValidationError) -> Response:
+        wrong = error.errors()[0]
+        return failure(422, f"{wrong['loc'][-1]}: {wrong['msg']}, found {str(wrong['input'])[:40]!r}")
+
+    @app.exception_handler(Exception)
+    async def broken(_request: Request, _error: Exception) -> Response:
+        return failure(500, "the service failed; its log says why")
 
 
 def refused(where: str, expected: str, sent: object) -> HTTPException:

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from common.data.sources import Loaded
+from common.data.sources.files import ENDINGS
 from common.judge.card import card_of_today, own_row
 from common.models.library import artifact, champions, run_page
-from common.models.model import Model
+from common.models.model import ORIGINS, Model
 from common.models.opening import load
 from common.models.shipped import shipped_models
 from common.runs.store_location import PICTURE, REPORT
@@ -57,6 +58,7 @@ class ServedModel:
                 {
                     "name": item.name, "description": item.description.replace("`", ""), "dtype": item.dtype,
                     "shape": list(model.shapes[item.name]), "unit": item.unit, "columns": list(item.columns),
+                    "endings": [ending for ending, held in ENDINGS.items() if item.name in held],
                 }
                 for item in model.inputs
             ],
@@ -74,6 +76,7 @@ class ServedModel:
             "data": data.get("name"),
             "synthetic": bool(model.origin),
             "origin": model.origin,
+            "origin_note": ORIGINS.get(model.origin, ""),
             "run": self.run or None,
             "warnings": self.facts.get("warnings", []),
             "card": card if CARD in self.files else None,

@@ -7,13 +7,14 @@ import gzip
 import io
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
 from fastapi import HTTPException, Request
 from python_multipart.exceptions import FormParserError
+from starlette.datastructures import FormData
 
 from common.data.sources import Loaded
 from common.data.sources.files import ENDINGS, ending_of, read_object
@@ -30,6 +31,7 @@ from sdss_gs.schema import SPECTRUM_COLUMNS, Input
 LOG = logging.getLogger("zoo.serve")
 IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"II*\0", b"MM\0*")
 NPY, FITS, GZIP = b"\x93NUMPY", b"SIMPLE  =", b"\x1f\x8b"
+FIELDS = "form: expected a file in the field file, and text in any other field"
 LARGEST_UNPACKED = 32 * 2**20
 """Bytes to which an upload may be unpacked."""
 SCHEMA = {
@@ -79,8 +81,32 @@ async def read_form(request: Request) -> Upload:
     HTTPException
         400 for a form that is not complete or has other fields, 507 if it cannot be kept.
     """
+    async with opened_form(request, SCHEMA, 1) as form:
+        file, texts = form.get("file"), [form.get(name, "") for name in ("scale", "pdf")]
+        if file is None or isinstance(file, str) or not all(isinstance(text, str) for text in texts):
+            raise HTTPException(400, FIELDS)
+        return Upload(file.filename or "", await file.read(), *(text.strip() for text in texts))
+
+
+@contextlib.asynccontextmanager
+async def opened_form(request: Request, schema: Mapping, files: int, fields: int = 8) -> AsyncIterator[FormData]:
+    """Read a form while it comes, and forget its files in the end.
+
+    Parameters
+    ----------
+    request : Request
+    schema : mapping
+        For OpenAPI; no other fields are taken.
+    files, fields : int
+        How many there may be, at most.
+
+    Raises
+    ------
+    HTTPException
+        400 for a form that is not complete, has too many parts or other fields, 507 if it cannot be kept.
+    """
     try:
-        form = await request.form(max_files=1, max_fields=8)
+        form = await request.form(max_files=files, max_fields=fields)
     except (KeyError, FormParserError) as error:
         # Older Starlettes let the parser's own errors through.
         raise HTTPException(400, f"form: expected a complete one, found {error}") from None
@@ -88,12 +114,9 @@ async def read_form(request: Request) -> Upload:
         # A file of over a megabyte is kept on disk as it comes.
         raise no_room(error) from None
     try:
-        if unknown := [key for key in form if key not in SCHEMA["properties"]]:
-            raise refused("form", f"no fields but {', '.join(SCHEMA['properties'])}", unknown[0])
-        file, texts = form.get("file"), [form.get(name, "") for name in ("scale", "pdf")]
-        if file is None or isinstance(file, str) or not all(isinstance(text, str) for text in texts):
-            raise HTTPException(400, "form: expected a file in the field file, and text in any other field")
-        return Upload(file.filename or "", await file.read(), *(text.strip() for text in texts))
+        if unknown := [key for key in form if key not in schema["properties"]]:
+            raise refused("form", f"no fields but {', '.join(schema['properties'])}", unknown[0])
+        yield form
     finally:
         await form.close()
 

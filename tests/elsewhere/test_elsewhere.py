@@ -1,5 +1,6 @@
 """Models for other programs: what the files say alone is what ``zoo predict`` says."""
 
+import base64
 import csv
 import hashlib
 import io
@@ -24,14 +25,14 @@ from helpers.trained import by_hand, several_by_hand
 
 from common.backend import tf
 from common.cli.command import main
-from common.elsewhere import web_runtime
+from common.elsewhere import npm, web_runtime
 from common.elsewhere.description import describe_output
 from common.outputs.kinds import kind_of
 from sdss_gs.download.unpack import unpack
 from sdss_gs.files import sha256
 from sdss_gs.schema import OUTPUTS
 
-TARBALL = web_runtime.cached()
+TARBALL = web_runtime.RUNTIME.cached()
 """Where ``.ci/run`` puts npm's package; asked before a test has a cache of its own."""
 DOCUMENT = (ROOT / "docs" / "elsewhere.md").read_text()
 GALAXY = "u,g,r,i,z\n18.5,17.2,16.5,16.1,15.8\n"
@@ -206,14 +207,15 @@ class Registry(BaseHTTPRequestHandler):
 @pytest.fixture
 def registry(monkeypatch):
     """A registry on loopback, with a small package of the version that the zoo wants."""
-    whole = tgz(web_runtime.VERSION)
+    whole = tgz(web_runtime.RUNTIME.version)
     with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setattr(Registry, "content", whole)
         monkeypatch.setattr(Registry, "asked", 0)
-        monkeypatch.setattr(web_runtime, "ADDRESS", f"http://127.0.0.1:{server.server_port}/package.tgz")
-        monkeypatch.setattr(web_runtime, "SIZE", len(whole))
-        monkeypatch.setattr(web_runtime, "CHECKSUM", "sha512:" + hashlib.sha512(whole).hexdigest())
+        monkeypatch.setattr(npm, "REGISTRY", f"http://127.0.0.1:{server.server_port}")
+        integrity = "sha512-" + base64.b64encode(hashlib.sha512(whole).digest()).decode()
+        small = replace(web_runtime.RUNTIME, size=len(whole), integrity=integrity)
+        monkeypatch.setattr(web_runtime, "RUNTIME", small)
         yield whole
         server.shutdown()
 
@@ -261,11 +263,11 @@ def test_package_from_disk_needs_no_network(shelf, tmp_path, registry):
 
 def test_registry_that_gives_something_else_or_nothing_is_one_line(shelf, tmp_path, capsys, registry, monkeypatch):
     command = ["export", shelf["b2r"], str(tmp_path / "page"), "--format", "page"]
-    monkeypatch.setattr(Registry, "content", tgz(web_runtime.VERSION, b"!"))
-    monkeypatch.setattr(web_runtime, "SIZE", len(Registry.content))
+    monkeypatch.setattr(Registry, "content", tgz(web_runtime.RUNTIME.version, b"!"))
+    monkeypatch.setattr(web_runtime, "RUNTIME", replace(web_runtime.RUNTIME, size=len(Registry.content)))
     assert main(command) == 1
-    monkeypatch.setattr(web_runtime, "ADDRESS", "http://127.0.0.1:9/package.tgz")
-    monkeypatch.setattr(web_runtime, "ATTEMPTS", 1)
+    monkeypatch.setattr(npm, "REGISTRY", "http://127.0.0.1:9")
+    monkeypatch.setattr(npm, "ATTEMPTS", 1)
     assert main(command) == 1
     wrong, gone = capsys.readouterr().err.splitlines()
     assert "expected sha512" in wrong

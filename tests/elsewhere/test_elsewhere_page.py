@@ -4,22 +4,21 @@ import csv
 import functools
 import io
 import json
-import shutil
 import threading
 from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from helpers import needed
+from helpers.axe import violations
+from helpers.browsing import browsing, dark, phone, text, wait
 from helpers.distributed import distributed_by_hand
 from helpers.exported import exported_folder
 from helpers.trained import by_hand, several_by_hand
 from PIL import Image
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from common.backend import keras
 from common.cli.command import main
@@ -29,12 +28,8 @@ from common.models.model import ANY
 from common.outputs.kinds import kind_of
 from sdss_gs.schema import OUTPUTS
 
-TARBALL = web_runtime.cached()
+TARBALL = web_runtime.RUNTIME.cached()
 """Where ``.ci/run`` puts npm's package; asked before a test has a cache of its own."""
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--window-size=1200,900",
-)  # fmt: skip
 TABLE = """objid,u,g,r,i,z
 1237648720693755918,18.5,17.2,16.5,16.1,15.8
 2,24.1,22.9,20.3,19.9,19.5
@@ -63,8 +58,7 @@ def votes_by_hand():
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
     """Folders of models, by name."""
-    if not TARBALL.is_file():
-        pytest.skip(f"no {TARBALL}: .ci/run fetches it, or: zoo export b2r page --format page")
+    needed.fetched(TARBALL)
     home = tmp_path_factory.mktemp("shelf")
     models = [by_hand(name) for name in ("b2r", "b2c", "b2sm", "i2r", "i2c")] + [several_by_hand(), votes_by_hand()]
     models += [
@@ -101,15 +95,7 @@ def url(root):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    driver, program = shutil.which("chromedriver"), shutil.which("chromium")
-    if not (driver and program):
-        pytest.skip("no chromium and chromedriver on this machine")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    with webdriver.Chrome(options=options, service=Service(driver)) as browser:
+    with browsing(tmp_path_factory.mktemp("profile"), performance="ALL") as browser:
         yield browser
 
 
@@ -126,14 +112,6 @@ def page(browser, url):
     assert over_network, "the page itself was asked for"
     assert all(address.startswith(url) for address in over_network), over_network
     assert browser.get_log("browser") == []
-
-
-def wait(browser, condition):
-    WebDriverWait(browser, 30).until(lambda _: condition())
-
-
-def text(browser, id):
-    return browser.find_element(By.ID, id).text
 
 
 def submit(browser, form):
@@ -201,10 +179,10 @@ def test_one_galaxy_is_typed_and_has_the_numbers_of_zoo_predict(page, shelf, tmp
     (row,) = predicted(shelf["b2c"], tmp_path, tmp_path / "one.csv")
     for label in OUTPUTS["class3"].classes:
         assert f"{100 * float(row[f'class3_{label}']):.1f} %" in said
-    assert "Not asked, for they take something else: i2r, i2c, i2v" in said
+    assert "Not asked, for they take something else: i2r, i2c, i2v" in text(page, "status")
     assert "version 1" in said
     curves = page.find_elements(By.CSS_SELECTOR, "svg .density")
-    names = [curve.find_element(By.XPATH, "ancestor::section").text.splitlines()[-1] for curve in curves]
+    names = [curve.find_element(By.XPATH, "ancestor::section[1]").text.splitlines()[-1] for curve in curves]
     assert names == ["b2r-binned, version 1", "b2r-mixture, version 1", "b2sm-binned, version 1"]
     # The mixture has two peaks.
     heights = [float(point.split(",")[1]) for point in curves[1].get_attribute("points").split()]
@@ -295,9 +273,7 @@ def test_page_opened_as_a_file_says_how_to_serve_it(browser, root):
 
 
 def test_page_names_its_models_with_scores_and_warnings_and_works_by_keyboard_on_a_phone(page):
-    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
+    with phone(page):
         summary = page.find_element(By.CSS_SELECTOR, "#models summary")
         summary.send_keys(Keys.ENTER)
         said = text(page, "models")
@@ -310,11 +286,22 @@ def test_page_names_its_models_with_scores_and_warnings_and_works_by_keyboard_on
         wait(page, lambda: "b2r, version 1" in text(page, "results"))
         paste(page, TABLE)
         assert page.execute_script("return document.documentElement.scrollWidth") <= 360
-    finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     unnamed = [
         field.get_attribute("id")
         for field in page.find_elements(By.CSS_SELECTOR, "input, textarea")
         if not page.execute_script("return arguments[0].labels.length", field)
     ]
     assert not unnamed
+
+
+def test_nothing_keeps_anybody_from_using_the_page(page, tmp_path):
+    assert violations(page) == []
+    type_magnitudes(page, (18.5, 17.2, 16.5, 16.1, 15.8))
+    with dark(page):
+        assert violations(page) == []
+    paste(page, TABLE)
+    assert violations(page) == []
+    (tmp_path / "a.jpg").write_text("no image")
+    page.find_element(By.ID, "images").send_keys(str(tmp_path / "a.jpg"))
+    submit(page, "look")
+    assert violations(page) == []

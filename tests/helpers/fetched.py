@@ -1,10 +1,12 @@
 """``python -m helpers.fetched``, in tests/: fetch packages of npm for tests, which ask no network themselves."""
 
-from common.elsewhere import web_runtime
+from common.elsewhere.web_runtime import RUNTIME
+from helpers.axe import AXE
 
 
 def main():
-    print(web_runtime.package())
+    for package in (RUNTIME, AXE):
+        print(package.fetched())
 
 
 if __name__ == "__main__":

@@ -1,35 +1,32 @@
 """The page of the service in a real browser, and uploads over HTTP."""
 
+import csv
 import gzip
 import io
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from astropy.io import fits as astropy_fits
-from conftest import cutout, survey_rows, wide_image, write_image, write_survey
+from astropy.io.votable import parse_single_table
+from conftest import FIRST_ID, ROOT, cutout, survey_rows, wide_image, write_image, write_spectrum, write_survey
 from helpers.asking import ask
+from helpers.axe import violations
+from helpers.browsing import browsing, dark, phone, text, wait
 from helpers.distributed import distributed_by_hand
 from helpers.running import running
-from helpers.trained import by_hand, several_by_hand
+from helpers.trained import MAGNITUDES, by_hand, several_by_hand
 from PIL import Image
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
-from common.serve.app import make_app
+from common.serve.app import STATIC, make_app
 from common.serve.limits import Limits
 from common.serve.objects import open_objects
 from common.serve.served_models import ServedModel
 
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--window-size=1200,900",
-)  # fmt: skip
 NAMES = ("b2r", "b2sm", "i2g", "w2r", "f2r", "s2r", "x2y", "b2r-binned", "b2sm-mixture")
 DISTRIBUTED = {
     "b2r-binned": distributed_by_hand("b2r"), "b2sm-mixture": distributed_by_hand("b2sm", components=2)
@@ -47,39 +44,56 @@ def url(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def bare_url():
+    """A service as it is where nothing was trained and no data set is: models of magnitudes and of spectra."""
+    shelf = {
+        name: ServedModel(DISTRIBUTED["b2r-binned"] if name == "b2r" else by_hand(name)) for name in ("b2r", "s2r")
+    }
+    with running(make_app(shelf, None, hosts={"127.0.0.1"})) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    driver, program = shutil.which("chromedriver"), shutil.which("chromium")
-    if not (driver and program):
-        pytest.skip("no chromium and chromedriver on this machine")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options=options, service=Service(driver)) as browser:
+    with browsing(tmp_path_factory.mktemp("profile")) as browser:
         yield browser
 
 
 @pytest.fixture
 def page(browser, url):
-    browser.get(url)
-    wait(browser, lambda: "trained models" in text(browser, "about"))
+    show(browser, url)
     yield browser
     broken = [entry["message"] for entry in browser.get_log("browser") if "Content Security" in entry["message"]]
     assert not broken
 
 
-def wait(browser, condition):
-    WebDriverWait(browser, 20).until(lambda _: condition())
+def show(browser, url):
+    # From another page: a browser takes an address that differs behind the # only for the same page.
+    browser.get("about:blank")
+    browser.get(url)
+    wait(browser, lambda: "trained models" in text(browser, "about"))
+    answered(browser)
 
 
-def text(browser, id):
-    return browser.find_element(By.ID, id).text
+def answered(browser):
+    wait(browser, lambda: browser.find_element(By.ID, "results").get_attribute("aria-busy") != "true")
 
 
 def click(browser, selector):
     browser.find_element(By.CSS_SELECTOR, selector).click()
-    wait(browser, lambda: browser.find_element(By.ID, "results").get_attribute("aria-busy") == "false")
+    answered(browser)
+
+
+def headings(browser):
+    return [one.text for one in browser.find_elements(By.CSS_SELECTOR, ".galaxy h2")]
+
+
+def focused(browser):
+    return browser.switch_to.active_element
+
+
+def press(browser, *keys):
+    ActionChains(browser).send_keys(*keys).perform()
 
 
 def test_random_galaxy_is_shown_with_pictures_and_every_models_answer(page):
@@ -120,26 +134,22 @@ def test_distribution_is_drawn_over_its_intervals(page, url):
         assert max(x for x, _ in points) <= 400
 
 
-def test_page_fits_a_phone_and_works_by_keyboard(page):
-    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
+def test_page_fits_a_phone(page):
+    with phone(page):
         click(page, "#random")
         assert page.execute_script("return document.documentElement.scrollWidth") <= 360
-    finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    unnamed = [
-        field.get_attribute("id")
-        for field in page.find_elements(By.CSS_SELECTOR, "input")
-        if not page.execute_script("return arguments[0].labels.length", field)
-    ]
-    assert not unnamed
+        wait(page, lambda: page.find_elements(By.CSS_SELECTOR, "button.neighbour"))
+        sides = page.execute_script(
+            "return [...document.querySelectorAll('a, button, input, select, textarea')]"
+            ".map((one) => [one.id || one.textContent, one.getBoundingClientRect()])"
+            ".filter(([, box]) => box.height).map(([name, box]) => [name, Math.min(box.width, box.height)])"
+        )
+    assert len(sides) > 20
+    assert [side for side in sides if side[1] < 24 and side[0] != "Skip to the answers"] == []
 
 
 def test_similar_galaxies_are_shown_and_opened_by_keyboard_on_a_phone(page):
-    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
+    with phone(page):
         click(page, "#random")
         wait(page, lambda: len(page.find_elements(By.CSS_SELECTOR, "button.neighbour")) == 12)
         assert page.execute_script("return document.documentElement.scrollWidth") <= 360
@@ -150,10 +160,143 @@ def test_similar_galaxies_are_shown_and_opened_by_keyboard_on_a_phone(page):
         assert page.find_element(By.ID, "seen-by").get_attribute("value") == "i2g"
         page.execute_script("arguments[0].focus()", first)
         first.send_keys(Keys.ENTER)
-        wait(page, lambda: f"Galaxy {objid}" in text(page, "results"))
+        wait(page, lambda: headings(page) == [f"Galaxy {objid}"])
         wait(page, lambda: page.find_elements(By.CSS_SELECTOR, "button.neighbour"))
-    finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_link_shows_galaxies_side_by_side_of_which_one_is_removed(page, url):
+    ids = [str(FIRST_ID), str(FIRST_ID + 7)]
+    show(page, f"{url}/#objids={','.join(ids)}")
+    assert headings(page) == [f"Galaxy {objid}" for objid in ids]
+    assert len(page.find_elements(By.CSS_SELECTOR, "svg .density")) == 2 * len(DISTRIBUTED)
+    page.find_element(By.CSS_SELECTOR, ".head button").click()
+    assert headings(page) == [f"Galaxy {ids[1]}"]
+    assert focused(page).text == f"Galaxy {ids[1]}"
+    assert page.current_url.endswith(f"/#objids={ids[1]}")
+
+
+def test_four_galaxies_stand_on_one_axis_and_a_fifth_is_refused(browser, bare_url):
+    show(browser, bare_url)
+    rows = "\n".join(f"{name},{' '.join(map(str, MAGNITUDES + dim))}" for name, dim in (("a", 0), ("b", 1), ("c", 2)))
+    browser.find_element(By.ID, "table").send_keys("id,u,g,r,i,z\n" + rows.replace(" ", ",") + "\n")
+    click(browser, "#paste button")
+    browser.find_element(By.ID, "beside").click()
+    for band, value in zip("ugriz", MAGNITUDES, strict=True):
+        browser.find_element(By.ID, f"mag-{band}").send_keys(str(value))
+    click(browser, "#type button")
+    titles = [*(f"Galaxy {name} of the table" for name in "abc"), "Your magnitudes: 18.5 17.2 16.5 16.1 15.8"]
+    assert headings(browser) == titles
+    assert focused(browser).text == titles[3]
+    cards = browser.find_elements(By.CSS_SELECTOR, ".galaxy section")
+    assert len({one.rect["y"] for one in cards}) == 1
+    assert len({one.rect["x"] for one in cards}) == 4
+    axes = [[one.text for one in card.find_elements(By.CSS_SELECTOR, "svg text")] for card in cards]
+    assert axes[0][-1] == "redshift z"
+    assert axes == axes[:1] * 4
+    medians = [float(one.get_attribute("x1")) for one in browser.find_elements(By.CSS_SELECTOR, "svg .median")]
+    assert medians[:3] == sorted(medians[:3])
+    assert medians[3] == pytest.approx(medians[0])
+    click(browser, "#type button")
+    assert "4 galaxies are shown, and at most 4 fit side by side: remove one first" in text(browser, "error")
+    assert headings(browser) == titles
+    with phone(browser):
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+        assert len({one.rect["x"] for one in browser.find_elements(By.CSS_SELECTOR, ".galaxy section")}) == 1
+
+
+def test_answers_are_downloaded_as_csv_and_votable(browser, bare_url, tmp_path):
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    show(browser, bare_url)
+    browser.find_element(By.ID, "table").send_keys("id,u,g,r,i,z\nM 31,18.5,17.2,16.5,16.1,15.8\n7,19,18,17,16.5,16\n")
+    click(browser, "#paste button")
+    for form, name in (("csv", "predictions.csv"), ("votable", "predictions.vot")):
+        browser.find_element(By.ID, form).click()
+        wait(browser, lambda name=name: (tmp_path / name).is_file())
+        assert text(browser, "status") == f"{name} is downloaded."
+    rows = list(csv.DictReader((tmp_path / "predictions.csv").read_text().splitlines()))
+    table = parse_single_table(tmp_path / "predictions.vot").to_table()
+    assert [row["id"] for row in rows] == list(table["id"]) == ["M 31", "7"]
+    assert [float(row["redshift"]) for row in rows] == list(table["redshift"])
+    values = [one.text for one in browser.find_elements(By.CSS_SELECTOR, ".galaxy .value")]
+    assert values == [f"{value:#.4g}" for value in table["redshift"]]
+
+
+def test_page_is_used_by_keyboard_alone(page):
+    press(page, Keys.TAB)
+    assert focused(page).text == "Skip to the answers"
+    assert focused(page).rect["x"] >= 0
+    assert focused(page).value_of_css_property("outline-style") == "solid"
+    press(page, Keys.TAB, Keys.TAB)
+    assert focused(page).text == "Show"
+    press(page, Keys.TAB, Keys.ENTER)
+    answered(page)
+    objid = page.find_element(By.ID, "objid").get_attribute("value")
+    assert focused(page).text == f"Galaxy {objid}"
+    assert text(page, "status") == f"Galaxy {objid}: {len(NAMES)} answers."
+    press(page, Keys.ESCAPE)
+    assert focused(page).get_attribute("id") == "random"
+    press(page, Keys.TAB)
+    assert focused(page).get_attribute("id") == "mag-u"
+    unnamed = [
+        field.get_attribute("id")
+        for field in page.find_elements(By.CSS_SELECTOR, "input, textarea")
+        if not page.execute_script("return arguments[0].labels.length", field)
+    ]
+    assert not unnamed
+
+
+def test_nothing_keeps_anybody_from_using_the_page(page, url, tmp_path):
+    assert violations(page) == []
+    show(page, f"{url}/#objids={FIRST_ID}")
+    assert violations(page) == []
+    page.find_element(By.ID, "beside").click()
+    write_image(tmp_path / "mine.jpg", 100)
+    (tmp_path / "wrong.jpg").write_text("no image")
+    for name in ("mine.jpg", "wrong.jpg"):
+        page.find_element(By.ID, "file").send_keys(str(tmp_path / name))
+        click(page, "#upload button")
+    assert headings(page) == [f"Galaxy {FIRST_ID}", "mine.jpg"]
+    assert "expected the content of a .jpg file" in text(page, "error")
+    assert violations(page) == []
+    with dark(page):
+        assert violations(page) == []
+    page.get(f"{url}/docs")
+    wait(page, lambda: "POST /table" in page.page_source)
+    assert violations(page) == []
+
+
+def test_without_a_data_set_there_are_examples_and_files(browser, bare_url, tmp_path):
+    show(browser, bare_url)
+    assert violations(browser) == []
+    assert not browser.find_element(By.ID, "choose").is_displayed()
+    assert "zoo serve --ds FOLDER" in text(browser, "no-data")
+    browser.find_element(By.ID, "example").click()
+    wait(browser, lambda: browser.find_element(By.ID, "mag-u").get_attribute("value") == "18.832")
+    click(browser, "#type button")
+    assert "b2r, version 1" in text(browser, "results")
+    browser.find_element(By.ID, "examples").click()
+    wait(browser, lambda: browser.find_element(By.ID, "table").get_attribute("value"))
+    click(browser, "#paste button")
+    assert headings(browser) == [f"Galaxy {number} of the table" for number in (2, 4, 5, 6)]
+    assert "Orange: catalogue, 0.1703" in text(browser, "results")
+    wavelength = np.round(10.0 ** (np.arange(35900, 39600) * 1e-4), 3)
+    write_spectrum(tmp_path / "mine.csv", wavelength, wavelength / 5000)
+    browser.find_element(By.ID, "file").send_keys(str(tmp_path / "mine.csv"))
+    click(browser, "#upload button")
+    assert (headings(browser), "s2r, version 1" in text(browser, "results")) == (["mine.csv"], True)
+
+
+def test_a_table_of_more_galaxies_than_fit_is_refused(page):
+    page.find_element(By.ID, "table").send_keys("u g r i z\n" + "18.5 17.2 16.5 16.1 15.8\n" * 5)
+    click(page, "#paste button")
+    assert text(page, "error") == "expected at most 4 galaxies, found 5; zoo predict takes any number"
+    page.find_element(By.ID, "table").send_keys("18.5 17.2\n")
+    click(page, "#paste button")
+    assert text(page, "error") == "table, line 7: expected 5 cells as in the first line, found 2"
+
+
+def test_examples_are_those_of_the_command_line():
+    assert (STATIC / "galaxies.csv").read_bytes() == (ROOT / "examples" / "galaxies.csv").read_bytes()
 
 
 def test_uploaded_image_is_predicted_and_a_wrong_file_refused_in_words(page, tmp_path):
@@ -169,7 +312,7 @@ def test_uploaded_image_is_predicted_and_a_wrong_file_refused_in_words(page, tmp
     (tmp_path / "wrong.txt").write_text("no image")
     page.find_element(By.ID, "file").send_keys(str(tmp_path / "wrong.txt"))
     click(page, "#upload button")
-    assert "wrong.txt: expected a file that ends in jpg" in text(page, "results")
+    assert "wrong.txt: expected a file that ends in .fits.gz" in text(page, "results")
 
 
 def test_typed_magnitudes_are_predicted_and_impossible_ones_named(page):

@@ -98,7 +98,7 @@ async function predictAll(load, ids, idName) {
   }
   const skipped = engines.filter((engine) => !chosen.includes(engine)).map(({ model }) => model.name);
   const rest = skipped.length ? ` Not asked, for they take something else: ${skipped.join(", ")}.` : "";
-  add(results, "p", `${ids.length === 1 ? "Predicted" : `${ids.length} galaxies`} in ${(performance.now() - began).toFixed(0)} ms, in this browser.${rest}`, "soft");
+  byId("status").textContent = `${ids.length === 1 ? "Predicted" : `${ids.length} galaxies`} in ${(performance.now() - began).toFixed(0)} ms, in this browser.${rest}`;
 }
 
 async function typed() {
@@ -143,14 +143,17 @@ function on(id, action) {
     happened.preventDefault();
     results.setAttribute("aria-busy", "true");
     results.replaceChildren();
+    byId("status").textContent = "Predicting …";
     try {
       await action();
     } catch (error) {
-      add(results, "p", error.message, "error");
+      byId("status").textContent = "";
+      add(results, "p", error.message, "error").role = "alert";
     } finally {
       results.setAttribute("aria-busy", "false");
     }
     results.scrollIntoView({ block: "nearest" });
+    results.focus({ preventScroll: true });
   });
 }
 

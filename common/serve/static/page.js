@@ -1,248 +1,249 @@
-// The page: four ways to name a galaxy, and what the models say of it.
+// The page: ways to name a galaxy, up to four of them side by side, and their answers as a file.
 
-import { add, plotClasses, plotIntervals, plotQuestions, plotSpectrum } from "./plots.js";
+import { commonRange, inOrder, legendOf, showCard } from "./answers.js";
+import { MAGNITUDES, ask, askJson, endingsOf, ofDataSet, ofFile, ofRow, readTable } from "./galaxies.js";
+import { add, plotSpectrum } from "./plots.js";
+import { similarTo } from "./similar.js";
 
-const MAGNITUDES = { bands: ["u", "g", "r", "i", "z"], wise: ["w1", "w2", "w3", "w4"] };
-const ENDINGS = { jpg: ["img"], jpeg: ["img"], png: ["img"], npy: ["fits"], csv: ["spectra", "ssel"], fits: ["fits", "spectra", "ssel"], fit: ["fits", "spectra", "ssel"] };
-const LABELS = { redshift: "redshift", smass: "stellar mass", subclass: "sub-class", gz2c: "Galaxy Zoo 2 class", votes: "Galaxy Zoo 2 votes", class3: "star, galaxy or quasar", morph10: "morphology" };
+const MOST = 4, FILES = { csv: "predictions.csv", votable: "predictions.vot" };
+const KINDS = { img: "image", fits: "cut-out", spectra: "spectrum", ssel: "spectrum" };
+const EXAMPLES = ["2", "4", "5", "6"], IDS = ["id", "objid", "name"];
 const byId = (id) => document.getElementById(id);
-const results = byId("results");
-let models = [];
+const shown = [];
+let models = [], turns = 0, origin = null;
 
-async function ask(path, options) {
-  let answer;
+function say(text) {
+  byId("status").textContent = text;
+}
+
+function fail(message) {
+  byId("error").textContent = message;
+  byId("error").hidden = !message;
+}
+
+// === What is shown ===
+
+const answered = (galaxy) => Object.values(galaxy.answers).filter((answer) => !answer.error);
+
+// Ask all models that take a galaxy; one that fails says so in its card, unless all do.
+async function askAll(galaxy) {
+  const chosen = models.filter(galaxy.takenBy);
+  if (!chosen.length) throw new Error(`${galaxy.title}: no trained model takes this; mlflow run b2r --no-conda trains one for magnitudes`);
+  const answers = await Promise.all(chosen.map((model) => galaxy.ask(model).catch((error) => ({ error: error.message }))));
+  galaxy.answers = Object.fromEntries(chosen.map((model, n) => [model.name, answers[n]]));
+  if (answered(galaxy).length) return;
+  const messages = new Map();
+  for (const [name, { error }] of Object.entries(galaxy.answers)) messages.set(error, [...(messages.get(error) ?? []), name]);
+  throw new Error([...messages].map(([error, names]) => `${names.join(", ")}: ${error}`).join("\n"));
+}
+
+function showHead(column, galaxy) {
+  const head = add(column, "div", "", "head");
+  galaxy.heading = add(head, "h2", galaxy.title);
+  galaxy.heading.tabIndex = -1;
+  if (galaxy.note) add(head, "p", galaxy.note, "soft");
+  const button = add(head, "button", "Remove");
+  Object.assign(button, { type: "button", ariaLabel: `Remove ${galaxy.title}` });
+  button.addEventListener("click", () => remove(galaxy));
+}
+
+function showPictures(column, galaxy) {
+  const pictures = add(column, "div", "", "pictures");
+  pictures.append(...galaxy.figures);
+  if (!galaxy.spectrum) return;
+  const figure = add(pictures, "figure", "", "spectrum"), redshiftOf = (name) => galaxy.answers[name]?.prediction?.redshift;
+  const guess = ["s2r", "ss2r", "b2r", "i2r", "f2r"].find((name) => redshiftOf(name) != null);
+  plotSpectrum(figure, galaxy.spectrum, guess ? redshiftOf(guess) : galaxy.truths.redshift, guess ?? "catalogue");
+}
+
+function render() {
+  byId("tools").hidden = !shown.length;
+  byId("shown").replaceChildren();
+  const asked = models.filter((model) => shown.some((galaxy) => model.name in galaxy.answers));
+  const outputs = asked.flatMap((model) => model.outputs.map((output) => ({ model, output })));
+  add(byId("shown"), "p", legendOf(outputs.map(({ output }) => output), shown.length > 1), "soft legend");
+  const list = add(byId("shown"), "div", "", `galaxies of-${shown.length}`);
+  const pictured = shown.some((galaxy) => galaxy.figures.length || galaxy.spectrum);
+  // Head and pictures, then a row for each output: what is compared stands side by side.
+  list.style.setProperty("--rows", outputs.length + (pictured ? 2 : 1));
+  const ranges = outputs.map(({ model, output }) => commonRange(output, shown.map((galaxy) => galaxy.answers[model.name]), shown.map((galaxy) => galaxy.truths[output.name] ?? null)));
+  for (const galaxy of shown) {
+    const column = add(list, "article", "", "galaxy");
+    column.setAttribute("aria-label", galaxy.title);
+    showHead(column, galaxy);
+    if (pictured) showPictures(column, galaxy);
+    const cards = shown.length > 1 ? column : add(column, "div", "", "cards");
+    outputs.forEach(({ model, output }, n) => showCard(cards, model, output, galaxy.answers[model.name] ?? null, galaxy.truths[output.name] ?? null, ranges[n]));
+  }
+  const alike = shown.find((galaxy) => galaxy.objid);
+  if (alike) {
+    alike.similar ??= similarTo(alike, models, (objid) => act(() => [ofDataSet(objid)]));
+    if (alike.similar) byId("shown").append(alike.similar);
+  }
+  const ids = shown.filter((galaxy) => galaxy.objid).map((galaxy) => galaxy.objid);
+  history.replaceState(null, "", ids.length ? `#objids=${ids.join(",")}` : location.pathname);
+  document.title = shown.length ? `${shown.map((galaxy) => galaxy.title).join(", ")} – SDSS zoo` : "SDSS zoo: look at a galaxy";
+}
+
+function remove(galaxy) {
+  const place = shown.indexOf(galaxy);
+  shown.splice(place, 1);
+  render();
+  say(`${galaxy.title} is no longer shown; ${shown.length} left.`);
+  (shown[Math.min(place, shown.length - 1)]?.heading ?? byId("results")).focus();
+}
+
+function refuseTooMany(count, kept) {
+  if (count + kept <= MOST) return;
+  if (kept) throw new Error(`${kept} ${kept > 1 ? "galaxies are" : "galaxy is"} shown, and at most ${MOST} fit side by side: remove one first, or untick Compare`);
+  throw new Error(`expected at most ${MOST} galaxies, found ${count}; zoo predict takes any number`);
+}
+
+// === What a user does ===
+
+// Make: returns promises of galaxies, to be shown beside the others, or in their place.
+async function act(make) {
+  const mine = ++turns, results = byId("results"), beside = byId("beside").checked;
+  if (!results.contains(document.activeElement)) origin = document.activeElement;
+  results.setAttribute("aria-busy", "true");
+  fail("");
+  say("Asking the models …");
   try {
-    answer = await fetch(path, options);
-  } catch {
-    throw new Error("the service does not answer");
-  }
-  const content = await answer.json();
-  if (!answer.ok) throw new Error(content.error);
-  return content;
-}
-
-function written(output, value) {
-  if (output.name === "smass") return `${value.toExponential(2)} Msun (log ${Math.log10(value).toFixed(2)})`;
-  return `${value.toPrecision(4)} ${output.unit ?? ""}`.trim();
-}
-
-// What each input says without the others: of a number its 68 % interval, of classes the likeliest.
-function tableOfInputs(card, output, answer) {
-  const name = output.name, table = add(card, "table"), log = name === "smass";
-  add(table, "caption", log ? "Together, and each input alone (log mass)" : "Together, and each input alone");
-  const head = add(add(table, "thead"), "tr"), body = add(table, "tbody");
-  for (const title of ["from", "answer", output.classes.length ? "probability" : output.questions.length ? "" : "68 % interval"]) {
-    if (title) add(head, "th", title).scope = "col";
-  }
-  const short = (value) => (log ? Math.log10(value).toFixed(2) : value.toPrecision(4));
-  for (const [from, { prediction }] of [["all", answer], ...Object.entries(answer.from_each_input)]) {
-    const row = add(body, "tr"), value = prediction[name];
-    add(row, "th", from).scope = "row";
-    add(row, "td", value === null ? "none" : typeof value === "string" ? value : short(value));
-    if (output.questions.length) continue;
-    if (value === null) add(row, "td", "");
-    else if (output.classes.length) add(row, "td", `${(100 * prediction[`${name}_${value}`]).toFixed(1)} %`);
-    else add(row, "td", ["low", "high"].map((end) => short(prediction[`${name}_${end}_68`])).join(" to "));
-  }
-}
-
-function show(cards, model, output, answer, truth = null) {
-  const card = add(cards, "section"), name = output.name, value = answer.prediction[name];
-  const used = answer.prediction.inputs ?? model.inputs.map((input) => input.name).join("|");
-  add(card, "h3", `${LABELS[name] ?? name} from ${used.replaceAll("|", ", ") || "nothing"}`);
-  if (value === null) add(card, "p", "No prediction.", "value");
-  else if (output.classes.length) {
-    add(card, "p", value, "value");
-    plotClasses(card, name, answer.prediction, output.classes, truth);
-    add(card, "p", "Bold: the set that holds the true class in 90 of 100 cases.", "soft");
-  } else if (output.questions.length) {
-    add(card, "p", value, "value");
-    plotQuestions(card, answer.prediction, output.questions);
-    add(card, "p", "Shares of all volunteers: each question's answers add up to the answer that leads to it. Left out: questions that fewer than 1 in 10 come to.", "soft");
-  } else {
-    add(card, "p", written(output, value), "value");
-    const density = answer.prediction[`${name}_pdf`], borders = answer.grids?.[`${name}_pdf`];
-    plotIntervals(card, name, answer.prediction, truth, name === "smass", density && { borders, density });
-    add(card, "p", `${density ? `Curve: how probable each ${name === "smass" ? "log mass" : "value"} is; bars` : "Bars"} hold the true value in 68, 90 and 95 of 100 cases${truth === null ? "" : `; orange: catalogue, ${written(output, truth)}`}.`, "soft");
-  }
-  if (value !== null && answer.from_each_input) tableOfInputs(card, output, answer);
-  for (const flag of answer.flags) add(card, "p", flag, "flag");
-  if (answer.problem) add(card, "p", answer.problem, "flag");
-  const foot = add(card, "p", `${model.name}, version ${answer.version} `, "soft");
-  for (const [text, address] of [["report", model.report], ["card", model.card], ["learnt from", model.picture], ["MLflow run", model.run]]) {
-    if (!address) continue;
-    Object.assign(add(foot, "a", text), { href: address, target: "_blank", rel: "noopener" });
-    foot.append(" ");
-  }
-}
-
-// What to ask of a model: its distributions where it has some.
-const formOf = (model) => (model.outputs.some((output) => output.distribution) ? "grid" : "");
-
-function takes(model, inputs) {
-  return model.inputs.some((input) => inputs.includes(input.name));
-}
-
-async function predictAll(chosen, request, truths = {}) {
-  if (!chosen.length) throw new Error("no trained model takes this; mlflow run b2r --no-conda trains one for magnitudes");
-  const cards = add(results, "div", "", "cards");
-  const found = {};
-  for (const model of chosen) {
-    try {
-      const answer = await request(model);
-      const row = answer.results ? { ...answer, ...answer.results[0] } : answer;
-      found[model.name] = row;
-      for (const output of model.outputs) show(cards, model, output, row, truths[output.name] ?? null);
-    } catch (error) {
-      add(cards, "p", `${model.name}: ${error.message}`, "error");
+    const kept = beside ? [...shown] : [], made = await make();
+    refuseTooMany(made.length, kept.length);
+    const added = await Promise.all(made);
+    await Promise.all(added.map(askAll));
+    if (mine !== turns) return;
+    shown.splice(0, shown.length, ...kept, ...added);
+    render();
+    const count = added.reduce((sum, galaxy) => sum + answered(galaxy).length, 0);
+    say(`${added.length > 1 ? `${added.length} galaxies` : added[0].title}: ${count} ${count > 1 ? "answers" : "answer"}${shown.length > 1 ? `; ${shown.length} side by side` : ""}.`);
+    if (shown.length === 1 && added[0].objid) byId("objid").value = added[0].objid;
+    added[0].heading.focus();
+  } catch (error) {
+    if (mine !== turns) return;
+    if (!beside) {
+      shown.length = 0;
+      render();
     }
+    say("");
+    fail(error.message);
+    byId("error").scrollIntoView({ block: "nearest" });
+  } finally {
+    if (mine === turns) results.setAttribute("aria-busy", "false");
   }
-  return found;
 }
 
-function picture(parent, source, text, caption, className = "") {
-  const figure = add(parent, "figure", "", className);
-  Object.assign(add(figure, "img"), { src: source, alt: text });
-  if (caption) add(figure, "figcaption", caption);
-  return figure;
-}
-
-function openGalaxy(objid) {
-  byId("objid").value = objid;
-  byId("choose").requestSubmit();
-  // The button that was pressed goes away; the keyboard goes on where the galaxy is.
-  results.focus();
-}
-
-function neighbours(objid, about) {
-  const fitting = models.filter((model) => model.inputs.some((input) => about.inputs[input.name]));
-  if (!fitting.length) return;
-  const panel = add(results, "section", "", "similar");
-  add(panel, "h3", "Similar galaxies");
-  const line = add(panel, "p");
-  add(line, "label", "As seen by ").htmlFor = "seen-by";
-  const select = add(line, "select");
-  select.id = "seen-by";
-  for (const model of fitting) add(select, "option", model.name);
-  const row = add(panel, "div", "", "neighbours");
-  let asked = 0;
-  const list = async (name) => {
-    const mine = ++asked;
-    panel.setAttribute("aria-busy", "true");
-    row.replaceChildren();
-    const wait = add(row, "p", "Looking for them; a model that is asked first looks at all galaxies …", "soft");
-    try {
-      const answer = await ask(`/similar/${objid}?n=12${name && `&model=${name}`}`);
-      if (mine !== asked) return;
-      select.value = answer.model;
-      wait.remove();
-      for (const one of answer.neighbours) {
-        const button = add(row, "button", "", "neighbour");
-        button.type = "button";
-        Object.assign(add(button, "img"), { src: `/objects/${one.objid}/image.jpg`, alt: "", loading: "lazy", width: 150, height: 150, onerror: (event) => event.target.remove() });
-        add(button, "span", one.objid);
-        add(button, "span", `z ${one.truths.redshift?.toFixed(4) ?? "unknown"}`);
-        add(button, "span", `distance ${one.distance.toFixed(3)}`);
-        button.addEventListener("click", () => openGalaxy(one.objid));
-      }
-    } catch (error) {
-      if (mine !== asked) return;
-      row.replaceChildren();
-      add(row, "p", error.message, "error");
-    }
-    panel.setAttribute("aria-busy", "false");
-  };
-  select.addEventListener("change", () => list(select.value));
-  add(panel, "p", "Distance between the features in front of the model's head: 0, the same; 1, any two galaxies.", "soft");
-  list("");
-}
-
-async function galaxy(objid) {
-  results.replaceChildren();
-  const about = await ask(`/objects/${encodeURIComponent(objid)}`);
-  const head = add(results, "h2", `Galaxy ${objid}`);
-  add(results, "p", about.part === "train" ? "Models trained on this data set learnt from this galaxy: their answers flatter them." : `One of the ${about.part} galaxies: no weights were fitted to it, but by models with a split of their own.`, "soft");
-  const pictures = add(results, "div", "", "pictures");
-  if (about.inputs.img || about.inputs.fits) picture(pictures, `/objects/${objid}/image.jpg`, "colour image of the galaxy", '30″ across');
-  if (about.inputs.fits) {
-    const figure = picture(pictures, `/objects/${objid}/cutouts.png`, "the galaxy in u, g, r, i and z", "", "wide");
-    const names = add(figure, "figcaption", "", "bands");
-    for (const band of MAGNITUDES.bands) add(names, "span", band);
-  }
-  const spectrum = about.inputs.spectra ? add(pictures, "figure", "", "spectrum") : null;
-  const found = await predictAll(models, (model) => ask(`/infer/${model.name}/${objid}?pdf=${formOf(model)}`), about.truths);
-  if (spectrum) {
-    const guess = ["s2r", "ss2r", "b2r", "i2r", "f2r"].find((name) => found[name]?.prediction.redshift != null);
-    const redshift = guess ? found[guess].prediction.redshift : about.truths.redshift;
-    plotSpectrum(spectrum, await ask(`/objects/${objid}/spectrum.json`), redshift, guess ?? "catalogue");
-  }
-  neighbours(objid, about);
-  head.scrollIntoView({ block: "nearest" });
-}
-
-function on(id, event, action) {
-  byId(id).addEventListener(event, async (happened) => {
+function on(id, event, make) {
+  byId(id).addEventListener(event, (happened) => {
     happened.preventDefault();
-    results.setAttribute("aria-busy", "true");
-    try {
-      await action();
-    } catch (error) {
-      results.replaceChildren();
-      add(results, "p", error.message, "error");
-    } finally {
-      results.setAttribute("aria-busy", "false");
-    }
+    act(make);
   });
 }
 
-async function upload() {
-  results.replaceChildren();
+function uploaded() {
   const [file] = byId("file").files;
   if (!file) throw new Error("choose a file first");
-  const inputs = ENDINGS[file.name.split(".").pop().toLowerCase()];
-  if (!inputs) throw new Error(`${file.name}: expected a file that ends in ${Object.keys(ENDINGS).join(", ")}`);
-  add(results, "h2", file.name);
-  if (inputs.includes("img")) picture(add(results, "div", "", "pictures"), URL.createObjectURL(file), "the uploaded image", "as uploaded");
-  await predictAll(models.filter((model) => takes(model, inputs)), (model) => {
-    const form = new FormData();
-    form.append("file", file);
-    form.append("scale", byId("scale").value);
-    form.append("pdf", formOf(model));
-    return ask(`/predict/${model.name}`, { method: "POST", body: form });
-  });
+  return [ofFile(file, byId("scale").value, models)];
 }
 
-async function magnitudes() {
-  results.replaceChildren();
-  const value = (name) => byId(`mag-${name}`).value.trim();
+function typed() {
+  const value = (name) => byId(`mag-${name}`)?.value.trim() ?? "";
   const given = Object.keys(MAGNITUDES).filter((input) => MAGNITUDES[input].some((name) => value(name) !== ""));
   if (!given.length) throw new Error("type u, g, r, i and z, or W1 to W4; some models answer where one is missing");
-  add(results, "h2", "Your magnitudes");
-  await predictAll(models.filter((model) => takes(model, given)), (model) => {
-    const names = given.filter((input) => takes(model, [input])).flatMap((input) => MAGNITUDES[input]);
-    // What is no number goes as it is, for the service to say so.
-    const cell = (typed) => (typed === "" ? null : Number.isNaN(Number(typed)) ? typed : Number(typed));
-    const row = Object.fromEntries(names.map((name) => [name, cell(value(name))]));
-    const body = JSON.stringify({ rows: [row], pdf: formOf(model) });
-    return ask(`/predict/${model.name}`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  const texts = Object.fromEntries(given.flatMap((input) => MAGNITUDES[input]).map((name) => [name, value(name)]));
+  return [ofRow(texts, `Your magnitudes: ${Object.values(texts).filter(Boolean).join(" ")}`, given, "typed")];
+}
+
+function pasted() {
+  const rows = readTable(byId("table").value), names = Object.keys(rows[0]);
+  const wise = names.some((name) => /w[1-4]/i.test(name)), bands = !wise || names.some((name) => /(^|[^a-z])[ugriz]($|[^a-z])/i.test(name));
+  const given = [...(bands ? ["bands"] : []), ...(wise ? ["wise"] : [])], key = names.find((name) => IDS.includes(name.toLowerCase()));
+  return rows.map((row, n) => ofRow(row, `Galaxy ${key ? row[key] : n + 1} of the table`, given, key ? row[key] : String(n + 1)));
+}
+
+async function fill() {
+  const [names, ...lines] = (await (await ask("/static/galaxies.csv")).text()).trim().split("\n");
+  return [names, ...lines.filter((line) => EXAMPLES.includes(line.split(",")[0]))].join("\n");
+}
+
+async function download(form) {
+  fail("");
+  try {
+    const body = new FormData();
+    body.append("format", form);
+    for (const galaxy of shown) galaxy.name(body);
+    const link = document.createElement("a"), file = await (await ask("/table", { method: "POST", body })).blob();
+    Object.assign(link, { href: URL.createObjectURL(file), download: FILES[form] });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    say(`${FILES[form]} is downloaded.`);
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
+// === The page itself ===
+
+function layForms(health) {
+  const inputs = models.flatMap((model) => model.inputs), endings = endingsOf(models);
+  for (const name of Object.keys(MAGNITUDES).filter((one) => inputs.some((input) => input.name === one)).flatMap((one) => MAGNITUDES[one])) {
+    const label = add(byId("magnitudes"), "label", name.replace("w", "W"));
+    Object.assign(add(label, "input"), { id: `mag-${name}`, inputMode: "decimal", autocomplete: "off" });
+  }
+  const bands = inputs.some((input) => input.name === "bands");
+  for (const id of ["example", "examples"]) byId(id).hidden = !bands;
+  for (const id of ["type", "paste"]) byId(id).hidden = !byId("magnitudes").childElementCount;
+  byId("choose").hidden = !health.data;
+  byId("no-data").hidden = Boolean(health.data);
+  byId("upload").hidden = !endings.length;
+  byId("scaled").hidden = !inputs.some((input) => input.name === "img");
+  byId("file").accept = endings.join();
+  const kinds = [...new Set(Object.keys(KINDS).filter((kind) => inputs.some((input) => input.name === kind)).map((kind) => KINDS[kind]))];
+  const text = kinds.join(", ").replace(/, ([^,]*)$/, " or $1");
+  byId("kinds").textContent = `${text.charAt(0).toUpperCase()}${text.slice(1)} (${endings.filter((one) => !/\.[gf]z$/.test(one)).sort().join(" ")})`;
+}
+
+function listen() {
+  on("choose", "submit", () => [ofDataSet(byId("objid").value.trim())]);
+  on("random", "click", async () => {
+    byId("objid").value = (await askJson("/random/id")).objid;
+    return [ofDataSet(byId("objid").value)];
+  });
+  on("upload", "submit", uploaded);
+  on("type", "submit", typed);
+  on("paste", "submit", pasted);
+  byId("example").addEventListener("click", async () => {
+    const [row] = readTable(await fill());
+    for (const band of MAGNITUDES.bands) byId(`mag-${band}`).value = row[`modelMag_${band}`];
+    say("Magnitudes of a galaxy of SDSS are filled in.");
+  });
+  byId("examples").addEventListener("click", async () => {
+    byId("table").value = await fill();
+    say("Four galaxies of SDSS are filled in.");
+  });
+  for (const form of Object.keys(FILES)) byId(form).addEventListener("click", () => download(form));
+  byId("results").addEventListener("keydown", (event) => {
+    if (event.key === "Escape") (origin ?? byId("results")).focus();
+  });
+  addEventListener("hashchange", openLink);
+}
+
+// The galaxies that the address names: #objids=1,2
+function openLink() {
+  const ids = new URLSearchParams(location.hash.slice(1)).get("objids")?.split(",").filter(Boolean) ?? [];
+  if (!ids.length) return;
+  shown.length = 0;
+  act(() => {
+    refuseTooMany(ids.length, 0);
+    return ids.map(ofDataSet);
   });
 }
 
-for (const name of Object.values(MAGNITUDES).flat()) {
-  const label = add(byId("magnitudes"), "label", name.replace("w", "W"));
-  Object.assign(add(label, "input"), { id: `mag-${name}`, inputMode: "decimal" });
-}
-on("choose", "submit", () => galaxy(byId("objid").value.trim()));
-on("random", "click", async () => {
-  byId("objid").value = (await ask("/random/id")).objid;
-  await galaxy(byId("objid").value);
-});
-on("upload", "submit", upload);
-on("type", "submit", magnitudes);
-
-const health = await ask("/healthz");
-const order = Object.keys(LABELS), place = ({ outputs: [{ name }] }) => (name in LABELS ? order.indexOf(name) : order.length);
-models = (await ask("/models")).models.sort((a, b) => a.outputs.length - b.outputs.length || place(a) - place(b));
+const health = await askJson("/healthz");
+models = inOrder((await askJson("/models")).models);
 const trained = models.length ? `${models.length} trained models: ${models.map((model) => model.name).join(", ")}` : "No trained model yet: mlflow run b2r --no-conda trains one";
-byId("about").textContent = `${trained}. ${health.data ? `Data set ${health.data} with ${health.objects.toLocaleString("en")} galaxies.` : "No data set: start with zoo serve --ds FOLDER."}`;
-for (const id of health.data ? [] : ["objid", "random"]) byId(id).disabled = true;
+byId("about").textContent = `${trained}. ${health.data ? `Data set ${health.data} with ${health.objects.toLocaleString("en")} galaxies.` : "No data set."}`;
+layForms(health);
+listen();
+openLink();

@@ -1,0 +1,58 @@
+"""A real browser."""
+
+from contextlib import contextmanager
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from helpers import needed
+
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--window-size=1200,900",
+)  # fmt: skip
+
+
+@contextmanager
+def browsing(profile, **logs):
+    """Start Chromium with a profile of its own; it keeps what the console says, and the logs that are named."""
+    driver, program = needed.program("chromedriver"), needed.program("chromium")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"} | logs)
+    with webdriver.Chrome(options=options, service=Service(driver)) as browser:
+        yield browser
+
+
+@contextmanager
+def phone(browser):
+    """Have the page shown on a phone."""
+    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@contextmanager
+def dark(browser):
+    """Have the page shown in the dark scheme."""
+    feature = {"name": "prefers-color-scheme", "value": "dark"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def wait(browser, condition):
+    WebDriverWait(browser, 30).until(lambda _: condition())
+
+
+def text(browser, id):
+    return browser.find_element(By.ID, id).text
