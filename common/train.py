@@ -1,4 +1,4 @@
-"""Every entry point of a model folder: what each ``train.py`` calls; and `train`, for Python."""
+"""Every entry point of a model folder: what each ``train.py`` calls; and `train` and `train_and_judge`, for Python."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from common.runs.dead_runs import DIED, close_dead_runs, how_to_go_on
 from common.runs.failures import report
 from common.runs.record import Run
 from common.training import processes as spread
-from common.training.from_python import train
+from common.training.from_python import train, train_and_judge
 from common.training.session import Session
 from sdss_gs.errors import OptionError
 from sdss_gs.locate import as_typed
 
-__all__ = ["run", "train"]
+__all__ = ["run", "train", "train_and_judge"]
 
 OBJECTS_BETWEEN_COLLECTIONS = 10_000
 """Of Python's collector of garbage, whose own number is 700 or 2,000."""

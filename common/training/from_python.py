@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -26,10 +29,14 @@ from common.project import FUSE, ModelFolder, functions_of, parse_options, read_
 from common.training.processes import Silent, model_folder
 from common.training.session import Session
 from sdss_gs.errors import DataError, OptionError, ZooError
+from sdss_gs.logs import LOG
 from sdss_gs.schema import CATALOGUE_FILE
 from sdss_gs.tables.columns import TABLES, choose_columns
 from sdss_gs.tables.identifiers import id_column
 from sdss_gs.tables.readers import OpenTable, open_tables, split_number
+
+if TYPE_CHECKING:
+    from common.judge.judged import Judged
 
 NEVER = ("ds", "resume", "folds")
 """Options that only a command has, which keeps a record."""
@@ -38,7 +45,8 @@ NEVER = ("ds", "resume", "folds")
 def train(name: str | Path, table: object, **options: object) -> Model:
     """Train a model on a table, as the command does, and return it.
 
-    Nothing is recorded, judged or stored: test objects, if the split leaves any, are the caller's to judge it on.
+    Nothing is recorded, judged or stored: test objects, if the split leaves any, are the caller's to judge it on, or
+    `train_and_judge` does it.
 
     Parameters
     ----------
@@ -61,6 +69,32 @@ def train(name: str | Path, table: object, **options: object) -> Model:
     ZooError
         If the folder, an option or the table cannot be used.
     """
+    return _trained(name, table, options, _kept)
+
+
+def train_and_judge(name: str | Path, table: object, **options: object) -> Judged:
+    """Train a model as `train` does, and judge it on the test objects beside its baselines.
+
+    Parameters
+    ----------
+    name, table, **options
+        As for `train`; a `split` that leaves test objects.
+
+    Returns
+    -------
+    Judged
+        The model, its scores with intervals, the pictures and the report.
+
+    Raises
+    ------
+    ZooError
+        As for `train`, and if there are no test objects.
+    """
+    return _trained(name, table, options, _judged)
+
+
+def _trained(name: str | Path, table: object, options: Mapping[str, object], end: Callable) -> Model | Judged:
+    """Train on what `train` takes; return what `end` makes of the session and a folder for what is in between."""
     folder = model_folder(name, "name")
     if never := [key for key in options if key in NEVER]:
         raise OptionError(f"{never[0]}: expected an option of a training in Python, found one of the command")
@@ -68,14 +102,21 @@ def train(name: str | Path, table: object, **options: object) -> Model:
     project = (read_folder if FUSE in functions else read_project)(folder)
     parsed = parse_options(project, [f"--{key}={value}" for key, value in options.items()])
     with TemporaryDirectory(prefix="zoo-train-") as place:
-        if _is_dataset(table):
-            return _trained(project, parsed, functions, Path(table), Path(place))
+        given = _is_dataset(table)
+        data = Path(table) if given else Path(place) / WHERE
         try:
-            _write(table, project, parsed, Path(place))
-            return _trained(project, parsed, functions, Path(place), Path(place))
+            if not given:
+                data.mkdir()
+                _write(table, project, parsed, data)
+            with _quietly(project.name):
+                record = Silent(Path(place) / "logs")
+                session = Session(project, record, replace(parsed, ds=str(data)), functions)
+                return end(session, Path(place))
         except ZooError as error:
+            if given:
+                raise
             # Nobody but this function knows the copy.
-            raise ZooError(str(error).replace(f"{place}/{CATALOGUE_FILE}", WHERE).replace(place, WHERE)) from None
+            raise ZooError(str(error).replace(f"{data}/{CATALOGUE_FILE}", WHERE).replace(str(data), WHERE)) from None
 
 
 def _is_dataset(table: object) -> bool:
@@ -117,16 +158,46 @@ def _opened(table: object) -> OpenTable:
     return opened
 
 
-def _trained(
-    project: ModelFolder, options: TrainingOptions, functions: dict[str, Callable], data: Path, folder: Path
-) -> Model:
-    """Train on a data set; `folder` is for what is in between."""
-    session = Session(project, Silent(folder / "logs"), replace(options, ds=str(data)), functions)
+@contextlib.contextmanager
+def _quietly(name: str) -> Iterator[None]:
+    """Print nothing: what a command tells whoever typed it goes to the log."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        yield
+    for line in said.getvalue().splitlines():
+        LOG.info("%s: %s", name, line.strip())
+
+
+def _kept(session: Session, folder: Path) -> Model:
+    """Train, and make the model of the best epoch."""
     session.train()
-    # Only here, as in `common.train`: it draws and judges.
+    # Only here and below, as in `common.train`: it draws and judges.
     from common.training.keeping import best_model
 
     model, _ = best_model(session)
+    return _light(session, model, folder)
+
+
+def _judged(session: Session, folder: Path) -> Judged:
+    """Train, and judge the model of the best epoch on the test objects."""
+    data = session.data
+    if not data.tested:
+        raise OptionError(f"split: expected one that leaves test objects to judge by, found {session.options.split}")
+    session.train()
+    from common.judge.judged import Judged
+    from common.judge.views import validation_scores
+    from common.training.keeping import best_model, summarise
+
+    model, predicted = best_model(session)
+    summary = summarise(session, model, validation_scores(data, predicted))
+    # A report is sent to others, and the copy of a table is gone.
+    description = data.description().replace(str(data.folder), data.folder.name)
+    summary = replace(summary, data=summary.data | {"description": description})
+    return Judged(_light(session, model, folder), summary)
+
+
+def _light(session: Session, model: Model, folder: Path) -> Model:
+    """Open a model as `to_bytes` and `load` make it: by its light form where it has one."""
     (file,) = model.runtime.files().values()
     light = write_light(model, session.data.gather(session.data.parts["train"][:OBJECTS]), folder)
     files = open_light(folder, light.files).files() if light.files else {MODEL_FILE: file}

@@ -14,6 +14,7 @@ from common.judge import figures
 from common.judge.evaluate import validation_cost
 from common.judge.judge import judge, predict_baselines, verdict
 from common.judge.record_summary import numbers, record_summary
+from common.judge.summary import Summary
 from common.judge.views import (
     alone,
     champion_cost,
@@ -118,6 +119,30 @@ def validate(session: Session) -> tuple[float, dict[str, float]]:
     return cost, next(iter(scores.values())) if len(scores) == 1 else {"validation_cost": cost}
 
 
+def summarise(session: Session, model: Model, scores: dict[str, dict[str, float]]) -> Summary:
+    """Judge a model on a session's test objects beside the baselines.
+
+    Parameters
+    ----------
+    session : Session
+    model : Model
+        What `best_model` makes of it, or of several like it.
+    scores : dict of str to dict of str to float
+        From `validation_scores`.
+    """
+    data, progress = session.data, session.progress
+    predictions = predict_part(model, data, "test", alone(model))
+    rivals = predict_baselines(data, session.options.seed) if data.tested else {}
+    if session.before and rivals:
+        before = predict_before(session.before, data)
+        rivals = {output: before[output] | others for output, others in rivals.items()}
+    summary = judge(model, data, predictions, rivals, session.record.id, session.recorded)
+    warnings = [*summary.warnings, *untested(data, scores), *too_few_validation_objects(data)]
+    shown = (progress.history, progress.best_epoch, _loss_shown(session))
+    curves = {"loss": figures.loss_curves(*shown)} if progress.history else {}
+    return replace(summary, warnings=warnings, figures=summary.figures | curves)
+
+
 def finish(
     session: Session, register: bool = True, found: tuple[Model, dict[str, np.ndarray]] | None = None
 ) -> dict[str, float]:
@@ -138,21 +163,13 @@ def finish(
     """
     data, record, progress = session.data, session.record, session.progress
     model, validation = found or best_model(session)
-    predictions, scores = predict_part(model, data, "test", alone(model)), validation_scores(data, validation)
-    rivals = predict_baselines(data, session.options.seed) if data.tested else {}
-    if session.before and rivals:
-        before = predict_before(session.before, data)
-        rivals = {output: before[output] | others for output, others in rivals.items()}
-    summary = judge(model, data, predictions, rivals, record.id, session.recorded)
-    warnings = [*summary.warnings, *untested(data, scores), *too_few_validation_objects(data)]
-    summary = replace(summary, warnings=warnings)
-    shown = (progress.history, progress.best_epoch, _loss_shown(session))
-    curves = {"loss": figures.loss_curves(*shown)} if progress.history else {}
+    scores = validation_scores(data, validation)
+    summary = summarise(session, model, scores)
     with TemporaryDirectory(prefix="zoo-light-") as folder:
         # Of what only this run or this sweep opens again, Keras' file will do.
         seen = data.gather(data.parts["train"][:OBJECTS])
         light = write_light(model, seen, Path(folder)) if register else NO_LIGHT
-        summary = replace(summary, figures=summary.figures | curves, light=light.said)
+        summary = replace(summary, light=light.said)
         page = record_summary(record, summary)
         address = _log(session, model, register, light)
     cost = _record_validation(session, scores)

@@ -10,8 +10,9 @@ from conftest import survey_rows, write_survey
 
 from common import load
 from common.backend import keras
-from common.train import train
+from common.train import train, train_and_judge
 from sdss_gs.errors import OptionError, ZooError
+from sdss_gs.split import split
 
 BANDS = [f"modelMag_{band}" for band in "ugriz"]
 WISE = [f"w{number}mag" for number in (1, 2, 3, 4)]
@@ -65,6 +66,26 @@ def test_model_of_several_inputs_and_one_of_an_own_column(frame):
     frame["shape"] = np.where(frame["redshift"] > 0.15, "round", "flat")
     own = train("b2s", frame, target="shape", epochs=1)
     assert set(own.predict(frame)["shape"]) <= {"round", "flat"}
+
+
+def test_judged_beside_baselines_on_objects_it_has_not_seen(frame, tmp_path, capsys):
+    judged = train_and_judge("b2r", frame, epochs=6, learning_rate=0.01)
+    assert capsys.readouterr().out == ""
+    scores = judged.scores()
+    assert list(scores.index) == ["b2r", "mean", "median", "gradient boosting", "boosting on the same input"]
+    assert scores.loc["b2r", "nmad"] < 0.25 * scores.loc["mean", "nmad"]
+    assert (scores["nmad_low"] <= scores["nmad"]).all()
+    assert (scores["nmad"] <= scores["nmad_high"]).all()
+    unseen = frame.iloc[split(frame["objid"].to_numpy())["test"]]
+    error = judged.model.predict(unseen)["redshift"] - unseen["redshift"]
+    assert scores.loc["b2r", "mae"] == pytest.approx(error.abs().mean(), rel=1e-3)
+    assert {"predicted_vs_true", "loss", "worst_cases"} <= set(judged.figures)
+    page = judged.write_report(tmp_path / "report.html").read_text()
+    assert f"{scores.loc['b2r', 'nmad']:.3g}"[:5] in page
+    assert "data table</p>" in page
+    assert "zoo-train" not in page
+    with pytest.raises(ZooError, match=r"^split: expected one that leaves test objects to judge by, found all"):
+        train_and_judge("b2r", frame, split="all")
 
 
 def test_what_cannot_be_used_is_raised_in_one_line(frame):
