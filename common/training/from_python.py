@@ -26,8 +26,7 @@ from common.models.opening import load
 from common.models.packed import pack
 from common.options import TrainingOptions
 from common.project import FUSE, ModelFolder, functions_of, parse_options, read_folder, read_project
-from common.runs.store_location import REPOSITORY
-from common.training.processes import Silent
+from common.training.processes import Silent, model_folder
 from common.training.session import Session
 from sdss_gs.errors import DataError, OptionError, ZooError
 from sdss_gs.logs import LOG
@@ -96,9 +95,7 @@ def train_and_judge(name: str | Path, table: object, **options: object) -> Judge
 
 def _trained(name: str | Path, table: object, options: Mapping[str, object], end: Callable) -> Model | Judged:
     """Train on what `train` takes; return what `end` makes of the session and a folder for what is in between."""
-    folder = Path(name) if (Path(name) / "train.py").is_file() else REPOSITORY / name
-    if not (folder / "train.py").is_file():
-        raise OptionError(f"name: expected a model folder of the repository, such as b2r, found {str(name)!r}")
+    folder = model_folder(name, "name")
     if never := [key for key in options if key in NEVER]:
         raise OptionError(f"{never[0]}: expected an option of a training in Python, found one of the command")
     functions = functions_of(folder)

@@ -31,6 +31,29 @@ COORDINATOR = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 """Where Keras looks for how many processes there are, which this is, and where the one of rank 0 listens."""
 
 
+def model_folder(name: str | Path, option: str) -> Path:
+    """Return the folder of a model: one of the repository by its name, or any by its path.
+
+    Parameters
+    ----------
+    name : str or path-like
+    option : str
+        What the user gave it as.
+
+    Raises
+    ------
+    OptionError
+        If there is none. Where the zoo was installed without its repository, none can be known by its name alone.
+    """
+    for folder in (Path(name), REPOSITORY / name):
+        if (folder / "train.py").is_file():
+            return folder
+    where = "of the repository, such as b2r"
+    if not any(REPOSITORY.glob("*/MLproject")):
+        where = "by its path (the installed package has no model folders; the repository and the sdist have them)"
+    raise OptionError(f"{option}: expected a model folder {where}, found {str(name)!r}")
+
+
 def on_jax() -> bool:
     """Tell whether this process trains on JAX."""
     return keras.backend.backend() == "jax"
@@ -142,9 +165,7 @@ def _command(options: argparse.Namespace) -> tuple[list[str], list[dict[str, str
     """Return the command that each process runs, and the environment of each."""
     if find_spec("jax") is None:
         raise OptionError('several processes need jax; in the repository: pip install -e ".[jax]"')
-    train_file = REPOSITORY / options.model / "train.py"
-    if not train_file.is_file():
-        raise OptionError(f"model: expected a model folder, found {options.model!r}")
+    train_file = model_folder(options.model, "model") / "train.py"
     if options.processes < 1:
         raise OptionError(f"processes: expected at least 1, found {options.processes}")
     ranks = range(options.processes) if options.rank is None else [options.rank]

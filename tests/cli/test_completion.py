@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from conftest import ROOT
+from helpers import needed
 from helpers.stores import choose_store, unpack_store
 
 from common.cli.command import main
@@ -109,7 +110,7 @@ def test_script_is_printed_for_each_shell(shell, capsys):
     assert not written.err
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
+@pytest.mark.skipif(not shutil.which("bash"), reason=needed.PROGRAMS)
 def test_bash_completes_what_is_typed(tmp_path):
     program = tmp_path / "zoo"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m common.cli.command "$@"\n')

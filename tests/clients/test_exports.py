@@ -4,11 +4,11 @@ import csv
 
 import pytest
 from conftest import FIRST_ID, survey_rows, write_survey
+from helpers import needed
 
 from sdss_gs.exchange.export import export_set
 
 COLUMNS = ("objid", "specObjID", "plateid", "note")
-INSTALL = "pip install -e '.[clients]'"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def expected(galaxies):
 @pytest.mark.parametrize("form", ["hats", "parquet"])
 def test_duckdb_reads_every_digit(exported, expected, form):
     """DuckDB 2.0.1, read_parquet of a tree: https://duckdb.org/docs/stable/data/parquet/overview."""
-    duckdb = pytest.importorskip("duckdb", reason=f"no duckdb: {INSTALL}")
+    duckdb = needed.package("duckdb")
     # Not what describes a HATS catalogue, whose names begin with an underscore.
     found = duckdb.sql(f"select {', '.join(COLUMNS)} from read_parquet('{exported[form]}/**/[!_]*.parquet') order by 1")
     assert found.fetchall() == expected
@@ -56,7 +56,7 @@ def test_duckdb_reads_every_digit(exported, expected, form):
 @pytest.mark.parametrize("form", ["hats", "parquet"])
 def test_polars_reads_every_digit(exported, expected, form):
     """polars 2.1.0, scan_parquet of a tree: https://docs.pola.rs/api/python/stable/reference/api/polars.scan_parquet.html."""
-    polars = pytest.importorskip("polars", reason=f"no polars: {INSTALL}")
+    polars = needed.package("polars")
     table = polars.scan_parquet(f"{exported[form]}/**/*.parquet").select(COLUMNS).sort("objid").collect()
     assert table.rows() == expected
 
@@ -65,7 +65,7 @@ def test_polars_reads_every_digit(exported, expected, form):
 @pytest.mark.filterwarnings("ignore")
 def test_lsdb_opens_the_catalogue_and_hats_finds_it_valid(exported, expected):
     """lsdb 0.11.1, open_catalog, and hats 0.11.1, is_valid_catalog: https://docs.lsdb.io, https://hats.readthedocs.io."""
-    lsdb = pytest.importorskip("lsdb", reason=f"no lsdb: {INSTALL}")
+    lsdb = needed.package("lsdb")
     from hats.io.validation import is_valid_catalog
 
     folder = exported["hats"].parent

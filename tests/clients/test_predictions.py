@@ -1,10 +1,10 @@
 """What other programs and libraries read in our files: every id to the last digit, missing as missing."""
 
 import csv
-import shutil
 import subprocess
 
 import pytest
+from helpers import needed
 from helpers.answered import IDS, expected, predictions
 
 ENDINGS = (".parquet", ".csv", ".fits", ".vot")
@@ -26,10 +26,7 @@ def files(tmp_path_factory):
 
 def ask(program, *arguments):
     """Run a program of Debian's; what it prints."""
-    if shutil.which(program) is None:
-        package = {"asttable": "gnuastro"}.get(program, program)
-        pytest.skip(f"no {program} on this machine (Debian: apt-get install {package})")
-    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([needed.program(program), *map(str, arguments)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -108,7 +105,7 @@ def cells_of(columns):
 
 def polars_rows(path, kind):
     """polars 2.1.0, read_parquet and read_csv (ids above 2^63 by `schema_overrides`)."""
-    polars = pytest.importorskip("polars", reason="no polars: pip install -e '.[clients]'")
+    polars = needed.package("polars")
     overrides = {"objid": {"text": polars.String, "uint64": polars.UInt64}.get(kind, polars.Int64)}
     csv = path.suffix == ".csv"
     table = polars.read_csv(path, schema_overrides=overrides) if csv else polars.read_parquet(path)
@@ -117,7 +114,7 @@ def polars_rows(path, kind):
 
 def duckdb_rows(path, kind):
     """DuckDB 2.0.1, read_parquet and read_csv (types of ids are said: HUGEINT is what it takes above 2^63)."""
-    duckdb = pytest.importorskip("duckdb", reason="no duckdb: pip install -e '.[clients]'")
+    duckdb = needed.package("duckdb")
     types = {"objid": {"text": "VARCHAR", "uint64": "UBIGINT"}.get(kind, "BIGINT")}
     source = f"read_csv('{path}', types={types})" if path.suffix == ".csv" else f"read_parquet('{path}')"
     rows = duckdb.sql(f"select {', '.join(NAMES)} from {source}").fetchall()
@@ -176,7 +173,7 @@ def test_unsigned_ids_without_a_null_come_back_from_fits(tmp_path):
 
 def test_missing_numbers_are_null_and_no_nan(files):
     """polars 2.1.0: NaN > 0.5 is true, so that a NaN would be taken for a large redshift; null > 0.5 is null."""
-    polars = pytest.importorskip("polars", reason="no polars: pip install -e '.[clients]'")
+    polars = needed.package("polars")
     assert polars.DataFrame({"z": [float("nan")]}).filter(polars.col("z") > 0.5).height == 1
     table = polars.read_parquet(files["int64", ".parquet"])
     assert table.filter(polars.col("b2r_redshift") > 0.5).height == 0

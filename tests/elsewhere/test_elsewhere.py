@@ -18,6 +18,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from conftest import ROOT
+from helpers import needed
 from helpers.distributed import distributed_by_hand
 from helpers.exported import exported_folder
 from helpers.trained import by_hand, several_by_hand
@@ -80,12 +81,11 @@ def test_examples_of_the_document_give_what_zoo_predict_gives(shelf, tmp_path, l
     assert main(["export", shelf[name], str(tmp_path / "out"), "--format", "onnx"]) == 0
     (tmp_path / "out" / f"{name}.onnx").rename(tmp_path / "out" / "b2r.onnx")
     if language == "js":
-        if not shutil.which("node") or not TARBALL.is_file():
-            pytest.skip(f"no node, or no {TARBALL} (.ci/run fetches it)")
-        unpack(TARBALL, tmp_path / "npm", wanted=lambda path: path.suffix in (".mjs", ".wasm", ".json"))
+        unpack(needed.fetched(TARBALL), tmp_path / "npm", wanted=lambda path: path.suffix in (".mjs", ".wasm", ".json"))
         (tmp_path / "out" / "node_modules").mkdir()
         (tmp_path / "npm" / "package").rename(tmp_path / "out" / "node_modules" / "onnxruntime-web")
     program, ending = {"python": (sys.executable, "py"), "js": ("node", "mjs")}[language]
+    program = needed.program(program)
     (tmp_path / "out" / f"example.{ending}").write_text(example(language))
     command = [program, *(["-I"] if language == "python" else []), f"example.{ending}"]
     done = subprocess.run(command, cwd=tmp_path / "out", capture_output=True, text=True)
@@ -307,8 +307,7 @@ def test_what_has_no_such_form_is_one_line(shelf, tmp_path, capsys):
 
 @pytest.mark.parametrize("tree", ["kaggle", "gz2", "gz1"])
 def test_page_sums_votes_up_as_zoo_predict_does(tmp_path, tree):
-    if not shutil.which("node"):
-        pytest.skip("no node")
+    node = needed.program("node")
     output = replace(OUTPUTS["votes"], tree=tree)
     shares = np.random.default_rng(0).dirichlet(np.full(output.size, 0.3), 300).astype(np.float32)
     about = {"output": describe_output(output, "log"), "shares": shares.tolist()}
@@ -319,7 +318,7 @@ def test_page_sums_votes_up_as_zoo_predict_does(tmp_path, tree):
         'const { output, shares } = JSON.parse(readFileSync("about.json"));\n'
         "console.log(JSON.stringify(shares.map((row) => classOf(output, row))));\n"
     )
-    done = subprocess.run(["node", "ask.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run([node, "ask.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert found == kind_of(output).words(shares).tolist()
     assert len(set(found)) > 5

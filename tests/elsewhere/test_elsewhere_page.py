@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from helpers import needed
 from helpers.axe import violations
 from helpers.browsing import browsing, dark, phone, text, wait
 from helpers.distributed import distributed_by_hand
@@ -57,8 +58,7 @@ def votes_by_hand():
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
     """Folders of models, by name."""
-    if not TARBALL.is_file():
-        pytest.skip(f"no {TARBALL}: .ci/run fetches it, or: zoo export b2r page --format page")
+    needed.fetched(TARBALL)
     home = tmp_path_factory.mktemp("shelf")
     models = [by_hand(name) for name in ("b2r", "b2c", "b2sm", "i2r", "i2c")] + [several_by_hand(), votes_by_hand()]
     models += [

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from helpers import needed
 from helpers.bare import bare
 from helpers.trained import by_hand
 
@@ -17,7 +18,7 @@ from common.models.opening import load
 from common.outputs.flags import Flag
 from sdss_gs.errors import OptionError
 
-pytest.importorskip("rail.estimation", reason='needs the extra rail: make rail, or pip install -e ".[rail]"')
+needed.package("rail.estimation")
 pytestmark = [
     # RAIL's, and of qp on reading distributions of galaxies that have none.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),

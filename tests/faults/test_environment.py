@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from conftest import cutout, survey_rows, write_image, write_survey
+from helpers import needed
 
 from common.data.sources import chunk, open_source
 from common.predict import results
@@ -207,7 +208,7 @@ def test_clock_that_was_set_back_does_not_hide_a_changed_file(tmp_path):
     assert set(data.catalogue.labels["class3"]) == {OUTPUTS["class3"].classes.index("QSO")}
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="becomes another user, which only root may")
+@pytest.mark.skipif(os.getuid() != 0, reason=needed.PLATFORM)
 def test_other_user_s_read_only_folder_is_one_line_and_packs_elsewhere():
     # Not pytest's own folder, into which no other user may look.
     folder = Path(tempfile.mkdtemp())

@@ -1,11 +1,10 @@
-"""axe-core, which finds what keeps people from using a page: ``python -m helpers.axe`` fetches it, for tests only."""
+"""axe-core, which finds what keeps people from using a page; `helpers.fetched` fetches it, for tests only."""
 
 import tarfile
 from functools import lru_cache
 
-import pytest
-
 from common.elsewhere.npm import Package
+from helpers import needed
 
 AXE = Package(
     "axe-core",
@@ -36,12 +35,7 @@ def script():
 
 def violations(browser):
     """What axe finds on the page that a browser shows, a line for each: rule, what is wanted, where."""
-    if not ARCHIVE.is_file():
-        pytest.skip(f"no {ARCHIVE}: .ci/run fetches it, or: PYTHONPATH=tests:. python -m helpers.axe")
+    needed.fetched(ARCHIVE)
     if not browser.execute_script("return 'axe' in window"):
         browser.execute_script(script())
     return browser.execute_async_script(RUN, list(RULES))
-
-
-if __name__ == "__main__":
-    print(AXE.fetched())

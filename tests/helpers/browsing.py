@@ -1,13 +1,13 @@
 """A real browser."""
 
-import shutil
 from contextlib import contextmanager
 
-import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
+
+from helpers import needed
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -18,9 +18,7 @@ FLAGS = (
 @contextmanager
 def browsing(profile, **logs):
     """Start Chromium with a profile of its own; it keeps what the console says, and the logs that are named."""
-    driver, program = shutil.which("chromedriver"), shutil.which("chromium")
-    if not (driver and program):
-        pytest.skip("no chromium and chromedriver on this machine")
+    driver, program = needed.program("chromedriver"), needed.program("chromium")
     options = webdriver.ChromeOptions()
     options.binary_location = program
     for flag in (*FLAGS, f"--user-data-dir={profile}"):

@@ -8,6 +8,7 @@ import mlflow
 import numpy as np
 import pytest
 from conftest import survey_rows, write_survey
+from helpers import needed
 from helpers.folders import architectures_of
 from helpers.several import FUNCTIONS, patchy_rows
 from mlflow import MlflowClient
@@ -29,7 +30,7 @@ def mapped(n=30):
     return Mapped("i2s", OUTPUTS["subclass"], np.arange(n) + 2**60, part, np.arange(n) % 3, places, pictures)
 
 
-@pytest.mark.parametrize("method", ["pca", "tsne"])
+@pytest.mark.parametrize("method", ["pca", "tsne", pytest.param("umap", marks=needed.minutes)])
 def test_alike_objects_lie_together(method):
     centres = RNG.normal(0, 10, (2, 8))
     features = np.concatenate([centre + RNG.normal(0, 1, (40, 8)) for centre in centres])

@@ -3,13 +3,13 @@
 The heavy ones take minutes: ZOO_HEAVY_TESTS=1 runs them too (``make backbones``).
 """
 
-import os
 import warnings
 
 import mlflow
 import numpy as np
 import pytest
 from conftest import survey_rows, write_survey
+from helpers import needed
 from helpers.folders import architectures_of
 
 from common import train
@@ -25,7 +25,8 @@ from common.training.phases import Phase, phases
 from sdss_gs.errors import OptionError
 from sdss_gs.schema import INPUTS, OUTPUTS
 
-CHEAP = ("small", "vit", "mobilenet")
+CHEAP = ("small", "vit", "mobilenet", "vgg16", "resnet50", "xception", "convnext_tiny")
+"""Those of each kind that take seconds; the others are deeper, or made of the same blocks."""
 LITTLE = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """Keras gives NumPy its variables in a way that NumPy has deprecated."""
 HEAVY = tuple(name for name in (*OWN, *APPLICATIONS) if name not in CHEAP)
@@ -44,8 +45,7 @@ OWN_SCALING = {
 
 
 def marked(names, cheap=(*CHEAP, "fast", "reference")):
-    heavy = pytest.mark.skipif(not os.environ.get("ZOO_HEAVY_TESTS"), reason="heavy: ZOO_HEAVY_TESTS=1")
-    return [pytest.param(name, marks=() if name in cheap else heavy) for name in names]
+    return [pytest.param(name, marks=() if name in cheap else needed.minutes) for name in names]
 
 
 def options(**given):
@@ -75,7 +75,7 @@ def test_pixels_are_scaled_once_as_the_backbone_was_trained(name, module):
     np.testing.assert_allclose(scaled(name, image), expected, atol=2e-4)
 
 
-@pytest.mark.parametrize("name", marked(["efficientnetv2b0", "convnext_tiny"]))
+@pytest.mark.parametrize("name", ["efficientnetv2b0", "convnext_tiny"])
 def test_pixels_are_scaled_as_the_backbones_own_layer_does(name):
     """These two have their scaling inside, which is left out here."""
     image = pixels()
@@ -130,9 +130,7 @@ def every_layer(model):
         yield from every_layer(layer) if isinstance(layer, keras.Model) else [layer]
 
 
-@pytest.mark.parametrize(
-    ("name", "count"), [pytest.param(*p, marks=marked([p[0]])[0].marks) for p in PARAMETERS.items()]
-)
+@pytest.mark.parametrize(("name", "count"), PARAMETERS.items())
 def test_deep_head_has_the_published_parameters(name, count):
     inputs = keras.Input((150, 150, 3), dtype="uint8", name="img")
     features = image_features(None, name, head="deep")(enter(INPUTS["img"], inputs))

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers import needed
 from helpers.folders import MODELS, architectures_of
 from helpers.several import fused
 from helpers.trained import untried
@@ -25,7 +26,7 @@ from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 HEAVY = bool(os.environ.get("ZOO_HEAVY_TESTS"))
 COUNT = 4
 RNG = np.random.default_rng(0)
-BACKBONES = (*OWN, *APPLICATIONS) if HEAVY else ("vit",)
+BACKBONES = (*OWN, *APPLICATIONS) if HEAVY else ("vit", "mobilenet")
 
 
 def networks():
@@ -86,7 +87,7 @@ def test_networks_of_the_folders(tmp_path, name, kind):
     [
         (("bands", "wise"), ("redshift",)),
         (("img", "ssel"), ("redshift", "subclass")),
-        pytest.param(tuple(INPUTS), tuple(OUTPUTS)[:4], marks=pytest.mark.skipif(not HEAVY, reason="heavy")),
+        pytest.param(tuple(INPUTS), tuple(OUTPUTS)[:4], marks=needed.minutes),
     ],
 )
 def test_networks_of_several_inputs(tmp_path, inputs, outputs):

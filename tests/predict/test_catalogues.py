@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from astropy.table import MaskedColumn, Table
+from helpers import needed
 from helpers.trained import by_hand
 
 from common.data.sources import open_source
@@ -95,7 +96,7 @@ def tables():
     masked = Table(columns | {"u": MaskedColumn([18.5, 0.0], mask=[False, True])})
     frame = pd.DataFrame(columns | {"u": [18.5, np.nan]})
     return {
-        "pandas": frame, "polars": pytest.importorskip("polars").DataFrame(missing), "pyarrow": pa.table(missing),
+        "pandas": frame, "polars": needed.package("polars").DataFrame(missing), "pyarrow": pa.table(missing),
         "astropy": masked, "dict": columns | {"u": [18.5, -9999.0]}, "numpy": frame.to_records(index=False),
     }  # fmt: skip
 

@@ -1,7 +1,6 @@
 """Distributions in files: what astropy, pyarrow, STILTS and qp read back is what the model says."""
 
 import json
-import shutil
 import subprocess
 from dataclasses import replace
 
@@ -9,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
+from helpers import needed
 from helpers.distributed import distributed_by_hand
 from helpers.exported import exported_folder
 from helpers.trained import by_hand
@@ -94,13 +94,11 @@ def test_files_hold_every_number_and_say_what_it_stands_for(galaxies, name, endi
 @pytest.mark.parametrize("ending", [".fits", ".vot"])
 def test_stilts_finds_no_fault_and_reads_the_grid(galaxies, ending):
     """STILTS 3.4.7: tasks tcopy and votlint."""
-    if shutil.which("stilts") is None:
-        pytest.skip("no stilts on this machine (Debian: apt-get install stilts)")
     model = distributed_by_hand()
     path, number = written(model, galaxies, ending, "grid"), {".fits": 2, ".vot": 1}[ending]
 
     def ask(*words):
-        done = subprocess.run(["stilts", *words], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([needed.program("stilts"), *words], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -191,7 +189,7 @@ def test_even_bins_hold_what_the_grid_held():
 
 
 def test_qp_reads_an_ensemble_with_ids_flags_and_the_same_medians(galaxies, monkeypatch):
-    qp = pytest.importorskip("qp", reason='no qp: pip install -e ".[rail]"')
+    qp = needed.package("qp")
     model = distributed_by_hand(components=2)
     monkeypatch.setattr(chunk, "ROWS_PER_CHUNK", 2)
     with pytest.warns(RuntimeWarning, match="non-finite"):

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from conftest import FIRST_ID
+from helpers import needed
 from helpers.distributed import distributed_by_hand
 from helpers.exported import exported_folder
 from helpers.trained import MAGNITUDES, by_hand
@@ -82,8 +82,7 @@ def shards(tmp_path):
 
 @pytest.fixture(scope="module")
 def ray():
-    if not find_spec("ray"):
-        pytest.skip("Ray is not installed")
+    needed.package("ray")
     before = dict(os.environ)
     with connected() as ray:
         # Workers cannot import the tests.
@@ -148,7 +147,7 @@ def test_command_on_ray_writes_densities_of_a_light_form(tmp_path, ray):
 
 
 def test_table_that_must_be_read_in_order_is_read_once_and_handed_out(tmp_path):
-    cloudpickle = pytest.importorskip("ray.cloudpickle")
+    cloudpickle = needed.package("ray.cloudpickle")
     path, model, output = tmp_path / "in.csv", by_hand(), tmp_path / "ray.csv"
     table(ROWS_PER_CHUNK + 10).to_csv(path, index=False)
 

@@ -226,7 +226,6 @@ def test_trees_of_hive_and_hats_are_read_without_what_is_no_row(tmp_path):
 
 def test_units_that_astropy_writes_into_parquet_are_known(tmp_path):
     table = Table({"objid": [1], "u_flux": Column([3000.0], unit="nJy")})
-    pytest.importorskip("pyarrow")
     table.write(tmp_path / "in.parquet")
     (found,) = open_tables(tmp_path / "in.parquet")
     assert found.column("u_flux").unit == "nJy"

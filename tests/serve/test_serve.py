@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import survey_rows, write_survey
-from helpers import gaps
+from helpers import gaps, needed
 from helpers.asking import ask
 from helpers.folders import architectures_of
 from helpers.running import running
@@ -276,7 +276,7 @@ def test_taken_port_is_one_line():
         listen("127.0.0.1", taken.getsockname()[1])
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason=needed.PLATFORM)
 def test_command_answers_until_it_is_interrupted(tmp_path):
     command = [Path(sys.executable).with_name("zoo"), "serve", "--port", "0"]
     empty = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}

@@ -3,13 +3,13 @@
 import csv
 import io
 import json
-import shutil
 import subprocess
 
 import pytest
 import requests
 from astropy.io.votable import parse_single_table
 from conftest import FIRST_ID, survey_rows, write_image, write_survey
+from helpers import needed
 from helpers.running import running
 from helpers.trained import by_hand
 
@@ -91,15 +91,14 @@ def test_votable_has_the_columns_of_zoo_predict_and_ids_as_text(url, models, dat
 
 
 def test_stilts_reads_the_votable_and_finds_nothing_wrong_with_it(url, tmp_path):
-    if shutil.which("stilts") is None:
-        pytest.skip("no stilts on this machine (Debian: apt-get install stilts)")
+    stilts = needed.program("stilts")
     write_image(tmp_path / "mine.jpg", 100)
     fields = [("objid", IDS[0]), ("row", json.dumps(ROW | {"id": "M 31 <&>"})), ("file", tmp_path / "mine.jpg")]
     path = tmp_path / "a.vot"
     path.write_bytes(asked(url, ("format", "votable"), *fields)[1].content)
     said = []
     for arguments in (["votlint", path], ["tpipe", f"in={path}", "cmd=keepcols 'id b2r_redshift'", "ofmt=csv"]):
-        done = subprocess.run(["stilts", *arguments], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([stilts, *arguments], capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, "")
         said.append(done.stdout)
     assert said[0] == ""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers import needed
 
 REPEATED = """
 import resource
@@ -20,7 +21,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have ways of their own")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason=needed.PLATFORM)
 def test_memory_that_is_freed_serves_the_next_array():
     """Five arrays of 512 pages at a time, each a hundred times: the system hands out each page once."""
     faults = subprocess.run([sys.executable, "-c", REPEATED], capture_output=True, text=True, check=True).stdout

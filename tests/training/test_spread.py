@@ -39,7 +39,7 @@ def test_two_processes_feed_together_what_one_feeds():
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["none"], "model: expected a model folder, found 'none'"),
+        (["none"], "model: expected a model folder of the repository, such as b2r, found 'none'"),
         (["b2r", "--processes", "0"], "processes: expected at least 1, found 0"),
         (["b2r", "--rank", "2", "--coordinator", "a:1"], "rank: expected 0 to 1, found 2"),
         (["b2r", "--rank", "1"], "coordinator: expected HOST:PORT with --rank, found none"),
@@ -62,7 +62,7 @@ def test_when_one_process_fails_the_others_are_stopped(monkeypatch, tmp_path):
     (tmp_path / "b2r").mkdir()
     script = f"import os, sys, time\nif os.environ['{spread.RANK}'] == '1': sys.exit(3)\ntime.sleep(60)\n"
     (tmp_path / "b2r" / "train.py").write_text(script)
-    monkeypatch.setattr(spread, "REPOSITORY", tmp_path)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(spread, "find_spec", lambda name: True)
     began = time.monotonic()
     assert spread.main(["b2r", "--processes", "2"]) == 3

@@ -16,6 +16,7 @@ import mlflow
 import optuna
 import pytest
 from conftest import ROOT, survey_rows, write_survey
+from helpers import needed
 from helpers.folders import MODELS, architectures_of
 from mlflow import MlflowClient
 from optuna.trial import TrialState, create_trial
@@ -174,10 +175,7 @@ def test_several_processes_on_sqlite_do_each_trial_once_though_one_is_killed(tmp
 @pytest.fixture
 def postgresql(tmp_path_factory):
     """Start a PostgreSQL of its own; as the user nobody where the tests run as root, which it refuses."""
-    pytest.importorskip("psycopg")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) or [shutil.which("pg_ctl")]
-    if not found[-1]:
-        pytest.skip("no PostgreSQL here")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) or [needed.program("pg_ctl")]
     binaries, folder = Path(found[-1]).parent, Path(tmp_path_factory.mktemp("pg"))
     user = {}
     if os.getuid() == 0:
