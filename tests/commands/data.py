@@ -82,7 +82,7 @@ def pictures(folder):
             columns[column.removesuffix("_fraction")] = [20 if number < 2 else 0]
     pq.write_table(pa.table(columns), folder / "gz2_train_catalog.parquet")
     with h5py.File(folder / "Galaxy10_DECals.h5", "w") as file:
-        file["images"] = np.full((1, 256, 256, 3), 60, np.uint8)
+        file["images"] = np.kron([[[[20], [200]], [[200], [20]]]], np.ones((1, 128, 128, 3))).astype(np.uint8)
         for name, value in {"ans": 5, "ra": 150.1, "dec": 2.2, "redshift": 0.05, "pxscale": 0.262}.items():
             file[name] = np.array([value])
 

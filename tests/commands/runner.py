@@ -24,7 +24,10 @@ QUOTED = re.compile(r"""("[^"]*"|'[^']*'|\\.)|(&&|;|\|)""")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a command: exit code, all that it printed, and how it was run (real, played, dry)."""
+    """What came of a command: exit code, all that it printed, and how it was run.
+
+    real; played, against servers that are played; begun, up to the first step of a training; dry, parsed.
+    """
 
     code: int
     text: str
@@ -53,6 +56,10 @@ class Shell:
         """Run a line; return its outcome."""
         self.how, said = [], io.StringIO()
         code = 0
+        for name in re.findall(r"--output (\S+)", text):
+            # A page may write what another one reads.
+            if (self.here / name).is_symlink():
+                (self.here / name).unlink()
         for part in split(placed(text, self.world, self.home), "&&", ";"):
             if not self.real:
                 code = dry.check(part, said)
@@ -60,7 +67,7 @@ class Shell:
                 code = self._pipeline(split(part, "|"), said)
             if code:
                 break
-        how = "dry" if not self.real or "dry" in self.how else "played" if "played" in self.how else "real"
+        how = next((how for how in ("dry", "begun", "played") if how in self.how), "real") if self.real else "dry"
         return Outcome(code, said.getvalue(), how)
 
     def _pipeline(self, parts, said):

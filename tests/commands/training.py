@@ -31,13 +31,12 @@ with warnings.catch_warnings():
 
 FEW = {"main": {"epochs": 1}, "sweep": {"epochs": 1, "refit_epochs": 1}, "adapt": {"epochs": 1}}
 """What is cut at each entry point."""
-CHEAP = ("b2r",)
 CUT_IF_GIVEN = {"folds": 3, "trials": 2, "ensemble": 2}
 
 
-def cheap(folder, arguments):
-    """Tell whether a training takes a moment, so that it is run to its end each time."""
-    return folder.name in CHEAP and arguments[0].startswith("-") and "--folds" not in arguments
+def looks(folder, arguments):
+    """Tell whether a command only looks at what was trained, or says what there is."""
+    return arguments[0] in ("evaluate", "compare", "embed") or bool({"--help", "-h"} & set(arguments))
 
 
 def resolve(words, here):
@@ -62,7 +61,7 @@ def run(folder, arguments, here, whole):
     os.environ[LAUNCH_FOLDER] = str(here)
     entry_point = arguments[0] if arguments and arguments[0] in ENTRY_POINTS else "main"
     try:
-        if whole or {"--help", "-h"} & set(arguments) or entry_point in ("evaluate", "compare", "embed"):
+        if whole:
             return train._run(folder, functions_of(folder), arguments)
         _rehearse(folder, entry_point, arguments[entry_point != "main" :])
         return 0

@@ -9,7 +9,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,15 +22,23 @@ from helpers.zenodo import Zenodo, zipped
 from mlflow import MlflowClient
 
 from commands import data
-from common import train
-from common.backend import keras
+from commands.runner import Shell
+from common.elsewhere import web_runtime
+from common.models.described import read_description, write_description
 from common.models.library import import_model
-from common.project import functions_of
+from sdss_gs.files import sha256
 from sdss_gs.schema import INPUTS, parse_model_name
 
 BIN = Path(sys.executable).parent
 OF_REPOSITORY = ("Makefile", "setup.py", "requirements-predict.txt", "examples", "docs", "weights", "benchmarks")
-BY_HAND = ("i2r", "i2g", "i2c", "s2r")
+BY_HAND = ("i2r", "i2g", "i2c")
+TARBALL = web_runtime.cached()
+"""npm's package for pages, where it was fetched once; asked before the world has a cache of its own."""
+TRAINED = ("mlflow run b2r --no-conda", "mlflow run i2c -P ds=DS -P target=shape --no-conda")
+EXPORTED = (
+    "zoo export b2r b2r-onnx --format onnx", "zoo export b2r b2r-tf --format saved_model", "zoo export b2r b2r-folder"
+)  # fmt: skip
+"""What is there before a page is read; a page that says the same is not tried again."""
 SMALL_PICTURE = "keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x))"
 SMALL_SPECTRUM = "keras.layers.Dense(4)(x)"
 """Features of images, cut-outs and spectra that cost nothing: what is tried is the command, not the network."""
@@ -49,7 +56,7 @@ class World:
     def __init__(self, folder):
         self.folder, self.repository = folder, folder / "zoo"
         self.store = f"sqlite:///{self.repository}/mlflow.db"
-        self.services, self.servers, self.said = {}, [], {}
+        self.services, self.servers, self.said, self.tarball = {}, [], {}, TARBALL
         data.everything(folder)
         self._write_repository()
 
@@ -71,29 +78,33 @@ class World:
             (folder / "train.py").write_text(small(path.with_name("train.py")))
 
     def fill_store(self):
-        """Train a model of magnitudes, three versions of it, and put others made by hand beside it."""
+        """Train a model of magnitudes, three versions of it, and one of a label; put others made by hand beside them."""
         mlflow.set_tracking_uri(self.store)
-        folder = self.repository / "b2r"
-        arguments = ["--ds", str(self.folder / "DS"), "--epochs", "1"]
-        assert train._run(folder, functions_of(folder), arguments) == 0
-        # What `epochs` and `precision` leave behind must not decide how the next ones are made.
-        keras.config.set_dtype_policy("float32")
+        shell = Shell(self, self.place("first"), whole=True)
+        for command in TRAINED:
+            outcome = shell.type(command)
+            assert outcome.code == 0, outcome.text
         client = MlflowClient()
         first = client.get_model_version("b2r", "1")
         for _ in range(2):
             mlflow.register_model(first.source, "b2r", tags=first.tags)
-        models = [by_hand(name) for name in BY_HAND] + [several_by_hand()]
-        for model in [*models, replace(by_hand("i2c"), name="i2c-shape")]:
-            exported_folder(self.folder / "exported" / model.name, model)
-            import_model(self.folder / "exported" / model.name)
-        exported_folder(self.folder / "exported" / "b2r", by_hand())
+        for model in [*(by_hand(name) for name in BY_HAND), several_by_hand()]:
+            folder = Path(exported_folder(self.folder / "exported" / model.name, model))
+            about = read_description(folder)
+            about["files"]["card.json"] = sha256(folder / "card.json")
+            write_description(folder, about)
+            import_model(folder)
+        for command in EXPORTED:
+            assert shell.type(command).code == 0
+        for path in [*shell.here.glob("b2r*/b2r.onnx"), *shell.here.glob("b2r-*")]:
+            path.rename(self.folder / path.name)
 
     def place(self, name):
         """Make a folder to type in: the repository's, with all files that a page may name."""
         here = self.folder / "typed" / name
         here.mkdir(parents=True)
         for path in [*self.repository.iterdir(), *self.folder.iterdir()]:
-            wanted = path.is_file() or path.parent == self.repository or path.name in ("images", "shards")
+            wanted = path.is_file() or path.parent == self.repository or path.name in ("images", "shards", "b2r-tf")
             if wanted and not path.name.startswith((".", "mlflow.db", "mlruns")):
                 (here / path.name).symlink_to(path)
         return here
