@@ -1,14 +1,12 @@
 """What is too much to be run is parsed: every program that it calls must be there, and know every option."""
 
-import argparse
+import ast
 import contextlib
 import importlib.util
 import io
-import os
 import re
 import runpy
 import shlex
-import shutil
 import subprocess
 import sys
 from unittest.mock import patch
@@ -20,6 +18,7 @@ from packaging.requirements import Requirement
 from commands import training
 from common.cli.command import zoo as zoo_cli
 from common.project import parse_options, read_folder, read_project
+from common.runs.failures import report
 from sdss_gs.__main__ import _parser
 
 ELSEWHERE = ("srun", "scontrol", "sbatch", "kubectl")
@@ -37,7 +36,13 @@ def check(text, said):
     for part in re.split(r"\||;|&&", re.sub(r"\$\([^()]*\)", "X", text)):
         words = [word for word in shlex.split(part, comments=True)]
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            if code := _words(words, said):
+            try:
+                code = _words(words, said)
+            except SystemExit as end:
+                code = end.code or 0
+            except Exception as error:
+                code = report(error)
+            if code:
                 return code
     return 0
 
@@ -149,21 +154,34 @@ def make(words, shell=None):
 def pip(words, shell=None):
     """Parse ``pip install`` and all that it would install; extras are those of setup.py."""
     _dry(shell)
-    from pip._internal.commands import create_command
-
-    options, names = create_command("install").parse_args(words[2:])
-    for file in options.requirements:
-        lines = (ROOT / file).read_text().splitlines()
-        names += [line for line in lines if line and not line.startswith("#")]
-    extras = set(re.findall(r'^    "(\w+)": ', (ROOT / "setup.py").read_text(), re.MULTILINE))
-    for name in [*names, *options.editables]:
+    # Not in this process, where pip and setuptools must not be imported in any order.
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "--help"], capture_output=True, text=True)
+    known, extras = set(re.findall(r"(?<!\w)--?[\w-]+", done.stdout)), _extras()
+    options = [word for word in words[2:] if word.startswith("-")]
+    names = [word for word in words[2:] if not word.startswith("-")]
+    if lacking := set(options) - known:
+        print(f"pip install: expected its own options, found {', '.join(lacking)}", file=sys.stderr)
+        return 1
+    for name in names:
         wanted = re.search(r"^\.(?:\[(.*)\])?$", name)
-        if wanted and (lacking := set(filter(None, (wanted[1] or "").split(","))) - extras):
-            print(f"{name}: expected extras of setup.py, found {lacking}", file=sys.stderr)
-            return 1
-        if not wanted:
+        if name.endswith(".txt"):
+            lines = (ROOT / name).read_text().splitlines()
+            list(map(Requirement, (line for line in lines if line and not line.startswith("#"))))
+        elif not wanted:
             Requirement(name)
+        elif lacking := set(filter(None, (wanted[1] or "").split(","))) - extras:
+            print(f"{name}: expected extras of setup.py, found {', '.join(lacking)}", file=sys.stderr)
+            return 1
     return 0
+
+
+def _extras():
+    text = (ROOT / "setup.py").read_text()
+    (made,) = (
+        node.value for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "EXTRAS"
+    )  # fmt: skip
+    return {key.value for key in made.keys}
 
 
 def ray(words, shell=None):

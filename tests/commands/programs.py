@@ -2,7 +2,6 @@
 
 import os
 
-
 from commands import dry, training
 from common.cli.command import main as zoo_main
 from sdss_gs.__main__ import main as sdss_gs_main

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from conftest import ROOT
 
 from commands import dry, programs
+from common.runs.failures import report
 
 NAME = re.compile(r"(?<![\w./-])(DS|OTHER|OLD|NEW|D|IN|OUT|DIR|GZ1|FOLDER|I|R|G)(?=$|[\s/])")
 MAKES = re.compile(r"\b(?:sdss_gs|zoo data) (sample|spectra|build|import|download|export)\b")
@@ -56,7 +57,7 @@ class Shell:
         """Run a line; return its outcome."""
         self.how, said = [], io.StringIO()
         code = 0
-        for name in re.findall(r"--output (\S+)", text):
+        for name in re.findall(r"--output (\S+)", text) + re.findall(r"zoo export .*?(\S+) --format", text):
             # A page may write what another one reads.
             if (self.here / name).is_symlink():
                 (self.here / name).unlink()
@@ -81,6 +82,8 @@ class Shell:
                 code = program(words, self)
             except SystemExit as end:
                 code = end.code or 0
+            except Exception as error:
+                code = report(error)
         if len(parts) > 1 and not code:
             return self._shell(" | ".join(parts[1:]), out.getvalue(), said)
         said.write(out.getvalue())

@@ -4,6 +4,7 @@ Commands run in this process, against small generated data, a store with small m
 is cut to one epoch, and most are run only up to their first step. With ``ZOO_HEAVY_TESTS=1`` they are run to the end.
 """
 
+import contextlib
 import os
 import re
 
@@ -64,7 +65,7 @@ def test_languages_and_markers_of_all_blocks_are_known():
 def test_commands_run(world, block):
     from commands.runner import Shell
 
-    shell = Shell(world, place(world, block), real=not block.mark or WHOLE and block.mark == "heavy", whole=WHOLE)
+    shell = Shell(world, place(world, block), real=not block.mark or (WHOLE and block.mark == "heavy"), whole=WHOLE)
     for command in block.commands:
         # Another machine is none of a test's.
         shell.real = shell.real and not command.machine
@@ -120,3 +121,39 @@ def test_proxy_is_of_this_service(block):
     from commands import code
 
     code.check_nginx(block)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "zoo predict b2r@shipped --inputs examples/galaxies.csv --output -",
+        "zoo predict b2r@shipped --input examples/nowhere.csv --output -",
+        "zoo predict b2r@shipped --input examples/galaxies.csv --output - | grep nothing-like-this",
+        "python -m sdss_gs info DS --jsn",
+        "mlflow run b2r -P epoch=20 --no-conda",
+        "mlflow run b2r -P epochs=20",
+        "mlflow run b2r -e evaluate -P ds=NOWHERE --no-conda",
+        "mlflow ui --portt 5000",
+        "make nothing",
+        'pip install -e ".[nothing]"',
+        "python -m benchmarks.photoz --dss DS",
+        "nothing-like-this --help",
+    ],
+)
+def test_what_does_not_work_is_found(world, command):
+    """Else a page could say anything."""
+    from commands.runner import run
+
+    with contextlib.suppress(LookupError):
+        assert run(command, world).code
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<!-- commands: heavy -->\n\n```console\n$ zoo list\n```\n", "```console\nzoo list\n```\n"],
+    ids=["a marker before none", "no prompt"],
+)
+def test_blocks_that_would_slip_through_are_refused(tmp_path, text):
+    (tmp_path / "page.md").write_text(text)
+    with pytest.raises(ValueError, match=r"page\.md:1: expected"):
+        print([block.commands for block in blocks_of(tmp_path / "page.md", tmp_path)])

@@ -1,6 +1,7 @@
 """Where the commands of the pages are typed: a repository, a store with models, data, and servers on loopback."""
 
 import ast
+import json
 import os
 import shutil
 import socket
@@ -26,6 +27,7 @@ from commands.runner import Shell
 from common.elsewhere import web_runtime
 from common.models.described import read_description, write_description
 from common.models.library import import_model
+from common.outputs.kinds.kind import CONSTANTS
 from sdss_gs.files import sha256
 from sdss_gs.schema import INPUTS, parse_model_name
 
@@ -90,9 +92,7 @@ class World:
             mlflow.register_model(first.source, "b2r", tags=first.tags)
         for model in [*(by_hand(name) for name in BY_HAND), several_by_hand()]:
             folder = Path(exported_folder(self.folder / "exported" / model.name, model))
-            about = read_description(folder)
-            about["files"]["card.json"] = sha256(folder / "card.json")
-            write_description(folder, about)
+            _add_card(folder)
             import_model(folder)
         for command in EXPORTED:
             assert shell.type(command).code == 0
@@ -149,6 +149,16 @@ class World:
             process.wait(timeout=30)
         for server in self.servers:
             server.__exit__(None, None, None)
+
+
+def _add_card(folder):
+    """Make the card of a model by hand one of its files, with the constants that every trained one is judged beside."""
+    card, about = json.loads((folder / "card.json").read_text()), read_description(folder)
+    for output in card["outputs"]:
+        scores = next(iter(output["scores"].values()))
+        output["scores"] |= {rival: scores for rival in CONSTANTS}
+    (folder / "card.json").write_text(json.dumps(card))
+    write_description(folder, about | {"files": about["files"] | {"card.json": sha256(folder / "card.json")}})
 
 
 def _wait(address, process, log):
