@@ -1,4 +1,4 @@
-"""Blocks of other languages than a console's: run, or as much of them looked at as there can be without what they need."""
+"""Blocks of other languages than a console's: run, or looked at as far as that goes without what they need."""
 
 import ast
 import importlib
@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 import subprocess
+import warnings
 
 import numpy as np
 import yaml
@@ -34,7 +35,10 @@ def given(world):
 def run(block, world):
     """Run Python in the namespace of its page."""
     names = NAMESPACES.setdefault(block.page, {"__name__": "page", **given(world)})
-    exec(compile(block.text, str(block), "exec"), names)
+    with warnings.catch_warnings():
+        # In one line a file is opened, written and left to Python.
+        warnings.simplefilter("ignore", ResourceWarning)
+        exec(compile(block.text, str(block), "exec"), names)
 
 
 def check_fragment(block):

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 
 from conftest import ROOT
@@ -25,12 +26,13 @@ QUOTED = re.compile(r"""("[^"]*"|'[^']*'|\\.)|(&&|;|\|)""")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a command: exit code, all that it printed, and how it was run.
+    """What came of a command: exit code, what it printed on stdout, all that it printed, and how it was run.
 
     real; played, against servers that are played; begun, up to the first step of a training; dry, parsed.
     """
 
     code: int
+    out: str
     text: str
     how: str
 
@@ -55,21 +57,16 @@ class Shell:
 
     def type(self, text):
         """Run a line; return its outcome."""
-        self.how, said = [], io.StringIO()
-        code = 0
+        self.how, self.out, said, code = [], io.StringIO(), io.StringIO(), 0
         for name in re.findall(r"--output (\S+)", text) + re.findall(r"zoo export .*?(\S+) --format", text):
             # A page may write what another one reads.
             if (self.here / name).is_symlink():
                 (self.here / name).unlink()
         for part in split(placed(text, self.world, self.home), "&&", ";"):
-            if not self.real:
-                code = dry.check(part, said)
-            else:
-                code = self._pipeline(split(part, "|"), said)
-            if code:
+            if code := self._pipeline(split(part, "|"), said) if self.real else dry.check(part, said):
                 break
         how = next((how for how in ("dry", "begun", "played") if how in self.how), "real") if self.real else "dry"
-        return Outcome(code, said.getvalue(), how)
+        return Outcome(code, self.out.getvalue(), said.getvalue() + self.out.getvalue(), how)
 
     def _pipeline(self, parts, said):
         words = [word for text in words_of(parts[0]) for word in braced(text)]
@@ -86,14 +83,14 @@ class Shell:
                 code = report(error)
         if len(parts) > 1 and not code:
             return self._shell(" | ".join(parts[1:]), out.getvalue(), said)
-        said.write(out.getvalue())
+        self.out.write(out.getvalue())
         return code
 
     def _shell(self, text, given, said):
         program = words_of(text)[0]
         if not shutil.which(program, path=os.environ["PATH"]):
             raise LookupError(f"{program}: expected a program that tests/commands knows or that is here, found none")
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(self.out), contextlib.redirect_stderr(said):
             return self.sh(text, given)
 
     def sh(self, text, given=""):
@@ -101,7 +98,8 @@ class Shell:
         done = subprocess.run(
             ["sh", "-c", text], input=given, cwd=self.here, capture_output=True, text=True, timeout=60
         )
-        print(done.stdout + done.stderr)
+        print(done.stdout, end="")
+        print(done.stderr, end="", file=sys.stderr)
         return done.returncode
 
 

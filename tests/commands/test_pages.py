@@ -1,7 +1,7 @@
 """Every command and every piece of code that a page shows is tried: a new page cannot slip through.
 
-Commands run in this process, against small generated data, a store with small models and servers on loopback; a training
-is cut to one epoch, and most are run only up to their first step. With ``ZOO_HEAVY_TESTS=1`` they are run to the end.
+Commands run in this process, against small generated data, a store with small models and servers on loopback. Of
+trainings two are run to the end, in one epoch, the others up to their first step; with ``ZOO_HEAVY_TESTS=1`` all are.
 """
 
 import contextlib
@@ -73,7 +73,7 @@ def test_commands_run(world, block):
         print(f"{outcome.how}: {command.text}")
         assert outcome.code == 0, f"{block}\n$ {command.text}\n{outcome.text}"
         if command.output and outcome.how == "real":
-            compare(outcome.text, "\n".join(command.output), f"{block}\n$ {command.text}")
+            compare(outcome.out, "\n".join(command.output), f"{block}\n$ {command.text}")
 
 
 def compare(found, shown, where):
