@@ -110,12 +110,8 @@ def templates(folder):
     """Write spectra to make others of."""
     folder.mkdir()
     rest = 10 ** (2.9 + 1e-4 * np.arange(11_000))
-    vectors = [
-        1 + 0 * rest,
-        0.5 + 9 * np.exp(-0.5 * ((rest - 6564.6) / 8) ** 2),
-        np.sin(rest / 700),
-        np.cos(rest / 300),
-    ]
+    line = 0.5 + 9 * np.exp(-0.5 * ((rest - 6564.6) / 8) ** 2)
+    vectors = [1 + 0 * rest, line, np.sin(rest / 700), np.cos(rest / 300)]
     for kind, name in (("GALAXY", "Gal"), ("STAR", "Star"), ("QSO", "QSO")):
         unit = fits.PrimaryHDU(np.array(vectors, np.float32))
         unit.header.update({"OBJECT": kind, "COEFF0": 2.9, "COEFF1": 1e-4})

@@ -74,14 +74,14 @@ def pages():
 def blocks_of(path, root=ROOT):
     """List the blocks of a page; a marker that stands before none is a ValueError."""
     page, lines, found = str(path.relative_to(root)), path.read_text().splitlines(), []
-    fence, mark = "", ""
+    fence = language = mark = ""
+    first = 0
     for number, line in enumerate(lines, 1):
         fenced = FENCE.match(line)
         if fence:
             if fenced and fenced[1].startswith(fence) and not fenced[2].strip():
-                found.append(
-                    Block(page, first, language, mark, "".join(f"{one}\n" for one in lines[first : number - 1]))
-                )
+                text = "".join(f"{one}\n" for one in lines[first : number - 1])
+                found.append(Block(page, first, language, mark, text))
                 fence = mark = ""
         elif fenced and fenced[1][0] != ":":
             fence, language, first = fenced[1], fenced[2].strip(), number

@@ -87,9 +87,8 @@ def _rehearse(folder, entry_point, arguments):
         return
     options = parse_options(project, arguments)
     if entry_point == "adapt":
-        open_surveys(
-            project, options, load(address_of(project, options.start) if options.start else project.name, KERAS)
-        )
+        address = address_of(project, options.start) if options.start else project.name
+        open_surveys(project, options, load(address, KERAS))
         return
     session = Session(project, Silent(), options, functions, fold=0 if options.folds else None)
     # The base networks of a fused one would be trained, the weights of a well-known one fetched.

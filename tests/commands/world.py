@@ -80,7 +80,7 @@ class World:
             (folder / "train.py").write_text(small(path.with_name("train.py")))
 
     def fill_store(self):
-        """Train a model of magnitudes, three versions of it, and one of a label; put others made by hand beside them."""
+        """Train a model of magnitudes, three versions of it, and one of a label; others are made by hand."""
         mlflow.set_tracking_uri(self.store)
         shell = Shell(self, self.place("first"), whole=True)
         for command in TRAINED:
