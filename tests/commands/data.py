@@ -51,7 +51,9 @@ def tables(folder, table):
     pa.csv.write_csv(table.select(["objid", *columns, "redshift"]), folder / "catalogue.csv")
     shutil.copyfile(folder / "catalogue.csv", folder / "galaxies.csv")
     pa.csv.write_csv(table.select(columns), folder / "magnitudes.csv")
-    pa.csv.write_csv(table.select([*columns, "z_spec"]), folder / "mine.csv")
+    mine = table.select([*columns, "modelMag_r", "modelMag_i", "z_spec"])
+    pa.csv.write_csv(mine.rename_columns([*BANDS, "my_r", "my_i", "z_spec"]), folder / "mine.csv")
+    Table.read(folder / "catalogue.csv").write(folder / "others.fits")
     (folder / "shards").mkdir()
     for number, start in enumerate((0, 20)):
         pq.write_table(table.select(["objid", *columns]).slice(start, 20), folder / "shards" / f"{number}.parquet")
@@ -62,6 +64,8 @@ def pictures(folder):
     (folder / "images").mkdir()
     for number in range(12, 24):
         write_image(folder / "images" / f"galaxy-{number}.jpg", 5 * number)
+    labels = [f"galaxy-{number}.jpg,{'smooth' if number % 2 else 'disc'}\n" for number in range(12, 24)]
+    (folder / "images" / "labels.csv").write_text("filename,shape\n" + "".join(labels))
     shutil.copyfile(folder / "images" / "galaxy-17.jpg", folder / "galaxy.jpg")
     for kind in ("ring", "disc"):
         (folder / "in" / "tree" / kind).mkdir(parents=True)

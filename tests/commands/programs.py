@@ -121,5 +121,5 @@ def nothing(words, shell):
 
 PROGRAMS = {
     "zoo": zoo, "python": python, "python3": python, "mlflow": mlflow, "curl": curl, "cd": change_folder, "git": clone,
-    "make": dry.make, "pip": dry.pip, "ray": dry.ray, "export": nothing, ".": nothing, "pytest": nothing,
+    "make": dry.make, "pip": dry.pip, "ray": dry.ray, "export": nothing, ".": nothing, "pytest": nothing, "ruff": nothing,
 }  # fmt: skip
