@@ -24,7 +24,7 @@ from sdss_gs.__main__ import _parser
 
 ELSEWHERE = ("srun", "scontrol", "sbatch", "kubectl")
 """Programs of clusters, which nobody has here."""
-PLAIN = ("cd", "export", "head", "cut", "echo", "pytest", "git", "curl", "node", ".", "source", "npm", "docker")
+PLAIN = ("cd", "export", "head", "cut", "echo", "pytest", "ruff", "git", "curl", "node", ".", "source", "npm", "docker")
 ASSIGNMENT = re.compile(r"^[A-Z_]+=\S*$")
 
 

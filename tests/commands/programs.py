@@ -24,7 +24,8 @@ def zoo(words, shell):
         options = [word for word in words[2:] if word not in ("--host", "0.0.0.0")]
         shell.world.said["SERVER"] = shell.world.serve(*options, here=shell.here)
         return 0
-    if "ray" in words and not shell.whole:
+    # Of machines elsewhere there are none.
+    if "ray" in words and (not shell.whole or "--address" in words):
         return dry.zoo(words, shell)
     if words[-2:] == ["--format", "page"]:
         if not shell.world.tarball.is_file():
@@ -82,7 +83,7 @@ def mlflow(words, shell):
 def _train(shell, folder, arguments):
     """Train, unless the very same has been done."""
     done = (folder, *arguments)
-    whole = shell.whole or training.looks(folder, arguments)
+    whole = shell.whole and not training.fetches(arguments) or training.looks(folder, arguments)
     if shell.world.said.get(done) == 0:
         return 0
     code = training.run(folder, arguments, shell.here, whole)

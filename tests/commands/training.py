@@ -39,6 +39,11 @@ def looks(folder, arguments):
     return arguments[0] in ("evaluate", "compare", "embed") or bool({"--help", "-h"} & set(arguments))
 
 
+def fetches(arguments):
+    """Tell whether a training begins with weights that Keras has on its servers."""
+    return "--backbone" in arguments and arguments[arguments.index("--backbone") + 1] in APPLICATIONS
+
+
 def resolve(words, here):
     """Parse ``mlflow run …`` as MLflow does; return the folder and the command line of its ``train.py``."""
     run = mlflow_cli.get_command(None, "run")
