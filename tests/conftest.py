@@ -19,8 +19,8 @@ from sdss_gs.schema import INPUTS, OPTIONAL, OUTPUTS, QUANTITIES, WAVELENGTH, in
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_ID = 1237648720693755918
 SLOWEST = (
-    "test_pages.py", "test_end_to_end.py", "test_several.py", "test_training.py", "test_sweep.py", "test_sweep_outputs.py",
-    "test_backbones.py", "test_champion.py", "test_ray.py", "test_evaluate.py", "test_own.py",
+    "test_pages.py", "test_end_to_end.py", "test_several.py", "test_training.py", "test_sweep.py",
+    "test_sweep_outputs.py", "test_backbones.py", "test_champion.py", "test_ray.py", "test_evaluate.py", "test_own.py",
     "test_own_split.py", "test_from_python.py", "test_rail.py", "test_notebooks.py",
 )  # fmt: skip
 """Files of tests that train or start processes; each takes over a quarter of a minute."""

@@ -83,7 +83,7 @@ def mlflow(words, shell):
 def _train(shell, folder, arguments):
     """Train, unless the very same has been done."""
     done = (folder, *arguments)
-    whole = shell.whole and not training.fetches(arguments) or training.looks(folder, arguments)
+    whole = (shell.whole and not training.fetches(arguments)) or training.looks(folder, arguments)
     if shell.world.said.get(done) == 0:
         return 0
     code = training.run(folder, arguments, shell.here, whole)
@@ -122,5 +122,6 @@ def nothing(words, shell):
 
 PROGRAMS = {
     "zoo": zoo, "python": python, "python3": python, "mlflow": mlflow, "curl": curl, "cd": change_folder, "git": clone,
-    "make": dry.make, "pip": dry.pip, "ray": dry.ray, "export": nothing, ".": nothing, "pytest": nothing, "ruff": nothing,
+    "make": dry.make, "pip": dry.pip, "ray": dry.ray, "export": nothing, ".": nothing, "pytest": nothing,
+    "ruff": nothing,
 }  # fmt: skip
