@@ -91,5 +91,5 @@ def check_nginx(block):
     assert block.text.count("{") == block.text.count("}"), str(block)
     for line in filter(None, map(str.strip, block.text.splitlines())):
         assert line[-1] in ";{}", f"{block}: {line}"
-    (port,) = (option.default for option in zoo.commands["serve"].params if option.name == "port")
+    (port,) = (option.default for option in zoo.get_command(None, "serve").params if option.name == "port")
     assert f"127.0.0.1:{port};" in block.text, str(block)

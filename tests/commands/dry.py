@@ -20,7 +20,7 @@ from commands import training
 from common.cli.command import zoo as zoo_cli
 from common.project import parse_options, read_folder, read_project
 from common.runs.failures import report
-from sdss_gs.__main__ import _parser
+from sdss_gs.__main__ import make_parser
 
 ELSEWHERE = ("srun", "scontrol", "sbatch", "kubectl")
 """Programs of clusters, which nobody has here."""
@@ -95,7 +95,7 @@ def zoo(words, shell=None):
 def sdss_gs(words, shell=None):
     """Parse ``python -m sdss_gs``."""
     _dry(shell)
-    _parser().parse_args(words)
+    make_parser().parse_args(words)
     return 0
 
 
