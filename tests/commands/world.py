@@ -34,7 +34,7 @@ from sdss_gs.schema import INPUTS, parse_model_name
 BIN = Path(sys.executable).parent
 OF_REPOSITORY = ("Makefile", "setup.py", "requirements-predict.txt", "examples", "docs", "weights", "benchmarks")
 BY_HAND = ("i2r", "i2g", "i2c")
-TARBALL = web_runtime.cached()
+TARBALL = web_runtime.RUNTIME.cached()
 """npm's package for pages, where it was fetched once; asked before the world has a cache of its own."""
 TRAINED = ("mlflow run b2r --no-conda", "mlflow run i2c -P ds=DS -P target=shape --no-conda")
 EXPORTED = (
