@@ -16,9 +16,9 @@ ALONE = ("download", "verify", "pack", "sample")
 
 def zoo(words, shell):
     """Run ``zoo``; a service stays until the world ends."""
-    if words[1] == "data":
+    if words[1:2] == ["data"]:
         return sdss_gs(words[2:], shell)
-    if words[1] == "serve":
+    if words[1:2] == ["serve"]:
         dry.zoo(words)
         # Loopback is all that a test may listen at, and any port that is free.
         options = [word for word in words[2:] if word not in ("--host", "0.0.0.0")]
@@ -31,7 +31,7 @@ def zoo(words, shell):
         if not shell.world.tarball.is_file():
             return dry.zoo(words, shell)
         words = [*words, "--onnxruntime-web", str(shell.world.tarball)]
-    if words[1] == "compare":
+    if words[1:2] == ["compare"]:
         words = [*words, "--output", "comparison"]
     folder = str(shell.world.folder / "b2r-folder")
     code = zoo_main([folder if word == "b2r/" else word for word in words[1:]])

@@ -70,8 +70,9 @@ class Shell:
 
     def _pipeline(self, parts, said):
         words = [word for text in words_of(parts[0]) for word in braced(text)]
-        program = programs.PROGRAMS.get(words[0]) if ">" not in words else None
-        if program is None:
+        program = programs.PROGRAMS.get(words[0])
+        words, target = (words[: words.index(">")], words[-1]) if ">" in words else (words, "")
+        if program is None or words[1:2] == ["-c"]:
             return self._shell(" | ".join(parts), "", said)
         out = io.StringIO()
         with contextlib.chdir(self.here), contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
@@ -83,7 +84,10 @@ class Shell:
                 code = report(error)
         if len(parts) > 1 and not code:
             return self._shell(" | ".join(parts[1:]), out.getvalue(), said)
-        self.out.write(out.getvalue())
+        if target:
+            (self.here / target).write_text(out.getvalue())
+        else:
+            self.out.write(out.getvalue())
         return code
 
     def _shell(self, text, given, said):

@@ -71,6 +71,12 @@ def test_commands_run(world, block):
         shell.real = shell.real and not command.machine
         outcome = shell.type(command.text)
         print(f"{outcome.how}: {command.text}")
+        if command.output and command.output[0].startswith("error: "):
+            # What a page shows to go wrong does, and says so; … stands for what it leaves out.
+            shown = ".*".join(map(re.escape, "\n".join(command.output).split("…")))
+            assert outcome.code, f"{block}\n$ {command.text}"
+            assert re.search(shown, outcome.text), f"{block}\n$ {command.text}\n{outcome.text}"
+            continue
         assert outcome.code == 0, f"{block}\n$ {command.text}\n{outcome.text}"
         if command.output and outcome.how == "real":
             compare(outcome.out, "\n".join(command.output), f"{block}\n$ {command.text}")
