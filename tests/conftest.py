@@ -120,6 +120,15 @@ def repository(tmp_path_factory):
         yield root
 
 
+@pytest.fixture
+def without_light_form(monkeypatch):
+    """Leave out what takes a fifth of a short run, and has tests of its own (tests/models, tests/networks)."""
+    from common.models.light import NO_LIGHT
+    from common.training import keeping
+
+    monkeypatch.setattr(keeping, "write_light", lambda *_: NO_LIGHT)
+
+
 @pytest.fixture(autouse=True)
 def signals_as_they_were():
     """An interrupted run ignores further interruptions, and so would every process that a later test starts."""

@@ -32,9 +32,13 @@ def list_models(everything: bool) -> None:
     else:
         print("No trained model in this store yet: mlflow run b2r --no-conda trains one in a minute.")
     names = {entry.name for entry in yours}
+    if back := [entry for entry in yours if entry.address != entry.name]:
+        trials, plain = ", ".join(entry.address for entry in back), ", ".join(entry.name for entry in back)
+        print(f"{trials}: learnt from synthetic galaxies, and opened by this name; {plain} alone: shipped")
     if shipped:
+        first = {entry.name for entry in yours if entry.address == entry.name}
         lines = [
-            (f"{name}{MARK}" if name in names else name, about.score, about.learnt_from, about.licence)
+            (f"{name}{MARK}" if name in first else name, about.score, about.learnt_from, about.licence)
             for name, about in shipped.items()
         ]
         print()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -241,8 +242,9 @@ def best_rows(output: dict, metric: str) -> set[str]:
     return {row for row, cost in costs.items() if cost == min(costs.values())}
 
 
+@functools.cache
 def template(name: str) -> jinja2.Template:
-    """Load the template of the report or the card."""
+    """Load the template of the report or the card, once: to compile it takes longer than to fill it in."""
     # Here, and not above: a card that is there is read without it.
     import jinja2
 

@@ -18,7 +18,7 @@ from common.models.described import (
     write_description,
 )  # fmt: skip
 from common.models.names import find_model, hint
-from common.models.shipped import MARK, meant_shipped, shipped_file
+from common.models.shipped import MARK, meant_shipped, shipped_file, stands_back
 from common.runs.registry import registry
 from common.runs.store_location import LIGHT_TAG, MODEL_TAG, PICTURE, REPORT, WEIGHTS, use_store
 from common.runs.stored import SEE, StoredRun, UnknownModelError
@@ -41,6 +41,8 @@ class Entry:
     score, data : str
         Headline metrics on the test objects, of each output where there are several; what it was trained on, and from
         which model it was adapted to that.
+    address : str
+        What opens it: its name, or name and version where a shipped model has the name, see `shipped.stands_back`.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Entry:
     validation: dict[str, float]
     score: str
     data: str
+    address: str
 
 
 def champions() -> list[Entry]:
@@ -68,7 +71,8 @@ def champions() -> list[Entry]:
         score = ", ".join(f"{name.replace('_', ' ', len(test) > 1)} {value:.4f}" for name, value in test.items())
         start = run.tags.get(START_TAG)
         data = f"{run.data}, adapted from {start}" if start else run.data
-        entries.append(Entry(model.name, model.version, model.run_id, validation, score, data))
+        address = f"{model.name}/{model.version}" if stands_back(model) else model.name
+        entries.append(Entry(model.name, model.version, model.run_id, validation, score, data, address))
     return entries
 
 
@@ -96,12 +100,18 @@ def artifact(name: str, file: str) -> Path:
     """
     if (Path(name) / DESCRIPTION).is_file():
         return Path(name) / file
-    if shipped := meant_shipped(name):
+    shipped = meant_shipped(name)
+    # No report ships; that of a trial is asked for by its name.
+    if shipped and file != REPORT:
         return shipped_file(shipped, f".{file}")
     store = registry()
     with contextlib.suppress(UnknownModelError, OSError):
         if run := store.run(store.model(name).run_id):
             return store.run_file(run, file)
+    if shipped:
+        raise ZooError(
+            f"{name}: expected a run with a {file}, found a model that ships, which has a card: zoo info {name}"
+        )
     raise ZooError(f"{name}: expected a trained model with a {file}, found none{hint(name) or SEE}")
 
 
@@ -129,11 +139,16 @@ def export(name: str, folder: Path) -> Path:
     from common.models.opening import load
     from common.models.running import KERAS
 
-    if shipped := meant_shipped(name):
-        raise OptionError(f"{name}: expected a model of the store, found {shipped}{MARK}, which every zoo has")
+    shipped = meant_shipped(name)
+    try:
+        stored, place, facts = find_model(name)
+    except UnknownModelError:
+        if shipped:
+            problem = f"{name}: expected a model of the store, found {shipped}{MARK}, which every zoo has"
+            raise OptionError(problem) from None
+        raise
     with new_folder(folder) as temporary:
         # By Keras, so that its file is looked at; the other ones are below.
-        stored, place, facts = find_model(name)
         model, light = load(stored.address, KERAS), json.loads(stored.tags.get(LIGHT_TAG, "{}"))
         for file in (MODEL_FILE, *light):
             shutil.copyfile((place / WEIGHTS).with_name(file), temporary / file)

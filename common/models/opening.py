@@ -34,9 +34,9 @@ def load(name: str | Path | bytes, runtime: str = "") -> Model:
     Parameters
     ----------
     name : str, path-like or bytes
-        ``i2r``, the champion of that name, or the shipped model where there is none; ``i2r@shipped``, that always;
-        ``i2r/3``, a version; an address as MLflow writes it (``models:/i2r/3``); a folder that ``zoo export`` wrote; or
-        what `Model.to_bytes` returns.
+        ``i2r``, the champion of that name, or the shipped model where there is none that learnt from real galaxies;
+        ``i2r@shipped``, that always; ``i2r/3``, a version; an address as MLflow writes it (``models:/i2r/3``); a folder
+        that ``zoo export`` wrote; or what `Model.to_bytes` returns.
     runtime : str
         What runs its network: ``onnxruntime`` or ``keras``; by default the first where the model has a light form.
 

@@ -1,4 +1,4 @@
-"""Models that come with the zoo: files in the package, used where the store has no champion of their name."""
+"""Models that come with the zoo: files in the package, used where the store has no champion from real galaxies."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from common.models.described import LIGHT_ENDING, MODEL_FILE, read_description
 from common.models.packed import pack
 from common.models.repeatable import keras_file
 from common.runs.registry import registry
-from common.runs.store_location import PICTURE
-from common.runs.stored import UnknownModelError
+from common.runs.store_location import ORIGIN_TAG, PICTURE
+from common.runs.stored import StoredModel, UnknownModelError
 from sdss_gs.errors import ZooError, did_you_mean, first_line
 from sdss_gs.files import replacing
+from sdss_gs.locate import SAMPLE
 
 FOLDER = Path(__file__).resolve().parents[1] / "shipped"
 VARIABLE = "ZOO_SHIPPED"
@@ -86,7 +87,9 @@ def shipped_models() -> dict[str, Shipped]:
 
 
 def meant_shipped(name: str) -> str:
-    """Return which shipped model a name means: ``b2r@shipped`` always, ``b2r`` where the store has no champion of it.
+    """Return which shipped model a name means: ``b2r@shipped`` always, ``b2r`` where the store has no better one.
+
+    A better one is a champion that learnt from real objects, or of which nobody noted from what: see `stands_back`.
 
     Returns
     -------
@@ -107,10 +110,17 @@ def meant_shipped(name: str) -> str:
     if plain != name:
         return plain
     try:
-        registry().model(name)
+        return plain if stands_back(registry().model(name)) else ""
     except UnknownModelError:
         return plain
-    return ""
+
+
+def stands_back(champion: StoredModel) -> bool:
+    """Tell whether a champion learnt from generated galaxies, while a model that did not ships under its name.
+
+    It is a trial, and would answer for real galaxies with confidence: ``b2r`` is the shipped model, ``b2r/1`` this one.
+    """
+    return champion.tags.get(ORIGIN_TAG) == SAMPLE and champion.name in shipped_models()
 
 
 def without_model(names: Iterable[str]) -> list[tuple[str, str]]:

@@ -12,13 +12,14 @@ import mlflow
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature
+from mlflow.models import utils as model_utils
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils import requirements_utils
 
 from common.backend import keras, tf
 from common.models.light import NO_LIGHT, Light
 from common.models.model import Model
-from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS
+from common.runs.store_location import HASH_TAG, LIGHT_TAG, ORIGIN_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.files import sha256
 
@@ -59,7 +60,8 @@ def log_model(
         inputs=Schema([TensorSpec(array.dtype, (-1, *array.shape[1:]), key) for key, array in example.items()]),
         outputs=Schema([TensorSpec(np.dtype("float32"), (-1, one.size), one.name) for one in model.outputs]),
     )
-    with warnings.catch_warnings(), _nothing_looked_up():
+    facts = dict(facts or model.facts())
+    with warnings.catch_warnings(), _as_it_is():
         # MLflow and what it calls warn about their own deprecations, which no user of the zoo can act on.
         warnings.simplefilter("ignore")
         # MLflow's Keras flavour cannot save an input example (3.17); the TensorFlow one keeps the same .keras file.
@@ -69,7 +71,7 @@ def log_model(
             signature=signature,
             input_example=example,
             pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
-            metadata={"zoo_version": __version__} | dict(facts or model.facts()) | {"light": light.said},
+            metadata={"zoo_version": __version__} | facts | {"light": light.said},
         )
     client, files = MlflowClient(), [original] if original else []
     files += [light.folder / file for file in light.files]
@@ -78,6 +80,8 @@ def log_model(
     hashed = {HASH_TAG: sha256(Path(mlflow.artifacts.download_artifacts(logged.model_uri)) / WEIGHTS)}
     if light.files:
         hashed[LIGHT_TAG] = json.dumps(light.files)
+    if origin := facts.get("origin"):
+        hashed[ORIGIN_TAG] = origin
     client.set_logged_model_tags(logged.model_id, hashed)
     if not register:
         return logged.model_uri
@@ -86,14 +90,19 @@ def log_model(
 
 
 @contextmanager
-def _nothing_looked_up() -> Iterator[None]:
-    """Keep MLflow from searching the files of all installed packages for the modules of the few that are required.
+def _as_it_is() -> Iterator[None]:
+    """Keep MLflow from two things that take a tenth of a short run, and of which it only warns.
 
-    It only wants to warn if these are not installed in the versions required: those of this process.
+    It searches the files of all installed packages for the modules of the few that are required, to say whether these
+    are installed in the versions required: those of this process. And it opens the model again and predicts the
+    example, which `common.models.light_export` and the tests do.
     """
-    known = getattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
-    requirements_utils._MODULES_TO_PACKAGES = known or {}
+    searched = getattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
+    validate = getattr(model_utils, "_validate_serving_input", None)
+    requirements_utils._MODULES_TO_PACKAGES = searched or {}
+    model_utils._validate_serving_input = lambda **_: None
     try:
         yield
     finally:
-        requirements_utils._MODULES_TO_PACKAGES = known
+        requirements_utils._MODULES_TO_PACKAGES = searched
+        model_utils._validate_serving_input = validate

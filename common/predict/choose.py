@@ -10,6 +10,7 @@ from common.models.library import Entry, champions
 from common.models.model import Model
 from common.models.names import WAYS
 from common.models.opening import load
+from common.models.shipped import shipped_models
 from common.networks.symmetry import TURNED
 from common.outputs.column import GRID, QP
 from common.outputs.kinds import kind_of
@@ -40,8 +41,11 @@ def choose_models(names: Sequence[str], runtime: str = "") -> tuple[list[Model],
     if ways:
         entries = champions()
         if not entries:
-            raise ZooError(f"{ways[0]}: expected trained models in this store, found none; train some first")
-        models = [load(entry.name, runtime) for entry in entries]
+            raise ZooError(
+                f"{ways[0]}: expected trained models in this store, found none; train some, or name those that ship"
+                f" ({' '.join(shipped_models())})"
+            )
+        models = [load(entry.address, runtime) for entry in entries]
         costs = {model.name: _costs(model, entry) for model, entry in zip(models, entries, strict=True)}
         return models, Combination(ways[0], costs)
     models = [load(name, runtime) for name in names]

@@ -25,7 +25,7 @@ from common.runs.provenance import code_version
 from sdss_gs.errors import DataError, OptionError
 from sdss_gs.logs import LOG
 
-FLAG_COLUMN = Column("sum of bits: what to know before use (docs/understanding/flags.md)", "meta.code.qual")
+FLAG_COLUMN = Column("sum of bits: know them before use (docs/understanding/flags.md)", "meta.code.qual")
 PROBLEM_COLUMN = Column("what is wrong with an input, in words", "meta.note")
 MODEL_COLUMNS = {
     "flag": FLAG_COLUMN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def find_similar(
             raise OptionError(f"object: expected the id of a galaxy of {folder}, found {objid[:40]!r}")
         embedding = embedding_of(model, open_folder(folder, tuple(model.shapes)))
     index = Neighbours(embedding)
-    if name and index.about["model"] != name.partition("/")[0]:
+    if name and index.about["model"] != re.split("[/@]", name)[0]:
         raise OptionError(f"embedding {embedding}: expected one of {name}, found one of {index.about['model']}")
     near = [Neighbour(objid, 0.0), *index.nearest(objid, n)]
     catalogue = open_catalogue(folder) if folder else None

@@ -16,7 +16,7 @@ from common.judge.card import card_of_today, own_row
 from common.models.library import artifact, champions, run_page
 from common.models.model import ORIGINS, Model
 from common.models.opening import load
-from common.models.shipped import shipped_models
+from common.models.shipped import MARK, VERSION, shipped_models
 from common.runs.store_location import PICTURE, REPORT
 from sdss_gs.decision_tree import TREES
 from sdss_gs.errors import OptionError, ZooError
@@ -125,6 +125,8 @@ def open_served(
             raise OptionError(f"models: expected each model once, found {' '.join(names or ())}")
         ones = {item.name: np.ones((1, *model.shapes[item.name]), item.dtype) for item in model.inputs}
         model.columns_of({key: Loaded(values, np.zeros(1, np.int32)) for key, values in ones.items()})
+        # Neither files nor run of a champion of the same name.
+        name = f"{model.name}{MARK}" if model.version == VERSION else name
         files = _files(name)
         facts = card_of_today(json.loads(files[FACTS].read_text())) if FACTS in files else {}
         run = run_page(name) if mlflow_address else ""

@@ -103,7 +103,8 @@ def _trained(name: str | Path, table: object, options: Mapping[str, object], end
     parsed = parse_options(project, [f"--{key}={value}" for key, value in options.items()])
     with TemporaryDirectory(prefix="zoo-train-") as place:
         given = _is_dataset(table)
-        data = Path(table) if given else Path(place) / WHERE
+        # As the program says it, whose folder need not be the one in which MLflow's process began.
+        data = Path(table).absolute() if given else Path(place) / WHERE
         try:
             if not given:
                 data.mkdir()

@@ -35,6 +35,7 @@ from common.models.model import ANY, Model
 from common.models.reference import packed_sample
 from common.models.running import serving_inputs
 from common.models.serving import serving_network
+from common.models.shipped import shipped_models
 from common.models.store import log_model
 from common.outputs.kinds import kind_of
 from common.runs.record import PLOTS
@@ -42,6 +43,7 @@ from common.shift.sample import reference_sample
 from common.training import state
 from common.training.session import Session
 from common.training.start import predict_before
+from sdss_gs.locate import SAMPLE
 
 READING = ("target", "column", "split")
 """Options without which a stored model's inputs or values cannot be understood, or its test objects be told from those
@@ -222,4 +224,8 @@ def _promote(session: Session, model: Model, address: str, cost: float) -> str:
     )
     if model.adapted:
         return leave_champion(address, training, f"adapted to {data.folder.name}")
-    return promote_champion(address, training, partial(validation_cost, data=data))
+    said = promote_champion(address, training, partial(validation_cost, data=data))
+    if model.origin == SAMPLE and model.name in shipped_models():
+        mine = address.removeprefix("models:/")
+        said += f"\nname    {mine}: {model.name} alone is the shipped model, which learnt from real galaxies"
+    return said

@@ -17,7 +17,7 @@ SECONDS = 600
 """Of the start, and of a single cell."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 """On busy cores threads only wait for one another."""
-OWN = ("SDSS_GS", "ZOO_SHIPPED")
+OWN = ("SDSS_GS", "ZOO_SHIPPED", "ZOO_LAUNCH_FOLDER")
 """Variables that would show a user's own data or models, besides MLflow's."""
 
 

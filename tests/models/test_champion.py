@@ -212,7 +212,7 @@ def full(runs, magnitudes, tmp_path_factory):
 
 
 @pytest.fixture
-def again(full, runs, magnitudes, tmp_path, monkeypatch, capsys):
+def again(full, runs, magnitudes, tmp_path, monkeypatch, capsys, without_light_form):
     """Train b2r beside the first one, each test in a store of its own; return what is said of the champion."""
     shutil.copy(full, tmp_path / "mlflow.db")
     store = f"sqlite:///{tmp_path}/mlflow.db"

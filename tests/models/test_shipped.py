@@ -16,13 +16,17 @@ from helpers.bare import bare
 from helpers.shipped import ABOUT, ship_by_hand
 from helpers.stores import unpack_store
 from helpers.trained import MAGNITUDES, by_hand
+from mlflow import MlflowClient
 
 from common.cli.command import main
 from common.cli.doctor import as_data, examine
 from common.models.opening import load
 from common.models.shipped import CARDS, shipped_folder, shipped_models
+from common.predict.choose import choose_models
+from common.runs.store_location import ORIGIN_TAG
 from common.serve.served_models import open_served
 from sdss_gs.errors import ZooError
+from sdss_gs.locate import SAMPLE
 
 SEEN = (MAGNITUDES + np.random.default_rng(1).normal(0, 1, (40, 5))).astype(np.float32)
 EXAMPLE = ROOT / "examples" / "galaxies.csv"
@@ -80,6 +84,22 @@ def test_champion_of_the_user_wins_and_that_is_said(b2r, store, catalogue, tmp_p
     # This champion has no card; that of another model is not shown instead.
     assert main(["info", "b2r"]) == 1
     assert not capsys.readouterr().out
+
+
+def test_champion_of_generated_galaxies_does_not_answer_for_real_ones(b2r, store, catalogue, tmp_path, capsys):
+    MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).set_model_version_tag("b2r", "1", ORIGIN_TAG, SAMPLE)
+    shipped, mine = load("b2r"), load("b2r/1")
+    assert (shipped.version, mine.version) == ("shipped", "1")
+    pd.testing.assert_frame_equal(shipped.predict(SEEN), load("b2r@shipped").predict(SEEN), check_exact=True)
+    assert main(["list"]) == 0
+    yours, _, theirs = capsys.readouterr().out.partition("\nshipped ")
+    assert "b2r/1: learnt from synthetic galaxies, and opened by this name; b2r alone: shipped" in yours
+    assert "b2r@shipped" not in theirs
+    # Both ways of many models take it for what it is; a report is that of a run.
+    assert [model.version for model in choose_models(["best"])[0]] == ["1"]
+    assert [one.model.version for one in open_served(None, print).values()] == ["shipped"]
+    assert main(["report", "b2r@shipped"]) == 1
+    assert "b2r@shipped: expected a run with a report.html, found a model that ships" in capsys.readouterr().err
 
 
 def test_predictions_on_stdout_are_csv_and_nothing_else(b2r, no_store, catalogue, tmp_path, capsys):

@@ -17,7 +17,6 @@ from common.data.sources import Loaded
 from common.models.champion import READING_TAG
 from common.models.library import artifact as card_file
 from common.models.library import champions
-from common.models.light import NO_LIGHT
 from common.models.opening import load
 from common.networks.inputs import PRESENT
 from common.options import convert
@@ -234,10 +233,11 @@ def test_run_is_judged_stored_and_predicts_with_an_input_missing(launch, patchy,
     assert set(model.costs) <= {"bands", "wise", "bands|wise"}
 
 
-def test_interrupted_run_goes_on_to_the_losses_of_a_whole_one_with_the_same_seed(launch, monkeypatch, capsys):
+def test_interrupted_run_goes_on_to_the_losses_of_a_whole_one_with_the_same_seed(
+    launch, without_light_form, monkeypatch, capsys
+):
     options = {"epochs": 3, "inputs": "wise,bands", "outputs": "redshift"}
     monkeypatch.setattr(keeping, "predict_baselines", lambda *_: {})
-    monkeypatch.setattr(keeping, "write_light", lambda *_: NO_LIGHT)
     _, whole = launch(**options)
     original = session.LogEpochs.on_epoch_end
 
@@ -289,21 +289,15 @@ def pictured(tmp_path_factory):
     return folder
 
 
-def test_images_among_the_inputs_show_where_the_network_looks_for_each_output(launch, pictured):
-    code, run = launch(ds=pictured, inputs="img,bands", outputs="redshift,subclass", epochs=1)
-    assert code == 0
-    assert {"redshift_influence.png", "subclass_influence.png", "redshift_worst_cases.png"} < plots_of(run)
-
-
 def test_folds_give_nested_runs_and_the_spread_of_each_score(launch, patchy, capsys):
     before = {run.info.run_id for run in MlflowClient().search_runs(["0"])}
-    code, _ = launch(outputs="redshift", epochs=1, folds=2)
+    code, _ = launch(outputs="redshift", epochs=1, folds=3)
     assert code == 0
     found = [run for run in MlflowClient().search_runs(["0"]) if run.info.run_id not in before]
     (parent,) = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
     children = [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     # Base networks must not know the objects that a fold tests: each fold has its own.
-    assert sum("zoo.base" in run.data.tags for run in found) == 2 * 2
+    assert sum("zoo.base" in run.data.tags for run in found) == 3 * 2
     for name in ("nmad", "available_nmad", "only_wise_nmad"):
         values = [child.data.metrics[f"test_{name}"] for child in children]
         assert parent.data.metrics[f"folds_mean_{name}"] == pytest.approx(np.mean(values))
@@ -311,7 +305,7 @@ def test_folds_give_nested_runs_and_the_spread_of_each_score(launch, patchy, cap
     used = [n for n in range(300) if n % 10 != 3 and n % 7 != 0]
     assert sum(int(child.data.tags["zoo.test_objects"]) for child in children) == len(used) == 231
     assert not [run for run in found if MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")]
-    assert "mean ± standard deviation over 2 folds" in capsys.readouterr().out
+    assert "mean ± standard deviation over 3 folds" in capsys.readouterr().out
 
 
 def test_own_column_and_weights_of_rare_classes(launch, pictured, capsys):
@@ -330,13 +324,17 @@ def test_own_column_and_weights_of_rare_classes(launch, pictured, capsys):
     assert "error: target: expected one output of classes with a column of your own" in capsys.readouterr().err
 
 
-def test_votes_beside_a_number(launch, pictured):
-    code, run = launch(ds=pictured, outputs="redshift,votes", loss="dirichlet", epochs=1)
+def test_images_and_votes_beside_numbers_and_classes(launch, pictured):
+    code, run = launch(
+        ds=pictured, inputs="img,bands", outputs="redshift,subclass,votes", loss="dirichlet", epochs=1
+    )  # fmt: skip
     assert code == 0
+    # Where the network looks is shown for each output.
+    looked_at = {"redshift_influence.png", "subclass_influence.png", "redshift_worst_cases.png"}
+    assert looked_at | {"votes_answers.png", "redshift_residuals.png"} < plots_of(run)
     votes = outputs_of(run)["votes"]
     assert votes["task"] == "votes"
     assert "rmse37" in votes["intervals"]["all inputs"]
-    assert {"votes_answers.png", "redshift_residuals.png"} < plots_of(run)
     (version,) = MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
     found = load(f"x2y/{version.version}").predict(str(pictured))
     shares = found[[f"votes_{column}" for column in OUTPUTS["votes"].answers]]

@@ -39,7 +39,7 @@ def magnitudes(tmp_path_factory):
 
 
 @pytest.fixture
-def launch(repository, store, monkeypatch, tmp_path):
+def launch(repository, store, monkeypatch, tmp_path, without_light_form):
     """Run a model folder's training as its train.py does; return exit code and MLflow run."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     monkeypatch.chdir(tmp_path)

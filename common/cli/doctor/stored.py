@@ -124,7 +124,7 @@ def models_open() -> list[Finding]:
     findings = [Finding("TensorFlow", OK, select_device("float32").line())]
     for entry in champions():
         try:
-            load(entry.name, KERAS)
+            load(entry.address, KERAS)
             findings.append(Finding(f"{entry.name}/{entry.version}", OK, "opens"))
         except ZooError as error:
             again = f"train it again: mlflow run {entry.name} --no-conda"
