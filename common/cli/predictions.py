@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from common.cli.terminal import PATH, Choice, Several, arrow_without_pandas, command
+from common.cli.terminal import PATH, Choice, Command, Several, arrow_without_pandas, command
 from common.cli.words import ModelName
 from common.models.running import RUNTIMES
 from common.outputs.column import PDF_FORMS
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from common.models.model import Model
 
 Open = Callable[..., "Source"]
-FLAGS = "\n".join(f"{int(bit):>5}  {bit.name}: {meaning}" for bit, meaning in MEANING.items())
 RUNTIME = click.option(
     "--runtime", type=Choice(RUNTIMES), show_default=f"{RUNTIMES[0]} where a model has a light form",
     help="what runs the network",
@@ -36,6 +35,14 @@ OVERWRITE = click.option("--overwrite", is_flag=True, help="replace an output th
 STDOUT = "-"
 SIMILAR_MODEL = "i2r"
 """With which zoo similar looks when it is not told."""
+
+
+class _Predict(Command):
+    """Its help ends with what the column flag says."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Bits of the column flag"):
+            formatter.write_dl([(f"{int(bit):>3} {bit.name}", meaning) for bit, meaning in MEANING.items()])
 
 
 def _check_scale(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
@@ -79,7 +86,7 @@ def with_input(function):
     return function
 
 
-@command("predict", epilog=f"Bits of the column flag:\n\n\b\n{FLAGS}")
+@command("predict", cls=_Predict)
 @click.argument(
     "names", type=ModelName(ways=True), metavar="MODEL...", nargs=-1, required=True,
     help="one or several trained models (b2r, b2r/3, an exported folder); one2one: all trained models that the input "
@@ -183,7 +190,7 @@ def input_opener(
     models : sequence of Model
         That are to look at it.
     paths, columns, id_column, table, image_scale, stated
-        From the options of `input_options`.
+        From the options of `with_input`.
     limits : bool
         As for `Model.predict`.
     """
