@@ -72,6 +72,7 @@ def make_app(
     say_what_fails(app)
     # The first that fits a path is taken: what is asked most often is looked for first.
     _add_answers(app, served, objects)
+    _add_tables_and_neighbours(app, served, objects)
     _add_models(app, served, objects)
     _add_objects(app, objects)
     _add_pages(app)
@@ -154,7 +155,7 @@ class Straight(APIRoute):
 
 
 def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objects | None) -> None:
-    workers, similar = app.state.workers, Similar(objects)
+    workers = app.state.workers
 
     # Answers are written as JSON by the threads that predict. FastAPI would look at each value of a dict once more.
     async def predict(model: str, request: Request) -> Response:
@@ -181,19 +182,6 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
         openapi_extra={"requestBody": {"required": True, "content": BODIES}},
     )  # fmt: skip
 
-    @app.post("/table", response_class=Response, **tables.OPENAPI)
-    async def table(request: Request) -> Response:
-        """Predict the galaxies of a form, and answer with the file that ``zoo predict`` writes: CSV, or a VOTable.
-
-        A row for each galaxy in the form's order; of several models each has its columns, after its name. What is wrong
-        with a galaxy is said in its row: ``flag``, ``problem``.
-        """
-        asked = await tables.read_asked(request, lambda: _present(objects))
-        models = {name: _served(served, name).model for name in asked.models or served}
-        content, media = await workers.run(tables.write_table, asked, models)
-        name = f"predictions{tables.FORMATS[asked.form][0]}"
-        return Response(content, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
-
     @app.get("/infer/{model}/{objid}", response_model=dict)
     async def infer(model: str, objid: str, pdf: str = Query("", json_schema_extra=batch.PDF_SCHEMA)) -> Response:
         """Predict a galaxy of the data set; ``pdf`` as for ``/predict/{model}``.
@@ -207,6 +195,23 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
                 signed(network, {"objid": objid} | predicted_with_each(network, present.load(network, objid)))
             )
         )
+
+
+def _add_tables_and_neighbours(app: FastAPI, served: Mapping[str, ServedModel], objects: Objects | None) -> None:
+    workers, similar = app.state.workers, Similar(objects)
+
+    @app.post("/table", response_class=Response, **tables.OPENAPI)
+    async def table(request: Request) -> Response:
+        """Predict the galaxies of a form, and answer with the file that ``zoo predict`` writes: CSV, or a VOTable.
+
+        A row for each galaxy in the form's order; of several models each has its columns, after its name. What is wrong
+        with a galaxy is said in its row: ``flag``, ``problem``.
+        """
+        asked = await tables.read_asked(request, lambda: _present(objects))
+        models = {name: _served(served, name).model for name in asked.models or served}
+        content, media = await workers.run(tables.write_table, asked, models)
+        name = f"predictions{tables.FORMATS[asked.form][0]}"
+        return Response(content, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
     @app.get("/similar/{objid}")
     async def neighbours(objid: str, model: str = "", n: int = Query(12, ge=1, le=MOST_NEIGHBOURS)) -> dict:
