@@ -14,7 +14,7 @@ from common.models.model import Model
 from common.runs.store_location import PICTURE, REPORT
 from common.serve import batch, tables, uploads
 from common.serve.access import Guard
-from common.serve.answers import predicted, signed
+from common.serve.answers import predicted, signed, with_pdf
 from common.serve.contributions import predicted_with_each
 from common.serve.limits import Limits, Workers
 from common.serve.objects import Objects
@@ -22,7 +22,6 @@ from common.serve.refusals import say_what_fails
 from common.serve.served_models import CARD, ServedModel
 from common.serve.similar import MOST_NEIGHBOURS, Similar, usual_model
 from sdss_gs import __version__
-from sdss_gs.errors import OptionError
 
 STATIC = Path(__file__).parent / "static"
 CARD_FORMATS = {"markdown": (CARD, "text/markdown"), "html": (REPORT, "text/html"), "png": (PICTURE, "image/png")}
@@ -167,7 +166,7 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             upload = await uploads.read_form(request)
-            asked = _with_pdf(network, upload.pdf)
+            asked = with_pdf(network, upload.pdf)
             return await workers.run(
                 lambda: JSONResponse(signed(asked, predicted(asked, uploads.read_upload(asked, upload))[0]))
             )
@@ -188,7 +187,7 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
 
         A model of several inputs also says, as ``from_each_input``, what it predicts from each of them alone.
         """
-        network, present = _with_pdf(_served(served, model).model, pdf), _present(objects)
+        network, present = with_pdf(_served(served, model).model, pdf), _present(objects)
         present.find(objid)
         return await workers.run(
             lambda: JSONResponse(
@@ -229,15 +228,8 @@ def _add_tables_and_neighbours(app: FastAPI, served: Mapping[str, ServedModel], 
 def _answer(model: Model, body: bytes, most: int) -> JSONResponse:
     """Read a JSON body and predict what it holds."""
     content = batch.read_body(body)
-    model = _with_pdf(model, content[batch.PDF])
+    model = with_pdf(model, content[batch.PDF])
     return JSONResponse(signed(model, {"results": predicted(model, batch.read_batch(model, content, most))}))
-
-
-def _with_pdf(model: Model, form: str) -> Model:
-    try:
-        return model.with_pdf(form) if form else model
-    except OptionError as error:
-        raise HTTPException(422, str(error)) from None
 
 
 def _served(served: Mapping[str, ServedModel], name: str) -> ServedModel:
