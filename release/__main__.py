@@ -10,8 +10,9 @@ from pathlib import Path
 
 from release.bare import Bare, checks, compare, example
 from release.build import build, check_metadata
-from release.version import HOMES, check_clean, check_stated, put_back, write_version
-from sdss_gs.errors import ZooError
+from release.version import HOMES, check_clean, check_stated, undone_on_failure, write_version
+from sdss_gs.errors import ZooError, user_message
+from sdss_gs.terminal import print_error
 
 ROOT = Path(__file__).resolve().parent.parent
 NEXT = """
@@ -24,26 +25,22 @@ Nothing is tagged or sent yet:
 def main(arguments: list[str] | None = None) -> int:
     """Release, or say in one line why not; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m release", description=__doc__)
-    add = parser.add_argument
-    add("--version", default="", help="new version to write, such as 0.2.0 (default: check the one that is written)")
+    add, either = parser.add_argument, parser.add_mutually_exclusive_group().add_argument
+    either("--version", default="", help="new version to write, such as 0.2.0 (default: check the one that is written)")
+    either("--rehearse", action="store_true", help="try what stands here, though it be neither committed nor released")
     add("--output", type=Path, default=ROOT / "dist", help="folder of sdist and wheel (default: %(default)s)")
-    add("--rehearse", action="store_true", help="try what stands here, though it be neither committed nor released")
     options = parser.parse_args(arguments)
-    kept = {}
     try:
         if not options.rehearse:
             check_clean(ROOT)
-        if options.version:
-            kept = write_version(ROOT, options.version, date.today().isoformat())
-        version = check_stated(ROOT, options.rehearse)
-        files = make(options.output)
+        with undone_on_failure(ROOT):
+            if options.version:
+                write_version(ROOT, options.version, date.today().isoformat())
+            version = check_stated(ROOT, options.rehearse)
+            files = make(options.output)
     except (ZooError, OSError) as error:
-        put_back(kept)
-        print(f"error: {error}", file=sys.stderr)
+        print_error(user_message(error))
         return 1
-    except BaseException:
-        put_back(kept)
-        raise
     if not options.rehearse:
         built = " ".join(str(path) for path in files)
         print(NEXT.format(version=version, files=" ".join(HOMES), built=built))

@@ -11,10 +11,13 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from sdss_gs.errors import ZooError
+from sdss_gs.errors import PROJECT, ZooError
 
 TRAINING = ("b2r/train.py", "b2r/MLproject", "conda.yaml", "examples/galaxies.csv", "LICENSE", "README.md", "setup.py")
 """Some of what is in the sdist and not in the wheel: with it everything can be trained."""
+
+KINDS = tuple(f"{PROJECT.replace('-', '_')}-*{ending}" for ending in (".tar.gz", ".whl"))
+"""Names of sdists and of wheels."""
 
 
 def uv() -> str:
@@ -64,7 +67,7 @@ def build(root: Path, folder: Path, scratch: Path) -> tuple[Path, Path]:
     root : Path
         Checkout.
     folder : Path
-        Gets both; what is there of earlier releases goes.
+        Gets both; those of earlier releases go.
     scratch : Path
 
     Returns
@@ -78,10 +81,11 @@ def build(root: Path, folder: Path, scratch: Path) -> tuple[Path, Path]:
     """
     source, again = scratch / "source", scratch / "again"
     copy_tracked(root, source)
-    shutil.rmtree(folder, ignore_errors=True)
+    for old in (path for kind in KINDS for path in folder.glob(kind)):
+        old.unlink()
     ran([uv(), "build", "--quiet", "--no-create-gitignore", "--sdist", "--out-dir", folder, source], scratch)
     ran([uv(), "build", "--quiet", "--no-create-gitignore", "--wheel", "--out-dir", folder, source], scratch)
-    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    (sdist,), (wheel,) = (folder.glob(kind) for kind in KINDS)
     ran([uv(), "build", "--quiet", "--wheel", "--out-dir", again, sdist], scratch)
     here, there = (_content(one) for one in (wheel, again / wheel.name))
     if different := sorted(name for name in here | there if here.get(name) != there.get(name)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,7 +114,7 @@ def check_stated(root: Path, rehearsal: bool = False) -> str:
     return said.version
 
 
-def write_version(root: Path, version: str, today: str) -> dict[Path, str]:
+def write_version(root: Path, version: str, today: str) -> None:
     """Write a new version and its date into all places.
 
     Parameters
@@ -122,11 +124,6 @@ def write_version(root: Path, version: str, today: str) -> dict[Path, str]:
     version : str
     today : str
         Date of the release, as 2026-11-30.
-
-    Returns
-    -------
-    dict of Path to str
-        What stood in the files before, to put it back.
 
     Raises
     ------
@@ -145,7 +142,6 @@ def write_version(root: Path, version: str, today: str) -> dict[Path, str]:
         raise ZooError(f"{CHANGES}: expected '## Unreleased' as its newest section, found '## {said.section}'")
     if not said.text:
         raise ZooError(f"{CHANGES}: expected what has changed below '## {said.section}', found nothing")
-    kept = {root / name: (root / name).read_text() for name in HOMES}
     changed = (
         (MODULE, _MODULE, f'__version__ = "{version}"'),
         (CITATION, _VERSION, f"version: {version}"),
@@ -154,13 +150,18 @@ def write_version(root: Path, version: str, today: str) -> dict[Path, str]:
     )
     for name, pattern, line in changed:
         (root / name).write_text(pattern.sub(line, (root / name).read_text(), count=1))
-    return kept
 
 
-def put_back(kept: dict[Path, str]) -> None:
-    """Undo what `write_version` wrote."""
-    for path, text in kept.items():
-        path.write_text(text)
+@contextmanager
+def undone_on_failure(root: Path) -> Iterator[None]:
+    """Put the files that a release writes back as they were, whatever ends the block but its end."""
+    kept = {root / name: (root / name).read_bytes() for name in HOMES}
+    try:
+        yield
+    except BaseException:
+        for path, content in kept.items():
+            path.write_bytes(content)
+        raise
 
 
 def check_clean(root: Path) -> None:

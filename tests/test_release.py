@@ -109,11 +109,14 @@ def test_places_that_differ_and_files_that_are_not_committed_are_named(checkout,
 
 
 def test_a_release_that_cannot_be_built_leaves_the_files_as_they_were(checkout, tmp_path, capsys):
-    before = said(checkout)
-    code, error = release(capsys, "--version", "0.2.0", "--output", str(tmp_path / "dist"))
+    before, others = said(checkout), tmp_path / "dist" / "notes.tar.gz"
+    others.parent.mkdir()
+    others.write_text("mine")
+    code, error = release(capsys, "--version", "0.2.0", "--output", str(others.parent))
     assert code == 1
     assert error.startswith("error: uv build ")
     assert said(checkout) == before
+    assert others.read_text() == "mine"
 
 
 def test_readmes_numbers_are_compared_cell_by_cell():
@@ -122,8 +125,10 @@ def test_readmes_numbers_are_compared_cell_by_cell():
     table = "id,z,low,high,a,b,c,d,flag\n"
     compare(table + row.format("0.1000000001"), readme)
     for printed, expected in (
-        (table + row.format("0.11"), "expected 0.1 as in README.md, found 0.11"),
-        (table, "expected 2 lines"),
+        (table + row.format("0.11"), "z: expected 0.1 as in README.md, found 0.11"),
+        (table + row.format(""), "z: expected 0.1 as in README.md, found"),
+        (table.replace("flag", "flags") + row.format("0.1"), "flag: expected 0 as in README.md, found None"),
+        (table, "expected 1 rows"),
     ):
         with pytest.raises(ZooError, match=expected):
             compare(printed, readme)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from common.cli.predictions import RUNTIME
+from common.cli.inputs import RUNTIME
 from common.cli.terminal import PATH, Several, arrow_without_pandas, command
 from common.cli.words import ModelName
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from common.cli.predictions import OVERWRITE, RUNTIME, input_opener, open_input, with_input
+from common.cli.inputs import OVERWRITE, RUNTIME, input_opener, open_input, with_input
 from common.cli.terminal import PATH, command
 from common.cli.words import ModelName
 from sdss_gs.errors import OptionError

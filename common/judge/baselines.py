@@ -12,6 +12,8 @@ from common.outputs.kinds.kind import CONSTANTS
 from sdss_gs.schema import Output
 
 FEWEST_JUDGED = 30
+COLLAPSED = "has learnt no more than a constant"
+"""By which `collapse` is known among the warnings of a card."""
 MOST_LEARNT = 100_000
 """Training objects that a baseline learns from: more would take longer than the network."""
 
@@ -110,7 +112,7 @@ def collapse(output: Output, truth: np.ndarray, predicted: np.ndarray, scores: d
         return ""
     name = next(iter(scores))
     if fault := kind_of(output).collapsed(truth, predicted) or _no_better(output, scores):
-        return f"{name} has learnt no more than a constant: {fault}."
+        return f"{name} {COLLAPSED}: {fault}."
     return ""
 
 

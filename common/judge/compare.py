@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
+from common.judge.baselines import COLLAPSED
 from common.judge.card import BOOSTING, GALAXIES, card_of_today, own_row, score_text, template
 from common.outputs.figures import ACCENT, INK
 from common.outputs.kinds import kind_of
@@ -23,6 +24,7 @@ from sdss_gs.files import replacing
 from sdss_gs.schema import INPUTS, OUTPUTS
 
 CARD = "card.json"
+NOTHING = "No champion has test scores of an output that models share."
 BEGIN, END = "<!-- scores: written by make table -->", "<!-- end of scores -->"
 
 
@@ -75,24 +77,24 @@ def outputs_of(name: str, cards: dict[str, dict]) -> dict[str, dict]:
 
 def _line(model: str, output: dict, card: dict, metrics: tuple[str, ...]) -> list[str]:
     headline, row = metrics[0], own_row(output)
+    # A card may come from elsewhere, and name no rivals.
     constants = [output["scores"][rival].get(headline) for rival in CONSTANTS if rival in output["scores"]]
     better = max if output["metrics"][headline]["better"] == "high" else min
-    constant = better(value for value in constants if value is not None)
+    constant = better((value for value in constants if value is not None), default=None)
     boosting = output["scores"].get(BOOSTING, {}).get(headline)
     bounds = output["intervals"].get(row, {})
     written = [score_text(output["scores"][row].get(metric), bounds.get(metric)) for metric in metrics]
     cells = [f"{text} ({interval})" if interval else text for text, interval in written]
-    # A model of several outputs says of which it speaks.
-    several = len(card["outputs"]) > 1
-    warned = [warning for warning in card["warnings"] if not several or f"{output['name']} has" in warning]
+    # A model of several outputs says of which it speaks; of what else it warns is no matter here.
+    said = f"{output['name']} {COLLAPSED}" if len(card["outputs"]) > 1 else COLLAPSED
     count = output["scores"][row].get(GALAXIES, card["data"]["objects"]["test"])
-    note = "no better than a constant" if warned else ""
+    note = "no better than a constant" if any(said in warning for warning in card["warnings"]) else ""
     return [model, *cells, score_text(constant)[0], score_text(boosting)[0], f"{count:,.0f}", note]
 
 
 def markdown(laid_out: dict[str, list[list[str]]]) -> str:
     """Write `tables` as Markdown."""
-    parts = []
+    parts = [] if laid_out else [NOTHING]
     for output, (header, *lines) in laid_out.items():
         rows = [header, ["---"] * len(header), *lines]
         parts.append(f"**{OUTPUTS[output].description}**\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows))
@@ -129,7 +131,7 @@ def write(folder: Path) -> str:
         with replacing(folder / f"{output}.png") as temporary:
             picture(output, cards).savefig(temporary, dpi=110, format="png")
     text = markdown(laid_out)
-    page = template("comparison.html").render(tables=laid_out, outputs=OUTPUTS)
+    page = template("comparison.html").render(tables=laid_out, outputs=OUTPUTS, nothing=NOTHING)
     for name, content in (("comparison.md", text), ("comparison.html", page)):
         with replacing(folder / name) as temporary:
             temporary.write_text(content)

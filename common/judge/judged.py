@@ -12,6 +12,7 @@ from common.judge.page import html_page
 from common.judge.summary import Summary
 from common.models.model import Model
 from common.runs.record import DOTS_PER_INCH
+from sdss_gs.errors import OptionError
 from sdss_gs.files import replacing
 
 if TYPE_CHECKING:
@@ -52,19 +53,27 @@ class Judged:
         DataFrame
             A row for the model and each baseline; of each metric the score, and the ends of its 95 % bootstrap
             interval as ``<metric>_low`` and ``<metric>_high``.
+
+        Raises
+        ------
+        OptionError
+            If the model has no such output.
         """
         # Not with the others: who trains need not wait for it.
         import pandas as pd
 
-        output = output or self.summary.outputs[0].name
-        bounds = self.summary.intervals[output]
+        names = [one.name for one in self.summary.outputs]
+        output = output or names[0]
+        if output not in names:
+            raise OptionError(f"output: expected one of {', '.join(names)}, found {output!r}")
+        bounds = self.summary.intervals.get(output, {})
         rows = {
             row: {
                 column: value
                 for metric, score in metrics.items()
                 for column, value in zip(
                     (metric, f"{metric}_low", f"{metric}_high"),
-                    (score, *bounds[row].get(metric, (float("nan"), float("nan")))),
+                    (score, *bounds.get(row, {}).get(metric, (float("nan"), float("nan")))),
                     strict=True,
                 )
             }

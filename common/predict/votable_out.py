@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TEXTS = ("char", "unicodeChar")
 """Types of text: ASCII, and any."""
-FOREIGN = r"[\x00-\x08\x0B-\x1F]"
+FOREIGN = r"[\x00-\x08\x0B-\x1F\x{FFFE}\x{FFFF}]"
 """Characters that XML 1.0 cannot have, or keep."""
 
 

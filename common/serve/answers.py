@@ -6,11 +6,13 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from fastapi import HTTPException
 
 from common.data.sources import Loaded
 from common.data.sources.chunk import problems_of
 from common.models.model import NOT_FINITE, Model
 from common.outputs.flags import NO_PREDICTION, Flag, words
+from sdss_gs.errors import OptionError
 
 DIGITS = 7
 """Significant digits of a number: those of float32."""
@@ -42,6 +44,20 @@ def predicted(model: Model, loaded: Mapping[str, Loaded]) -> list[dict]:
 def signed(model: Model, content: dict) -> dict:
     """Add which model answers, and what the numbers of its distributions stand for."""
     return {"model": model.name, "version": model.version, "weights": model.sha256} | model.axes() | content
+
+
+def with_pdf(model: Model, form: str) -> Model:
+    """Have a model answer with distributions, if a form of them is asked for.
+
+    Raises
+    ------
+    HTTPException
+        422 for a form that the model does not have.
+    """
+    try:
+        return model.with_pdf(form) if form else model
+    except OptionError as error:
+        raise HTTPException(422, str(error)) from None
 
 
 def _plain(value: object) -> object:

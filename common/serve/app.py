@@ -14,7 +14,7 @@ from common.models.model import Model
 from common.runs.store_location import PICTURE, REPORT
 from common.serve import batch, tables, uploads
 from common.serve.access import Guard
-from common.serve.answers import predicted, signed
+from common.serve.answers import predicted, signed, with_pdf
 from common.serve.contributions import predicted_with_each
 from common.serve.limits import Limits, Workers
 from common.serve.objects import Objects
@@ -22,7 +22,6 @@ from common.serve.refusals import say_what_fails
 from common.serve.served_models import CARD, ServedModel
 from common.serve.similar import MOST_NEIGHBOURS, Similar, usual_model
 from sdss_gs import __version__
-from sdss_gs.errors import OptionError
 
 STATIC = Path(__file__).parent / "static"
 CARD_FORMATS = {"markdown": (CARD, "text/markdown"), "html": (REPORT, "text/html"), "png": (PICTURE, "image/png")}
@@ -72,6 +71,7 @@ def make_app(
     say_what_fails(app)
     # The first that fits a path is taken: what is asked most often is looked for first.
     _add_answers(app, served, objects)
+    _add_tables_and_neighbours(app, served, objects)
     _add_models(app, served, objects)
     _add_objects(app, objects)
     _add_pages(app)
@@ -154,7 +154,7 @@ class Straight(APIRoute):
 
 
 def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objects | None) -> None:
-    workers, similar = app.state.workers, Similar(objects)
+    workers = app.state.workers
 
     # Answers are written as JSON by the threads that predict. FastAPI would look at each value of a dict once more.
     async def predict(model: str, request: Request) -> Response:
@@ -166,7 +166,7 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             upload = await uploads.read_form(request)
-            asked = _with_pdf(network, upload.pdf)
+            asked = with_pdf(network, upload.pdf)
             return await workers.run(
                 lambda: JSONResponse(signed(asked, predicted(asked, uploads.read_upload(asked, upload))[0]))
             )
@@ -181,6 +181,24 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
         openapi_extra={"requestBody": {"required": True, "content": BODIES}},
     )  # fmt: skip
 
+    @app.get("/infer/{model}/{objid}", response_model=dict)
+    async def infer(model: str, objid: str, pdf: str = Query("", json_schema_extra=batch.PDF_SCHEMA)) -> Response:
+        """Predict a galaxy of the data set; ``pdf`` as for ``/predict/{model}``.
+
+        A model of several inputs also says, as ``from_each_input``, what it predicts from each of them alone.
+        """
+        network, present = with_pdf(_served(served, model).model, pdf), _present(objects)
+        present.find(objid)
+        return await workers.run(
+            lambda: JSONResponse(
+                signed(network, {"objid": objid} | predicted_with_each(network, present.load(network, objid)))
+            )
+        )
+
+
+def _add_tables_and_neighbours(app: FastAPI, served: Mapping[str, ServedModel], objects: Objects | None) -> None:
+    workers, similar = app.state.workers, Similar(objects)
+
     @app.post("/table", response_class=Response, **tables.OPENAPI)
     async def table(request: Request) -> Response:
         """Predict the galaxies of a form, and answer with the file that ``zoo predict`` writes: CSV, or a VOTable.
@@ -193,20 +211,6 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
         content, media = await workers.run(tables.write_table, asked, models)
         name = f"predictions{tables.FORMATS[asked.form][0]}"
         return Response(content, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
-
-    @app.get("/infer/{model}/{objid}", response_model=dict)
-    async def infer(model: str, objid: str, pdf: str = Query("", json_schema_extra=batch.PDF_SCHEMA)) -> Response:
-        """Predict a galaxy of the data set; ``pdf`` as for ``/predict/{model}``.
-
-        A model of several inputs also says, as ``from_each_input``, what it predicts from each of them alone.
-        """
-        network, present = _with_pdf(_served(served, model).model, pdf), _present(objects)
-        present.find(objid)
-        return await workers.run(
-            lambda: JSONResponse(
-                signed(network, {"objid": objid} | predicted_with_each(network, present.load(network, objid)))
-            )
-        )
 
     @app.get("/similar/{objid}")
     async def neighbours(objid: str, model: str = "", n: int = Query(12, ge=1, le=MOST_NEIGHBOURS)) -> dict:
@@ -224,15 +228,8 @@ def _add_answers(app: FastAPI, served: Mapping[str, ServedModel], objects: Objec
 def _answer(model: Model, body: bytes, most: int) -> JSONResponse:
     """Read a JSON body and predict what it holds."""
     content = batch.read_body(body)
-    model = _with_pdf(model, content[batch.PDF])
+    model = with_pdf(model, content[batch.PDF])
     return JSONResponse(signed(model, {"results": predicted(model, batch.read_batch(model, content, most))}))
-
-
-def _with_pdf(model: Model, form: str) -> Model:
-    try:
-        return model.with_pdf(form) if form else model
-    except OptionError as error:
-        raise HTTPException(422, str(error)) from None
 
 
 def _served(served: Mapping[str, ServedModel], name: str) -> ServedModel:

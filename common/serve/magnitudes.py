@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +20,7 @@ from sdss_gs.errors import ZooError
 from sdss_gs.schema import QUANTITIES, Input
 from sdss_gs.tables.cells import expected_number
 from sdss_gs.tables.columns import Choice, Chosen, Extras, choose_columns
-from sdss_gs.tables.names import short_name
+from sdss_gs.tables.names import meaning_of, short_name
 from sdss_gs.tables.readers.table import Column, OpenTable
 from sdss_gs.tables.units import NO_FLUX
 
@@ -72,6 +72,11 @@ def _dust(rows: list[dict], choice: Choice) -> pa.Table:
     if choice.statement:
         cells[choice.statement] = pa.array([str(row.get(choice.statement, "")) for row in rows])
     return pa.table(cells)
+
+
+def columns_named(row: Iterable[str]) -> set[str]:
+    """Return the zoo's names of the magnitudes that a row's names stand for."""
+    return {meaning.column for meaning in map(meaning_of, row) if meaning}
 
 
 def plain_rows(item: Input, rows: list, name: str, extras: Extras) -> Loaded:
@@ -139,9 +144,11 @@ def _cells(model: Model, item: Input, choice: Choice, chosen: dict[str, Chosen],
             names = [column for other in model.inputs for column in other.columns]
             raise refused(where, f"some of {', '.join(names)}", ", ".join(row))
         return [None] * len(chosen)
-    for column in chosen:
-        if column not in present and not (item.gaps and present):
-            raise refused(where, f"{column} (or {short_name(column)})", ", ".join(row))
+    if len(present) < len(chosen) and not (item.gaps and present):
+        # Some may be named and not chosen: too few of one kind.
+        known = columns_named(row).union(present)
+        column = next((column for column in chosen if column not in known), next(iter(chosen)))
+        raise refused(where, f"{column} (or {short_name(column)})", ", ".join(row))
     return [_converted(one, row.get(one.name)) for one in chosen.values()]
 
 

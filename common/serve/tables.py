@@ -20,17 +20,16 @@ from common.predict.formats_out import WRITERS
 from common.predict.predict import described, side_by_side
 from common.predict.results import ID_COLUMN
 from common.predict.rows import Rows, stored
-from common.serve.magnitudes import named_rows
+from common.serve.magnitudes import columns_named, named_rows
 from common.serve.objects import Objects
 from common.serve.refusals import refused
 from common.serve.uploads import FIELDS, Upload, no_room, opened_form, read_upload
 from sdss_gs.tables.columns import extras_of
-from sdss_gs.tables.names import meaning_of
 
 MOST_GALAXIES = 100
 """Of one table: each is predicted by itself. ``zoo predict`` takes any number."""
 FORMATS = {"csv": (".csv", "text/csv; charset=utf-8"), "votable": (".vot", "application/x-votable+xml")}
-ID, GALAXIES = "id", ("objid", "row", "file")
+ID, GALAXIES, LISTED = "id", ("objid", "row", "file"), "row"
 SCHEMA = {
     "type": "object",
     "description": f"The galaxies, {MOST_GALAXIES} at most, in their order: any of {', '.join(GALAXIES)}, repeated",
@@ -186,7 +185,8 @@ def _loaded(model: Model, galaxy: Galaxy) -> dict[str, Loaded]:
     except HTTPException as error:
         if error.status_code not in (415, 422):
             raise
-        return _nothing(model, Flag.BAD_INPUT, str(error.detail))
+        # It is said in the galaxy's own row.
+        return _nothing(model, Flag.BAD_INPUT, str(error.detail).removeprefix(f"{LISTED}[0]").lstrip(".: "))
 
 
 def _nothing(model: Model, flag: Flag, problem: str = "") -> dict[str, Loaded]:
@@ -221,10 +221,10 @@ def _of_row(text: str, position: int) -> Galaxy:
         row = None
     if not isinstance(row, dict):
         raise refused("row", 'magnitudes by name, as JSON: {"u": 19.5, "g": 18.1, …}', text)
-    name = str(row.pop(ID, position + 1))
-    named = {meaning.column for meaning in map(meaning_of, row) if meaning}
+    name = position + 1 if (given := row.pop(ID, None)) is None else given
+    named = columns_named(row)
 
     def load(model: Model) -> dict[str, Loaded]:
-        return named_rows(model, [row], "row", extras_of(model.inputs, False, ""))
+        return named_rows(model, [row], LISTED, extras_of(model.inputs, False, ""))
 
-    return Galaxy(name, lambda model: any(named & set(item.magnitudes) for item in model.inputs), load)
+    return Galaxy(str(name), lambda model: any(named & set(item.magnitudes) for item in model.inputs), load)

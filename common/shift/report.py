@@ -14,7 +14,6 @@ import numpy as np
 
 from common.judge.card import score_text, template
 from common.outputs.kinds import kind_of
-from common.shift.compare import Difference
 from common.shift.diagnose import Diagnosis, next_steps
 from common.shift.figures import pictures
 from common.shift.performance import Estimate, Performance
@@ -164,8 +163,3 @@ def _trait_row(one: dict[str, object]) -> list[str]:
     missing = " → ".join(f"{one[key]:.0%}" for key in ("missing_reference", "missing_other"))
     return [f"{known['reference']:.4g}", f"{known['other']:.4g}", f"{one['effect']:+.2f}", f"{one['distance']:.2f}", p,
             f"{one['spread']:.2f}", missing]  # fmt: skip
-
-
-def most_moved(found: list[Difference], most: int) -> list[Difference]:
-    """Choose the traits that moved most."""
-    return sorted(found, key=lambda one: -max(abs(one.effect), one.distance))[:most]

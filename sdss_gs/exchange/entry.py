@@ -38,8 +38,8 @@ class Entry:
             raise OptionError(f"--size {self.size}: expected {SMALLEST} to {LARGEST} pixels")
         if self.scale is not None and (self.crop or self.size):
             raise OptionError("--image-scale: expected without --crop and --size, which say the same in pixels")
-        if self.scale is not None and not 1e-3 <= self.scale < 1e3:
-            raise OptionError(f"--image-scale {self.scale}: expected arcsec per pixel above 0.001")
+        if self.scale is not None and not 1e-3 <= self.scale <= 1e3:
+            raise OptionError(f"--image-scale {self.scale:g}: expected arcsec per pixel from 0.001 to 1000")
 
 
 CROPPED, WHOLE = "cropped", "whole"

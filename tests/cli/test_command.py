@@ -51,7 +51,7 @@ def test_help_of_predict_explains_every_bit_of_the_flag(capsys):
     assert main(["predict", "--help"]) == 0
     out = capsys.readouterr().out
     for bit, meaning in MEANING.items():
-        assert f" {int(bit)}  {bit.name}: {meaning}\n" in out
+        assert f" {int(bit)} {bit.name} {meaning}" in " ".join(out.split())
     assert "one2one" in out
     assert "--input X..." in out
 
@@ -90,7 +90,10 @@ def test_all_files_after_one_input_are_opened_in_order(monkeypatch, tmp_path):
         (["predict", "b2r", "--output", "x"], "--input"),
         (["predict", "b2r", "--input"], "zoo predict: Option '--input' requires an argument"),
         (["predict", "--input", "x", "--output", "y"], "MODEL"),
-        (["predict", "b2r", "--input", "x", "--output", "y", "--image-scale", "nan"], "above 0.001, found nan"),
+        (
+            ["predict", "b2r", "--input", "x", "--output", "y", "--image-scale", "5000"],
+            "from 0.001 to 1000, found 5000",
+        ),
         (["export", "b2r", "x", "--format", "onx"], "page, found 'onx'; did you mean onnx? (zoo export --help)"),
         (["serve", "--port", "65536"], "65536 is not in the range 0<=x<=65535"),
         (["list", "--quiet", "--verbose"], "found both"),

@@ -49,14 +49,7 @@ def world(tmp_path_factory):
     write_survey(folder / "DS", survey_rows(30), ("img", "fits", "spectra"))
     shutil.copytree(ROOT / "examples", folder / "examples")
     np.save(folder / "cutout.npy", cutout(0.1))
-    for name in (
-        "picture.png",
-        "picture.jpg",
-        "pictures/1.jpg",
-        "pictures/2.jpg",
-        "classes/a/1.jpg",
-        "classes/b/2.jpg",
-    ):
+    for name in PICTURES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_image(folder / name, 60)
     (folder / "store").mkdir()
@@ -119,7 +112,8 @@ def test_examples_of_a_model_folder_are_shown_and_have_options_that_it_has(folde
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_of_each_command_shows_its_examples(name, capsys):
+def test_help_of_each_command_shows_its_examples_and_fits_80_columns(name, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
     with contextlib.suppress(SystemExit):
         assert main([name, "--help"]) == 0
     shown = capsys.readouterr().out
@@ -127,6 +121,7 @@ def test_help_of_each_command_shows_its_examples(name, capsys):
     assert examples
     for example in examples:
         assert f"\n  {example}\n" in shown
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("name", DATA_EXAMPLES)

@@ -5,13 +5,13 @@ import importlib
 import importlib.util
 import io
 import re
-import shutil
 import subprocess
 import warnings
 
 import numpy as np
 import yaml
 from conftest import ROOT
+from helpers import needed
 
 from commands import dry
 from common.cli.command import zoo
@@ -61,11 +61,10 @@ def check_fragment(block):
 
 def check_javascript(block, here):
     """Have node parse it; tests/elsewhere runs it."""
-    program = shutil.which("node")
-    if program:
-        (here / "page.mjs").write_text(block.text)
-        done = subprocess.run([program, "--check", "page.mjs"], cwd=here, capture_output=True, text=True)
-        assert done.returncode == 0, f"{block}: {done.stderr}"
+    (here / "page.mjs").write_text(block.text)
+    command = [needed.program("node"), "--check", "page.mjs"]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True)
+    assert done.returncode == 0, f"{block}: {done.stderr}"
 
 
 def check_script(block):

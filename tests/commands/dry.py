@@ -35,7 +35,7 @@ def check(text, said):
         said.write(done.stderr)
         return 1
     for part in re.split(r"\||;|&&", re.sub(r"\$\([^()]*\)", "X", text)):
-        words = [word for word in shlex.split(part, comments=True)]
+        words = shlex.split(part, comments=True)
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             try:
                 code = _words(words, said)

@@ -21,6 +21,8 @@ MAKES = re.compile(r"\b(?:sdss_gs|zoo data) (sample|spectra|build|import|downloa
 """Commands that make a folder: what the page calls DS is a new one then."""
 SETS = {"DS": "DS", "D": "DS", "OLD": "DS", "NEW": "DS", "OTHER": "OTHER", "GZ1": "DS", "FOLDER": "frames"}
 FRAMES = {band.upper(): f"frame-{band}-003918-3-0213.fits.bz2" for band in "irg"}
+NOT_FOUND = 127
+"""Exit code, as a shell has it."""
 QUOTED = re.compile(r"""("[^"]*"|'[^']*'|\\.)|(&&|;|\|)""")
 
 
@@ -93,7 +95,8 @@ class Shell:
     def _shell(self, text, given, said):
         program = words_of(text)[0]
         if not shutil.which(program, path=os.environ["PATH"]):
-            raise LookupError(f"{program}: expected a program that tests/commands knows or that is here, found none")
+            said.write(f"{program}: expected a program that tests/commands knows or that is here, found none\n")
+            return NOT_FOUND
         with contextlib.redirect_stdout(self.out), contextlib.redirect_stderr(said):
             return self.sh(text, given)
 

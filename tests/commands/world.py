@@ -1,7 +1,6 @@
 """Where the commands of the pages are typed: a repository, a store with models, data, and servers on loopback."""
 
 import ast
-import json
 import os
 import shutil
 import socket
@@ -25,10 +24,7 @@ from mlflow import MlflowClient
 from commands import data
 from commands.runner import Shell
 from common.elsewhere import web_runtime
-from common.models.described import read_description, write_description
 from common.models.library import import_model
-from common.outputs.kinds.kind import CONSTANTS
-from sdss_gs.files import sha256
 from sdss_gs.schema import INPUTS, parse_model_name
 
 BIN = Path(sys.executable).parent
@@ -91,9 +87,7 @@ class World:
         for _ in range(2):
             mlflow.register_model(first.source, "b2r", tags=first.tags)
         for model in [*(by_hand(name) for name in BY_HAND), several_by_hand()]:
-            folder = Path(exported_folder(self.folder / "exported" / model.name, model))
-            _add_card(folder)
-            import_model(folder)
+            import_model(Path(exported_folder(self.folder / "exported" / model.name, model)))
         for command in EXPORTED:
             assert shell.type(command).code == 0
         for path in [*shell.here.glob("b2r*/b2r.onnx"), *shell.here.glob("b2r-*")]:
@@ -149,16 +143,6 @@ class World:
             process.wait(timeout=30)
         for server in self.servers:
             server.__exit__(None, None, None)
-
-
-def _add_card(folder):
-    """Make the card of a model by hand one of its files, with the constants that every trained one is judged beside."""
-    card, about = json.loads((folder / "card.json").read_text()), read_description(folder)
-    for output in card["outputs"]:
-        scores = next(iter(output["scores"].values()))
-        output["scores"] |= {rival: scores for rival in CONSTANTS}
-    (folder / "card.json").write_text(json.dumps(card))
-    write_description(folder, about | {"files": about["files"] | {"card.json": sha256(folder / "card.json")}})
 
 
 def _wait(address, process, log):

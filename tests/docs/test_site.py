@@ -1,37 +1,28 @@
 """The documentation as a site: built once, then read as its reader does."""
 
 import contextlib
-import functools
 import io
 import json
 import re
-import shutil
 import sys
-import threading
 import warnings
 from html.parser import HTMLParser
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
 from conftest import ROOT
+from helpers import needed
+from helpers.browsing import PHONE, browsing, phone, serving, wait
 from helpers.notebooks import executed_notebooks
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from common.models.shipped import FOLDER, INDEX
 from common.outputs.flags import Flag
 
-build = pytest.importorskip("sphinx.cmd.build", reason="the extra docs is not installed")
+build = needed.package("sphinx.cmd.build")
 
 DOCS = ROOT / "docs"
-BROWSER = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
 MAIN = (
     "index", "start", "howto/redshifts", "howto/index", "models/index", "models/b2r", "reference/api",
     "reference/options", "understanding/flags", "measured/photoz", "cite", "notebooks/catalogue_to_redshifts",
@@ -39,7 +30,6 @@ MAIN = (
 MODELS = sorted(path.parent.name for path in ROOT.glob("*/MLproject"))
 SHIPPED = json.loads((FOLDER / INDEX).read_text(encoding="utf-8"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PHONE = 360
 LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "audio": "src", "video": "src"}
 NOT_LOADED = {"canonical", "next", "prev", "index", "search", "author", "copyright", "alternate"}
 """What a ``<link>`` may be without the browser fetching it."""
@@ -216,31 +206,14 @@ def test_notebooks_are_shown_with_what_their_cells_gave(site):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    driver, program = shutil.which("chromedriver"), shutil.which("chromium")
-    if not (driver and program):
-        pytest.skip("no chromium and chromedriver on this machine")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in (*BROWSER, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    with webdriver.Chrome(options=options, service=Service(driver)) as browser:
-        phone = {"width": PHONE, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    with browsing(tmp_path_factory.mktemp("profile")) as browser, phone(browser):
         yield browser
 
 
 @pytest.fixture(scope="module")
 def url(site):
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site)) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(site) as address:
+        yield address
 
 
 @pytest.mark.parametrize("page", MAIN)
@@ -255,5 +228,5 @@ def test_page_fits_a_phone_and_fetches_from_the_site_alone(browser, url, page):
 def test_search_finds_a_page(browser, url):
     browser.get(f"{url}/search.html?q=dereddened")
     found = (By.CSS_SELECTOR, "#search-results li a")
-    WebDriverWait(browser, 20).until(lambda _: browser.find_elements(*found))
+    wait(browser, lambda: browser.find_elements(*found))
     assert any("redshifts.html" in link.get_attribute("href") for link in browser.find_elements(*found))

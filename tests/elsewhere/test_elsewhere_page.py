@@ -1,18 +1,15 @@
 """The page without a server, in a real browser: what it says is what ``zoo predict`` writes."""
 
 import csv
-import functools
 import io
 import json
-import threading
 from dataclasses import replace
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 from helpers import needed
 from helpers.axe import violations
-from helpers.browsing import browsing, dark, phone, text, wait
+from helpers.browsing import PHONE, browsing, dark, phone, serving, text, wait
 from helpers.distributed import distributed_by_hand
 from helpers.exported import exported_folder
 from helpers.trained import by_hand, several_by_hand
@@ -69,11 +66,6 @@ def shelf(tmp_path_factory):
     return {model.name: exported_folder(home / model.name, model) for model in models}
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def root(shelf, tmp_path_factory):
     """A folder that is served, the page not at its top."""
@@ -87,10 +79,8 @@ def root(shelf, tmp_path_factory):
 @pytest.fixture(scope="module")
 def url(root):
     """The page on loopback."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=root)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/some/page/"
-        server.shutdown()
+    with serving(root) as address:
+        yield f"{address}/some/page/"
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +275,7 @@ def test_page_names_its_models_with_scores_and_warnings_and_works_by_keyboard_on
         field.send_keys(Keys.ENTER)
         wait(page, lambda: "b2r, version 1" in text(page, "results"))
         paste(page, TABLE)
-        assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+        assert page.execute_script("return document.documentElement.scrollWidth") <= PHONE
     unnamed = [
         field.get_attribute("id")
         for field in page.find_elements(By.CSS_SELECTOR, "input, textarea")

@@ -205,7 +205,7 @@ def test_leftover_of_an_export_that_was_killed_is_removed(tmp_path, monkeypatch)
     made = load(FIXTURE)
     monkeypatch.setattr("common.models.opening.load", lambda *_: made)
     stored = StoredModel("b2r", "1", "", {}, "")
-    monkeypatch.setattr(library, "stored_model", lambda _: (stored, tmp_path / "nowhere", {}))
+    monkeypatch.setattr(library, "find_model", lambda _: (stored, tmp_path / "nowhere", {}))
     with pytest.raises(OSError, match="nowhere"):
         library.export("b2r", tmp_path / "exported")
     assert not list(tmp_path.iterdir())

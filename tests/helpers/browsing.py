@@ -1,6 +1,9 @@
-"""A real browser."""
+"""A real browser, and a folder on loopback that it can visit."""
 
+import functools
+import threading
 from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -13,6 +16,9 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--window-size=1200,900",
 )  # fmt: skip
+
+PHONE = 360
+"""Pixels of the width of a phone."""
 
 
 @contextmanager
@@ -28,10 +34,28 @@ def browsing(profile, **logs):
         yield browser
 
 
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def serving(folder):
+    """Serve a folder's files; give the address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @contextmanager
 def phone(browser):
     """Have the page shown on a phone."""
-    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    size = {"width": PHONE, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
         yield

@@ -27,7 +27,7 @@ def exported_folder(folder, model, light=True):
     (folder / "card.json").write_text(json.dumps(_card(model)))
     digest = sha256(folder / MODEL_FILE)
     facts = model.facts() | ({} if light else {"light": "none: ONNX has no form of this network (Erfc)"})
-    files = {MODEL_FILE: digest} | (written.files if light else {})
+    files = {MODEL_FILE: digest, "card.json": sha256(folder / "card.json")} | (written.files if light else {})
     about = {"name": model.name, "version": model.version, "sha256": digest, "facts": facts, "files": files}
     write_description(folder, about)
     return str(folder)

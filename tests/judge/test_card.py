@@ -12,7 +12,9 @@ from helpers.drawn import drawn
 
 from common.judge.card import best_rows, card_data, card_markdown, card_of_today, own_row, score_text
 from common.judge.compare import tables
+from common.judge.judged import Judged
 from common.outputs.metrics import score
+from sdss_gs.errors import OptionError
 from sdss_gs.schema import OUTPUTS
 
 
@@ -234,6 +236,14 @@ def test_citation_agrees_with_the_citation_file():
 @pytest.fixture(params=["b2r", "x2y"])
 def old_card(request):
     return json.loads((ROOT / "tests" / "fixtures" / "cards" / f"{request.param}.json").read_text())
+
+
+def test_scores_are_a_table_of_the_output_that_is_named():
+    judged = Judged(None, several_summary())
+    assert set(judged.scores().columns) >= {"nmad", "nmad_low", "nmad_high"}
+    assert "macro_f1" in judged.scores("subclass")
+    with pytest.raises(OptionError, match=r"^output: expected one of redshift, subclass, found 'smass'$"):
+        judged.scores("smass")
 
 
 def test_card_of_today_is_left_as_it_is():

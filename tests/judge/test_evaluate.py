@@ -8,7 +8,10 @@ import pytest
 from conftest import survey_rows, write_survey
 from helpers.cards import only_output, summary_of
 from helpers.drawn import drawn
+from helpers.exported import exported_folder
 from helpers.folders import architectures_of
+from helpers.stores import choose_store
+from helpers.trained import by_hand
 from mlflow import MlflowClient
 
 from common import train
@@ -130,9 +133,20 @@ def test_empty_store_is_one_clear_error(tmp_path, monkeypatch, capsys):
     assert "expected a registered champion, found none" in capsys.readouterr().err
 
 
-def test_votes_of_another_tree_have_no_table():
+def test_model_from_elsewhere_is_compared_though_its_card_names_no_rivals(tmp_path, monkeypatch, capsys):
+    folder = exported_folder(tmp_path / "b2r-model", by_hand(), light=False)
+    choose_store(monkeypatch, f"sqlite:///{tmp_path}/mlflow.db")
+    assert main(["import", folder]) == 0
+    assert main(["compare", "--output", str(tmp_path / "comparison")]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("| b2r |"))
+    assert line.endswith("| – | – | 309 |  |")
+    assert (tmp_path / "comparison" / "redshift.png").is_file()
+
+
+def test_votes_of_another_tree_have_no_table_and_a_comparison_without_any_says_so():
     """Their RMSE is one of other answers than the challenge's."""
     output = replace(OUTPUTS["votes"], tree="gz1")
     truth, predicted = drawn(output, 30)
     card = card_data(summary_of(output, score(output, truth, predicted)))
     assert compare.tables({"i2v": card}) == {}
+    assert compare.markdown({}) == "No champion has test scores of an output that models share.\n"

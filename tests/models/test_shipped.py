@@ -300,18 +300,6 @@ sys.exit(main(["predict", "b2r", "--input", "galaxies.csv", "--output", "-"]))
     assert done.stdout.strip() == (shipped / "b2r.card.md").read_text().strip()
 
 
-def test_example_is_answered_as_the_readme_says(no_store, monkeypatch, capsys):
-    monkeypatch.delenv("ZOO_SHIPPED")
-    assert main(["predict", "b2r@shipped", "--input", str(EXAMPLE), "--output", "-"]) == 0
-    found = [line.split(",") for line in capsys.readouterr().out.splitlines()]
-    shown = re.search(r"cut -d, -f1-4,9\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL).group(1)
-    told = [line.split(",") for line in shown.splitlines()]
-    assert told[0] == [found[0][k] for k in (0, 1, 2, 3, 8)]
-    for line, row in zip(told[1:], found[1:], strict=True):
-        assert (line[0], line[4]) == (row[0], row[8])
-        assert [float(value) for value in line[1:4]] == pytest.approx([float(value) for value in row[1:4]], rel=1e-3)
-
-
 def test_example_holds_what_spectra_say_within_the_intervals_of_galaxies(no_store, monkeypatch, capsys):
     monkeypatch.delenv("ZOO_SHIPPED")
     table, model = pd.read_csv(EXAMPLE), load("b2r@shipped")

@@ -41,6 +41,13 @@ def test_text_has_the_type_and_width_that_all_pieces_need(tmp_path, first, secon
     assert [one or None for one in found] == [escapes.get(one, one) for one in [*first, *second]]
 
 
+def test_characters_that_xml_cannot_have_are_written_as_escapes(tmp_path):
+    found = Table.read(
+        written(tmp_path / "out.vot", [{"id": pa.array(["a\x01", "\uffff", "\ud7ff"])}]), format="votable"
+    )
+    assert found["id"].tolist() == [r"a\x01", r"\uffff", "\ud7ff"]
+
+
 @pytest.mark.parametrize("first", [[1, None], [None, None], [LEAST, None], [MOST, None]])
 def test_null_of_fits_is_a_number_that_no_object_has(tmp_path, first):
     ids = [*first, 5, 2**53 + 1]

@@ -107,6 +107,7 @@ def test_rows_are_predicted_and_wrong_ones_named(served):
     assert answer["results"][2]["flag"] & int(Flag.MISSING_BAND)
     for content, expected, text in (
         (b"{", 400, "JSON"), (b'{"rows": [{"u": NaN}]}', 422, "NaN"), ({"rows": [ROW | {"r": 70}]}, 422, "modelMag_r"),
+        ({"rows": [{"u": 18, "g": 17}]}, 422, "rows[0]: expected modelMag_r (or r), found u, g"),
         ({"arrays": [[1, 2]]}, 422, "length 2"), ({"rows": [ROW] * 4}, 413, "at most 3"), (b"[" * 99999, 400, "JSON"),
     ):  # fmt: skip
         status, answer = predict(served, content)

@@ -13,7 +13,7 @@ from astropy.io.votable import parse_single_table
 from conftest import FIRST_ID, ROOT, cutout, survey_rows, wide_image, write_image, write_spectrum, write_survey
 from helpers.asking import ask
 from helpers.axe import violations
-from helpers.browsing import browsing, dark, phone, text, wait
+from helpers.browsing import PHONE, browsing, dark, phone, text, wait
 from helpers.distributed import distributed_by_hand
 from helpers.running import running
 from helpers.trained import MAGNITUDES, by_hand, several_by_hand
@@ -137,7 +137,7 @@ def test_distribution_is_drawn_over_its_intervals(page, url):
 def test_page_fits_a_phone(page):
     with phone(page):
         click(page, "#random")
-        assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+        assert page.execute_script("return document.documentElement.scrollWidth") <= PHONE
         wait(page, lambda: page.find_elements(By.CSS_SELECTOR, "button.neighbour"))
         sides = page.execute_script(
             "return [...document.querySelectorAll('a, button, input, select, textarea')]"
@@ -152,7 +152,7 @@ def test_similar_galaxies_are_shown_and_opened_by_keyboard_on_a_phone(page):
     with phone(page):
         click(page, "#random")
         wait(page, lambda: len(page.find_elements(By.CSS_SELECTOR, "button.neighbour")) == 12)
-        assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+        assert page.execute_script("return document.documentElement.scrollWidth") <= PHONE
         shown = page.find_element(By.ID, "objid").get_attribute("value")
         first = page.find_element(By.CSS_SELECTOR, "button.neighbour")
         objid, redshift, distance = first.text.split("\n")
@@ -200,7 +200,7 @@ def test_four_galaxies_stand_on_one_axis_and_a_fifth_is_refused(browser, bare_ur
     assert "4 galaxies are shown, and at most 4 fit side by side: remove one first" in text(browser, "error")
     assert headings(browser) == titles
     with phone(browser):
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= PHONE
         assert len({one.rect["x"] for one in browser.find_elements(By.CSS_SELECTOR, ".galaxy section")}) == 1
 
 

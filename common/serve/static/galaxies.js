@@ -12,7 +12,8 @@ export async function ask(path, options) {
   } catch {
     throw new Error("the service does not answer");
   }
-  if (!answer.ok) throw new Error((await answer.json()).error);
+  // A proxy before the service refuses in words of its own.
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error ?? `the service is not reached: HTTP ${answer.status}`);
   return answer;
 }
 
