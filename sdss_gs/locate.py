@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sdss_gs.errors import BadFileError, DataError, first_line
+from sdss_gs.origin import SAMPLE, TEMPLATES
 from sdss_gs.schema import SAMPLE_FILE
 
 ENVIRONMENT = "SDSS_GS"
@@ -15,8 +16,6 @@ LAUNCH_FOLDER = "ZOO_LAUNCH_FOLDER"
 """Variable with the folder in which the user typed the command: ``mlflow run`` starts its child elsewhere."""
 PICTURES = (".jpg", ".jpeg", ".png")
 SAMPLE_FOLDER, SAMPLE_OBJECTS, SAMPLE_SEED = "sdss-gs-sample", 2000, 0
-SAMPLE, TEMPLATES = "sample", "templates"
-"""What made objects are: the zoo's generated sample, or spectra made of a survey's templates."""
 SAMPLE_NOTICE = """\
 
 No data set given: using the generated sample in {folder} (made once, under a minute).

@@ -11,7 +11,7 @@ from common.models.shipped import FOLDER, INDEX
 from common.outputs.calibration import ONE_LEVEL
 from common.outputs.kinds import kind_of
 from common.runs.store_location import REPOSITORY
-from sdss_gs.locate import TEMPLATES
+from sdss_gs.origin import TEMPLATES
 from sdss_gs.schema import OUTPUTS
 
 BEGIN, END = "<!-- shipped models: written by make weights -->", "<!-- end of shipped models -->"

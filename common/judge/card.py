@@ -14,7 +14,7 @@ from common.judge.summary import Summary
 from common.outputs.kinds import kind_of
 from common.outputs.kinds.kind import Metric
 from sdss_gs import __version__
-from sdss_gs.locate import TEMPLATES
+from sdss_gs.origin import TEMPLATES
 from sdss_gs.schema import DEREDDENED, SPECTRAL_CLASSES, Input, Output
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from common.outputs.flags import NO_PREDICTION, Flag
 from common.outputs.kinds import DISTRIBUTED, kind_of
 from common.outputs.vectors import vector_columns, vectors
 from sdss_gs.errors import OptionError
-from sdss_gs.locate import SAMPLE, TEMPLATES
+from sdss_gs.origin import SAMPLE, TEMPLATES
 from sdss_gs.schema import INPUTS, OUTPUTS, Input, Output
 from sdss_gs.tables.columns import DUSTY, extras_of
 from sdss_gs.tables.names import meaning_of
@@ -87,7 +87,7 @@ class Model:
     pdf : str
         As what distributions stand beside the other columns, see `vector_columns`; empty: not at all.
     origin : str
-        What it learnt from, if not from real objects: a `SAMPLE` or spectra of `TEMPLATES`, see `sdss_gs.locate`;
+        What it learnt from, if not from real objects: a `SAMPLE` or spectra of `TEMPLATES`, see `sdss_gs.origin`;
         empty of models stored before that was noted, too.
     adapted : dict
         Of a model that was taken to another survey, where it comes from and how, see `adapted.Adapted.facts`; else

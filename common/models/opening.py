@@ -19,8 +19,8 @@ from common.outputs.kinds import kind_of
 from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.errors import OptionError, ZooError, first_line
-from sdss_gs.locate import SAMPLE
 from sdss_gs.logs import LOG
+from sdss_gs.origin import SAMPLE
 from sdss_gs.schema import INPUTS, OUTPUTS, Input, Output
 from sdss_gs.tables.names import PHOTOMETRY
 

@@ -19,7 +19,7 @@ from common.runs.store_location import ORIGIN_TAG, PICTURE
 from common.runs.stored import StoredModel, UnknownModelError
 from sdss_gs.errors import ZooError, did_you_mean, first_line
 from sdss_gs.files import replacing
-from sdss_gs.locate import SAMPLE
+from sdss_gs.origin import SAMPLE
 
 FOLDER = Path(__file__).resolve().parents[1] / "shipped"
 VARIABLE = "ZOO_SHIPPED"

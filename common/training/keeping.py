@@ -43,7 +43,7 @@ from common.shift.sample import reference_sample
 from common.training import state
 from common.training.session import Session
 from common.training.start import predict_before
-from sdss_gs.locate import SAMPLE
+from sdss_gs.origin import SAMPLE
 
 READING = ("target", "column", "split")
 """Options without which a stored model's inputs or values cannot be understood, or its test objects be told from those

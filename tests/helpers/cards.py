@@ -7,7 +7,7 @@ import numpy as np
 
 from common.judge.summary import Summary
 from common.outputs.metrics import score
-from sdss_gs.locate import SAMPLE
+from sdss_gs.origin import SAMPLE
 from sdss_gs.schema import INPUTS, OUTPUTS, parse_model_name
 
 SCORES = {

@@ -20,13 +20,13 @@ from mlflow import MlflowClient
 
 from common.cli.command import main
 from common.cli.doctor import as_data, examine
+from common.models.library import champions
 from common.models.opening import load
 from common.models.shipped import CARDS, shipped_folder, shipped_models
-from common.predict.choose import choose_models
 from common.runs.store_location import ORIGIN_TAG
 from common.serve.served_models import open_served
 from sdss_gs.errors import ZooError
-from sdss_gs.locate import SAMPLE
+from sdss_gs.origin import SAMPLE
 
 SEEN = (MAGNITUDES + np.random.default_rng(1).normal(0, 1, (40, 5))).astype(np.float32)
 EXAMPLE = ROOT / "examples" / "galaxies.csv"
@@ -95,9 +95,9 @@ def test_champion_of_generated_galaxies_does_not_answer_for_real_ones(b2r, store
     yours, _, theirs = capsys.readouterr().out.partition("\nshipped ")
     assert "b2r/1: learnt from synthetic galaxies, and opened by this name; b2r alone: shipped" in yours
     assert "b2r@shipped" not in theirs
-    # Both ways of many models take it for what it is; a report is that of a run.
-    assert [model.version for model in choose_models(["best"])[0]] == ["1"]
-    assert [one.model.version for one in open_served(None, print).values()] == ["shipped"]
+    # What opens all of yours opens it by its own name.
+    assert [entry.address for entry in champions() if entry.name == "b2r"] == ["b2r/1"]
+    assert open_served(["b2r"])["b2r"].model.version == "shipped"
     assert main(["report", "b2r@shipped"]) == 1
     assert "b2r@shipped: expected a run with a report.html, found a model that ships" in capsys.readouterr().err
 
@@ -192,7 +192,7 @@ def test_what_does_not_ship_or_is_no_model_of_the_store_is_one_clear_line(b2r, n
     for command, expected in (
         (["info", "b2s@shipped"], r"b2s@shipped: expected a shipped model \(b2r\), found no b2s"),
         (["info", "b2s"], "b2s: expected a trained model with a card.md, found none; see zoo list"),
-        (["report", "b2r"], "b2r@shipped: expected .*b2r.report.html, found no such file; install the zoo again"),
+        (["report", "b2r"], "b2r: expected a run with a report.html, found a model that ships, .* zoo info b2r"),
         (
             ["export", "b2r", str(tmp_path / "out")],
             "b2r: expected a model of the store, found b2r@shipped, which every zoo has",

@@ -13,7 +13,8 @@ from sdss_gs.eigenspectra import write_spectra
 from sdss_gs.eigenspectra.draw import H_ALPHA, draw_sum, equivalent_width
 from sdss_gs.eigenspectra.read import read_templates
 from sdss_gs.formats.spectra import read
-from sdss_gs.locate import TEMPLATES, how_made
+from sdss_gs.locate import how_made
+from sdss_gs.origin import TEMPLATES
 from sdss_gs.schema import WAVELENGTH
 
 FIRST = 3.27
