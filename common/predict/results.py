@@ -184,6 +184,8 @@ def write_in_pieces(
         writing it.
     """
     refuse_inputs(output, source.paths)
+    if output.is_dir():
+        raise OptionError(f"output {output}: expected a file that ends in {', '.join(WRITERS)}, found a folder")
     # Without case, as FITS and DuckDB tell columns apart.
     taken = next((name for name in columns if name.lower() == source.id_name.lower()), "")
     if taken:

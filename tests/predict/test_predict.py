@@ -1,6 +1,7 @@
 """From whatever a user has to one row per galaxy, in every format, whole after any interruption."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -190,6 +191,15 @@ def test_pieces_of_another_prediction_are_not_mixed_in(tmp_path, monkeypatch):
     assert predict([by_hand()], source, tmp_path / "out.csv", overwrite=True).rows == 10
     with pytest.raises(OptionError, match="there is such a file already; give --overwrite"):
         run(path, tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize("output", [".", "folder.csv"])
+def test_folder_is_no_output(output, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write(frame(), tmp_path / "in.csv")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(OptionError, match=rf"output {re.escape(output)}: expected a file .*, found a folder"):
+        run(path, Path(output))
 
 
 @pytest.mark.parametrize(

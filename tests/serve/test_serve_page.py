@@ -286,6 +286,24 @@ def test_without_a_data_set_there_are_examples_and_files(browser, bare_url, tmp_
     assert (headings(browser), "s2r, version 1" in text(browser, "results")) == (["mine.csv"], True)
 
 
+def test_service_that_is_gone_is_said_whatever_was_asked(page):
+    away = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    page.execute_cdp_cmd("Network.enable", {})
+    page.execute_cdp_cmd("Network.emulateNetworkConditions", away)
+    try:
+        for button in ("example", "examples", "random"):
+            page.execute_script("document.getElementById('error').textContent = ''")
+            page.find_element(By.ID, button).click()
+            wait(page, lambda: text(page, "error") == "the service does not answer")
+    finally:
+        page.execute_cdp_cmd(
+            "Network.emulateNetworkConditions",
+            away | {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1},
+        )
+    click(page, "#choose button")
+    assert text(page, "error") == "type the id of a galaxy, or ask for a random one"
+
+
 def test_a_table_of_more_galaxies_than_fit_is_refused(page):
     page.find_element(By.ID, "table").send_keys("u g r i z\n" + "18.5 17.2 16.5 16.1 15.8\n" * 5)
     click(page, "#paste button")

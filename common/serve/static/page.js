@@ -162,9 +162,17 @@ function pasted() {
   return rows.map((row, n) => ofRow(row, `Galaxy ${key ? row[key] : n + 1} of the table`, given, key ? row[key] : String(n + 1)));
 }
 
-async function fill() {
-  const [names, ...lines] = (await (await ask("/static/galaxies.csv")).text()).trim().split("\n");
-  return [names, ...lines.filter((line) => EXAMPLES.includes(line.split(",")[0]))].join("\n");
+// A button that fills in galaxies of SDSS.
+function filled(id, fill) {
+  byId(id).addEventListener("click", async () => {
+    fail("");
+    try {
+      const [names, ...lines] = (await (await ask("/static/galaxies.csv")).text()).trim().split("\n");
+      fill([names, ...lines.filter((line) => EXAMPLES.includes(line.split(",")[0]))].join("\n"));
+    } catch (error) {
+      fail(error.message);
+    }
+  });
 }
 
 async function download(form) {
@@ -205,7 +213,10 @@ function layForms(health) {
 }
 
 function listen() {
-  on("choose", "submit", () => [ofDataSet(byId("objid").value.trim())]);
+  on("choose", "submit", () => {
+    if (!byId("objid").value.trim()) throw new Error("type the id of a galaxy, or ask for a random one");
+    return [ofDataSet(byId("objid").value.trim())];
+  });
   on("random", "click", async () => {
     byId("objid").value = (await askJson("/random/id")).objid;
     return [ofDataSet(byId("objid").value)];
@@ -213,13 +224,13 @@ function listen() {
   on("upload", "submit", uploaded);
   on("type", "submit", typed);
   on("paste", "submit", pasted);
-  byId("example").addEventListener("click", async () => {
-    const [row] = readTable(await fill());
+  filled("example", (text) => {
+    const [row] = readTable(text);
     for (const band of MAGNITUDES.bands) byId(`mag-${band}`).value = row[`modelMag_${band}`];
     say("Magnitudes of a galaxy of SDSS are filled in.");
   });
-  byId("examples").addEventListener("click", async () => {
-    byId("table").value = await fill();
+  filled("examples", (text) => {
+    byId("table").value = text;
     say("Four galaxies of SDSS are filled in.");
   });
   for (const form of Object.keys(FILES)) byId(form).addEventListener("click", () => download(form));
