@@ -110,12 +110,12 @@ def print_table(lines: Sequence[Sequence[str]]) -> None:
 
 
 def _fitted(widths: list[int], most: int) -> list[int]:
-    """Take from the last columns first: what stands before them is what somebody looks for."""
+    """Take from the last columns first, and from the first two, a name and its score, when nothing else is left."""
     widths = list(widths)
-    for least in (LEAST, 1):
-        for number in reversed(range(len(widths))):
-            excess = sum(widths) + len(GAP) * (len(widths) - 1) - most
-            widths[number] -= max(0, min(excess, widths[number] - least))
+    rest = range(len(widths) - 1, 1, -1)
+    for least, number in [*((LEAST, one) for one in rest), *((1, one) for one in (*rest, *range(len(widths))[1::-1]))]:
+        excess = sum(widths) + len(GAP) * (len(widths) - 1) - most
+        widths[number] -= max(0, min(excess, widths[number] - least))
     return widths
 
 
