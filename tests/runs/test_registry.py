@@ -436,3 +436,12 @@ def test_change_that_was_cut_short_is_taken_back_by_mlflow(store):
     assert len(registry().champions()) == 2
     assert not Path(f"{store}-journal").exists()
     assert isinstance(registry(), SqliteRegistry)
+
+
+def test_server_that_is_gone_is_one_line_at_once_and_tells_no_password(monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    mlflow.set_tracking_uri("http://me:secret@127.0.0.1:9")
+    assert main(["list"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: store: expected MLflow's server at 127.0.0.1:9, found ")
+    assert said.endswith("Connection refused; start it, or name another store by MLFLOW_TRACKING_URI\n")
