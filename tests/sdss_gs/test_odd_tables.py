@@ -11,7 +11,7 @@ from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
 from sdss_gs.errors import DataError
-from sdss_gs.tables.columns import choose_columns, table_with_magnitudes
+from sdss_gs.tables.columns import Extras, choose_columns, table_with_magnitudes
 from sdss_gs.tables.identifiers import as_ids, id_type
 from sdss_gs.tables.readers import open_tables
 from sdss_gs.tables.readers.astronomical import from_astropy
@@ -331,6 +331,18 @@ def test_what_is_said_of_magnitudes_is_none(tmp_path, what):
     names = [f"mag_{band}_{what}" for band in "ugriz"]
     assert not choose_columns(header(tmp_path, *names)).columns
     assert choose_columns(header(tmp_path, *names, *(f"mag_{band}_lsst" for band in "ugriz"))).columns
+
+
+def test_bands_of_johnson_and_cousins_are_not_taken_for_those_of_sdss(tmp_path):
+    extras = Extras(gaps=("bands",))
+    for names in (("U", "B", "V", "R", "I"), ("Umag", "Bmag", "Vmag", "Rmag", "Imag")):
+        with pytest.raises(
+            DataError, match=f"found {names[0]}, {names[3]}, {names[4]}, {names[1]}, {names[2]}, named as"
+        ):
+            choose_columns(header(tmp_path, *names), ["bands"], extras=extras)
+    # Galactic coordinates beside magnitudes of which some are missing.
+    assert len(choose_columns(header(tmp_path, "l", "b", "u", "g", "r"), ["bands"], extras=extras).columns) == 3
+    assert len(choose_columns(header(tmp_path, *"ugriz", *"bv"), ["bands"], extras=extras).columns) == 5
 
 
 def test_names_with_blanks_around_them_and_z_beside_zmag(tmp_path):
