@@ -65,9 +65,10 @@ class Block:
 
 
 def pages():
-    """All pages of which something may be typed."""
-    found = {ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "x2y" / "README.md", ROOT / "weights" / "recipe.md"}
+    """All pages of which something may be typed; not those of models, which the site is built with, of what ships."""
+    found = {ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "weights" / "recipe.md"}
     found |= {path for path in ROOT.glob("docs/**/*.md") if "_build" not in path.parts}
+    found -= set(ROOT.glob("docs/models/*2*.md"))
     return sorted(path for path in found if path.is_file())
 
 
