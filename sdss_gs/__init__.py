@@ -3,4 +3,4 @@
 It imports neither keras, tensorflow nor mlflow, so that its commands start in well under a second.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
