@@ -13,13 +13,15 @@ from packaging.version import Version
 
 from sdss_gs.errors import ZooError
 
-MODULE, CITATION, CHANGES = "sdss_gs/__init__.py", "CITATION.cff", "CHANGELOG.md"
-HOMES = (MODULE, CITATION, CHANGES)
+MODULE, CITATION, CHANGES, PAGE = "sdss_gs/__init__.py", "CITATION.cff", "CHANGELOG.md", "docs/cite.md"
+HOMES = (MODULE, CITATION, CHANGES, PAGE)
 """The files that a release writes; whatever else names the version reads the first."""
 FORM = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 DATE = r"\d{4}-\d\d-\d\d"
 _MODULE = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 _VERSION, _RELEASED = (re.compile(rf"^{key}: (.+)$", re.MULTILINE) for key in ("version", "date-released"))
+_ENTRY = re.compile(r"^  version = \{.+\}$", re.MULTILINE)
+"""BibTeX, as `sdss_gs.cite` prints it; a test holds the page to that."""
 _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 _UNRELEASED = re.compile(r"(?:\S+ \()?unreleased\)?", re.IGNORECASE)
 _DATED = re.compile(rf"(\S+) \(({DATE})\)")
@@ -64,7 +66,7 @@ def stated(root: Path) -> Stated:
     ZooError
         If one of the files does not say it.
     """
-    module, citation, changes = ((root / name).read_text() for name in HOMES)
+    module, citation, changes, _ = ((root / name).read_text() for name in HOMES)
     titles = list(_SECTION.finditer(changes))
     if not titles:
         raise ZooError(f"{CHANGES}: expected a section that begins with '## ', found none")
@@ -147,6 +149,7 @@ def write_version(root: Path, version: str, today: str) -> None:
         (CITATION, _VERSION, f"version: {version}"),
         (CITATION, _RELEASED, f"date-released: {today}"),
         (CHANGES, _SECTION, f"## {version} ({today})"),
+        (PAGE, _ENTRY, f"  version = {{{version}}}"),
     )
     for name, pattern, line in changed:
         (root / name).write_text(pattern.sub(line, (root / name).read_text(), count=1))

@@ -25,6 +25,8 @@ def checkout(tmp_path, monkeypatch):
         shutil.copy(ROOT / name, root / name)
     (root / HOMES[0]).write_text('"""Words."""\n\n__version__ = "0.1.0"\n')
     (root / "CITATION.cff").write_text(re.sub(r"(?m)^version: .*", "version: 0.1.0", (root / HOMES[1]).read_text()))
+    page = root / "docs" / "cite.md"
+    page.write_text(re.sub(r"version = \{.+\}", "version = {0.1.0}", page.read_text()))
     (root / "CHANGELOG.md").write_text(WAITING)
     git(root, "init", "--quiet")
     commit(root)
@@ -63,6 +65,7 @@ def test_new_version_is_written_everywhere_and_released_once(checkout, monkeypat
     assert '\n__version__ = "0.2.0"\n' in files["sdss_gs/__init__.py"]
     assert f"\nversion: 0.2.0\ndate-released: {today}\n" in files["CITATION.cff"]
     assert files["CHANGELOG.md"] == WAITING.replace("## Unreleased", f"## 0.2.0 ({today})")
+    assert "\n  version = {0.2.0}\n" in files["docs/cite.md"]
     assert set(git(checkout, "diff", "--name-only").split()) == set(HOMES)
     commit(checkout)
     assert release(capsys) == (0, "")
