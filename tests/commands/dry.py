@@ -4,6 +4,7 @@ import ast
 import contextlib
 import importlib.util
 import io
+import os
 import re
 import runpy
 import shlex
@@ -25,6 +26,8 @@ from sdss_gs.__main__ import make_parser
 ELSEWHERE = ("srun", "scontrol", "sbatch", "kubectl")
 """Programs of clusters, which nobody has here."""
 PLAIN = ("cd", "export", "head", "cut", "echo", "pytest", "ruff", "git", "curl", "node", ".", "source", "npm", "docker")
+MAKES = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "OPTIONS")
+"""Variables by which make hands its own options and assignments on."""
 ASSIGNMENT = re.compile(r"^[A-Z_]+=\S*$")
 
 
@@ -141,7 +144,9 @@ def _help(module):
 def make(words, shell=None):
     """Have make say what it would do, as if all were installed, and parse that."""
     _dry(shell)
-    done = subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True)
+    # Not with what was given to the make that may have begun these tests.
+    theirs = {name: value for name, value in os.environ.items() if name not in MAKES}
+    done = subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True, env=theirs)
     print(done.stderr, file=sys.stderr)
     if done.returncode:
         return done.returncode
