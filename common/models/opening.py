@@ -16,6 +16,7 @@ from common.models.packed import unpacked
 from common.models.running import KERAS, LIGHT, RUNTIMES, Runtime
 from common.models.shipped import MARK, meant_shipped, shipped_bytes, shipped_models
 from common.outputs.kinds import kind_of
+from common.runs.registry import registry
 from common.runs.store_location import HASH_TAG, LIGHT_TAG, WEIGHTS
 from sdss_gs import __version__
 from sdss_gs.errors import OptionError, ZooError, first_line
@@ -54,6 +55,10 @@ def load(name: str | Path | bytes, runtime: str = "") -> Model:
         files = Files(Path(name) / MODEL_FILE, about["sha256"], light)
         return model_of(about["name"], about["version"], files, about["facts"], runtime)
     if shipped := meant_shipped(str(name)):
+        if name == shipped and shipped in registry().names():
+            LOG.warning(
+                "%s: the shipped model; of yours, which is no champion from real galaxies, give the version", name
+            )
         return load(shipped_bytes(shipped), runtime)
     stored, folder, facts = find_model(str(name))
     # A model that is not registered has an id, and the name it was asked for by.

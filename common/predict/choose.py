@@ -41,10 +41,9 @@ def choose_models(names: Sequence[str], runtime: str = "") -> tuple[list[Model],
     if ways:
         entries = champions()
         if not entries:
-            raise ZooError(
-                f"{ways[0]}: expected trained models in this store, found none; train some, or name those that ship"
-                f" ({' '.join(shipped_models())})"
-            )
+            ship = " ".join(shipped_models())
+            mend = f"train some, or name those that ship: {ship}" if ship else "train some first"
+            raise ZooError(f"{ways[0]}: expected trained models in this store, found none; {mend}")
         models = [load(entry.address, runtime) for entry in entries]
         costs = {model.name: _costs(model, entry) for model, entry in zip(models, entries, strict=True)}
         return models, Combination(ways[0], costs)

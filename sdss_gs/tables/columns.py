@@ -406,12 +406,14 @@ def _refuse_redshift(table: OpenTable, names: dict[str, str]) -> None:
 
 def _refuse_johnson(table: OpenTable, names: dict[str, str]) -> None:
     """Refuse U, R and I beside B and V, written alike: Johnson's and Cousins' bands, not those of SDSS."""
+    if len(names) == len(TABLES["bands"]):
+        return
     there = {name.lower(): name for name in table.names}
     for column, name in names.items():
         at, text = short_name(column), name.lower()
         alike = [[text[:n] + band + text[n + 1 :] for n, one in enumerate(text) if one == at] for band in "bv"]
         found = [there[one] for ones in alike for one in ones if one in there]
-        if len(names) < len(TABLES["bands"]) and all(any(one in there for one in ones) for ones in alike):
+        if all(any(one in there for one in ones) for ones in alike):
             raise DataError(
                 f"{table.where}: expected magnitudes of SDSS's u g r i z, found {listed([*names.values(), *found])}, "
                 f"named as Johnson's and Cousins' bands are; if they are SDSS's, say --column {at}={name} and so on"
