@@ -56,9 +56,7 @@ def load(name: str | Path | bytes, runtime: str = "") -> Model:
         return model_of(about["name"], about["version"], files, about["facts"], runtime)
     if shipped := meant_shipped(str(name)):
         if name == shipped and shipped in registry().names():
-            LOG.warning(
-                "%s: the shipped model; of yours, which is no champion from real galaxies, give the version", name
-            )
+            LOG.warning("%s: the shipped model; yours, no champion from real galaxies, by its version", name)
         return load(shipped_bytes(shipped), runtime)
     stored, folder, facts = find_model(str(name))
     # A model that is not registered has an id, and the name it was asked for by.

@@ -92,7 +92,9 @@ def test_champion_of_generated_galaxies_does_not_answer_for_real_ones(b2r, store
     assert (shipped.version, mine.version) == ("shipped", "1")
     pd.testing.assert_frame_equal(shipped.predict(SEEN), load("b2r@shipped").predict(SEEN), check_exact=True)
     assert main(["predict", "b2r", "--input", str(catalogue), "--output", str(tmp_path / "out.csv")]) == 0
-    assert "zoo b2r: the shipped model; yours, no champion from real galaxies, by its version" in capsys.readouterr().err
+    assert "zoo b2r: the shipped model; yours, no champion from real galaxies, by its version\n" in (
+        capsys.readouterr().err
+    )
     assert main(["list"]) == 0
     yours, _, theirs = capsys.readouterr().out.partition("\nshipped ")
     assert "b2r/1: learnt from synthetic galaxies, and opened by this name; b2r alone: shipped" in yours
