@@ -24,6 +24,7 @@ from common.training import keeping, one_program, session
 from common.training.compile import optimizer_of
 from common.training.from_python import functions_of
 from common.training.state import load_state
+from sdss_gs import __version__
 from sdss_gs.schema import INPUTS, OUTPUTS
 from sdss_gs.split import split
 
@@ -96,8 +97,8 @@ def test_run_is_learnt_recorded_drawn_and_registered(launch, magnitudes, capsys)
     assert len(history_of(run, "val_loss")) == len(history_of(run, "loss")) == 15
     assert run.data.params["learning_rate"] == "0.01"
     tags = run.data.tags
-    assert tags["zoo.version"] == "0.1.0"
-    assert tags["zoo.code"].startswith("0.1.0")
+    assert tags["zoo.version"] == __version__
+    assert tags["zoo.code"].startswith(__version__)
     assert f"numpy=={np.__version__}\n" in mlflow.artifacts.load_text(f"{run.info.artifact_uri}/packages.txt")
     assert tags["zoo.model"] == "b2r"
     assert run.info.run_name.startswith("b2r-")
