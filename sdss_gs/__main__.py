@@ -150,7 +150,7 @@ def _download(options) -> int:
     problems, notes = verify(folder, processes=options.processes)
     print("", *notes, as_text(summarise(folder)), "", sep="\n")
     # What is wrong in the published files is left out by every command; nothing of it is wrong with the download.
-    print(f"{len(problems)} problems; python -m sdss_gs verify {folder} lists them" if problems else "verified")
+    print(f"{len(problems)} problems; zoo data verify {folder} lists them" if problems else "verified")
     return 0
 
 
@@ -225,7 +225,7 @@ def _pack(options) -> int:
 def _cite(options) -> int:
     from sdss_gs.cite import as_text, bibtex
 
-    print(bibtex() if options.bibtex else f"{as_text()}\n\npython -m sdss_gs cite --bibtex prints the entries.")
+    print(bibtex() if options.bibtex else f"{as_text()}\n\nzoo data cite --bibtex prints the entries.")
     return 0
 
 

@@ -197,7 +197,7 @@ def open_dataset(
     """Open a data set, packing first what has not been packed or has changed since.
 
     New and removed files are always noticed. Of more than 10,000 files of an input, 4,000 drawn by chance are looked at
-    for a changed size or time; ``python -m sdss_gs pack`` looks at all.
+    for a changed size or time; ``zoo data pack`` looks at all.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ SAMPLE_NOTICE = """\
 
 No data set given: using the generated sample in {folder} (made once, under a minute).
 Its galaxies are synthetic: scores on it show that the software works and say nothing about real galaxies.
-The real set is the SDSS Galaxy Subset (https://doi.org/10.5281/zenodo.6393487): python -m sdss_gs download
+The real set is the SDSS Galaxy Subset (https://doi.org/10.5281/zenodo.6393487): zoo data download
 brings it to {beside}; or point -P ds=<folder> or the environment variable {variable} at it.
 """
 
@@ -88,7 +88,7 @@ def _instead(folder: Path) -> str:
         if inside.is_dir() and any(file.suffix.lower() in PICTURES for file in inside.iterdir()):
             return (
                 f"folders of images, for example {inside.name} (if they are named by class, "
-                "python -m sdss_gs import makes a data set of them)"
+                "zoo data import makes a data set of them)"
             )
     return "a folder without it"
 

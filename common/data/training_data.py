@@ -547,5 +547,5 @@ class TrainingData:
         for name, manifest in self._manifests().items():
             lines += [f"  {note}" for note in layout_notes(name, manifest.layout)]
         if problems := self.problems():
-            lines.append(f"  {len(problems)} wrong values or files, left out (python -m sdss_gs verify {self.folder})")
+            lines.append(f"  {len(problems)} wrong values or files, left out (zoo data verify {self.folder})")
         return "\n".join(lines)

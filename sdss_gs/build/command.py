@@ -1,4 +1,4 @@
-"""``python -m sdss_gs build``: make a data set of any selection of SDSS objects."""
+"""``zoo data build``: make a data set of any selection of SDSS objects."""
 
 from __future__ import annotations
 

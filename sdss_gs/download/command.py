@@ -1,4 +1,4 @@
-"""``python -m sdss_gs download``: the SDSS Galaxy Subset, from Zenodo to a folder that every other command takes."""
+"""``zoo data download``: the SDSS Galaxy Subset, from Zenodo to a folder that every other command takes."""
 
 from __future__ import annotations
 

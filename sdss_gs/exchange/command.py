@@ -1,4 +1,4 @@
-"""``python -m sdss_gs import`` and ``export``: options; the work is done in the modules beside this one."""
+"""``zoo data import`` and ``export``: options; the work is done in the modules beside this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m sdss_gs explore``: look at a data set before anything is trained on it, on one HTML page."""
+"""``zoo data explore``: look at a data set before anything is trained on it, on one HTML page."""
 
 from __future__ import annotations
 

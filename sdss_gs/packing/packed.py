@@ -180,7 +180,7 @@ class Packed:
 
     def _open(self, manifest):
         if manifest is None:
-            raise DataError(f"{self.folder}: not packed yet (run python -m sdss_gs pack)")
+            raise DataError(f"{self.folder}: not packed yet (run zoo data pack)")
         shards = []
         for name, rows in manifest.shards:
             # A plain array over the memory map: indexing a `memmap` makes a new one, which costs more than a row.

@@ -1,4 +1,4 @@
-"""Pictures of frames, cut-outs and images: ``python -m sdss_gs image``."""
+"""Pictures of frames, cut-outs and images: ``zoo data image``."""
 
 STRETCHES = {
     "asinh": "AsinhStretch", "linear": "LinearStretch", "log": "LogStretch", "sqrt": "SqrtStretch",

@@ -1,4 +1,4 @@
-"""``python -m sdss_gs image``: options and files; the work is done in the modules beside this one."""
+"""``zoo data image``: options and files; the work is done in the modules beside this one."""
 
 from __future__ import annotations
 

@@ -91,5 +91,5 @@ def test_sample_of_another_version_makes_room_and_is_not_lost(root, generated):
 def test_folders_of_images_are_told_how_to_become_a_data_set(root, tmp_path):
     (tmp_path / "trees" / "spiral").mkdir(parents=True)
     (tmp_path / "trees" / "spiral" / "1.JPG").write_bytes(b"")
-    with pytest.raises(DataError, match=r"found folders of images, for example spiral .*python -m sdss_gs import"):
+    with pytest.raises(DataError, match=r"found folders of images, for example spiral .*zoo data import"):
         find_dataset(str(tmp_path / "trees"), root)
