@@ -37,7 +37,7 @@ class _Predict(Command):
 @click.argument(
     "names", type=ModelName(ways=True), metavar="MODEL...", nargs=-1, required=True,
     help="one or several trained models (b2r, b2r/3, an exported folder); one2one: all trained models that the input "
-    "serves, and their mean; best: for each galaxy the best of them that has a prediction",
+    "serves (without any, all that ship), and their mean; best: for each galaxy the best of them that has a prediction",
 )  # fmt: skip
 @with_input
 @click.option(
@@ -113,6 +113,8 @@ def _predict(
     if together.way:
         models = [model for model in models if {item.name for item in model.inputs} & set(source.inputs)]
     of_photometry = [note for model in models for note in model.notes(source)]
+    if together.way:
+        print(f"{together.way}: {', '.join(f'{model.name} ({model.version})' for model in models)}")
     for note in filter(None, (*origin_notes(models), *without_distributions(models), *of_photometry)):
         print(note)
     runner = _engine(engine, opener, address, workers)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+import json
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from common.models.library import Entry, champions
+from common.models.library import champions
 from common.models.model import Model
 from common.models.names import WAYS
 from common.models.opening import load
-from common.models.shipped import shipped_models
+from common.models.shipped import CARDS, MARK, shipped_file, shipped_models
 from common.networks.symmetry import TURNED
 from common.outputs.column import GRID, QP
 from common.outputs.kinds import kind_of
@@ -22,7 +23,9 @@ SPECTRAL = ("spectra", "ssel")
 
 
 def choose_models(names: Sequence[str], runtime: str = "") -> tuple[list[Model], Combination]:
-    """Open the models that were named, or all champions for ``one2one`` and ``best``.
+    """Open the models that were named; for ``one2one`` and ``best`` all champions, or else all that ship.
+
+    Those that ship answer where the store has none but trials, as they do by their names (see `shipped.stands_back`).
 
     Parameters
     ----------
@@ -39,13 +42,14 @@ def choose_models(names: Sequence[str], runtime: str = "") -> tuple[list[Model],
     if ways and len(names) > 1:
         raise OptionError(f"model: expected {ways[0]} alone, or names of models, found {' '.join(names)}")
     if ways:
-        entries = champions()
+        entries, names = champions(), [f"{name}{MARK}" for name in shipped_models()]
+        if names and all(entry.address != entry.name for entry in entries):
+            models = [load(name, runtime) for name in names]
+            return models, Combination(ways[0], {model.name: _costs_shipped(model) for model in models})
         if not entries:
-            ship = " ".join(shipped_models())
-            mend = f"train some, or name those that ship: {ship}" if ship else "train some first"
-            raise ZooError(f"{ways[0]}: expected trained models in this store, found none; {mend}")
+            raise ZooError(f"{ways[0]}: expected trained models in this store, found none; train some first")
         models = [load(entry.address, runtime) for entry in entries]
-        costs = {model.name: _costs(model, entry) for model, entry in zip(models, entries, strict=True)}
+        costs = {model.name: _costs(model, entry.validation) for model, entry in zip(models, entries, strict=True)}
         return models, Combination(ways[0], costs)
     models = [load(name, runtime) for name in names]
     seen = [model.name for model in models]
@@ -54,15 +58,21 @@ def choose_models(names: Sequence[str], runtime: str = "") -> tuple[list[Model],
     return models, ALONE
 
 
-def _costs(model: Model, entry: Entry) -> dict[str, float]:
-    """Say what a model reached on its validation objects, by output; without those of which its run did not say."""
+def _costs(model: Model, reached: Mapping[str, float]) -> dict[str, float]:
+    """Say what a model reached, by output; without those of which nobody said."""
     costs = {}
     for output in model.outputs:
         kind = kind_of(output)
         name = f"{output.name}_{kind.headline}" if len(model.outputs) > 1 else kind.headline
-        if name in entry.validation:
-            costs[output.name] = kind.metrics[kind.headline].cost(entry.validation[name])
+        if name in reached:
+            costs[output.name] = kind.metrics[kind.headline].cost(reached[name])
     return costs
+
+
+def _costs_shipped(model: Model) -> dict[str, float]:
+    """Say what a shipped model reached on its test objects: of its validation objects the card does not speak."""
+    (output,) = json.loads(shipped_file(model.name, f".{CARDS[1]}").read_text(encoding="utf-8"))["outputs"]
+    return _costs(model, output["scores"][model.name])
 
 
 def averaging(models: Sequence[Model]) -> list[Model]:

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, survey_rows, write_survey
 from helpers.bare import bare
 from helpers.shipped import ABOUT, ship_by_hand
 from helpers.stores import unpack_store
@@ -104,6 +104,29 @@ def test_champion_of_generated_galaxies_does_not_answer_for_real_ones(b2r, store
     assert open_served(["b2r"])["b2r"].model.version == "shipped"
     assert main(["report", "b2r@shipped"]) == 1
     assert "b2r@shipped: expected a run with a report.html, found a model that ships" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("way", "expected"), [("best", "b2r"), ("one2one", "b2r|ss2r")])
+def test_all_that_ship_answer_together_where_the_store_has_no_model(b2r, no_store, tmp_path, capsys, way, expected):
+    """Of a galaxy with a spectrum too, the one with the better score; its score stands on its card."""
+    ship_by_hand(b2r, by_hand("ss2r"), tmp_path)
+    survey = write_survey(tmp_path / "survey", survey_rows(3), ("ssel",))
+    output = tmp_path / "out.csv"
+    assert main(["predict", way, "--input", str(survey), "--output", str(output)]) == 0
+    assert f"{way}: b2r (shipped), ss2r (shipped)\n" in capsys.readouterr().out
+    assert pd.read_csv(output)["redshift_models"].tolist() == [expected] * 3
+
+
+def test_own_models_answer_together_without_those_that_ship(b2r, store, catalogue, tmp_path, capsys):
+    client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    # This store has only the record of it.
+    client.delete_registered_model("x2y")
+    command = ["predict", "best", "--input", str(catalogue), "--output", str(tmp_path / "out.csv"), "--overwrite"]
+    assert main(command) == 0
+    assert "best: b2r (1)\n" in capsys.readouterr().out
+    client.set_model_version_tag("b2r", "1", ORIGIN_TAG, SAMPLE)
+    assert main(command) == 0
+    assert "best: b2r (shipped)\n" in capsys.readouterr().out
 
 
 def test_predictions_on_stdout_are_csv_and_nothing_else(b2r, no_store, catalogue, tmp_path, capsys):
