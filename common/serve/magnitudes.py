@@ -175,7 +175,7 @@ def _converted(chosen: Chosen, value: object) -> object:
 
 def _table(item: Input, rows: list[list[object]], name: str) -> Loaded:
     values = np.full((len(rows), len(item.columns)), np.nan, item.dtype)
-    flags = np.zeros(len(rows), np.int32)
+    flags, problems = np.zeros(len(rows), np.int32), {}
     for position, row in enumerate(rows):
         # Errors may be left out.
         for column, (key, value) in enumerate(zip(item.columns, row, strict=False)):
@@ -185,18 +185,19 @@ def _table(item: Input, rows: list[list[object]], name: str) -> Loaded:
                 values[position, column] = value if known else np.nan
                 continue
             if value is None or (_is_number(value) and value in quantity.sentinels):
-                flags[position] = Flag.MISSING
-                continue
-            where = f"{name}[{position}].{key}"
-            if not _is_number(value):
-                raise refused(where, "a number or null", value)
-            if not quantity.low < value < quantity.high:
-                raise refused(where, expected_number(quantity, False), value)
-            values[position, column] = value
+                flags[position] |= Flag.MISSING
+            elif not _is_number(value):
+                raise refused(f"{name}[{position}].{key}", "a number or null", value)
+            elif not quantity.low < value < quantity.high:
+                flags[position] |= Flag.BAD_INPUT
+                text = f"{key}: expected {expected_number(quantity, False)}, found {value}"
+                problems[position] = "; ".join(filter(None, (problems.get(position), text)))
+            else:
+                values[position, column] = value
     if item.errors:
         measured, errors = values[:, : item.errors], values[:, item.errors : 2 * item.errors]
         errors[np.isnan(measured)] = np.nan
-    return Loaded(values, flags)
+    return Loaded(values, flags, problems)
 
 
 def _is_number(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -102,11 +103,16 @@ def test_rows_are_predicted_and_wrong_ones_named(served):
     assert status == 200
     assert [result["flag"] & int(Flag.MISSING) for result in answer["results"]] == [0, 1, 0]
     whole, none, lacking = (result["prediction"] for result in answer["results"])
+    # As in a table: an impossible magnitude is as none, and named.
+    _, impossible = predict(served, {"rows": [ROW | {"u": 70}]})
+    problem = impossible["results"][0]["problem"]
+    assert impossible["results"][0] == answer["results"][2] | {"problem": problem}
+    assert re.fullmatch(r"modelMag_u: expected .+ < value < .+, found 70", problem)
     assert none["redshift"] is None
     assert lacking["redshift"] != whole["redshift"]
     assert answer["results"][2]["flag"] & int(Flag.MISSING_BAND)
     for content, expected, text in (
-        (b"{", 400, "JSON"), (b'{"rows": [{"u": NaN}]}', 422, "NaN"), ({"rows": [ROW | {"r": 70}]}, 422, "modelMag_r"),
+        (b"{", 400, "JSON"), (b'{"rows": [{"u": NaN}]}', 422, "NaN"), ({"rows": [ROW | {"r": "x"}]}, 422, "modelMag_r"),
         ({"rows": [{"u": 18, "g": 17}]}, 422, "rows[0]: expected modelMag_r (or r), found u, g"),
         ({"arrays": [[1, 2]]}, 422, "length 2"), ({"rows": [ROW] * 4}, 413, "at most 3"), (b"[" * 99999, 400, "JSON"),
     ):  # fmt: skip
