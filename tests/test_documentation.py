@@ -8,6 +8,7 @@ import shutil
 import mlflow
 import pytest
 from conftest import ROOT, survey_rows, write_survey
+from helpers.stores import new_store
 
 from common import train
 from common.options import ARCHITECTURES, ENTRY_POINTS, OPTIONS, declared
@@ -95,9 +96,9 @@ def test_model_that_is_shown_is_the_one_in_its_folder(page):
 
 def test_recipe_of_readme_trains(repository, tmp_path, monkeypatch):
     """Two files as it says: one as it is shown, the other a copy with another name."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store := new_store(tmp_path))
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri(store)
     code, name = recipe("README.md")
     folder, data = repository / name, write_survey(tmp_path / "data", survey_rows(100))
     shutil.rmtree(folder)

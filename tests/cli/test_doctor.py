@@ -12,6 +12,7 @@ import mlflow
 import pytest
 import sqlalchemy
 from conftest import survey_rows, write_survey
+from helpers.stores import new_store
 
 from common.cli.command import main
 from common.cli.doctor import machine, stored
@@ -29,7 +30,7 @@ def store(tmp_path_factory):
     weights = folder / "b2r" / where.WEIGHTS
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"weights")
-    address = f"sqlite:///{folder / 'mlflow.db'}"
+    address = new_store(folder)
     client = mlflow.MlflowClient(address, address)
     for name, tags in (("b2r", {where.HASH_TAG: sha256(weights)}), ("somebody-elses", {})):
         client.create_registered_model(name)

@@ -10,7 +10,7 @@ from helpers.cards import only_output, summary_of
 from helpers.drawn import drawn
 from helpers.exported import exported_folder
 from helpers.folders import architectures_of
-from helpers.stores import choose_store
+from helpers.stores import choose_store, new_store
 from helpers.trained import by_hand
 from mlflow import MlflowClient
 
@@ -29,7 +29,7 @@ def trained(tmp_path_factory, repository):
     """Train b2r and w2s once in a store of their own; return store, data and cards."""
     home = tmp_path_factory.mktemp("judged")
     data = write_survey(home / "data", survey_rows(400))
-    uri = f"sqlite:///{home}/mlflow.db"
+    uri = new_store(home)
     mlflow.set_tracking_uri(uri)
     for name in ("b2r", "w2s"):
         arguments = ["--ds", str(data), "--epochs", "6", "--learning_rate", "0.01"]
@@ -128,14 +128,14 @@ def test_file_without_marks_is_left_alone(store, tmp_path):
 
 def test_empty_store_is_one_clear_error(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/empty.db")
+    mlflow.set_tracking_uri(new_store(tmp_path))
     assert main(["compare", "--output", str(tmp_path / "comparison")]) == 1
     assert "expected a registered champion, found none" in capsys.readouterr().err
 
 
 def test_model_from_elsewhere_is_compared_though_its_card_names_no_rivals(tmp_path, monkeypatch, capsys):
     folder = exported_folder(tmp_path / "b2r-model", by_hand(), light=False)
-    choose_store(monkeypatch, f"sqlite:///{tmp_path}/mlflow.db")
+    choose_store(monkeypatch, new_store(tmp_path))
     assert main(["import", folder]) == 0
     assert main(["compare", "--output", str(tmp_path / "comparison")]) == 0
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("| b2r |"))

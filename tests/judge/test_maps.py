@@ -11,6 +11,7 @@ from conftest import survey_rows, write_survey
 from helpers import needed
 from helpers.folders import architectures_of
 from helpers.several import FUNCTIONS, patchy_rows
+from helpers.stores import new_store
 from mlflow import MlflowClient
 
 from common import train
@@ -66,7 +67,7 @@ def test_page_holds_every_object_and_its_picture():
 
 
 def test_champion_draws_maps_of_its_data(tmp_path, monkeypatch, repository, capsys):
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    uri = new_store(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(uri)
@@ -85,7 +86,7 @@ def test_champion_draws_maps_of_its_data(tmp_path, monkeypatch, repository, caps
 
 
 def test_map_of_several_inputs_shows_the_objects_that_have_the_first_output(tmp_path, monkeypatch, repository, capsys):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri := f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri := new_store(tmp_path))
     mlflow.set_tracking_uri(uri)
     monkeypatch.chdir(tmp_path)
     rows = patchy_rows(120)

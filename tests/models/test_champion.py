@@ -8,6 +8,7 @@ import mlflow
 import pytest
 from conftest import survey_rows, write_survey
 from helpers.folders import architectures_of
+from helpers.stores import new_store
 from helpers.trained import untried
 from mlflow import MlflowClient
 
@@ -30,7 +31,7 @@ BEST_FIT = {"target": "log", "column": "BestFit"}
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory):
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    return new_store(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture(scope="module")
@@ -206,9 +207,9 @@ def runs(repository):
 @pytest.fixture(scope="module")
 def full(runs, magnitudes, tmp_path_factory):
     """A store with a b2r of all objects."""
-    path = tmp_path_factory.mktemp("full") / "mlflow.db"
-    runs(f"sqlite:///{path}", "b2r", ds=magnitudes, **LEARNT)
-    return path
+    folder = tmp_path_factory.mktemp("full")
+    runs(new_store(folder), "b2r", ds=magnitudes, **LEARNT)
+    return folder / "mlflow.db"
 
 
 @pytest.fixture
@@ -279,7 +280,7 @@ def test_other_data_set_does_not_replace(again, tmp_path):
 
 
 def test_spectra_as_measured_do_not_replace_those_of_the_best_fit(runs, tmp_path, monkeypatch, capsys):
-    store = f"sqlite:///{tmp_path}/mlflow.db"
+    store = new_store(tmp_path)
     data = write_survey(tmp_path / "spectra", survey_rows(60), ("ssel",))
     runs(store, "ss2r", ds=data, epochs=1)
     runs(store, "ss2r", ds=data, epochs=2, column="Flux")

@@ -9,6 +9,7 @@ import pytest
 from helpers.asking import ask
 from helpers.running import running
 from helpers.several import FUNCTIONS, joined
+from helpers.stores import new_store
 from helpers.trained import by_hand, untried
 
 from common.backend import keras
@@ -114,7 +115,7 @@ def served(tmp_path_factory):
     item, output = INPUTS["bands"], OUTPUTS["redshift"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+        mlflow.set_tracking_uri(new_store(folder))
         model = untried(serving_network(flat("bands"), [item]), [item], [output])
         with mlflow.start_run():
             address = log_model(model, model.example())

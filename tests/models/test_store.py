@@ -10,6 +10,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
+from helpers.stores import new_store
 from helpers.trained import by_hand, untried
 from mlflow import MlflowClient
 
@@ -29,7 +30,7 @@ BANDS, REDSHIFT = INPUTS["bands"], OUTPUTS["redshift"]
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory):
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    return new_store(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture

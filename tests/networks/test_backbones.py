@@ -11,6 +11,7 @@ import pytest
 from conftest import survey_rows, write_survey
 from helpers import needed
 from helpers.folders import architectures_of
+from helpers.stores import new_store
 
 from common import train
 from common.backend import keras
@@ -239,9 +240,9 @@ def tiny(include_top, input_shape, weights, **_options):
 def run(repository, monkeypatch, tmp_path):
     """Fine-tune a tiny backbone, whose weights are in a file, on a survey's images; return the session, unjudged."""
     monkeypatch.setattr(keras.applications, "MobileNet", tiny)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store := new_store(tmp_path))
     monkeypatch.chdir(tmp_path)
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri(store)
     done = []
     monkeypatch.setattr(keeping, "finish", done.append)
     monkeypatch.setattr(keeping, "keep_best", lambda trained: done.append(trained) or "")

@@ -2,6 +2,7 @@
 
 import mlflow
 import pytest
+from helpers.stores import new_store
 from mlflow.projects._project_spec import EntryPoint
 
 from common.project import read_project
@@ -11,8 +12,8 @@ from common.runs.record import Run
 @pytest.fixture
 def recorded(repository, tmp_path, monkeypatch):
     """Record values in a run in which `mlflow run` has recorded what was typed; return its parameters."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store := new_store(tmp_path))
+    mlflow.set_tracking_uri(store)
 
     def recorded(typed, values):
         declared, undeclared = EntryPoint("main", {}, "").compute_parameters(typed, None)

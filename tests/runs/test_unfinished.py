@@ -7,6 +7,7 @@ import mlflow
 import pytest
 from conftest import ROOT, survey_rows, write_survey
 from helpers.folders import architectures_of
+from helpers.stores import new_store
 from mlflow import MlflowClient
 
 from common import train
@@ -25,7 +26,7 @@ from common.runs.dead_runs import (
     lock_of,
 )
 from common.runs.registry import registry
-from common.runs.store_location import MODEL_TAG, make_store
+from common.runs.store_location import MODEL_TAG
 
 HOLD = """
 import sys
@@ -40,11 +41,10 @@ sys.stdin.read()
 @pytest.fixture
 def begin(tmp_path, monkeypatch):
     """Begin a run whose process is another one; `kill` kills that."""
-    store = f"sqlite:///{tmp_path}/mlflow.db"
+    store = new_store(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(store)
-    make_store(store)
     (tmp_path / "b2r").mkdir()
     (tmp_path / "b2r" / "MLproject").touch()
     processes = {}

@@ -8,6 +8,7 @@ import pytest
 from conftest import survey_rows, write_survey
 from helpers.cards import only_output
 from helpers.folders import architectures_of
+from helpers.stores import new_store
 from mlflow import MlflowClient
 
 from common import train
@@ -151,7 +152,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(data, repository, tmp_path_factory):
     """Train b2s on three columns; return the store."""
-    uri = f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    uri = new_store(tmp_path_factory.mktemp("store"))
     mlflow.set_tracking_uri(uri)
     for target in ("", "shape", "height"):
         arguments = ["--ds", str(data), "--epochs", "12", "--learning_rate", "0.01", "--target", target]

@@ -18,6 +18,7 @@ from helpers import gaps, needed
 from helpers.asking import ask
 from helpers.folders import architectures_of
 from helpers.running import running
+from helpers.stores import new_store
 from helpers.trained import several_by_hand
 
 from common import train
@@ -52,10 +53,10 @@ def home(tmp_path_factory):
 def served(home, repository):
     data = write_survey(home / "data", survey_rows(200), ("img",))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow.db")
+        patch.setenv("MLFLOW_TRACKING_URI", store := new_store(home))
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         patch.chdir(home)
-        mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
+        mlflow.set_tracking_uri(store)
         arguments = ["--ds", str(data), "--epochs", "2"]
         assert train._run(repository / "b2r", architectures_of("b2r"), arguments) == 0
         shelf = open_served(["b2r"], mlflow_address="http://127.0.0.1:5000/")

@@ -8,6 +8,7 @@ import mlflow
 import numpy as np
 import pytest
 from conftest import survey_rows, write_survey
+from helpers.stores import new_store
 from mlflow import MlflowClient
 
 import common.train
@@ -37,9 +38,9 @@ def home(repository, tmp_path_factory):
     write_survey(folder / "new", shifted(survey_rows(150, seed=3)))
     write_survey(folder / "blank", [row | {"redshift": ""} for row in shifted(survey_rows(150, seed=3))])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        patch.setenv("MLFLOW_TRACKING_URI", store := new_store(folder))
         patch.chdir(folder)
-        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+        mlflow.set_tracking_uri(store)
         assert launched(repository, ds=folder / "old", epochs=25, learning_rate=0.01, magnitude_dropout=0) == 0
     yield folder
     keras.config.set_dtype_policy("float32")

@@ -7,6 +7,7 @@ import pytest
 from conftest import survey_rows, write_survey
 from helpers.cards import only_output
 from helpers.folders import architectures_of
+from helpers.stores import new_store
 from mlflow import MlflowClient
 
 from common import train
@@ -37,7 +38,9 @@ def data(tmp_path_factory, rows):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("store")
+    home = tmp_path_factory.mktemp("store")
+    new_store(home)
+    return home
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT, survey_rows, write_survey
 from helpers.ballots import ballots, write_votes
 from helpers.several import FUNCTIONS, NAMES, patchy_rows
+from helpers.stores import new_store
 from mlflow import MlflowClient
 
 from common import train
@@ -60,7 +61,7 @@ def test_wrong_options_are_one_clear_line(arguments, expected):
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    return new_store(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 from conftest import survey_rows, write_survey
 from helpers.exported import exported_folder
 from helpers.shipped import ABOUT
+from helpers.stores import new_store
 from helpers.trained import by_hand
 from mlflow import MlflowClient
 
@@ -34,9 +35,9 @@ def trained(repository, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     data = write_survey(home / "survey", survey_rows(300))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow.db")
+        patch.setenv("MLFLOW_TRACKING_URI", store := new_store(home))
         patch.chdir(home)
-        mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
+        mlflow.set_tracking_uri(store)
         assert launched(repository, ds=data, epochs=8, learning_rate=0.01) == 0
         folder = export("b2r", home / "exported")
     yield folder, data, home

@@ -18,6 +18,7 @@ import pytest
 from conftest import ROOT, survey_rows, write_survey
 from helpers import needed
 from helpers.folders import MODELS, architectures_of
+from helpers.stores import new_store
 from mlflow import MlflowClient
 from optuna.trial import TrialState, create_trial
 
@@ -308,7 +309,9 @@ def test_pruned_trials_are_listed_after_the_finished(study):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_survey(tmp_path_factory.mktemp("data") / "magnitudes", survey_rows(300))
+    folder = tmp_path_factory.mktemp("data")
+    new_store(folder)
+    return write_survey(folder / "magnitudes", survey_rows(300))
 
 
 @pytest.fixture

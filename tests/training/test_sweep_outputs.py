@@ -5,6 +5,7 @@ import pytest
 from conftest import ROOT, survey_rows, write_survey
 from helpers.ballots import ballots, write_votes
 from helpers.folders import architectures_of
+from helpers.stores import new_store
 
 from common import train
 from common.backend import keras
@@ -18,7 +19,7 @@ from sdss_gs.errors import OptionError
 @pytest.fixture
 def sweep(repository, tmp_path, monkeypatch, capsys):
     """Run the entry point of a model folder with a store of its own; return the exit code and what was printed."""
-    store = f"sqlite:///{tmp_path}/mlflow.db"
+    store = new_store(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     mlflow.set_tracking_uri(store)
 

@@ -7,6 +7,7 @@ import mlflow
 import numpy as np
 import pytest
 from conftest import ROOT, survey_rows, write_survey
+from helpers.stores import new_store
 from mlflow import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
@@ -99,7 +100,7 @@ def test_alike_are_options_that_differ_in_rates_alone():
 @pytest.fixture
 def launch(repository, monkeypatch, tmp_path):
     """Do what b2r's train.py does, with a store of its own; return the exit code."""
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    uri = new_store(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(uri)

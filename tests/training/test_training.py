@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, survey_rows, write_image, write_survey
 from helpers.folders import architectures_of
+from helpers.stores import new_store
 from mlflow import MlflowClient
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -31,7 +32,7 @@ from sdss_gs.split import split
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    return new_store(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture(scope="module")
