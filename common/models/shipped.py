@@ -6,7 +6,7 @@ import json
 import lzma
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -181,14 +181,28 @@ def ship(folder: Path, exported: Path, **about: str) -> None:
         If `exported` is no such folder.
     """
     description = read_description(exported)
+    folder.mkdir(parents=True, exist_ok=True)
+    ship_card(folder, exported, description["name"])
+    ship_network(folder, exported, description["facts"], **about)
+
+
+def ship_network(folder: Path, exported: Path, facts: Mapping[str, object], **about: str) -> None:
+    """Put the files of a network and what is known of it into a folder of shipped models, and into its index.
+
+    Parameters
+    ----------
+    folder, exported, **about
+        As for `ship`; `exported` may be what `packed.unpacked` yields.
+    facts : mapping
+        See `Model.facts`.
+    """
+    description = read_description(exported)
     name, networks = description["name"], (MODEL_FILE, LIGHT_ENDING)
     files = {file: (exported / file).read_bytes() for file in description["files"] if file.endswith(networks)}
     files[MODEL_FILE] = keras_file(files[MODEL_FILE])
     # Compressed as a whole: both forms hold the same weights.
-    content = lzma.compress(pack(name, VERSION, "", description["facts"], files), preset=9)
-    folder.mkdir(parents=True, exist_ok=True)
+    content = lzma.compress(pack(name, VERSION, "", facts, files), preset=9)
     (folder / f"{name}{ENDING}").write_bytes(content)
-    ship_card(folder, exported, name)
     index = folder / INDEX
     listed = json.loads(index.read_text()) if index.is_file() else {}
     listed[name] = asdict(Shipped(sha256=sha256(content).hexdigest(), **about))

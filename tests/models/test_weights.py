@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from hashlib import sha256
 
 import numpy as np
@@ -10,8 +11,11 @@ import pytest
 from conftest import ROOT, survey_rows
 
 from common.cli.command import main
+from common.models.described import read_description
 from common.models.opening import load
-from common.models.shipped import CARDS, FOLDER, INDEX
+from common.models.packed import unpacked
+from common.models.shipped import CARDS, FOLDER, INDEX, ship_network, shipped_bytes, shipped_models
+from common.shift.diagnose import stored_reference
 from sdss_gs.errors import DataError
 from sdss_gs.schema import BANDS
 from weights import __main__ as weights
@@ -118,7 +122,22 @@ def assert_judged_again_it_has_the_same_card(tiny, data, folder):
     before = [path.read_bytes() for path in paths]
     for path in paths[::2]:
         path.unlink()
+    made = load("b2r@shipped")
+    with unpacked(shipped_bytes("b2r")) as network:
+        facts = read_description(network)["facts"]
+        # As it was shipped before models kept one.
+        without = {key: fact for key, fact in facts.items() if key != "reference"}
+        about = {key: text for key, text in asdict(shipped_models()["b2r"]).items() if key != "sha256"}
+        ship_network(folder, network, without, **about)
+    assert not load("b2r@shipped").reference
     judge_again("b2r", tiny, data, folder)
+    again = load("b2r@shipped")
+    assert (again.sha256, again.calibrations) == (made.sha256, made.calibrations)
+    assert json.loads((folder / INDEX).read_text())["b2r"].items() >= about.items()
+    sample, expected = stored_reference(again), stored_reference(made)
+    np.testing.assert_array_equal(sample.traits["bands"], expected.traits["bands"])
+    np.testing.assert_array_equal(sample.truth["redshift"], expected.truth["redshift"])
+    np.testing.assert_allclose(sample.predicted["redshift"], expected.predicted["redshift"], rtol=1e-4)
     assert paths[2].read_bytes() == before[2]
     card, found = (json.loads(text) for text in (before[1], paths[1].read_bytes()))
     assert found["outputs"][0]["scores"]["b2r"] == pytest.approx(card["outputs"][0]["scores"]["b2r"], rel=1e-4)
