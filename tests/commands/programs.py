@@ -1,6 +1,9 @@
 """The programs that the pages call, in this process; each takes the words of a command and the `Shell`."""
 
+import json
 import os
+
+import numpy as np
 
 from commands import dry, training
 from common.cli.command import main as zoo_main
@@ -75,8 +78,9 @@ def mlflow(words, shell):
     if words[1] == "run":
         return _train(shell, *training.resolve(words[2:], shell.here))
     if words[1:3] == ["models", "predict"]:
-        training.mlflow_cli.main(words[1:], standalone_mode=False)
-        return 0
+        output = shell.here / "predictions.json"
+        training.mlflow_cli.main([*words[1:], "-o", str(output)], standalone_mode=False)
+        return 0 if np.isfinite(json.loads(output.read_text())["predictions"]).all() else 1
     return dry.mlflow(words, shell)
 
 
