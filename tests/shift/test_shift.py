@@ -81,13 +81,13 @@ def test_sample_comes_back_from_the_stored_model(model, folder):
 
 def test_galaxies_of_the_same_survey_are_no_alarm(model, tmp_path):
     verdicts = []
-    for seed in range(1, 5):
+    for seed in (1, 2):
         galaxies(500, seed).to_csv(tmp_path / "half.csv", index=False)
         survey = look_at(model, open_source([tmp_path / "half.csv"], ["bands"]), NOBODY)
         sample = unpacked_sample("b2r", model.reference, model.inputs, model.outputs)
         truth = galaxies(500, seed)["redshift"].to_numpy()
         verdicts.append(diagnose(model, sample, survey, {"redshift": truth} if seed % 2 else {}).verdict.words)
-    assert verdicts.count("use") >= 4, verdicts
+    assert verdicts == ["use", "use"]
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,10 @@ def test_galaxies_of_the_same_survey_are_no_alarm(model, tmp_path):
     ids=["zero point", "extinction", "fainter", "labels"],
 )  # fmt: skip
 def test_what_moved_is_named(told, change, kind, words, verdict):
-    code, found, printed = told(change(galaxies(800, 3)))
-    assert code == 0
+    # An exit code for pipelines, where it is asked for.
+    options = ["--fail"] if kind == "extinction" else []
+    code, found, printed = told(change(galaxies(500, 3)), *options)
+    assert code == len(options)
     named = {one["kind"]: one["text"] for one in found["movements"]}
     assert words in named[kind]
     assert found["verdict"] == verdict or not verdict
@@ -130,11 +132,6 @@ def test_page_and_json_say_the_same_and_colours_have_their_sign(told, tmp_path):
     assert "b2r: use" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "300 objects beside 1,000 reference objects" in printed
-
-
-def test_fail_is_an_exit_code_for_pipelines(told):
-    code, found, _ = told(galaxies(300, 4).assign(modelMag_r=14.0), "--fail")
-    assert (code, found["verdict"] == "use") == (1, False)
 
 
 def test_mistakes_are_one_clear_line(told, folder, tmp_path, capsys):
