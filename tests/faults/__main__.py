@@ -53,21 +53,24 @@ def main():
 
 
 def _try(what, name, count, seed):
-    from .files import fuzz
-    from .kills import kill_command
-    from .service import ATTACKS
-
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
+        # Each kind imports what it needs: files and requests all of Keras.
         if what == "files":
+            from .files import fuzz
+
             tried = fuzz(name, count, Path(folder), seed)
             found = {"tried": tried.count, "refused": tried.refused, "read": tried.read}
             faults = [text for text, _ in tried.faults]
         elif what == "requests":
+            from .service import ATTACKS
+
             tried = ATTACKS[name](name, count, seed)
             found = {"tried": tried.count, "refused": tried.refused, "read": tried.read}
             faults = [text for text, _ in tried.faults]
         else:
+            from .kills import kill_command
+
             done = kill_command(name, count, Path(folder) / "kills", seed)
             found, faults = {"tried": done.kills, "late": done.too_late}, done.faults
     print(*faults[:3], sep="\n", file=sys.stderr)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from conftest import survey_rows, write_survey
-from helpers import heavens
 from helpers.misbehaving import MisbehavingServer
 from helpers.zenodo import Zenodo, zipped
 
@@ -147,6 +146,9 @@ def download_command(folder):
 
 def build_command(_folder):
     """Return the command that builds a set, and what stops its servers."""
+    # Its filters and templates take longer to import than all else.
+    from helpers import heavens
+
     server = MisbehavingServer()
     heavens.fill(server)
     places = ["--skyserver", server.url, "--sas", f"{server.url}/sas", "--ps1", f"{server.url}/ps1"]

@@ -1,12 +1,10 @@
-"""Commands on models that are killed; TensorFlow is imported once, before anything is forked."""
+"""Commands on models that are killed; what they need is imported once, before anything is forked."""
 
 import hashlib
 import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from unittest.mock import patch
 
@@ -68,24 +66,13 @@ def export_command(_folder):
     return Command(lambda _: None, act, state), lambda: None
 
 
-_EXPORT = """
-import sys
-from pathlib import Path
-from helpers.distributed import distributed_by_hand
-from helpers.exported import exported_folder
-exported_folder(Path(sys.argv[1]), distributed_by_hand())
-"""
-
-
-def distributions_command(folder):
-    """Return the command that predicts distributions, those of a model's light form, in pieces of 40 rows."""
+def distributions_command(_folder):
+    """Return the command that predicts distributions, those of a model that ships, in pieces of 40 rows."""
     from common.cli.predictions import predict
     from common.data.sources import chunk
 
-    # By a process that is no fork of this one, in which Keras may have begun to calculate.
-    paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
-    command = [sys.executable, "-c", _EXPORT, str(folder / "b2r")]
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": paths})
+    # The tests have others.
+    os.environ.pop("ZOO_SHIPPED", None)
 
     def prepare(here):
         magnitudes = np.random.default_rng(0).normal((18.5, 17.2, 16.5, 16.1, 15.8), 0.4, (2000, 5))
@@ -94,7 +81,7 @@ def distributions_command(folder):
     def act(here):
         words = ["--input", str(here / "in.parquet"), "--output", str(here / "out.parquet"), "--pdf", "grid"]
         with patch.object(chunk, "ROWS_PER_CHUNK", 40):
-            predict.main([str(folder / "b2r"), *words], standalone_mode=False)
+            predict.main(["b2r@shipped", *words], standalone_mode=False)
 
     def state(here):
         assert {path.name for path in here.iterdir()} == {"in.parquet", "out.parquet"}
