@@ -43,7 +43,8 @@ def attacked(head_seconds=HEAD_SECONDS, seconds=1.0):
     limits = Limits(megabytes=1, seconds=seconds, waiting=64)
     with (
         patch.object(connections, "HEAD_SECONDS", head_seconds),
-        running(make_app(shelf, None, limits)) as address,
+        # Uvicorn keeps a connection that was answered for five seconds.
+        running(make_app(shelf, None, limits), timeout_keep_alive=1) as address,
     ):
         yield int(address.rpartition(":")[2])
 

@@ -39,7 +39,7 @@ TRIES, AT_ONCE, HELD = 60, 500, 20
 
 @pytest.fixture(scope="module")
 def port():
-    with attacked() as number:
+    with attacked(head_seconds=0.5, seconds=0.5) as number:
         yield number
 
 
@@ -81,8 +81,8 @@ def test_hundreds_of_requests_at_once_are_each_answered_or_turned_away():
 
 @pytest.mark.parametrize("beginning", [HEAD, UNREAD])
 def test_requests_that_nobody_finishes_keep_nobody_waiting_and_are_closed(beginning):
-    with attacked(head_seconds=1.0) as port:
-        held, slowest = unfinished(HELD, port, 7, beginning)
+    with attacked(head_seconds=0.5) as port:
+        held, slowest = unfinished(HELD, port, 2.5, beginning)
     assert held == 0
     assert slowest < 2
 

@@ -10,10 +10,10 @@ from common.serve.service import listen
 
 
 @contextmanager
-def running(app):
-    """Serve an application on loopback; give its address."""
+def running(app, **options):
+    """Serve an application on loopback, with options of Uvicorn; give its address."""
     with listen("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(configure(app, "error"))
+        server = uvicorn.Server(configure(app, "error", **options))
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         thread.start()
