@@ -20,7 +20,8 @@ def executed_notebooks(tmp_path_factory) -> Path:
     with FileLock(folder.with_suffix(".lock")):
         if not done.exists():
             command = [sys.executable, NOTEBOOKS / "execute.py", folder]
-            environment = os.environ | {"PYTHONPATH": str(ROOT)}
+            # One process makes the sample: to start others takes as long where other tests run beside it.
+            environment = os.environ | {"PYTHONPATH": str(ROOT), "LOKY_MAX_CPU_COUNT": "1"}
             run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             assert not run.returncode, run.stderr[-3000:]
             done.touch()
