@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import subprocess
 import sys
 from pathlib import Path
 
@@ -28,47 +27,6 @@ pytestmark = [
 BANDS = [f"mag_{band}_lsst" for band in "ugriz"]
 ERRORS = [f"mag_err_{band}_lsst" for band in "ugriz"]
 TRAINING, COUNT, CHUNK = 600, 250, 100
-PIPELINE = """
-import sys
-from pathlib import Path
-
-import ceci
-import numpy as np
-import tables_io
-from rail.core.stage import RailPipeline
-from rail.evaluation.single_evaluator import SingleEvaluator
-
-from common.elsewhere.rail import ZooEstimator, ZooInformer
-
-
-class Redshifts(RailPipeline):
-    default_input_dict = {"input_train": "train.hdf5", "input_test": "test.hdf5"}
-
-    def __init__(self):
-        super().__init__()
-        self.inform = ZooInformer.build(
-            aliases={"input": "input_train"}, zoo_options={"epochs": 20, "learning_rate": 0.01}
-        )
-        self.estimate = ZooEstimator.build(
-            aliases={"input": "input_test"}, connections={"model": self.inform.io.model}, chunk_size=CHUNK,
-            calc_summary_stats=True,
-        )
-        self.evaluate = SingleEvaluator.build(
-            aliases={"truth": "input_test"}, connections={"input": self.estimate.io.output}, metrics=["cdeloss"],
-            hdf5_groupname="photometry",
-        )
-
-
-here = Path.cwd()
-pipeline = Redshifts()
-places = {"output_dir": str(here), "log_dir": str(here / "log"), "resume": False}
-files = {f"input_{name}": str(here / f"{name}.hdf5") for name in ("train", "test")}
-pipeline.initialize(files, places, None)
-pipeline.save("pipeline.yml")
-sys.exit(ceci.Pipeline.read("pipeline.yml").run())
-"""
-
-
 def galaxies(count, seed):
     """Photometry that tells the redshift."""
     rng = np.random.default_rng(seed)
@@ -93,6 +51,7 @@ def catalogue():
 @pytest.fixture(scope="module")
 def done(tmp_path_factory, catalogue):
     """What RAIL's pipeline has written, each of its stages a process of its own."""
+    import ceci
     import tables_io
 
     folder = tmp_path_factory.mktemp("rail")
@@ -101,15 +60,45 @@ def done(tmp_path_factory, catalogue):
     train[BANDS[0]][:60] = 99.0
     for name, columns in (("train", train), ("test", catalogue)):
         tables_io.write({"photometry": columns}, str(folder / name), fmt="hdf5")
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
-    script = PIPELINE.replace("CHUNK", str(CHUNK))
-    ran = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, env=environment, text=True, capture_output=True, timeout=300
-    )
+    environment = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        pipeline().save("pipeline.yml")
+        code = ceci.Pipeline.read("pipeline.yml").run()
     logs = "".join(path.read_text() for path in folder.glob("log/*"))
-    assert ran.returncode == 0, ran.stdout[-2000:] + logs[-2000:]
+    assert code == 0, logs[-4000:]
     return folder
+
+
+def pipeline():
+    """A pipeline of the zoo's stages and one of RAIL's, in this folder."""
+    from rail.core.stage import RailPipeline
+    from rail.evaluation.single_evaluator import SingleEvaluator
+
+    from common.elsewhere.rail import ZooEstimator, ZooInformer
+
+    class Redshifts(RailPipeline):
+        default_input_dict = {"input_train": "train.hdf5", "input_test": "test.hdf5"}
+
+        def __init__(self):
+            super().__init__()
+            learnt = {"epochs": 20, "learning_rate": 0.01}
+            self.inform = ZooInformer.build(aliases={"input": "input_train"}, zoo_options=learnt)
+            self.estimate = ZooEstimator.build(
+                aliases={"input": "input_test"}, connections={"model": self.inform.io.model}, chunk_size=CHUNK,
+                calc_summary_stats=True,
+            )  # fmt: skip
+            self.evaluate = SingleEvaluator.build(
+                aliases={"truth": "input_test"}, connections={"input": self.estimate.io.output}, metrics=["cdeloss"],
+                hdf5_groupname="photometry",
+            )
+
+    here, made = Path.cwd(), Redshifts()
+    places = {"output_dir": str(here), "log_dir": str(here / "log"), "resume": False}
+    made.initialize({f"input_{name}": str(here / f"{name}.hdf5") for name in ("train", "test")}, places, None)
+    return made
 
 
 @pytest.fixture(scope="module")
