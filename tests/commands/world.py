@@ -90,6 +90,7 @@ class World:
             import_model(Path(exported_folder(self.folder / "exported" / model.name, model)))
         for command in EXPORTED:
             assert shell.type(command).code == 0
+            self.said[tuple(command.split())] = 0
         for path in [*shell.here.glob("b2r*/b2r.onnx"), *shell.here.glob("b2r-*")]:
             path.rename(self.folder / path.name)
 

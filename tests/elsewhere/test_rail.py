@@ -27,6 +27,9 @@ pytestmark = [
 BANDS = [f"mag_{band}_lsst" for band in "ugriz"]
 ERRORS = [f"mag_err_{band}_lsst" for band in "ugriz"]
 TRAINING, COUNT, CHUNK = 600, 250, 100
+FILES = {"input_train": "train.hdf5", "input_test": "test.hdf5"}
+
+
 def galaxies(count, seed):
     """Photometry that tells the redshift."""
     rng = np.random.default_rng(seed)
@@ -80,7 +83,7 @@ def pipeline():
     from common.elsewhere.rail import ZooEstimator, ZooInformer
 
     class Redshifts(RailPipeline):
-        default_input_dict = {"input_train": "train.hdf5", "input_test": "test.hdf5"}
+        default_input_dict = FILES
 
         def __init__(self):
             super().__init__()
@@ -91,13 +94,15 @@ def pipeline():
                 calc_summary_stats=True,
             )  # fmt: skip
             self.evaluate = SingleEvaluator.build(
-                aliases={"truth": "input_test"}, connections={"input": self.estimate.io.output}, metrics=["cdeloss"],
+                aliases={"truth": "input_test"},
+                connections={"input": self.estimate.io.output},
+                metrics=["cdeloss"],
                 hdf5_groupname="photometry",
             )
 
     here, made = Path.cwd(), Redshifts()
     places = {"output_dir": str(here), "log_dir": str(here / "log"), "resume": False}
-    made.initialize({f"input_{name}": str(here / f"{name}.hdf5") for name in ("train", "test")}, places, None)
+    made.initialize({name: str(here / file) for name, file in FILES.items()}, places, None)
     return made
 
 

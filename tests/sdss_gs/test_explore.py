@@ -3,7 +3,6 @@
 import re
 
 import numpy as np
-import pytest
 from conftest import survey_rows, write_survey
 from PIL import Image
 
@@ -80,13 +79,11 @@ def test_table_alone_has_a_page_too_and_a_missing_folder_is_one_line(tmp_path, c
     assert "expected a file in an existing folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("floor", [10, 10_000])
-def test_examples_need_enough_votes(tmp_path, floor):
+def test_examples_need_enough_votes(tmp_path):
     rows = survey_rows(12)
     folder = write_survey(tmp_path / "survey", rows, ("img",))
     tree, values = TREES[KAGGLE], votes_of(np.random.default_rng(3), 12)
     lines = [",".join(("objid", *tree.columns))]
     lines += [",".join((row["objid"], *map(str, one))) for row, one in zip(rows, values, strict=True)]
     (folder / "votes.csv").write_text("\n".join(lines))
-    page = explore(folder, tmp_path / "page.html", floor).read_text()
-    assert ("The surest examples" in page) == (floor == 10)
+    assert "The surest examples" not in explore(folder, tmp_path / "page.html", 10_000).read_text()
