@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from sdss_gs.sample.lines import LINES
 from sdss_gs.sample.sed import Sed
 from sdss_gs.schema import GRID_FIRST, GRID_LAST
 
+_BEFORE, _BEHIND = (200, 235), (75, 106)
+"""Points that a table has beyond either end of the grid: fewest, and one more than the most."""
 HEADER = "Wavelength,Flux,BestFit,SkyFlux\r\n"
 # Observed wavelength, noise of a faint object and sky, both 1e-17 erg/s/cm²/Å, typical of DR17 spectra.
 _LEVEL_WAVELENGTH, _NOISE, _SKY = np.array([
@@ -51,6 +55,13 @@ def sky_flux(wavelength: np.ndarray) -> np.ndarray:
     return np.interp(wavelength, _LEVEL_WAVELENGTH, _SKY) + np.einsum("l,ln->n", _SKY_LINES[:, 1], lines)
 
 
+@cache
+def _usual_sky() -> tuple[np.ndarray, np.ndarray]:
+    """Wavelengths that a table may have, and the sky there: the same for every galaxy, and a tenth of its time."""
+    wavelength = 10 ** (np.arange(GRID_FIRST - _BEFORE[1], GRID_LAST + _BEHIND[1]) * 1e-4)
+    return wavelength, sky_flux(wavelength)
+
+
 def noise_level(wavelength: np.ndarray, flux: np.ndarray, sky: np.ndarray) -> np.ndarray:
     """Estimate the noise per pixel from the photons of sky and object, worse at both ends; float64 (n,).
 
@@ -82,10 +93,11 @@ def spectrum_table(sed: Sed, fractions: np.ndarray, rng: np.random.Generator) ->
     ndarray of float64, shape (about 3840, 4)
         Wavelength (vacuum angstrom), flux, best fit, sky (1e-17 erg/s/cm²/Å).
     """
-    first, last = GRID_FIRST - int(rng.integers(200, 235)), GRID_LAST + int(rng.integers(75, 106))
-    wavelength = 10 ** (np.arange(first, last + 1) * 1e-4)
+    first, last = GRID_FIRST - int(rng.integers(*_BEFORE)), GRID_LAST + int(rng.integers(*_BEHIND))
+    start = GRID_FIRST - _BEFORE[1]
+    wavelength, sky = (values[first - start : last + 1 - start] for values in _usual_sky())
     best = fibre_flux(sed, fractions, wavelength)
-    sky = sky_flux(wavelength) * rng.uniform(0.7, 1.2)
+    sky = sky * rng.uniform(0.7, 1.2)
     noise = noise_level(wavelength, best, sky) * rng.uniform(0.8, 1.25)
     return np.column_stack([wavelength, best + noise * rng.standard_normal(len(wavelength)), best, sky])
 
