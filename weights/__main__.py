@@ -26,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--models", default=",".join(RECIPES), help="comma-separated (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder for the models (default: the package's)")
     parser.add_argument("--work", type=Path, help="folder for data sets, runs and exports (default: a temporary one)")
-    parser.add_argument("--cards", action="store_true", help="judge the models of --output anew, for card and reference sample; train none")
+    again = "judge the models of --output anew, for card and reference sample; train none"
+    parser.add_argument("--cards", action="store_true", help=again)
     options = parser.parse_args(arguments)
     try:
         names = options.models.split(",")
