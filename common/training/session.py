@@ -288,7 +288,7 @@ class Session:
         steps = int(feed("train", batch).cardinality())
         programs = self.task.flat and not resident and pays(device, network, steps * options.epochs)
         with device.scope():
-            together = device.steps_per_execution(self._bytes_of_one(resident) * batch, steps)
+            together = device.steps_per_execution(self._bytes_of_one(resident) * batch, steps, options.epochs)
             constants = None if self.task.flat else constant_losses(data, options)
             compile_model(
                 model, data.outputs, phase.options(options), steps, together, device.compiled, constants, programs

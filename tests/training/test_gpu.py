@@ -79,13 +79,13 @@ def test_one_line_says_what_runs_where(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("batch_bytes", "steps", "expected"),
-    [(32 * 20, 458, 128), (32 * 20, 5, 5), (32 * 67500, 44, 1), (32 * 14088, 99, 9)],
+    ("batch_bytes", "steps", "epochs", "expected"),
+    [(32 * 20, 458, 2, 128), (32 * 20, 5, 20, 5), (32 * 20, 5, 2, 1), (32 * 67500, 44, 2, 1), (32 * 14088, 99, 2, 9)],
 )
-def test_short_steps_are_bundled_and_long_ones_are_not(batch_bytes, steps, expected):
-    assert gpu.Device("CPU", "c", 2, "float32").steps_per_execution(batch_bytes, steps) == expected
-    assert gpu.Device("GPU", "g", 2, "float32").steps_per_execution(batch_bytes, steps) == 1
-    assert gpu.Device("CPU", "c", 2, "float32", jax=True).steps_per_execution(batch_bytes, steps) == 1
+def test_short_steps_are_bundled_and_long_or_few_ones_are_not(batch_bytes, steps, epochs, expected):
+    assert gpu.Device("CPU", "c", 2, "float32").steps_per_execution(batch_bytes, steps, epochs) == expected
+    assert gpu.Device("GPU", "g", 2, "float32").steps_per_execution(batch_bytes, steps, epochs) == 1
+    assert gpu.Device("CPU", "c", 2, "float32", jax=True).steps_per_execution(batch_bytes, steps, epochs) == 1
 
 
 @pytest.mark.parametrize(
