@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from common.outputs.figures import ACCENT, INK, MARGINS
 
@@ -27,8 +27,13 @@ def selection(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
         By quantity and part, finite numbers or names of classes.
     """
     panels = max(len(found), 1)
-    figure = Figure(figsize=(4 * panels, 3), layout="constrained")
-    for axes, (name, parts) in zip(figure.subplots(1, panels, squeeze=False)[0], found.items(), strict=False):
+    width = 4 * panels
+    # Only below names of classes has the room to be worked out.
+    named = any(values.dtype == object for parts in found.values() for values in parts.values())
+    margins = {"left": 0.65 / width, "right": 1 - 0.1 / width, "bottom": 0.16, "top": 0.97, "wspace": 0.23}
+    figure = Figure(figsize=(width, 3), layout="constrained" if named else None)
+    grid = figure.subplots(1, panels, squeeze=False, gridspec_kw=None if named else margins)
+    for axes, (name, parts) in zip(grid[0], found.items(), strict=False):
         everything = np.concatenate(list(parts.values()))
         (_bars if everything.dtype == object else _steps)(axes, parts, everything)
         axes.set(xlabel=name, ylabel="share of the galaxies")
@@ -52,6 +57,14 @@ def _bars(axes: Axes, parts: Mapping[str, np.ndarray], everything: np.ndarray) -
     axes.set_xticks(np.arange(len(names)) + 0.2, names, rotation=90, fontsize=7)
 
 
+class PlainNumbers(LogFormatter):
+    """Labels of a logarithmic axis without powers of ten, which take longer to set than the rest of a picture."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Label a tick, if it has a label."""
+        return super().__call__(x, pos) and f"{x:g}"
+
+
 def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, loss: str) -> Figure:
     """Draw training and validation loss by epoch.
 
@@ -72,6 +85,8 @@ def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, loss: str)
     axes.axvline(best_epoch, color="0.6", linestyle=":", label=f"kept: epoch {best_epoch}")
     axes.set(xlabel="epoch", ylabel=f"loss ({loss})", yscale="log", title="Loss")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(PlainNumbers())
+    axes.yaxis.set_minor_formatter(PlainNumbers())
     axes.legend()
     return figure
 
