@@ -86,7 +86,17 @@ class Device:
         return tf.distribute.MirroredStrategy().scope() if self.several and not self.jax else nullcontext()
 
     def steps_per_execution(self, batch_bytes: int, steps: int, epochs: int) -> int:
-        """Choose how many steps of an epoch TensorFlow runs between two looks at Python: many where a step is short."""
+        """Choose how many steps of an epoch TensorFlow runs between two looks at Python: many where a step is short.
+
+        Parameters
+        ----------
+        batch_bytes : int
+            Of what is fed in a step.
+        steps : int
+            Of an epoch.
+        epochs : int
+            Of the run.
+        """
         # Keras takes several at once on one device only.
         if self.jax or self.several or steps * epochs <= FEW_STEPS:
             return 1
