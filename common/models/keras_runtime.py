@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from common.backend import keras
+from common.backend import keras, tf
 from common.models.described import MODEL_FILE
 from common.models.running import FEATURES, KERAS, Arrays, Steps, in_steps
 from common.models.serving import bare_network
@@ -67,7 +67,7 @@ class KerasRuntime:
     def encode(self, item: Input, values: np.ndarray) -> np.ndarray:
         """Run the encoder of an input."""
         encoder = encoder_of(self.network, item)
-        return in_steps(lambda seen: {"": encoder.predict_on_batch(seen[""])}, {"": values}, (item,), STEPS)[""]
+        return in_steps(lambda seen: {"": predicted(encoder, seen[""])}, {"": values}, (item,), STEPS)[""]
 
     def width(self, item: Input) -> int:
         """Return how many features an encoder gives."""
@@ -78,8 +78,7 @@ class KerasRuntime:
         decider = decider_of(self.network)
 
         def answers(seen: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-            # Not `predict`, which sets up so much around the steps that it takes up to five times as long.
-            said = decider.predict_on_batch(seen)
+            said = predicted(decider, seen)
             return {self.outputs[0].name: said} if self.flat else said
 
         return in_steps(answers, view, items, STEPS)
@@ -89,7 +88,7 @@ class KerasRuntime:
         if self.flat and items[0].columns:
             view = {items[0].name: np.stack([view[column] for column in items[0].columns], axis=-1)}
         network = self.headless
-        return in_steps(lambda seen: {FEATURES: network.predict_on_batch(seen)}, view, items, STEPS)[FEATURES]
+        return in_steps(lambda seen: {FEATURES: predicted(network, seen)}, view, items, STEPS)[FEATURES]
 
     def files(self) -> dict[str, bytes]:
         """Write the file from which it can be opened again."""
@@ -99,6 +98,19 @@ class KerasRuntime:
             path = Path(folder) / MODEL_FILE
             self.network.save(path)
             return {MODEL_FILE: path.read_bytes()}
+
+
+def predicted(network: keras.Model, seen: np.ndarray | Arrays) -> np.ndarray | Arrays:
+    """Run a network on some objects, by what is traced once for any number of them.
+
+    Keras would trace it for the first number, and once more for any as soon as there is another.
+    """
+    if keras.backend.backend() == "tensorflow" and network.predict_function is None:
+        network.make_predict_function()
+        any_number = keras.tree.map_structure(lambda one: tf.TensorSpec((None, *one.shape[1:]), one.dtype), seen)
+        network.predict_function.get_concrete_function([(any_number,)])
+    # Not `predict`, which sets up so much around the steps that it takes up to five times as long.
+    return network.predict_on_batch(seen)
 
 
 def fed_heads(network: keras.Model, outputs: Sequence[Output]) -> list[keras.KerasTensor]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from common.backend import keras
 from common.data.training_data import RESIDENT, TrainingData
+from common.models.keras_runtime import predicted
 from common.networks.fused import SAID, VALUES, let_pools_learn
 from common.networks.inputs import ENCODER, FUSION, PRESENT
 from common.options import TrainingOptions
@@ -72,7 +73,7 @@ def _encoded(
         for name, encoder in encoders.items():
             found[name] = np.zeros((len(has[name]), encoder.output.shape[1]), np.float32)
             if has[name].any():
-                found[name][has[name]] = encoder.predict_on_batch(piece[name][has[name]])
+                found[name][has[name]] = predicted(encoder, piece[name][has[name]])
         yield start, found
 
 
