@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import optuna
 import sqlalchemy
@@ -24,8 +25,10 @@ from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.pool import NullPool
 
-from common.training.sweep.space import Space
 from sdss_gs.errors import OptionError, ZooError
+
+if TYPE_CHECKING:
+    from common.training.sweep.space import Space
 
 HEARTBEAT, GRACE, POLL = 5, 60, 1.0
 """Seconds: between a trial's signs of life; without one until it counts as dead; between looks at others' trials."""
