@@ -123,10 +123,9 @@ def repository(tmp_path_factory):
 @pytest.fixture
 def without_light_form(monkeypatch):
     """Leave out what takes a fifth of a short run, and has tests of its own (tests/models, tests/networks)."""
-    from common.models.light import NO_LIGHT
-    from common.training import keeping
+    from helpers.light import leave_out
 
-    monkeypatch.setattr(keeping, "write_light", lambda *_: NO_LIGHT)
+    leave_out(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

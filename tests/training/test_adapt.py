@@ -8,6 +8,7 @@ import mlflow
 import numpy as np
 import pytest
 from conftest import survey_rows, write_survey
+from helpers.light import leave_out
 from helpers.stores import new_store
 from mlflow import MlflowClient
 
@@ -41,13 +42,15 @@ def home(repository, tmp_path_factory):
         patch.setenv("MLFLOW_TRACKING_URI", store := new_store(folder))
         patch.chdir(folder)
         mlflow.set_tracking_uri(store)
-        assert launched(repository, ds=folder / "old", epochs=25, learning_rate=0.01, magnitude_dropout=0) == 0
+        leave_out(patch)
+        learnt = {"epochs": 25, "learning_rate": 0.01, "magnitude_dropout": 0, "architecture": "reference"}
+        assert launched(repository, ds=folder / "old", **learnt) == 0
     yield folder
     keras.config.set_dtype_policy("float32")
 
 
 @pytest.fixture
-def store(home, monkeypatch):
+def store(home, monkeypatch, without_light_form):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow.db")
     monkeypatch.chdir(home)
     mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")

@@ -315,7 +315,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def command(repository, folder, monkeypatch):
+def command(repository, folder, monkeypatch, without_light_form):
     """Run the entry point as train.py does, with a store of its own."""
     store = f"sqlite:///{folder.parent}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
@@ -332,7 +332,7 @@ def command(repository, folder, monkeypatch):
 
 
 def test_interrupted_sweep_goes_on_and_ends_with_tables_and_one_registered_model(command, folder, monkeypatch, capsys):
-    space = {"space": "learning_rate=1e-3|1e-2|1e30,schedule=constant", "prune": "median"}
+    space = {"space": "learning_rate=1e-3|1e-2|1e30,schedule=constant,architecture=reference", "prune": "median"}
     original, ended = trial.validate, []
 
     def interrupt(session):

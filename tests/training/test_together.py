@@ -41,11 +41,6 @@ def session_of(folder, project=B2R, fold=None, **chosen):
     return Session(project, NoRecord(folder / "logs"), options, functions_of(project.folder), fold)
 
 
-@pytest.fixture
-def short(monkeypatch):
-    monkeypatch.setattr(one_program, "PAYS", 1)
-
-
 @pytest.mark.parametrize(
     ("project", "each"),
     [
@@ -55,13 +50,16 @@ def short(monkeypatch):
         (B2S, [{"class_weights": "balanced"}, {"label_smoothing": 0.1}]),
     ],
 )
-def test_each_learns_what_it_learns_alone(tmp_path, short, project, each):
+def test_each_learns_what_it_learns_alone(tmp_path, monkeypatch, project, each):
     folder = write_survey(tmp_path, survey_rows(137))
     both = [[session_of(folder, project, **chosen) for chosen in each] for _ in range(2)]
     together, alone = both
     if "folds" in each[0]:
         assert len({-(-session.data.sizes()["train"] // 16) for session in together}) > 1, "one has more steps"
-    assert train_together(together)
+    with monkeypatch.context() as short:
+        short.setattr(one_program, "PAYS", 1)
+        assert train_together(together)
+    # Step by step: that takes no compiler.
     for session, other in zip(together, alone, strict=True):
         other.train()
         assert session.progress.epoch == 3
@@ -77,7 +75,8 @@ def test_each_learns_what_it_learns_alone(tmp_path, short, project, each):
     assert len(set(losses)) == len(losses), "each has options of its own"
 
 
-def test_networks_that_differ_or_convolve_are_trained_one_after_the_other(tmp_path, short):
+def test_networks_that_differ_or_convolve_are_trained_one_after_the_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(one_program, "PAYS", 1)
     folder = write_survey(tmp_path, survey_rows(60))
     assert not train_together([session_of(folder), session_of(folder, architecture="fast")])
     inputs = keras.Input((8, 1))
@@ -115,11 +114,13 @@ def parent_and_children():
     return parent, client.search_runs([parent.info.experiment_id], query, order_by=["attributes.start_time"])
 
 
-def test_a_sweep_trains_like_trials_at_once(launch, tmp_path, capsys, short):
+def test_a_sweep_trains_like_trials_at_once(launch, tmp_path, capsys, monkeypatch, without_light_form):
     folder = write_survey(tmp_path, survey_rows(137))
     space = "learning_rate=1e-3|1e30|1e-2,batch_size=16,architecture=reference,magnitude_dropout=0"
     arguments = ["sweep", "--ds", str(folder), "--space", space, "--epochs", "3", "--refit_epochs", "1"]
-    assert launch(*arguments) == 0
+    with monkeypatch.context() as short:
+        short.setattr(one_program, "PAYS", 1)
+        assert launch(*arguments) == 0
     shown = capsys.readouterr().out
     assert re.search(r"trial   2/3 .* failed: training: expected a finite validation loss", shown)
     _, (first, second, third, best) = parent_and_children()
@@ -161,14 +162,3 @@ def test_a_loss_that_changes_nothing_is_not_explored(launch, tmp_path, capsys):
     folder = write_survey(tmp_path, survey_rows(60))
     assert launch("sweep", "--ds", str(folder), "--space", "loss=mse|mae") == 1
     assert "space: loss: expected head=point with it" in capsys.readouterr().err
-
-
-def test_folds_are_runs_of_one_parent(launch, tmp_path, capsys, short):
-    folder = write_survey(tmp_path, survey_rows(137))
-    options = ["--ds", str(folder), "--folds", "3", "--epochs", "2", "--batch_size", "16"]
-    assert launch(*options, "--architecture", "reference") == 0
-    assert "3 networks as one" in capsys.readouterr().out
-    parent, folds = parent_and_children()
-    assert [run.info.status for run in folds] == ["FINISHED"] * 3
-    means = [run.data.metrics["test_nmad"] for run in folds]
-    assert parent.data.metrics["folds_mean_nmad"] == pytest.approx(np.mean(means))
