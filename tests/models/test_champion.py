@@ -8,6 +8,7 @@ import mlflow
 import pytest
 from conftest import survey_rows, write_survey
 from helpers.folders import architectures_of
+from helpers.light import leave_out
 from helpers.stores import new_store
 from helpers.trained import untried
 from mlflow import MlflowClient
@@ -193,12 +194,13 @@ def magnitudes(tmp_path_factory):
 def runs(repository):
     """Train a model folder as its train.py does."""
 
-    def runs(store, name, **options):
+    def runs(store, name, functions=None, **options):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("MLFLOW_TRACKING_URI", store)
+            leave_out(patch)
             mlflow.set_tracking_uri(store)
             arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
-            assert train._run(repository / name, architectures_of(name), arguments) == 0
+            assert train._run(repository / name, functions or architectures_of(name), arguments) == 0
         keras.config.set_dtype_policy("float32")
 
     return runs
@@ -213,7 +215,7 @@ def full(runs, magnitudes, tmp_path_factory):
 
 
 @pytest.fixture
-def again(full, runs, magnitudes, tmp_path, monkeypatch, capsys, without_light_form):
+def again(full, runs, magnitudes, tmp_path, monkeypatch, capsys):
     """Train b2r beside the first one, each test in a store of its own; return what is said of the champion."""
     shutil.copy(full, tmp_path / "mlflow.db")
     store = f"sqlite:///{tmp_path}/mlflow.db"
@@ -251,21 +253,17 @@ def test_quick_trial_does_not_take_the_championship(again, capsys):
 
 
 def test_same_data_decide_by_the_same_validation_objects(again):
-    assert "b2r/1 stays (500 galaxies, nmad " in again(epochs=1, learning_rate=1e-5)
+    # An equal score does not replace.
+    assert "b2r/1 stays (500 galaxies, nmad " in again()
     assert "replaces b2r/1 (500 galaxies, nmad " in again(epochs=25)
     assert [entry.version for entry in champions()] == ["3"]
-
-
-def test_equal_score_does_not_replace(again):
-    assert "b2r/1 stays (500 galaxies, nmad " in again()
-    assert champion_of("b2r") == "1"
 
 
 def test_champion_whose_files_are_gone_stays(again):
     files = Path(mlflow.artifacts.download_artifacts("models:/b2r/1"))
     files.rename(files.with_name("away"))
     try:
-        said = again(epochs=25)
+        said = again(epochs=1)
     finally:
         files.with_name("away").rename(files)
     assert "champion: b2r/1 stays (it cannot be judged: models:/b2r/1: expected" in said
@@ -273,17 +271,16 @@ def test_champion_whose_files_are_gone_stays(again):
     assert champion_of("b2r") == "1"
 
 
-def test_other_data_set_does_not_replace(again, tmp_path):
-    other = write_survey(tmp_path / "other", survey_rows(200, seed=1))
-    assert "b2r/1 stays (trained on other data: 500 galaxies of magnitudes; this run 200 of other)" in again(ds=other)
-    assert champion_of("b2r") == "1"
+def mean_flux(ssel):
+    """Turn the spectrum's mean into features: enough here, and quick."""
+    return keras.layers.Dense(4)(keras.ops.mean(ssel, axis=1, keepdims=True))
 
 
-def test_spectra_as_measured_do_not_replace_those_of_the_best_fit(runs, tmp_path, monkeypatch, capsys):
+def test_spectra_as_measured_do_not_replace_those_of_the_best_fit(runs, tmp_path, capsys):
     store = new_store(tmp_path)
     data = write_survey(tmp_path / "spectra", survey_rows(60), ("ssel",))
-    runs(store, "ss2r", ds=data, epochs=1)
-    runs(store, "ss2r", ds=data, epochs=2, column="Flux")
+    runs(store, "ss2r", {"mean": mean_flux}, ds=data, epochs=1)
+    runs(store, "ss2r", {"mean": mean_flux}, ds=data, epochs=2, column="Flux")
     mlflow.set_tracking_uri(store)
     assert "champion: ss2r/1 stays (trained with column=BestFit; this run column=Flux); zoo promote ss2r/2" in (
         capsys.readouterr().out
