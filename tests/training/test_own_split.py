@@ -44,7 +44,7 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture
-def launch(repository, home, data, monkeypatch):
+def launch(repository, home, data, monkeypatch, without_light_form):
     """Run an entry point of b2r in one store; return exit code and MLflow run."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow.db")
     monkeypatch.chdir(home)
@@ -58,6 +58,28 @@ def launch(repository, home, data, monkeypatch):
 
     yield launch
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="module")
+def done():
+    """What the first test that wants a run has trained, for the others: exit code, run, and what was printed."""
+    return {}
+
+
+@pytest.fixture
+def by_column(launch, done, capsys):
+    """A run that a column divides."""
+    if "column" not in done:
+        done["column"] = (*launch(split="column:fold", **LEARNT), capsys.readouterr().out)
+    return done["column"]
+
+
+@pytest.fixture
+def untested(by_column, launch, done, capsys):
+    """A run without test objects, later than one that has some, which has learnt next to nothing."""
+    if "all" not in done:
+        done["all"] = (*launch(split="all", epochs=1, learning_rate=1e-5), capsys.readouterr().out)
+    return done["all"]
 
 
 def sizes_of(run):
@@ -77,11 +99,11 @@ def version_of(run):
     return f"b2r/{version.version}"
 
 
-def test_column_says_who_tests_and_evaluation_takes_the_same(launch, data, capsys):
-    code, run = launch(split="column:fold", **LEARNT)
+def test_column_says_who_tests_and_evaluation_takes_the_same(by_column, launch):
+    code, run, output = by_column
     assert code == 0
     assert sizes_of(run) == [190, 50, 50]
-    assert "column fold: 10 objects of no part, left out" in capsys.readouterr().out
+    assert "column fold: 10 objects of no part, left out" in output
     # The first fifty galaxies, whatever the hash of their ids says.
     worst = next(line for line in text_of(run, "card.md").splitlines() if "test galaxies that training" in line)
     assert "on 50 test galaxies" in worst
@@ -103,9 +125,8 @@ def test_shares_are_of_the_usual_hash(launch, rows):
     assert run.data.metrics["test_nmad"] > 0
 
 
-def test_without_test_objects_there_are_no_test_scores_and_everything_says_so(launch, capsys, tmp_path):
-    code, run = launch(split="all", **LEARNT)
-    output = capsys.readouterr().out
+def test_without_test_objects_there_are_no_test_scores_and_everything_says_so(untested, launch, capsys, tmp_path):
+    code, run, output = untested
     assert code == 0, output
     train_size, validation, test = sizes_of(run)
     assert (train_size + validation, test) == (COUNT, 0)
@@ -130,9 +151,8 @@ def test_without_test_objects_there_are_no_test_scores_and_everything_says_so(la
     assert f"champion: {name}" in capsys.readouterr().out
 
 
-def test_model_without_test_objects_is_not_judged_on_what_it_learnt(launch, capsys):
-    _, run = launch(split=".8,.2,0", **LEARNT)
-    assert sizes_of(run)[2] == 0
+def test_model_without_test_objects_is_not_judged_on_what_it_learnt(untested, launch, capsys):
+    _, run, _ = untested
     code, _ = launch("evaluate", model=version_of(run))
     assert code == 1
     assert "part: expected all, and data that are new to it, for a model that left no test objects" in (
@@ -140,18 +160,17 @@ def test_model_without_test_objects_is_not_judged_on_what_it_learnt(launch, caps
     )
 
 
-def test_champion_of_a_split_is_chosen_among_its_like(launch, capsys):
-    _, first = launch(split="all", limit=250, epochs=1, learning_rate=1e-5)
+def test_champion_of_a_split_is_chosen_among_its_like(untested, launch, capsys):
+    _, first, _ = untested
     assert main(["promote", version_of(first)]) == 0
     capsys.readouterr()
-    _, better = launch(split="all", limit=250, **LEARNT)
-    assert (
-        f"champion: {version_of(better)} replaces {version_of(first)} (250 galaxies, nmad " in capsys.readouterr().out
-    )
+    _, better = launch(split="all", **LEARNT)
+    said = f"champion: {version_of(better)} replaces {version_of(first)} ({COUNT} galaxies, nmad "
+    assert said in capsys.readouterr().out
 
 
-def test_another_column_is_another_split(launch, data, tmp_path, capsys):
-    _, run = launch(split="column:fold", epochs=1)
+def test_another_column_is_another_split(by_column, launch, data, tmp_path, capsys):
+    _, run, _ = by_column
     text = (data / "data.csv").read_text()
     other = tmp_path / "own"
     other.mkdir()
@@ -188,6 +207,6 @@ def test_sweep_takes_one_split(launch, capsys):
     code, _ = launch("sweep", space="split=hash|all,batch_size=32", **before)
     assert code == 1
     assert "space: split: expected one value, found several" in capsys.readouterr().err
-    code, _ = launch("sweep", space="batch_size=32,split=all", **before)
+    code, _ = launch("sweep", space="batch_size=32,split=.8,.2,0,architecture=reference", **before)
     assert code == 0
     assert "once on the test objects: there are none" in capsys.readouterr().out
