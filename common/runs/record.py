@@ -181,6 +181,11 @@ def logs_of(run_id: str) -> Path | None:
     return Path(logs) if logs else None
 
 
+def is_fold(run_id: str) -> bool:
+    """Tell whether a run that the store knows is one of a cross-validation's."""
+    return "fold" in mlflow.get_run(run_id).data.params
+
+
 class LogEpochs(keras.callbacks.Callback):
     """Records each epoch's metrics."""
 

@@ -25,7 +25,7 @@ from common.options import TABLES, TrainingOptions, typed
 from common.project import FUSE, ModelFolder
 from common.runs.dead_runs import RESUMED_TAG, STATE
 from common.runs.provenance import versions
-from common.runs.record import LogEpochs, Run, logs_of
+from common.runs.record import LogEpochs, Run, is_fold, logs_of
 from common.training import state
 from common.training.base_networks import base_networks
 from common.training.compile import begin_at_constants, begin_fused, compile_model, constant_losses
@@ -161,9 +161,10 @@ class Session:
         logs = logs_of(options.resume)
         if logs is None:
             raise OptionError(f"resume: expected the id of a run in this store, found {options.resume!r}")
-        progress, arrays = state.load_state(logs / STATE)
-        if "fold" in progress.options:
+        # Those that are trained together leave no state.
+        if is_fold(options.resume):
             raise OptionError("resume: expected a run of its own, found a fold; start the cross-validation again")
+        progress, arrays = state.load_state(logs / STATE)
         for name, value in recorded.items():
             stored = progress.options.get(name)
             if name not in RESUMED_FREELY and value not in (stored, self.project.defaults[name]):

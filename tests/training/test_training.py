@@ -1,5 +1,7 @@
 """Training runs in this process, with a real store: what is recorded, kept, repeated, resumed and refused."""
 
+import contextlib
+import io
 from itertools import combinations
 from pathlib import Path
 
@@ -29,10 +31,16 @@ from sdss_gs import __version__
 from sdss_gs.schema import INPUTS, OUTPUTS
 from sdss_gs.split import split
 
+PLAIN = {"epochs": 15, "learning_rate": 0.01, "batch_size": 16, "schedule": "constant"}
+"""Options of the run that most tests look at, whose best epoch is not its last."""
+
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return new_store(tmp_path_factory.mktemp("store"))
+def home(tmp_path_factory):
+    """A folder with a store."""
+    folder = tmp_path_factory.mktemp("store")
+    new_store(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +49,11 @@ def magnitudes(tmp_path_factory):
 
 
 @pytest.fixture
-def launch(repository, store, monkeypatch, tmp_path, without_light_form):
+def launch(repository, home, monkeypatch, without_light_form):
     """Run a model folder's training as its train.py does; return exit code and MLflow run."""
+    store = f"sqlite:///{home}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(home)
     mlflow.set_tracking_uri(store)
 
     def launch(name, architectures=None, root=repository, **options):
@@ -59,6 +68,22 @@ def launch(repository, store, monkeypatch, tmp_path, without_light_form):
 
     yield launch
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="module")
+def done():
+    """What the first test that wants a run has trained, for the others."""
+    return {}
+
+
+@pytest.fixture
+def plain(launch, magnitudes, done):
+    """A b2r of these magnitudes: exit code, run, and what was printed."""
+    if not done:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            code, run = launch("b2r", ds=magnitudes, **PLAIN)
+        done["plain"] = code, run, printed.getvalue()
+    return done["plain"]
 
 
 def history_of(run, metric):
@@ -87,8 +112,8 @@ def logs_of(run, part):
     return events.Tags()["tensors"]
 
 
-def test_run_is_learnt_recorded_drawn_and_registered(launch, magnitudes, capsys):
-    code, run = launch("b2r", ds=magnitudes, epochs=15, learning_rate=0.01, batch_size=16)
+def test_run_is_learnt_recorded_drawn_and_registered(plain):
+    code, run, output = plain
     assert (code, run.info.status) == (0, "FINISHED")
     metrics = run.data.metrics
     assert metrics["test_nmad"] < 0.25 * metrics["baseline_mean_nmad"]
@@ -111,7 +136,6 @@ def test_run_is_learnt_recorded_drawn_and_registered(launch, magnitudes, capsys)
     drawn = ("loss", "selection", "predicted_vs_true", "residuals", "pit", "distributions", "worst_cases", "best_cases")
     assert files_of(run, "plots") == {f"plots/{name}.png" for name in drawn}
     assert {"report.html", "card.md", "card.json", "scores.txt"} < files_of(run)
-    output = capsys.readouterr().out
     for expected in ("gradient boosting", "mlflow ui", "tensorboard --logdir b2r/logs/", "models:/b2r/", "float32"):
         assert expected in output
     assert {"epoch/loss", "epoch/learning_rate"} <= set(logs_of(run, "train"))
@@ -119,8 +143,8 @@ def test_run_is_learnt_recorded_drawn_and_registered(launch, magnitudes, capsys)
     assert set(drawn) <= set(logs_of(run, "plots"))
 
 
-def test_stored_model_is_the_best_epoch_and_predicts_alone_as_in_any_batch(launch, magnitudes):
-    _, run = launch("b2r", ds=magnitudes, epochs=6, learning_rate=0.02, schedule="constant")
+def test_stored_model_is_the_best_epoch_and_predicts_alone_as_in_any_batch(plain):
+    _, run, _ = plain
     model = model_of(run)
     rows = survey_rows(500)
     bands = np.array([[float(row[f"modelMag_{band}"]) for band in "ugriz"] for row in rows], np.float32)
@@ -166,8 +190,8 @@ def test_weighted_classes_also_decide_which_epoch_is_kept(launch, tmp_path):
     assert weighted != pytest.approx(loss.mean(), rel=1e-2)
 
 
-def test_stored_model_has_a_signature_and_no_pickle(launch, magnitudes):
-    _, run = launch("b2r", ds=magnitudes, epochs=1)
+def test_stored_model_has_a_signature_and_no_pickle(plain):
+    _, run, _ = plain
     (version,) = MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
     loaded = mlflow.pyfunc.load_model(f"models:/b2r/{version.version}")
     columns = loaded.metadata.signature.inputs.to_dict()
@@ -183,73 +207,72 @@ def test_stored_model_has_a_signature_and_no_pickle(launch, magnitudes):
     assert not [name for name in names if "pickle" in name or name.endswith(".pkl")]
 
 
-def test_same_seed_gives_the_same_scores_and_another_seed_others(launch, magnitudes):
-    runs = [launch("b2r", ds=magnitudes, epochs=3, seed=seed)[1] for seed in (4, 4, 5)]
-    scores = [{key: value for key, value in run.data.metrics.items() if key.startswith("test_")} for run in runs]
-    assert scores[0] == scores[1]
-    assert scores[0] != scores[2]
+def on_test_objects(run):
+    return {key: value for key, value in run.data.metrics.items() if key.startswith("test_")}
 
 
-@pytest.mark.parametrize("pays", [1, one_program.PAYS])
-def test_interrupted_run_goes_on_to_the_same_weights(launch, magnitudes, monkeypatch, capsys, pays):
-    monkeypatch.setattr(one_program, "PAYS", pays)
-    options = {"ds": magnitudes, "epochs": 6, "optimizer": "adam"}
-    _, whole = launch("b2r", **options)
+def test_another_seed_gives_other_scores(plain, launch, magnitudes):
+    _, run, _ = plain
+    assert on_test_objects(run) != on_test_objects(launch("b2r", ds=magnitudes, **PLAIN, seed=5)[1])
+
+
+def interrupt_after(epochs, monkeypatch):
+    """Interrupt every training after so many epochs."""
     original = session.LogEpochs.on_epoch_end
 
     def interrupt(self, epoch, logs=None):
         original(self, epoch, logs)
-        if epoch == 2:
+        if epoch + 1 == epochs:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(session.LogEpochs, "on_epoch_end", interrupt)
-    code, stopped = launch("b2r", **options)
+
+
+@pytest.mark.parametrize("pays", [1, one_program.PAYS])
+def test_interrupted_run_goes_on_to_the_same_weights(plain, launch, magnitudes, monkeypatch, capsys, pays):
+    """In programs of many steps, and step by step: as from the start with the same seed."""
+    options, whole = {"ds": magnitudes, **PLAIN}, plain[1]
+    if pays == 1:
+        monkeypatch.setattr(one_program, "PAYS", pays)
+        options |= {"epochs": 6, "architecture": "reference"}
+        _, whole = launch("b2r", **options)
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        interrupt_after(3, patch)
+        code, stopped = launch("b2r", **options)
     assert (code, stopped.info.status) == (130, "KILLED")
     assert f"mlflow run b2r -P resume={stopped.info.run_id} --no-conda" in capsys.readouterr().err
     progress, arrays = load_state(Path(stopped.data.tags["zoo.logs"]) / "state.npz")
     assert progress.epoch == 3
     assert all(array.dtype.kind in "fiu" for array in arrays.values()), "a state holds numbers only"
-    monkeypatch.setattr(session.LogEpochs, "on_epoch_end", original)
-    _, resumed = launch("b2r", ds=magnitudes, resume=stopped.info.run_id)
+    # Its best weights are kept as a model.
+    (logged,) = MlflowClient().search_logged_models(["0"], filter_string=f"source_run_id='{stopped.info.run_id}'")
+    parameters = int(stopped.data.tags["zoo.network_parameters"])
+    assert load(logged.model_uri, "keras").network.count_params() == parameters
+    assert not MlflowClient().search_model_versions(f"run_id='{stopped.info.run_id}'")
+    # `mlflow run` records the defaults of MLproject before the child knows that it resumes.
+    started = MlflowClient().create_run("0").info.run_id
+    MlflowClient().log_param(started, "epochs", "60")
+    monkeypatch.setenv("MLFLOW_RUN_ID", started)
+    folder = Path(stopped.data.tags["zoo.logs"]).parent.parent
+    code = train._run(folder, architectures_of("b2r"), ["--resume", stopped.info.run_id])
+    resumed = MlflowClient().get_run(started)
+    assert (code, resumed.info.status) == (0, "FINISHED")
+    assert resumed.data.params["resumed_epochs"] == str(options["epochs"])
+    assert resumed.data.params["batch_size"] == "16"
+    assert "resumed_batch_size" not in resumed.data.params
     assert history_of(resumed, "val_loss") == history_of(whole, "val_loss")
+    assert on_test_objects(resumed) == on_test_objects(whole)
     for first, second in zip(model_of(whole).get_weights(), model_of(resumed).get_weights(), strict=True):
         np.testing.assert_array_equal(first, second)
 
 
-def test_resumed_run_records_the_options_it_really_has(launch, magnitudes, monkeypatch):
-    """`mlflow run` records the defaults of MLproject before the child knows that it resumes."""
-    _, first = launch("b2r", ds=magnitudes, epochs=3, optimizer="sgd")
-    started = MlflowClient().create_run("0")
-    MlflowClient().log_param(started.info.run_id, "epochs", "20")
-    monkeypatch.setenv("MLFLOW_RUN_ID", started.info.run_id)
-    code = train._run(
-        Path(first.data.tags["zoo.logs"]).parent.parent, architectures_of("b2r"), ["--resume", first.info.run_id]
-    )
-    found = MlflowClient().get_run(started.info.run_id)
-    assert (code, found.info.status) == (0, "FINISHED")
-    assert found.data.params["resumed_epochs"] == "3"
-    assert found.data.params["optimizer"] == "sgd"
-    assert "resumed_optimizer" not in found.data.params
-
-
-def test_interrupted_run_keeps_its_best_weights_as_a_model(launch, magnitudes, monkeypatch):
-    def interrupt(self, epoch, logs=None):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(session.LogEpochs, "on_epoch_end", interrupt)
-    _, run = launch("b2r", ds=magnitudes, epochs=3)
-    (logged,) = MlflowClient().search_logged_models(["0"], filter_string=f"source_run_id='{run.info.run_id}'")
-    parameters = int(run.data.tags["zoo.network_parameters"])
-    assert load(logged.model_uri, "keras").network.count_params() == parameters
-    assert not MlflowClient().search_model_versions(f"run_id='{run.info.run_id}'")
-
-
-def test_resume_of_something_else_is_refused(launch, magnitudes, tmp_path, capsys):
-    _, first = launch("b2r", ds=magnitudes, epochs=2)
+def test_resume_of_something_else_is_refused(plain, launch, magnitudes, tmp_path, capsys):
+    _, first, _ = plain
     other = write_survey(tmp_path / "other", survey_rows(90, seed=1))
     for change, expected in [
         ({"resume": "0" * 32}, "resume: expected the id of a run in this store"),
-        ({"epochs": 9}, "resume: the run goes on with epochs=2, found epochs=9"),
+        ({"epochs": 9}, "resume: the run goes on with epochs=15, found epochs=9"),
         ({"seed": 3}, "resume: the run goes on with seed=0, found seed=3"),
         ({"ds": other}, "expected the data the run began with"),
     ]:
@@ -341,6 +364,12 @@ def test_wide_network_answers_rows_with_gaps_by_a_distribution(launch, tmp_path)
     assert (256, 256) in {weights.shape for weights in model.network.weights}
 
 
+def patches(img):
+    """Turn coarse patches of an image into features: enough here, and quick."""
+    seen = keras.layers.Conv2D(4, 15, strides=15, activation="relu")(img)
+    return keras.layers.Dense(8, activation="relu")(keras.layers.Flatten()(seen))
+
+
 def test_image_model_takes_smaller_images_and_stores_float32(launch, tmp_path, capsys, repository, monkeypatch):
     rows = survey_rows(60)
     folder = write_survey(tmp_path / "images", rows, ("img",))
@@ -351,7 +380,7 @@ def test_image_model_takes_smaller_images_and_stores_float32(launch, tmp_path, c
     measured, image_features = [], measure.image_features
     monkeypatch.setattr(measure, "image_features", lambda seen: measured.append(len(seen)) or image_features(seen))
     monkeypatch.setattr(judge, "simple_features", lambda _: pytest.fail("what only votes are compared with"))
-    code, run = launch("i2r", ds=folder, epochs=1, precision="bfloat16")
+    code, run = launch("i2r", {"patches": patches}, ds=folder, epochs=1, precision="bfloat16")
     assert code == 0
     # Measuring an image takes milliseconds: each object once for what it is compared with, once for its novelty.
     assert sum(measured) <= 2 * sum(
@@ -391,32 +420,34 @@ def test_new_model_takes_one_folder_with_two_short_files(launch, tmp_path, magni
     assert model_of(run).output_shape == (None, 4)
 
 
-def test_cross_validation_gives_nested_runs_and_their_spread(launch, repository, magnitudes, capsys):
+def test_cross_validation_gives_nested_runs_and_their_spread(launch, repository, magnitudes, capsys, monkeypatch):
+    monkeypatch.setattr(one_program, "PAYS", 1)
     before = {run.info.run_id for run in MlflowClient().search_runs(["0"])}
     versions = len(MlflowClient().search_model_versions("name='b2r'"))
-    arguments = ["--ds", str(magnitudes), "--epochs", "2", "--folds", "3"]
+    arguments = ["--ds", str(magnitudes), "--epochs", "2", "--folds", "3", "--architecture", "reference"]
     assert train._run(repository / "b2r", architectures_of("b2r"), arguments) == 0
     found = [run for run in MlflowClient().search_runs(["0"]) if run.info.run_id not in before]
     children = [run for run in found if "mlflow.parentRunId" in run.data.tags]
     (parent,) = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
-    assert len(children) == 3
+    assert [child.info.status for child in children] == ["FINISHED"] * 3
     nmad = [child.data.metrics["test_nmad"] for child in children]
     assert parent.data.metrics["folds_mean_nmad"] == pytest.approx(np.mean(nmad))
     assert parent.data.metrics["folds_std_nmad"] == pytest.approx(np.std(nmad, ddof=1))
     assert sum(int(child.data.tags["zoo.test_objects"]) for child in children) == 500
     assert len(MlflowClient().search_model_versions("name='b2r'")) == versions
-    assert "mean ± standard deviation over 3 folds" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "3 networks as one" in output
+    assert "mean ± standard deviation over 3 folds" in output
     arguments = ["--ds", str(magnitudes), "--resume", children[0].info.run_id]
     assert train._run(repository / "b2r", architectures_of("b2r"), arguments) == 1
     assert "resume: expected a run of its own, found a fold" in capsys.readouterr().err
 
 
 def test_disk_that_is_full_ends_a_run_in_one_line_and_the_next_one_trains(
-    launch, repository, store, magnitudes, full_disk, capfd
+    plain, launch, repository, home, magnitudes, full_disk, capfd
 ):
-    launch("b2r", ds=magnitudes, epochs=1)
     capfd.readouterr()
-    full_disk(Path(store.removeprefix("sqlite:///")).stat().st_size)
+    full_disk((home / "mlflow.db").stat().st_size)
     code = train._run(repository / "b2r", architectures_of("b2r"), ["--ds", str(magnitudes), "--epochs", "30"])
     full_disk(0)
     assert code == 1
