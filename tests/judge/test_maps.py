@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from conftest import survey_rows, write_survey
 from helpers import needed
-from helpers.folders import architectures_of
 from helpers.several import FUNCTIONS, patchy_rows
 from helpers.stores import new_store
 from mlflow import MlflowClient
 
 from common import train
+from common.backend import keras
 from common.judge.maps.draw import Mapped, html_page, sprite
 from common.judge.maps.reduce import available, reduce
+from common.training import pool
 from sdss_gs.errors import ZooError
 from sdss_gs.schema import OUTPUTS
 from sdss_gs.split import split
@@ -66,14 +67,19 @@ def test_page_holds_every_object_and_its_picture():
         assert sheet[y * side + 5, x * side + 5, 0] == 8 * number
 
 
-def test_champion_draws_maps_of_its_data(tmp_path, monkeypatch, repository, capsys):
+def colour_of_the_middle(img):
+    """Turn the middle's mean colour into features: enough here, and quick."""
+    return keras.layers.Dense(8)(keras.layers.GlobalAveragePooling2D()(keras.layers.CenterCrop(20, 20)(img)))
+
+
+def test_champion_draws_maps_of_its_data(tmp_path, monkeypatch, repository, capsys, without_light_form):
     uri = new_store(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(uri)
     folder = write_survey(tmp_path / "survey", survey_rows(80), ("img",))
     options = ["--ds", str(folder), "--epochs", "1"]
-    assert train._run(repository / "i2g", architectures_of("i2g"), options) == 0
+    assert train._run(repository / "i2g", {"middle": colour_of_the_middle}, options) == 0
     assert train._run(repository / "i2g", {}, ["embed", "--ds", str(folder), "--maps", "pca"]) == 0
     assert "PROJECTOR" in capsys.readouterr().out
     run, *_ = MlflowClient().search_runs(["0"], order_by=["attributes.start_time DESC"], max_results=1)
@@ -85,7 +91,11 @@ def test_champion_draws_maps_of_its_data(tmp_path, monkeypatch, repository, caps
     assert "pictures.png" in (folder / "projector_config.pbtxt").read_text()
 
 
-def test_map_of_several_inputs_shows_the_objects_that_have_the_first_output(tmp_path, monkeypatch, repository, capsys):
+def test_map_of_several_inputs_shows_the_objects_that_have_the_first_output(
+    tmp_path, monkeypatch, repository, without_light_form
+):
+    # Of so few objects a pool is chosen in fewer steps.
+    monkeypatch.setattr(pool, "STEPS", 40)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri := new_store(tmp_path))
     mlflow.set_tracking_uri(uri)
     monkeypatch.chdir(tmp_path)

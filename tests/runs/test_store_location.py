@@ -55,8 +55,8 @@ def test_store_killed_while_its_tables_are_made_is_made_the_next_time(store, tmp
 
 def test_processes_that_make_the_same_store_at_once_share_it(store, tmp_path):
     code = "import sys; from common.runs.store_location import make_store; make_store(sys.argv[1])"
-    begun = [subprocess.Popen([sys.executable, "-c", code, store], cwd=ROOT) for _ in range(3)]
-    assert [one.wait() for one in begun] == [0, 0, 0]
+    begun = [subprocess.Popen([sys.executable, "-c", code, store], cwd=ROOT) for _ in range(2)]
+    assert [one.wait() for one in begun] == [0, 0]
     assert len(MlflowClient(store).search_experiments()) == 1
 
 

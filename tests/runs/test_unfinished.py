@@ -131,7 +131,7 @@ def test_sweep_is_told_of_and_left_to_itself(begin, tmp_path, capsys):
     assert status(sweep) == "RUNNING"
 
 
-def test_next_training_tells_how_the_killed_one_goes_on(begin, tmp_path, repository, capsys):
+def test_next_training_tells_how_the_killed_one_goes_on(begin, tmp_path, repository, capsys, without_light_form):
     data = write_survey(tmp_path / "data", survey_rows(100))
     first = begin(folder=repository / "b2r")
     begin.kill(first)

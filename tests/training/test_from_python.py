@@ -11,6 +11,7 @@ from conftest import survey_rows, write_survey
 from common import load
 from common.backend import keras
 from common.train import train, train_and_judge
+from common.training import pool
 from sdss_gs.errors import OptionError, ZooError
 from sdss_gs.split import split
 
@@ -53,14 +54,17 @@ def test_table_in_memory_trains_as_the_data_set_does(frame, folder):
 
 def test_rows_without_ids_are_numbered_and_other_tables_are_taken(frame, tmp_path_factory):
     columns = ["redshift", *BANDS]
-    of_pandas = train("b2r", frame[columns], epochs=1).predict(frame)
+    options = {"epochs": 1, "architecture": "reference"}
+    of_pandas = train("b2r", frame[columns], **options).predict(frame)
     file = tmp_path_factory.mktemp("table") / "galaxies.parquet"
     frame[columns].to_parquet(file)
     for table in (pa.table(frame[columns]), {name: frame[name].to_numpy() for name in columns}, str(file)):
-        pd.testing.assert_frame_equal(train("b2r", table, epochs=1).predict(frame), of_pandas, check_exact=True)
+        pd.testing.assert_frame_equal(train("b2r", table, **options).predict(frame), of_pandas, check_exact=True)
 
 
-def test_model_of_several_inputs_and_one_of_an_own_column(frame):
+def test_model_of_several_inputs_and_one_of_an_own_column(frame, monkeypatch):
+    # Of so few objects a pool is chosen in fewer steps.
+    monkeypatch.setattr(pool, "STEPS", 40)
     several = train("x2y", frame, inputs="bands,wise", outputs="redshift", epochs=1)
     assert several.predict({"wise": frame[WISE].to_numpy()})["redshift"].notna().all()
     frame["shape"] = np.where(frame["redshift"] > 0.15, "round", "flat")

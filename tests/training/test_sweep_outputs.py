@@ -17,7 +17,7 @@ from sdss_gs.errors import OptionError
 
 
 @pytest.fixture
-def sweep(repository, tmp_path, monkeypatch, capsys):
+def sweep(repository, tmp_path, monkeypatch, capsys, without_light_form):
     """Run the entry point of a model folder with a store of its own; return the exit code and what was printed."""
     store = new_store(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
@@ -51,7 +51,7 @@ def test_votes_are_ranked_by_the_error_of_the_answers_in_the_table(sweep, tmp_pa
 
 def test_own_number_is_explored_and_ranked_by_its_error_though_the_folder_has_classes(sweep, tmp_path):
     folder = write_survey(tmp_path / "data", survey_rows(200))
-    space = "target=modelMag_r,learning_rate=1e-3|1e-2"
+    space = "target=modelMag_r,learning_rate=1e-3|1e-2,architecture=reference"
     code, said = sweep("b2s", folder, architectures_of("b2s"), space=space)
     assert code == 0, said
     assert "| trial | learning_rate | validation rmse |" in said
