@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from conftest import ROOT, survey_rows, write_survey
 from helpers.ballots import ballots, write_votes
-from helpers.several import FUNCTIONS, NAMES, patchy_rows
 from helpers.several import FUNCTIONS, patchy_rows
 from helpers.stores import new_store
 from mlflow import MlflowClient
