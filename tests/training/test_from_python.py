@@ -52,7 +52,7 @@ def test_table_in_memory_trains_as_the_data_set_does(frame, folder):
     pd.testing.assert_frame_equal(again.predict(frame), predicted, check_exact=True)
 
 
-def test_rows_without_ids_are_numbered_and_other_tables_are_taken(frame, tmp_path_factory):
+def test_rows_without_ids_are_numbered_and_other_tables_are_taken(frame, tmp_path_factory, without_light_form):
     columns = ["redshift", *BANDS]
     options = {"epochs": 1, "architecture": "reference"}
     of_pandas = train("b2r", frame[columns], **options).predict(frame)
@@ -62,7 +62,7 @@ def test_rows_without_ids_are_numbered_and_other_tables_are_taken(frame, tmp_pat
         pd.testing.assert_frame_equal(train("b2r", table, **options).predict(frame), of_pandas, check_exact=True)
 
 
-def test_model_of_several_inputs_and_one_of_an_own_column(frame, monkeypatch):
+def test_model_of_several_inputs_and_one_of_an_own_column(frame, monkeypatch, without_light_form):
     # Of so few objects a pool is chosen in fewer steps.
     monkeypatch.setattr(pool, "STEPS", 40)
     several = train("x2y", frame, inputs="bands,wise", outputs="redshift", epochs=1)

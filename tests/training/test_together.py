@@ -44,7 +44,7 @@ def session_of(folder, project=B2R, fold=None, **chosen):
 @pytest.mark.parametrize(
     ("project", "each"),
     [
-        (B2R, [{"learning_rate": 0.01, "schedule": "constant"}, {"loss": "mse", "weight_decay": 0.0}, {"seed": 5}]),
+        (B2R, [{"learning_rate": 0.01, "schedule": "constant", "seed": 5}, {"loss": "mse", "weight_decay": 0.0}]),
         (B2R, [{"fold": fold, "folds": 3, "head": "binned"} for fold in range(3)]),
         (B2R, [{"ensemble": 2, "seed": seed, "architecture": "fast"} for seed in range(2)]),
         (B2S, [{"class_weights": "balanced"}, {"label_smoothing": 0.1}]),
