@@ -324,16 +324,8 @@ def test_limit_and_dirty_rows_are_counted(launch, tmp_path, capsys):
 
 
 def test_patience_stops_a_run_that_no_longer_improves(launch, magnitudes):
-    _, run = launch(
-        "b2r",
-        ds=magnitudes,
-        architecture="reference",
-        epochs=40,
-        patience=2,
-        learning_rate=0.3,
-        schedule="constant",
-        optimizer="sgd",
-    )
+    steep = {"optimizer": "sgd", "schedule": "constant", "learning_rate": 0.3, "architecture": "reference"}
+    _, run = launch("b2r", ds=magnitudes, epochs=40, patience=2, **steep)
     losses = history_of(run, "val_loss")
     assert len(losses) < 40
     assert int(np.argmin(losses)) == len(losses) - 3
