@@ -19,9 +19,12 @@ from sdss_gs.schema import INPUTS, OPTIONAL, OUTPUTS, QUANTITIES, WAVELENGTH, in
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_ID = 1237648720693755918
 SLOWEST = (
-    "test_pages.py", "test_end_to_end.py", "test_several.py", "test_training.py", "test_sweep.py",
-    "test_sweep_outputs.py", "test_backbones.py", "test_champion.py", "test_ray.py", "test_evaluate.py", "test_own.py",
-    "test_own_split.py", "test_from_python.py", "test_rail.py", "test_notebooks.py",
+    "test_several.py", "test_training.py", "test_pages.py", "test_end_to_end.py", "test_together.py",
+    "test_notebooks.py", "test_backbones.py", "test_sweep.py", "test_adapt.py", "test_champion.py", "test_start.py",
+    "test_benchmarks.py", "test_maps.py", "test_rail.py", "test_light_networks.py", "test_shift.py",
+    "test_own_split.py", "test_jax.py", "test_from_python.py", "test_sweep_outputs.py", "test_own.py",
+    "test_site.py", "test_ray.py", "test_store_location.py", "test_weights.py", "test_elsewhere_page.py",
+    "test_serve_page.py", "test_evaluate.py", "test_surround.py",
 )  # fmt: skip
 """Files of tests that train or start processes; each takes over a quarter of a minute."""
 COLUMNS = ("objid", "class", *(name for name in QUANTITIES if name not in OPTIONAL), "subclass", "gz2c_s")
