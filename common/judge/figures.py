@@ -27,13 +27,8 @@ def selection(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
         By quantity and part, finite numbers or names of classes.
     """
     panels = max(len(found), 1)
-    width = 4 * panels
-    # Only below names of classes has the room to be worked out.
-    named = any(values.dtype == object for parts in found.values() for values in parts.values())
-    margins = {"left": 0.65 / width, "right": 1 - 0.1 / width, "bottom": 0.16, "top": 0.97, "wspace": 0.23}
-    figure = Figure(figsize=(width, 3), layout="constrained" if named else None)
-    grid = figure.subplots(1, panels, squeeze=False, gridspec_kw=None if named else margins)
-    for axes, (name, parts) in zip(grid[0], found.items(), strict=False):
+    figure = Figure(figsize=(4 * panels, 3), layout="constrained")
+    for axes, (name, parts) in zip(figure.subplots(1, panels, squeeze=False)[0], found.items(), strict=False):
         everything = np.concatenate(list(parts.values()))
         (_bars if everything.dtype == object else _steps)(axes, parts, everything)
         axes.set(xlabel=name, ylabel="share of the galaxies")

@@ -42,9 +42,9 @@ def choose_models(names: Sequence[str], runtime: str = "") -> tuple[list[Model],
     if ways and len(names) > 1:
         raise OptionError(f"model: expected {ways[0]} alone, or names of models, found {' '.join(names)}")
     if ways:
-        entries, names = champions(), [f"{name}{MARK}" for name in shipped_models()]
-        if names and all(entry.address != entry.name for entry in entries):
-            models = [load(name, runtime) for name in names]
+        entries, ship = champions(), shipped_models()
+        if ship and all(entry.address != entry.name for entry in entries):
+            models = [load(f"{name}{MARK}", runtime) for name in ship]
             return models, Combination(ways[0], {model.name: _costs_shipped(model) for model in models})
         if not entries:
             raise ZooError(f"{ways[0]}: expected trained models in this store, found none; train some first")

@@ -32,6 +32,19 @@ def test_loss_is_drawn_by_epoch_and_the_kept_one_marked():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["training", "validation", "kept: epoch 2"]
 
 
+@pytest.mark.parametrize("figure", [
+    # Ticks of three decimals take the most room.
+    report.selection({"r": {"train": np.r_[np.full(80, 0.3), TRUTH], "test": PREDICTED}, "z": {"train": TRUTH}}),
+    report.selection({"sub-class": {"train": np.array(["STARFORMING", "BROADLINE"], object)}}),
+    report.loss_curves([{"loss": 2e-5 / k, "val_loss": 3e-5 / k} for k in range(1, 99)], 2, "categorical_crossentropy"),
+])  # fmt: skip
+def test_no_word_is_cut_off(figure):
+    figure.draw_without_rendering()
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert 0 <= box.x0 < box.x1 <= width
+    assert 0 <= box.y0 < box.y1 <= height
+
+
 @pytest.mark.parametrize("count", [2, 15, 18])
 def test_gallery_shows_images_spectra_and_what_has_neither(count):
     pictures = [None, np.zeros((150, 150, 3), np.uint8), np.ones(9)] * 6
